@@ -1,0 +1,194 @@
+//! HTTP for the providers that are called by hand: one client, no redirects, finite timeouts, and failures sorted
+//! by what they prove. "Never sent" is not "no answer".
+
+use std::{sync::Once, time::Duration};
+
+use hyper::body::Bytes;
+use reqwest::{Url, header::HeaderMap, redirect::Policy};
+
+use crate::error::{Error, Kind, Result};
+
+/// Tencent documents 50 MB as the largest answer; nothing else here comes near.
+/// <https://www.tencentcloud.com/document/api/213/33281>
+const LARGEST_ANSWER: usize = 64 << 20;
+
+/// What came back, whole.
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Response {
+    /// A header's text, if it is there and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Http {
+    client: reqwest::Client,
+}
+
+impl Http {
+    /// A client for one endpoint: `timeout` bounds each answer, the wait for its headers and body together.
+    pub fn new(endpoint: &Url, timeout: Duration) -> Result<Self> {
+        static RING: Once = Once::new();
+        // Fails only where a provider is installed already, which is as good.
+        RING.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+        let mut client = reqwest::Client::builder()
+            .redirect(Policy::none())
+            .connect_timeout(timeout.min(Duration::from_secs(10)))
+            .timeout(timeout)
+            .user_agent(concat!("imgctl/", env!("CARGO_PKG_VERSION")));
+        if is_loopback(endpoint) {
+            client = client.no_proxy();
+        }
+        client
+            .build()
+            .map(|client| Self { client })
+            .map_err(|error| {
+                Error::new(
+                    Kind::Config,
+                    format!("cannot set up HTTPS: {}", causes(&error)),
+                )
+            })
+    }
+
+    /// Sends one request once.
+    pub async fn send(&self, request: reqwest::Request) -> Result<Response> {
+        let host = request.url().host_str().unwrap_or_default().to_owned();
+        let mut answer = self
+            .client
+            .execute(request)
+            .await
+            .map_err(|error| failed(&host, &error))?;
+        let (status, headers) = (
+            answer.status().as_u16(),
+            std::mem::take(answer.headers_mut()),
+        );
+        let mut body = Vec::new();
+        while let Some(chunk) = answer
+            .chunk()
+            .await
+            .map_err(|error| failed(&host, &error))?
+        {
+            if body.len() + chunk.len() > LARGEST_ANSWER {
+                return Err(Error::new(
+                    Kind::Unreadable,
+                    format!("{host} answered with more than 64 MiB"),
+                ));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response {
+            status,
+            headers,
+            body: body.into(),
+        })
+    }
+}
+
+fn failed(host: &str, error: &reqwest::Error) -> Error {
+    if error.is_connect() {
+        Error::new(
+            Kind::Unreachable,
+            format!("cannot reach {host}: {}", causes(error)),
+        )
+        .hint("check the network, the endpoint and the proxy settings (HTTPS_PROXY, NO_PROXY)")
+    } else if error.is_builder() {
+        Error::new(
+            Kind::Config,
+            format!("cannot build the request to {host}: {}", causes(error)),
+        )
+    } else if error.is_timeout() {
+        Error::new(Kind::Lost, format!("{host} did not answer in time")).code("Timeout")
+    } else {
+        Error::new(
+            Kind::Lost,
+            format!("the connection to {host} broke: {}", causes(error)),
+        )
+        .code("ConnectionLost")
+    }
+}
+
+/// The innermost cause: the outer ones only say that something failed.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+/// Reads an endpoint that a user gave in `variable`: https anywhere, plain http only on this machine.
+pub fn endpoint(text: &str, variable: &str) -> Result<Url> {
+    let wrong = |why: String| {
+        Error::new(Kind::Config, format!("{variable} is \"{text}\": {why}"))
+            .hint("an endpoint looks like https://service.example.com or http://127.0.0.1:8080")
+    };
+    let url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
+    match url.scheme() {
+        "https" if url.has_host() => {}
+        "http" if is_loopback(&url) => {}
+        "http" => {
+            return Err(wrong(
+                "plain http goes only to this machine (127.0.0.1, ::1, localhost)".into(),
+            ));
+        }
+        _ => return Err(wrong("it must begin with https://".into())),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::new(
+            Kind::Config,
+            format!("{variable} holds a user name or password; leave them out"),
+        ));
+    }
+    Ok(url)
+}
+
+pub fn is_loopback(url: &Url) -> bool {
+    // `Url` writes an IPv6 host in brackets.
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_goes_only_to_this_machine() {
+        for good in [
+            "https://cvm.example.com",
+            "http://127.0.0.1:80",
+            "http://localhost:1",
+            "http://[::1]:9/",
+        ] {
+            assert!(endpoint(good, "X").is_ok(), "{good}");
+        }
+        for bad in [
+            "http://example.com",
+            "http://127.0.0.1.example.com",
+            "http://localhost.example.com",
+            "ftp://127.0.0.1",
+            "127.0.0.1:80",
+            "https://",
+            "https://user:secret@example.com",
+            "",
+        ] {
+            assert_eq!(endpoint(bad, "X").unwrap_err().kind, Kind::Config, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_endpoint_is_not_repeated() {
+        let error = endpoint("https://user:hunter2@example.com", "X").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,1 @@
+//! Tencent Cloud CVM, as its documents describe it.

@@ -1,0 +1,1 @@
+//! Huawei Cloud IAM: tokens, projects and who is who.

@@ -1,0 +1,60 @@
+//! An emulator of all three clouds on one loopback port, for users and for tests. It checks what it is sent as the
+//! documents say the providers do, and shares no signing or decoding with the client side, so that an error cannot
+//! hide in both.
+
+pub mod cvm;
+pub mod iam;
+pub mod workspace;
+
+use chrono::{DateTime, Utc};
+use hyper::body::Bytes;
+
+/// A request as it came in, nothing decoded.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub method: String,
+    /// Still percent-encoded.
+    pub path: String,
+    /// Still percent-encoded, without the question mark.
+    pub query: String,
+    pub headers: hyper::HeaderMap,
+    pub body: Bytes,
+    /// The emulator's clock when it arrived.
+    pub now: DateTime<Utc>,
+}
+
+impl Received {
+    /// A header's text, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+}
+
+/// What goes back.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// One provider's API. The server asks each in turn whether a request is its own; state lives in the service.
+pub trait Service: Send {
+    /// The name of the operation that this request is for (`BatchDeleteImage`), if it is for this service.
+    fn operation(&self, request: &Received) -> Option<String>;
+
+    /// Does it, and answers. Every check (signature, clock, sizes, rates) happens in here.
+    fn answer(&mut self, request: &Received) -> Reply;
+
+    /// The provider's own way to say "too many calls", for the fault script.
+    fn throttled(&self) -> Reply;
+
+    /// The provider's own way to fail with this HTTP status, for the fault script.
+    fn broken(&self, status: u16) -> Reply;
+
+    /// The variables that point a client at this service on `url`, with credentials that it accepts.
+    fn environment(&self, url: &str) -> Vec<(&'static str, String)>;
+}

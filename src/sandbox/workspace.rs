@@ -1,0 +1,1 @@
+//! Huawei Cloud Workspace image servers, as their documents describe them.

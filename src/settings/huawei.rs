@@ -1,0 +1,1 @@
+//! Huawei Cloud: credentials, project, region and endpoints, from everything its own tools read.

@@ -1,0 +1,100 @@
+//! Flags, environment, files and defaults, resolved once. This folder is the only reader of the environment and of
+//! the provider tools' own files; a provider's names are in the file called after its cloud.
+
+pub mod huawei;
+pub mod tencent;
+
+use std::{collections::HashMap, path::PathBuf, time::Duration};
+
+/// The environment as it was at the start, so that nothing changes underneath a run and tests can give their own.
+#[derive(Clone, Default)]
+pub struct Env {
+    vars: HashMap<String, String>,
+    home: Option<PathBuf>,
+}
+
+impl Env {
+    pub fn from_process() -> Self {
+        let vars = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self {
+            vars,
+            home: etcetera::home_dir().ok(),
+        }
+    }
+
+    /// An environment of these variables alone.
+    pub fn of<'a>(
+        vars: impl IntoIterator<Item = (&'a str, &'a str)>,
+        home: Option<PathBuf>,
+    ) -> Self {
+        Self {
+            vars: vars
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            home,
+        }
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.vars
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// The first of these that is set, with its name.
+    pub fn first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, &str)> {
+        names.iter().find_map(|name| Some((*name, self.get(name)?)))
+    }
+
+    /// A path below the home folder.
+    pub fn home(&self, below: &str) -> Option<PathBuf> {
+        Some(self.home.as_ref()?.join(below))
+    }
+}
+
+/// What the flags of this run say, with their defaults filled in. Providers and commands read this, never a flag.
+#[derive(Clone)]
+pub struct Settings {
+    pub env: Env,
+    pub region: Option<String>,
+    pub profile: Option<String>,
+    /// For one answer.
+    pub timeout: Duration,
+    /// Times that one call is tried.
+    pub attempts: usize,
+    /// Calls in flight, where lower than what the provider bears.
+    pub concurrency: Option<usize>,
+    /// For the whole run.
+    pub deadline: Option<Duration>,
+    /// For one job of a provider.
+    pub job_timeout: Duration,
+    /// Do not wait for what a provider does after it has answered.
+    pub no_wait: bool,
+    /// Workspace: also the servers and groups of an image server.
+    pub recursive: bool,
+    /// CVM: also the snapshots bound to an image.
+    pub delete_snapshots: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            env: Env::default(),
+            region: None,
+            profile: None,
+            timeout: Duration::from_secs(60),
+            attempts: 4,
+            concurrency: None,
+            deadline: None,
+            job_timeout: Duration::from_secs(20 * 60),
+            no_wait: false,
+            recursive: false,
+            delete_snapshots: false,
+        }
+    }
+}

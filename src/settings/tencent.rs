@@ -1,0 +1,1 @@
+//! Tencent Cloud: credentials, region and endpoint, from everything its own tools read.

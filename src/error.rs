@@ -76,6 +76,21 @@ impl Kind {
         )
     }
 
+    /// Further calls to this store are pointless or dangerous.
+    pub fn stops_store(self) -> bool {
+        use Kind::*;
+        matches!(
+            self,
+            Unreachable | Unreadable | Auth | Denied | NoStore | Config | Unsupported
+        )
+    }
+
+    /// A look at the images can show which of them a refused call was refused for.
+    pub fn names_state(self) -> bool {
+        use Kind::*;
+        matches!(self, NotFound | InUse | WrongState | Protected)
+    }
+
     /// The outcome of an item that ended with this.
     pub fn outcome(self) -> Outcome {
         use Kind::*;

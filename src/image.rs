@@ -99,3 +99,10 @@ impl fmt::Display for Digest {
         f.write_str(&self.0)
     }
 }
+
+impl std::str::FromStr for Digest {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        Ok(Self(s.into()))
+    }
+}

@@ -1,6 +1,15 @@
 //! imgctl deletes, reads, lists and prunes images in several clouds with one grammar.
+//!
+//! Data flow: `cli` turns arguments into [`settings`] and hands a verb in `commands` its references ([`image`],
+//! `intake`). The verb opens stores ([`store`]: one file a provider, each method one call) and lets the `engine`
+//! look, act and look again; what became of each item is a [`report::Item`]. `output` is the one door to the terminal.
+//!
+//! To change what a provider is asked or how its answers are read: `store/PROVIDER`. Batching, retrying, what counts
+//! as done: `engine`. What users type: `cli`, `commands`. What they see: `output`. The emulator: [`sandbox`].
 
+pub mod engine;
 pub mod error;
+mod exit;
 pub mod http;
 pub mod image;
 pub mod report;

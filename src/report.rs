@@ -1,7 +1,15 @@
-//! What became of each item asked for: the words of the contract.
+//! What became of each item asked for, and the sum of it: the words and fields of the contract.
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::Error,
+    image::Provider,
+    store::{Image, LeftBehind},
+};
 
 /// Exactly one of these ends every item.
 #[derive(
@@ -29,4 +37,120 @@ pub enum Outcome {
     WouldDelete,
     WouldUntag,
     WouldRefuse,
+}
+
+impl Outcome {
+    /// The word that users and scripts see.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::Untagged => "untagged",
+            Self::Gone => "gone",
+            Self::Missing => "missing",
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Skipped => "skipped",
+            Self::WouldDelete => "would_delete",
+            Self::WouldUntag => "would_untag",
+            Self::WouldRefuse => "would_refuse",
+        }
+    }
+}
+
+/// One item of the output: an image, or a layer of one.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "item")]
+pub struct Item {
+    /// The complete reference, accepted as input.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    pub provider: Provider,
+    /// What became of it; absent when it was only read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    #[serde(flatten)]
+    pub image: Image,
+    /// Of a layer: the platforms of the image that need it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
+    /// What the deletion left, and what costs money.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<LeftBehind>,
+    /// The provider's job, as a reference for `imgctl get --job`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+    /// Of a layer: whether it can be had.
+    #[serde(skip)]
+    pub available: Option<bool>,
+}
+
+impl Item {
+    pub fn new(reference: String, provider: Provider) -> Self {
+        Self {
+            reference,
+            provider,
+            outcome: None,
+            image: Image::default(),
+            platforms: Vec::new(),
+            left_behind: Vec::new(),
+            job: None,
+            error: None,
+            available: None,
+        }
+    }
+
+    /// The word that counts in the summary: the outcome, or the state that was read.
+    pub fn word(&self) -> &str {
+        match (&self.outcome, &self.image.state, &self.error) {
+            (Some(outcome), ..) => outcome.word(),
+            (None, Some(state), _) => state,
+            (None, None, Some(_)) => "failed",
+            (None, None, None) => "found",
+        }
+    }
+}
+
+/// The sum of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub struct Summary {
+    /// How many items ended with each outcome, or were read in each state.
+    #[serde(flatten)]
+    pub counts: BTreeMap<String, usize>,
+    /// Calls sent to providers.
+    pub calls: usize,
+    pub seconds: f64,
+    /// Bytes of the images that went, would go, or were read, as far as known.
+    pub bytes: u64,
+}
+
+impl Summary {
+    pub fn add(&mut self, item: &Item) {
+        *self.counts.entry(item.word().to_owned()).or_default() += 1;
+        let counts = match item.outcome {
+            None => item.error.is_none(),
+            Some(outcome) => matches!(
+                outcome,
+                Outcome::Deleted | Outcome::Gone | Outcome::WouldDelete
+            ),
+        };
+        if counts {
+            self.bytes += item.image.bytes.unwrap_or(0);
+        }
+    }
+}
+
+/// The whole of `-o json`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "imgctl/v1")]
+pub struct Document {
+    /// Always `imgctl/v1`.
+    pub schema: String,
+    pub command: String,
+    pub dry_run: bool,
+    pub items: Vec<Item>,
+    pub summary: Summary,
 }

@@ -30,6 +30,11 @@ pub trait ImageStore: Send + Sync {
 
     async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>>;
 
+    /// Whether the service can be asked beforehand what it would delete.
+    fn rehearses(&self) -> bool {
+        false
+    }
+
     /// Asks the service whether it would delete these, where it offers that.
     async fn rehearse(&self, _ids: &[ImageId]) -> Result<Answer<ImageId, ()>> {
         Err(unsupported("rehearses deletions"))

@@ -1,0 +1,211 @@
+//! Looking again at exactly what is not certain: deletions that were only accepted, items that an answer left out,
+//! images that were on their way out already, and jobs.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::{
+    delete::Run,
+    pace::Op,
+    read::in_order,
+    target::{Now, Verdict},
+};
+use crate::{
+    error::{Error, Kind},
+    report::Outcome,
+    store::{Answer, Deletion, Job},
+};
+
+/// How long an accepted deletion may leave no trace before nobody can say what became of it.
+const ACCEPTED: Duration = Duration::from_secs(60);
+
+/// Between looks: quick at first, patient later.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const FIRST_POLL: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// A target whose end is not known yet.
+pub(super) struct Pending {
+    pub place: usize,
+    pub doubt: Doubt,
+}
+
+/// Why it is not known.
+pub(super) enum Doubt {
+    /// The provider took the request and said no more.
+    Requested,
+    /// The answer did not say what became of it.
+    Silent(Error),
+    /// It is on its way out, through somebody else or through a try without an answer.
+    Leaving,
+}
+
+impl Run<'_> {
+    /// Looks until each pending target is gone, or its time is up.
+    pub async fn confirm(&self) {
+        let mut pending = std::mem::take(&mut self.state().pending);
+        if self.options.no_wait {
+            pending.retain(|Pending { place, doubt }| {
+                let silent = matches!(doubt, Doubt::Silent(_));
+                if !silent {
+                    self.settle(*place, Verdict::of(Outcome::Accepted));
+                }
+                silent
+            });
+        }
+        let started = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        while !pending.is_empty() {
+            let names: Vec<_> = pending
+                .iter()
+                .map(|one| self.targets[one.place].look_up())
+                .collect();
+            let found = self.session.get(&names).await;
+            let waited = started.elapsed();
+            pending = pending
+                .into_iter()
+                .zip(found)
+                .filter_map(|(one, now)| {
+                    let now = self.targets[one.place].compare(now);
+                    match self.look_at(&one.doubt, now, waited) {
+                        Some(verdict) => {
+                            self.settle(one.place, verdict);
+                            None
+                        }
+                        None => Some(one),
+                    }
+                })
+                .collect();
+            if !pending.is_empty() {
+                // Stopped in the meantime: the next look fails at once and says so.
+                let _ = self.session.stop.sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+
+    /// The verdict on a pending target, or nothing as long as it is worth waiting.
+    fn look_at(&self, doubt: &Doubt, now: Now, waited: Duration) -> Option<Verdict> {
+        let in_time = waited < self.options.job_timeout;
+        let verdict = match (doubt, now) {
+            (Doubt::Requested, Now::Gone(_)) => Verdict::of(Outcome::Deleted),
+            (_, Now::Gone(_)) => Verdict::of(Outcome::Gone),
+            (_, Now::Going) if in_time => return None,
+            (_, Now::Going) => Verdict::of(Outcome::Accepted),
+            (Doubt::Requested | Doubt::Leaving, Now::Unclear(error))
+                if error.kind == Kind::Stopped =>
+            {
+                Verdict::of(Outcome::Accepted)
+            }
+            (Doubt::Silent(error), Now::Unclear(_)) => Verdict::unknown(error.clone()),
+            (_, Now::Unclear(error)) => Verdict::unknown(error),
+            (Doubt::Requested, _) if waited < ACCEPTED.min(self.options.job_timeout) => {
+                return None;
+            }
+            (Doubt::Requested, _) => Verdict::unknown(
+                Error::new(
+                    Kind::Lost,
+                    "the provider accepted the deletion, but the image is still there",
+                )
+                .hint("look at it again later with `imgctl get`"),
+            ),
+            (Doubt::Silent(error), _) if error.kind == Kind::Failed => {
+                Verdict::failed(error.clone())
+            }
+            (Doubt::Silent(error), _) => Verdict::unknown(error.clone()),
+            (Doubt::Leaving, _) => Verdict::failed(Error::new(
+                Kind::Failed,
+                "its deletion was under way and did not happen",
+            )),
+        };
+        Some(verdict)
+    }
+
+    /// Waits for every job that was started, side by side.
+    pub async fn follow_jobs(&self) {
+        let jobs = std::mem::take(&mut self.state().jobs);
+        join_all(
+            jobs.into_iter()
+                .map(|(job, places)| async move { self.follow(job, places).await }),
+        )
+        .await;
+    }
+
+    async fn follow(&self, job: Job, places: Vec<usize>) {
+        let runs_on = |verdict: Verdict| Verdict {
+            job: Some(job.clone()),
+            ..verdict
+        };
+        if self.options.no_wait {
+            return places
+                .iter()
+                .for_each(|place| self.settle(*place, runs_on(Verdict::of(Outcome::Accepted))));
+        }
+        let started = Instant::now();
+        let mut pause = FIRST_POLL;
+        loop {
+            match self
+                .session
+                .ask(Op::Poll, || self.session.store.poll(&job))
+                .await
+            {
+                Ok(Some(answer)) => return self.judge_job(&places, answer, runs_on),
+                Ok(None) => {}
+                Err(error) if error.kind == Kind::Stopped => {
+                    return places.iter().for_each(|place| {
+                        self.settle(*place, runs_on(Verdict::of(Outcome::Accepted)))
+                    });
+                }
+                Err(error) => return self.doubt_all(&places, error),
+            }
+            if started.elapsed() >= self.options.job_timeout {
+                let late = Error::new(Kind::Lost, format!("the job {} still runs", job.id))
+                    .code("JobTimeout")
+                    .hint("follow it up later with `imgctl get --job`");
+                return places.iter().for_each(|place| {
+                    self.settle(*place, runs_on(Verdict::unknown(late.clone())))
+                });
+            }
+            // Stopped in the meantime: the next poll fails at once and says so.
+            let _ = self.session.stop.sleep(pause).await;
+            pause = pause.mul_f32(1.5).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn judge_job(
+        &self,
+        places: &[usize],
+        answer: Answer<crate::image::ImageId, Deletion>,
+        named: impl Fn(Verdict) -> Verdict,
+    ) {
+        let ids: Vec<_> = places
+            .iter()
+            .map(|place| self.targets[*place].id.clone())
+            .collect();
+        let answers = match answer {
+            Answer::All(deletion) => vec![Ok(deletion); ids.len()],
+            Answer::Each(answers) => in_order(&ids, answers),
+        };
+        for (place, answer) in places.iter().copied().zip(answers) {
+            match answer {
+                Ok(Deletion::Deleted) => self.settle(place, named(Verdict::of(Outcome::Deleted))),
+                Ok(_) => self.state().pending.push(Pending {
+                    place,
+                    doubt: Doubt::Requested,
+                }),
+                Err(error) if error.kind == Kind::Lost => self.doubt_all(&[place], error),
+                Err(error) => self.settle(place, named(Verdict::failed(error))),
+            }
+        }
+    }
+
+    fn doubt_all(&self, places: &[usize], error: Error) {
+        let pending = places.iter().map(|place| Pending {
+            place: *place,
+            doubt: Doubt::Silent(error.clone()),
+        });
+        self.state().pending.extend(pending);
+    }
+}

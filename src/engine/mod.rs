@@ -1,0 +1,23 @@
+//! Everything that is the same for every provider: cutting into batches, pacing, trying again, halving, looking
+//! before and after. It knows images, tags and digests; it knows no cloud.
+//!
+//! Data flow: a [`Session`] holds one opened store; `read` asks it about many items in few calls; `delete` looks,
+//! sends and looks again at exactly what is not certain, and gives each target one [`Verdict`].
+
+mod confirm;
+mod delete;
+mod pace;
+mod pages;
+mod read;
+mod session;
+mod stop;
+mod target;
+
+pub use delete::Options;
+pub use pace::{Line, Op};
+pub use session::Session;
+pub use stop::{Cause as StopCause, Stop};
+pub use target::{Target, Verdict};
+
+#[cfg(test)]
+mod laws;

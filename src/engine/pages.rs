@@ -1,0 +1,78 @@
+//! A listing, page by page. A token that comes twice means that the provider goes round in circles: an error, because
+//! taking it for the end would hide images.
+
+use std::collections::HashSet;
+
+use super::{pace::Op, session::Session};
+use crate::{
+    error::{Error, Kind, Result},
+    image::StoreRef,
+    store::{Image, Page},
+};
+
+/// Tokens given out so far.
+#[derive(Default)]
+struct Tokens {
+    next: Option<String>,
+    known: HashSet<String>,
+    ended: bool,
+}
+
+impl Tokens {
+    /// Takes a page's items, and remembers where the next page begins.
+    fn turn<T>(&mut self, page: Page<T>) -> Result<Vec<T>> {
+        match page.next {
+            None => self.ended = true,
+            Some(token) if self.known.insert(token.clone()) => self.next = Some(token),
+            Some(_) => {
+                self.ended = true;
+                let message = "the listing goes round in circles: the provider gave the same page token twice";
+                return Err(Error::new(Kind::Unreadable, message).code("RepeatedToken"));
+            }
+        }
+        Ok(page.items)
+    }
+}
+
+/// The pages of one store.
+pub struct Pages<'s> {
+    session: &'s Session,
+    tokens: Tokens,
+}
+
+impl Session {
+    pub fn pages(&self) -> Pages<'_> {
+        Pages {
+            session: self,
+            tokens: Tokens::default(),
+        }
+    }
+
+    /// All stores of the account; a pattern in the store's name is for the caller to match.
+    pub async fn stores(&self) -> Result<Vec<StoreRef>> {
+        let mut tokens = Tokens::default();
+        let mut stores = Vec::new();
+        while !tokens.ended {
+            let page = self
+                .ask(Op::List, || self.store.stores(tokens.next.as_deref()))
+                .await?;
+            stores.extend(tokens.turn(page)?);
+        }
+        Ok(stores)
+    }
+}
+
+impl Pages<'_> {
+    /// The next page's images, or nothing after the last page.
+    pub async fn next(&mut self) -> Result<Option<Vec<Image>>> {
+        if self.tokens.ended {
+            return Ok(None);
+        }
+        let after = self.tokens.next.as_deref();
+        let page = self
+            .session
+            .ask(Op::List, || self.session.store.list(after))
+            .await?;
+        self.tokens.turn(page).map(Some)
+    }
+}

@@ -1,0 +1,149 @@
+//! One opened store during one run: its pace, the switch that stops the run, and the error that stopped the store.
+//! Every call to a provider goes through [`Session::once`].
+
+use std::{
+    future::Future,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{
+    pace::{Line, Op, Pauses},
+    stop::Stop,
+};
+use crate::{
+    error::{Error, Kind, Result},
+    store::{ImageStore, Limit, Limits},
+};
+
+/// The longest pause that a provider may ask for between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+pub struct Session {
+    pub store: Arc<dyn ImageStore>,
+    pub limits: Limits,
+    pub stop: Stop,
+    line: Arc<Line>,
+    attempts: usize,
+    calls: Arc<AtomicUsize>,
+    halted: OnceLock<Error>,
+}
+
+impl Session {
+    pub fn new(
+        store: Arc<dyn ImageStore>,
+        line: Arc<Line>,
+        stop: Stop,
+        attempts: usize,
+        calls: Arc<AtomicUsize>,
+    ) -> Self {
+        let limits = store.limits();
+        Self {
+            store,
+            limits,
+            stop,
+            line,
+            attempts: attempts.max(1),
+            calls,
+            halted: OnceLock::new(),
+        }
+    }
+
+    pub fn limit(&self, op: Op) -> Limit {
+        op.limit(&self.limits)
+    }
+
+    /// What stopped this store, if anything did.
+    pub fn halted(&self) -> Option<&Error> {
+        self.halted.get()
+    }
+
+    /// Stops the store when an error says that further calls are pointless or dangerous.
+    pub fn halt_on(&self, error: &Error) {
+        if error.kind.stops_store() {
+            // Only the first cause is kept: the later ones follow from it.
+            let _ = self.halted.set(error.clone());
+        }
+    }
+
+    /// Why nothing more may be sent, if so.
+    pub fn closed(&self) -> Option<Error> {
+        self.stop.error().or_else(|| {
+            let cause = self.halted.get()?;
+            Some(Error::new(
+                Kind::Stopped,
+                format!("not tried: the store was stopped ({cause})"),
+            ))
+        })
+    }
+
+    pub(super) fn pauses(&self) -> Pauses {
+        Pauses::new(self.attempts)
+    }
+
+    /// Makes one call once, in its turn, unless the run or the store was stopped.
+    pub(super) async fn once<T>(&self, op: Op, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let pace = self.line.of(op);
+        let _turn = tokio::select! {
+            biased;
+            () = self.stop.asked() => return Err(self.closed().expect("the run was stopped")),
+            turn = pace.turn() => turn,
+        };
+        if let Some(closed) = self.closed() {
+            return Err(closed);
+        }
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let answer = tokio::select! {
+            biased;
+            answer = call => answer,
+            () = self.stop.given_up() => {
+                Err(Error::new(Kind::Lost, "the run was stopped before the answer came").code("Interrupted"))
+            }
+        };
+        match &answer {
+            Ok(_) => pace.recover().await,
+            Err(error) if error.kind == Kind::Throttled => {
+                pace.slow_down(error.retry_after.unwrap_or_default().min(LONGEST_PAUSE))
+                    .await;
+            }
+            Err(_) => {}
+        }
+        answer
+    }
+
+    /// Waits before the next try of a call; the error itself comes back when there is none.
+    pub(super) async fn pause(&self, pauses: &mut Pauses, error: &Error) -> Result<()> {
+        let asked = error.retry_after.map(|pause| pause.min(LONGEST_PAUSE));
+        let pause = pauses
+            .next(error.kind, asked)
+            .ok_or_else(|| error.clone())?;
+        tracing::info!("{error}; trying again in {pause:.1?}");
+        self.stop.sleep(pause).await
+    }
+
+    /// Makes a call that changes nothing, and makes it again while another try may help.
+    pub async fn ask<T, F>(&self, op: Op, mut call: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let mut pauses = self.pauses();
+        loop {
+            let error = match self.once(op, call()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if error.kind.transient() {
+                match self.pause(&mut pauses, &error).await {
+                    Ok(()) => continue,
+                    Err(last) if last.kind == Kind::Stopped => return Err(last),
+                    Err(_) => {}
+                }
+            }
+            self.halt_on(&error);
+            return Err(error);
+        }
+    }
+}

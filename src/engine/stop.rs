@@ -1,0 +1,79 @@
+//! The one switch that ends a run early: after it, nothing more is sent. What is in flight may still answer for a
+//! short while, because an answer is worth more than an unknown outcome.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Kind};
+
+/// How long answers in flight are waited for once a run was stopped.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why a run was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Interrupt,
+    Deadline,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    /// Send nothing more.
+    asked: CancellationToken,
+    /// Wait for nothing more.
+    given_up: CancellationToken,
+    cause: Arc<std::sync::OnceLock<Cause>>,
+}
+
+impl Stop {
+    /// Stops the run; a second call also stops waiting for answers.
+    pub fn stop(&self, cause: Cause) {
+        if self.cause.set(cause).is_err() {
+            return self.given_up.cancel();
+        }
+        self.asked.cancel();
+    }
+
+    pub fn cause(&self) -> Option<Cause> {
+        self.cause.get().copied()
+    }
+
+    pub fn interrupted(&self) -> bool {
+        self.cause() == Some(Cause::Interrupt)
+    }
+
+    /// The error of what is not tried any more.
+    pub fn error(&self) -> Option<Error> {
+        Some(Error::new(
+            Kind::Stopped,
+            match self.cause()? {
+                Cause::Interrupt => "not tried: the run was interrupted",
+                Cause::Deadline => "not tried: the run's deadline passed",
+            },
+        ))
+    }
+
+    /// Ends when nothing more may be sent.
+    pub async fn asked(&self) {
+        self.asked.cancelled().await;
+    }
+
+    /// Ends when answers in flight are not waited for any more.
+    pub async fn given_up(&self) {
+        self.asked.cancelled().await;
+        tokio::select! {
+            () = self.given_up.cancelled() => {}
+            () = tokio::time::sleep(GRACE) => {}
+        }
+    }
+
+    /// Sleeps, unless the run is stopped first.
+    pub async fn sleep(&self, time: Duration) -> Result<(), Error> {
+        tokio::select! {
+            biased;
+            () = self.asked.cancelled() => Err(self.error().expect("a cause is set before the token")),
+            () = tokio::time::sleep(time) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What is sent for what was asked, and what became of it. A tag is pinned to the digest that was seen; pure.
+
+use std::collections::HashSet;
+
+use crate::{
+    error::{Error, Kind, Result},
+    image::{Digest, ImageId},
+    report::Outcome,
+    store::{Hold, Image, Job},
+};
+
+/// One thing to delete.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// What is sent.
+    pub id: ImageId,
+    /// The image as it was seen, where it was looked at.
+    pub seen: Option<Image>,
+}
+
+/// What became of one target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    pub outcome: Outcome,
+    pub error: Option<Error>,
+    pub job: Option<Job>,
+}
+
+impl Target {
+    /// An id that is sent as it was given.
+    pub fn exact(id: ImageId) -> Self {
+        Self { id, seen: None }
+    }
+
+    /// Decides what to send for an image that was seen.
+    ///
+    /// The only tag of an image is sent with its digest, which the service checks. One tag of several is sent alone:
+    /// with the digest beside it, some services take the image and all its tags.
+    pub fn pinned(asked: &ImageId, seen: Image, whole: bool) -> Result<Self> {
+        let id = match asked {
+            ImageId::Named(_) | ImageId::Digest(_) => asked.clone(),
+            ImageId::Tag(tag) | ImageId::TagAt(tag, _) => {
+                let digest = seen.digest().ok_or_else(|| {
+                    Error::new(
+                        Kind::Unreadable,
+                        format!("the provider did not say what {tag} points to"),
+                    )
+                })?;
+                if let ImageId::TagAt(_, expected) = asked
+                    && *expected != digest
+                {
+                    return Err(moved(tag, &digest, expected).request_id(seen.request_id));
+                }
+                if whole {
+                    ImageId::Digest(digest)
+                } else if seen.tags.iter().all(|other| other == tag) {
+                    ImageId::TagAt(tag.clone(), digest)
+                } else {
+                    ImageId::Tag(tag.clone())
+                }
+            }
+        };
+        Ok(Self {
+            id,
+            seen: Some(seen),
+        })
+    }
+
+    /// The name to look this target up by: of a pinned tag the tag, so that a tag that moved is found where it is.
+    pub fn look_up(&self) -> ImageId {
+        match &self.id {
+            ImageId::TagAt(tag, _) => ImageId::Tag(tag.clone()),
+            id => id.clone(),
+        }
+    }
+
+    /// The digest that it pointed to when it was seen.
+    pub fn digest(&self) -> Option<Digest> {
+        self.id
+            .digest()
+            .cloned()
+            .or_else(|| self.seen.as_ref()?.digest())
+    }
+
+    /// Sending this once more, unseen, could delete something new.
+    pub fn unguarded(&self) -> bool {
+        matches!(self.id, ImageId::Tag(_))
+    }
+
+    /// The image itself went too when this tag went, given all the tags that go in this run.
+    pub fn takes_image(&self, going: &HashSet<String>) -> bool {
+        match (&self.id, &self.seen) {
+            (ImageId::Tag(_), Some(seen)) => seen.tags.iter().all(|tag| going.contains(tag)),
+            (ImageId::Tag(_), None) => false,
+            _ => true,
+        }
+    }
+
+    /// It was there before this run's calls, one of which may have done it: not finding it now is no `missing`.
+    pub fn was_there(&self, doubt: bool, tries: usize) -> bool {
+        doubt || tries > 1 && self.seen.is_some()
+    }
+
+    /// Whether it was seen to be an index of other images.
+    pub fn is_index(&self) -> bool {
+        self.seen.as_ref().is_some_and(Image::is_index)
+    }
+
+    /// Compares with a fresh look: what is gone, changed or held back now is not sent.
+    pub fn compare(&self, now: Result<Image>) -> Now {
+        let now = match now {
+            Ok(now) => now,
+            Err(error) if error.kind == Kind::NotFound => return Now::Gone(error),
+            Err(error) => return Now::Unclear(error),
+        };
+        if let (Some(tag), Some(was), Some(is)) = (self.id.tag(), self.digest(), now.digest())
+            && was != is
+        {
+            return Now::Gone(moved(tag, &is, &was).request_id(now.request_id));
+        }
+        match now.hold.clone() {
+            Some(Hold::Going) => return Now::Going,
+            Some(Hold::Refused(error)) => return Now::Refused(error),
+            None => {}
+        }
+        let known = self
+            .seen
+            .iter()
+            .flat_map(|seen| &seen.tags)
+            .collect::<HashSet<_>>();
+        match now
+            .tags
+            .iter()
+            .find(|tag| self.seen.is_some() && !known.contains(tag))
+        {
+            Some(new) => Now::Refused(
+                Error::new(
+                    Kind::Changed,
+                    format!("it gained the tag {new} since it was looked at"),
+                )
+                .code("TagAdded")
+                .request_id(now.request_id)
+                .hint("run the command again to see it as it is now"),
+            ),
+            None => Now::Same,
+        }
+    }
+}
+
+/// What a fresh look says of a target.
+#[derive(Debug)]
+pub enum Now {
+    /// As it was.
+    Same,
+    /// Not there any more, or the tag points elsewhere.
+    Gone(Error),
+    /// On its way out.
+    Going,
+    /// There, and not to be deleted.
+    Refused(Error),
+    /// The look itself failed.
+    Unclear(Error),
+}
+
+fn moved(tag: &str, is: &Digest, expected: &Digest) -> Error {
+    Error::new(
+        Kind::Changed,
+        format!("the tag {tag} points to {is} now, not to {expected}"),
+    )
+    .code("ImageTagDoesNotMatchDigest")
+    .hint("it was left alone; look at the image it points to now and decide again")
+}
+
+impl Verdict {
+    pub fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            error: None,
+            job: None,
+        }
+    }
+
+    pub fn failed(error: Error) -> Self {
+        Self {
+            outcome: error.kind.outcome(),
+            error: Some(error),
+            job: None,
+        }
+    }
+
+    pub fn unknown(error: Error) -> Self {
+        Self {
+            outcome: Outcome::Unknown,
+            error: Some(error),
+            job: None,
+        }
+    }
+}
+
+impl Image {
+    /// An index of other images: an OCI index or a Docker manifest list.
+    pub fn is_index(&self) -> bool {
+        let kind = self.media_type.as_deref().unwrap_or_default();
+        kind.ends_with("image.index.v1+json") || kind.ends_with("manifest.list.v2+json")
+    }
+
+    /// The digest it has, as a digest.
+    pub fn digest(&self) -> Option<Digest> {
+        self.digest.as_ref()?.parse().ok()
+    }
+}

@@ -1,0 +1,162 @@
+//! The exit codes, and which of them a finished run ends with.
+
+use std::process::ExitCode;
+
+use crate::{
+    error::Kind,
+    report::{Item, Outcome},
+};
+
+/// How the process ends. The numbers are the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything that was asked for is done.
+    Done = 0,
+    /// At least one item is not.
+    NotAll = 1,
+    /// The command line is wrong, or asks what the provider cannot do.
+    Usage = 2,
+    /// Nothing could be tried.
+    Nothing = 3,
+    /// Refused before anything was sent.
+    Refused = 4,
+    /// Interrupted, after a report of what had been done.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// Of an error that ended the whole run.
+    pub fn of_error(kind: Kind) -> Self {
+        match kind {
+            Kind::Usage | Kind::Unsupported => Self::Usage,
+            Kind::Guard => Self::Refused,
+            _ => Self::Nothing,
+        }
+    }
+
+    /// Of the items of a run that came to its end.
+    pub fn of_items<'i>(items: impl IntoIterator<Item = &'i Item>, ignore_missing: bool) -> Self {
+        let (mut all_done, mut none_tried, mut any) = (true, true, false);
+        for item in items {
+            any = true;
+            all_done &= item.is_done() || ignore_missing && item.is_missing();
+            none_tried &= item.was_not_tried();
+        }
+        match (all_done, any && none_tried) {
+            (true, _) => Self::Done,
+            (false, true) => Self::Nothing,
+            (false, false) => Self::NotAll,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl Item {
+    fn is_done(&self) -> bool {
+        use Outcome::*;
+        match self.outcome {
+            Some(outcome) => matches!(
+                outcome,
+                Deleted | Untagged | Gone | Accepted | WouldDelete | WouldUntag
+            ),
+            None => self.error.is_none() && self.available != Some(false),
+        }
+    }
+
+    fn is_missing(&self) -> bool {
+        self.outcome == Some(Outcome::Missing) || self.image.state.as_deref() == Some("missing")
+    }
+
+    /// It ended because its store was stopped, and nothing was sent for it.
+    fn was_not_tried(&self) -> bool {
+        let sent = matches!(self.outcome, Some(Outcome::Unknown | Outcome::Gone));
+        let stopped = |kind: Kind| kind.stops_store() || kind == Kind::Stopped;
+        !sent && self.error.as_ref().is_some_and(|error| stopped(error.kind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{error::Error, image::Provider};
+
+    fn item(outcome: Outcome, kind: Option<Kind>) -> Item {
+        let error = kind.map(|kind| Error::new(kind, "why"));
+        Item {
+            outcome: Some(outcome),
+            error,
+            ..Item::new(String::new(), Provider::Ecr)
+        }
+    }
+
+    #[test]
+    fn the_exit_code_is_that_of_the_worst_item_unless_nothing_was_tried() {
+        use Outcome::*;
+        let good = || item(Deleted, None);
+        let table: [(Vec<Item>, bool, Exit); 11] = [
+            (vec![], false, Exit::Done),
+            (
+                vec![
+                    good(),
+                    item(Gone, None),
+                    item(Untagged, None),
+                    item(Accepted, None),
+                ],
+                false,
+                Exit::Done,
+            ),
+            (
+                vec![item(WouldDelete, None), item(WouldUntag, None)],
+                false,
+                Exit::Done,
+            ),
+            (
+                vec![good(), item(Missing, Some(Kind::NotFound))],
+                false,
+                Exit::NotAll,
+            ),
+            (
+                vec![good(), item(Missing, Some(Kind::NotFound))],
+                true,
+                Exit::Done,
+            ),
+            (
+                vec![item(WouldRefuse, Some(Kind::InUse))],
+                true,
+                Exit::NotAll,
+            ),
+            (
+                vec![item(Unknown, Some(Kind::Unreadable))],
+                false,
+                Exit::NotAll,
+            ),
+            (
+                vec![
+                    item(Failed, Some(Kind::Auth)),
+                    item(Skipped, Some(Kind::Stopped)),
+                ],
+                false,
+                Exit::Nothing,
+            ),
+            (
+                vec![item(Failed, Some(Kind::Denied)), good()],
+                false,
+                Exit::NotAll,
+            ),
+            (vec![item(Failed, Some(Kind::NoStore))], true, Exit::Nothing),
+            (
+                vec![item(Failed, Some(Kind::Throttled))],
+                false,
+                Exit::NotAll,
+            ),
+        ];
+        for (items, ignore_missing, exit) in table {
+            assert_eq!(Exit::of_items(&items, ignore_missing), exit, "{items:?}");
+        }
+    }
+}

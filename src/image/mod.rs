@@ -1,10 +1,18 @@
-//! References: which image, in which store, of which provider. One grammar, parsed at one door and printed as its
-//! inverse. Nothing here talks to a provider.
+//! References: which image, in which store, of which provider. One grammar, parsed at one door (`parse`) and printed
+//! as its inverse (`print`). Nothing here talks to a provider.
 
-use std::fmt;
+mod digest;
+mod error;
+mod parse;
+mod print;
+mod registry;
+#[cfg(test)]
+mod tests;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use self::{digest::Digest, error::ParseError};
 
 /// A product that holds images; also the scheme of its references.
 #[derive(
@@ -37,11 +45,6 @@ pub struct HostKind {
     pub dual_stack: bool,
 }
 
-/// `algorithm:hex`, well-formed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
-pub struct Digest(String);
-
 /// One image within its store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ImageId {
@@ -62,9 +65,36 @@ pub struct ImageRef {
     pub id: ImageId,
 }
 
-impl Digest {
-    pub fn as_str(&self) -> &str {
-        &self.0
+/// What a command takes that works on stores as well as on images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    Store(StoreRef),
+    Image(ImageRef),
+}
+
+impl Provider {
+    pub const ALL: [Self; 3] = [Self::Ecr, Self::Cvm, Self::Workspace];
+
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::Ecr => "ecr",
+            Self::Cvm => "cvm",
+            Self::Workspace => "workspace",
+        }
+    }
+
+    /// Its name in a sentence.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Ecr => "AWS ECR",
+            Self::Cvm => "Tencent Cloud CVM",
+            Self::Workspace => "Huawei Cloud Workspace",
+        }
+    }
+
+    /// Its images are made of layers; otherwise they are machine images.
+    pub fn has_layers(self) -> bool {
+        self == Self::Ecr
     }
 }
 
@@ -85,6 +115,17 @@ impl ImageId {
 }
 
 impl StoreRef {
+    /// A store with nothing said of its owner and region.
+    pub fn new(provider: Provider, name: impl Into<String>) -> Self {
+        Self {
+            provider,
+            owner: None,
+            region: None,
+            name: name.into(),
+            host: HostKind::default(),
+        }
+    }
+
     /// The image of this store with that id.
     pub fn image(&self, id: ImageId) -> ImageRef {
         ImageRef {
@@ -92,17 +133,17 @@ impl StoreRef {
             id,
         }
     }
-}
 
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.0)
+    /// The name stands for several stores.
+    pub fn is_pattern(&self) -> bool {
+        self.name.contains(['*', '?', '[', '{'])
     }
-}
 
-impl std::str::FromStr for Digest {
-    type Err = String;
-    fn from_str(s: &str) -> Result<Self, String> {
-        Ok(Self(s.into()))
+    /// Whether this pattern means that store. `*` stands for anything but `/`, `**` for anything.
+    pub fn matches(&self, store: &Self) -> bool {
+        let pattern = globset::GlobBuilder::new(&self.name)
+            .literal_separator(true)
+            .build();
+        pattern.is_ok_and(|pattern| pattern.compile_matcher().is_match(&store.name))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::{
     commands::{check_layers, completions, delete, get, list, man, schema},
@@ -103,11 +103,11 @@ enum Color {
 
 /// Runs the program: what it was given, what it prints, how it ends.
 pub fn run() -> ExitCode {
+    let env = Env::from_process();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return not_understood(&error),
+        Err(error) => return not_understood(&error, &env),
     };
-    let env = Env::from_process();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -172,14 +172,47 @@ fn offline(result: Result<Exit>) -> Exit {
     })
 }
 
-/// Help and versions are no errors; the rest is, in the format that was asked for as far as that is known.
-fn not_understood(error: &clap::Error) -> ExitCode {
-    // A reader that went away is no error.
-    let _ = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done.into(),
-        _ => Exit::Usage.into(),
+/// Help and versions are no errors; the rest is, in the format that was asked for.
+fn not_understood(error: &clap::Error, env: &Env) -> ExitCode {
+    if !error.use_stderr() {
+        // A reader that went away is no error.
+        let _ = error.print();
+        return Exit::Done.into();
     }
+    if wants_json(env) {
+        let text = error.render().to_string();
+        let message = text
+            .trim_start_matches("error: ")
+            .split("\n\n")
+            .next()
+            .unwrap_or_default()
+            .trim();
+        let look = Look {
+            format: Format::Json,
+            quiet: false,
+            color: false,
+            width: None,
+        };
+        Printer::new(look, "", false).error(&Error::new(Kind::Usage, message));
+    } else {
+        let _ = error.print();
+    }
+    Exit::Usage.into()
+}
+
+/// Whether JSON was asked for on a command line that could not be read as a whole.
+fn wants_json(env: &Env) -> bool {
+    let is_json = |word: &str| word == "json" || word == "ndjson";
+    let arguments: Vec<_> = std::env::args().collect();
+    let named = arguments
+        .windows(2)
+        .any(|pair| (pair[0] == "-o" || pair[0] == "--output") && is_json(&pair[1]));
+    let joined = |argument: &String| {
+        ["--output=", "-o=", "-o"]
+            .iter()
+            .any(|flag| argument.strip_prefix(flag).is_some_and(is_json))
+    };
+    named || arguments.iter().any(joined) || env.get("IMGCTL_OUTPUT").is_some_and(is_json)
 }
 
 impl Flags {

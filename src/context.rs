@@ -63,6 +63,26 @@ impl Context {
         }
     }
 
+    /// A profile is of one provider's tools: naming one for several providers at once means nothing.
+    pub fn one_profile(&self, providers: impl IntoIterator<Item = Provider>) -> Result<()> {
+        let mut providers = providers.into_iter();
+        let first = providers.next();
+        match providers.find(|provider| Some(*provider) != first) {
+            Some(other) if self.settings.profile.is_some() => {
+                let first = first.map_or("", Provider::title);
+                Err(Error::new(
+                    Kind::Usage,
+                    format!(
+                        "--profile is of one provider, and {first} and {} are named",
+                        other.title()
+                    ),
+                )
+                .hint("use each provider's own variable for its profile, or one run a provider"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Opens a store with the credentials of this run.
     pub async fn open(&self, store: &StoreRef) -> Result<Arc<Session>> {
         let store = tokio::select! {

@@ -70,6 +70,7 @@ impl Args {
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let images: Vec<ImageRef> = intake::read(&args.images, &args.from)?;
+    context.one_profile(images.iter().map(|image| image.store.provider))?;
     args.guard(images.len())?;
     let ask = !args.yes && !args.dry_run;
     let wish = Wish {

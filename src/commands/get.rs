@@ -29,6 +29,7 @@ pub struct Args {
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let images: Vec<ImageRef> = intake::read(&args.images, &args.from)?;
+    context.one_profile(images.iter().map(|image| image.store.provider))?;
     if args.manifest {
         return manifest(context, &images).await;
     }

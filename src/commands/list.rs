@@ -15,13 +15,19 @@ use crate::{
 pub struct Args {
     /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`
     #[arg(value_name = "STORE", required = true)]
-    stores: Vec<StoreRef>,
+    stores: Vec<String>,
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
+    let stores: Vec<StoreRef> = args
+        .stores
+        .iter()
+        .map(|text| Ok(text.parse()?))
+        .collect::<Result<_>>()?;
+    context.one_profile(stores.iter().map(|store| store.provider))?;
     let mut tally = Vec::new();
     let mut seen = std::collections::HashSet::new();
-    for store in &args.stores {
+    for store in &stores {
         let sessions = match lookup::stores(context, store).await {
             Ok(sessions) => sessions,
             Err(error) => {

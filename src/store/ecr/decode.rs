@@ -296,3 +296,251 @@ fn time(time: Option<&SdkTime>) -> Option<DateTime<Utc>> {
     let time = time?;
     DateTime::from_timestamp(time.secs(), time.subsec_nanos())
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecr::types::{ImageStatus, LayerAvailability};
+
+    use super::*;
+
+    fn hex(of: char) -> String {
+        format!("sha256:{}", String::from(of).repeat(64))
+    }
+
+    fn digest(of: char) -> Digest {
+        hex(of).parse().unwrap()
+    }
+
+    fn tag(tag: &str) -> ImageId {
+        ImageId::Tag(tag.into())
+    }
+
+    fn entry(tag: Option<&str>, digest: Option<char>) -> ImageIdentifier {
+        ImageIdentifier::builder()
+            .set_image_tag(tag.map(str::to_owned))
+            .set_image_digest(digest.map(hex))
+            .build()
+    }
+
+    fn failure(entry: ImageIdentifier, code: &str) -> ImageFailure {
+        ImageFailure::builder()
+            .image_id(entry)
+            .failure_code(ImageFailureCode::from(code))
+            .failure_reason("why")
+            .build()
+    }
+
+    #[test]
+    fn a_deletion_counts_for_exactly_what_the_answer_names() {
+        let whole = ImageId::Digest(digest('a'));
+        let pinned = ImageId::TagAt("v1".into(), digest('a'));
+        let untagged = |of| Some(Deletion::Untagged(digest(of)));
+        // What was asked, what the answer lists, what that means.
+        let table = [
+            (
+                whole.clone(),
+                vec![entry(None, Some('a'))],
+                Some(Deletion::Deleted),
+            ),
+            (
+                whole.clone(),
+                vec![entry(Some("v1"), Some('a')), entry(Some("v2"), Some('a'))],
+                Some(Deletion::Deleted),
+            ),
+            (whole.clone(), vec![entry(Some("v1"), Some('b'))], None),
+            (whole, vec![], None),
+            (tag("v1"), vec![entry(Some("v1"), Some('a'))], untagged('a')),
+            // It took the tag from another image than the one that was seen: the engine compares.
+            (
+                pinned.clone(),
+                vec![entry(Some("v1"), Some('b'))],
+                untagged('b'),
+            ),
+            (tag("v1"), vec![entry(Some("v2"), Some('a'))], None),
+            // Which image lost the tag is not said, so nothing is certain.
+            (tag("v1"), vec![entry(Some("v1"), None)], None),
+            (pinned, vec![entry(None, Some('a'))], None),
+        ];
+        for (asked, done, expected) in table {
+            let answers = deleted(std::slice::from_ref(&asked), &done, &[], None);
+            let expected: Vec<_> = expected
+                .into_iter()
+                .map(|deletion| (asked.clone(), Ok(deletion)))
+                .collect();
+            assert_eq!(answers, expected, "{asked:?} {done:?}");
+        }
+    }
+
+    #[test]
+    fn every_failure_code_has_its_meaning() {
+        let table = [
+            ("ImageNotFound", Kind::NotFound),
+            ("ImageTagDoesNotMatchDigest", Kind::Changed),
+            ("ImageReferencedByManifestList", Kind::InUse),
+            ("InvalidImageDigest", Kind::Invalid),
+            ("InvalidImageTag", Kind::Invalid),
+            ("MissingDigestAndTag", Kind::Invalid),
+            ("ImageInaccessible", Kind::WrongState),
+            ("KmsError", Kind::Failed),
+            ("UpstreamAccessDenied", Kind::Failed),
+            ("UpstreamTooManyRequests", Kind::Throttled),
+            ("UpstreamUnavailable", Kind::Unreachable),
+            ("SomethingNewer", Kind::Failed),
+        ];
+        for (code, kind) in table {
+            let answers = deleted(
+                &[tag("v1")],
+                &[],
+                &[failure(entry(Some("v1"), None), code)],
+                Some("r1"),
+            );
+            let [(_, Err(error))] = &answers[..] else {
+                panic!("{answers:?}")
+            };
+            assert_eq!((error.kind, error.code.as_deref()), (kind, Some(code)));
+            assert_eq!(
+                (error.message.as_str(), error.request_id.as_deref()),
+                ("why", Some("r1"))
+            );
+        }
+    }
+
+    #[test]
+    fn a_failure_is_told_to_the_id_that_it_names_and_to_no_other() {
+        let asked = [
+            tag("v1"),
+            ImageId::Digest(digest('a')),
+            ImageId::TagAt("v2".into(), digest('a')),
+        ];
+        let named = |failure: ImageFailure| -> Vec<_> {
+            deleted(&asked, &[], &[failure], None)
+                .into_iter()
+                .map(|(id, _)| id)
+                .collect()
+        };
+        assert_eq!(
+            named(failure(entry(Some("v1"), None), "ImageNotFound")),
+            [asked[0].clone()]
+        );
+        assert_eq!(
+            named(failure(entry(None, Some('a')), "ImageNotFound")),
+            [asked[1].clone()]
+        );
+        assert_eq!(
+            named(failure(entry(Some("v2"), Some('a')), "ImageNotFound")),
+            [asked[2].clone()]
+        );
+        assert_eq!(named(failure(entry(None, None), "MissingDigestAndTag")), []);
+    }
+
+    #[test]
+    fn a_description_is_matched_by_tag_and_digest_and_a_pinned_tag_must_fit() {
+        let detail = ImageDetail::builder()
+            .image_digest(hex('a'))
+            .image_tags("v2")
+            .image_tags("v1")
+            .image_size_in_bytes(42)
+            .image_status(ImageStatus::Archived)
+            .build();
+        let asked = [
+            tag("v1"),
+            ImageId::Digest(digest('a')),
+            ImageId::TagAt("v1".into(), digest('a')),
+            ImageId::TagAt("v1".into(), digest('b')),
+            tag("v3"),
+        ];
+        let answers = described(&asked, &[detail], Some("r1"));
+        assert_eq!(answers.len(), 4, "nothing is said of v3");
+        for (id, answer) in &answers[..3] {
+            let image = answer.as_ref().unwrap();
+            assert_eq!(image.tags, ["v1", "v2"], "{id:?}");
+            assert_eq!(
+                (image.bytes, image.state.as_deref()),
+                (Some(42), Some("archived"))
+            );
+        }
+        assert_eq!(answers[3].1.as_ref().unwrap_err().kind, Kind::Changed);
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_named_is_no_image() {
+        let error = image(&ImageDetail::builder().image_tags("v1").build(), None).unwrap_err();
+        assert_eq!(error.kind, Kind::Unreadable);
+    }
+
+    #[test]
+    fn a_manifest_is_handed_on_only_with_the_bytes_of_its_digest() {
+        let text = "{\"layers\":[]}";
+        let right = Digest::sha256_of(text.as_bytes());
+        let sent = |digest: &Digest| {
+            let id = ImageIdentifier::builder()
+                .image_tag("v1")
+                .image_digest(digest.as_str())
+                .build();
+            SdkImage::builder()
+                .image_id(id)
+                .image_manifest(text)
+                .build()
+        };
+        let asked = [
+            tag("v1"),
+            ImageId::Digest(right.clone()),
+            ImageId::TagAt("v1".into(), digest('b')),
+        ];
+        let good = manifests(&asked, &[sent(&right), sent(&right)], &[], None);
+        assert_eq!(good[0].1.as_ref().unwrap().bytes, text.as_bytes());
+        assert_eq!(good[1].1.as_ref().unwrap().digest, right);
+        assert_eq!(good[2].1.as_ref().unwrap_err().kind, Kind::Changed);
+        let forged = manifests(&asked[..1], &[sent(&digest('b'))], &[], None);
+        assert_eq!(forged[0].1.as_ref().unwrap_err().kind, Kind::Failed);
+    }
+
+    #[test]
+    fn a_layer_is_what_the_answer_says_and_both_shapes_of_missing_are_told() {
+        let layer = |of, state| {
+            Layer::builder()
+                .layer_digest(hex(of))
+                .layer_availability(state)
+                .build()
+        };
+        let failed = |of, code: &str| {
+            LayerFailure::builder()
+                .layer_digest(hex(of))
+                .failure_code(LayerFailureCode::from(code))
+                .build()
+        };
+        let asked = ['a', 'b', 'c', 'd', 'e', 'f'].map(digest);
+        let there = [
+            layer('c', LayerAvailability::Archived),
+            layer('a', LayerAvailability::Available),
+            layer('b', LayerAvailability::Unavailable),
+        ];
+        let answers = layers(
+            &asked,
+            &there,
+            &[
+                failed('d', "MissingLayerDigest"),
+                failed('e', "InvalidLayerDigest"),
+            ],
+            None,
+        );
+        let words: Vec<_> = answers
+            .iter()
+            .map(|(_, answer)| match answer {
+                Ok(layer) => layer.state.clone(),
+                Err(error) => format!("{:?}", error.kind),
+            })
+            .collect();
+        assert_eq!(
+            words,
+            [
+                "available",
+                "unavailable",
+                "archived",
+                "NotFound",
+                "Invalid"
+            ],
+            "and nothing of the last"
+        );
+    }
+}

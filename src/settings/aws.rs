@@ -264,7 +264,7 @@ fn endpoint_variables(settings: &Settings) -> impl Iterator<Item = (&'static str
 }
 
 /// Every wait is finite; the SDK alone would wait for ever for a server that accepts and stays silent.
-fn timeouts(timeout: Duration) -> TimeoutConfig {
+pub(crate) fn timeouts(timeout: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(timeout.min(Duration::from_secs(10)))
         .operation_attempt_timeout(timeout)
@@ -272,7 +272,7 @@ fn timeouts(timeout: Duration) -> TimeoutConfig {
         .build()
 }
 
-fn http_client(loopback: bool) -> SharedHttpClient {
+pub(crate) fn http_client(loopback: bool) -> SharedHttpClient {
     Builder::new().build_with_connector_fn(move |settings, components| {
         let proxy = if loopback {
             ProxyConfig::disabled()

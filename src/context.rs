@@ -127,7 +127,7 @@ impl Context {
             loop {
                 interrupt().await;
                 if self.stop.cause().is_none() {
-                    self.printer.note("interrupted: sending nothing more; press Ctrl-C again not to wait for answers");
+                    self.printer.note("\ninterrupted: nothing more is sent; Ctrl-C again stops waiting for answers too");
                 }
                 self.stop.stop(StopCause::Interrupt);
             }

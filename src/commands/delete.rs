@@ -132,10 +132,17 @@ impl Args {
             () = context.stop.asked() => false,
         };
         if agreed {
-            Ok(())
-        } else {
-            Err(Error::new(Kind::Guard, "not agreed; nothing was deleted"))
+            return Ok(());
         }
+        let why = if context.stop.cause().is_some() {
+            "stopped"
+        } else {
+            "not agreed"
+        };
+        Err(Error::new(
+            Kind::Guard,
+            format!("{why}; nothing was deleted"),
+        ))
     }
 
     fn report(&self, context: &Context, items: &[Item], print: bool) -> Exit {

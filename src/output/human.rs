@@ -17,9 +17,11 @@ const SHORT_DIGEST: usize = 12;
 type Column = (&'static str, fn(&Item, &View) -> String);
 
 /// What the cells depend on besides their item.
-struct View {
+struct View<'v> {
     now: DateTime<Utc>,
-    short: bool,
+    /// Too narrow for everything: what all references begin with is said once, digests are cut, and notes are told in
+    /// full below the table.
+    narrow: Option<&'v str>,
 }
 
 const COLUMNS: [Column; 9] = [
@@ -29,12 +31,13 @@ const COLUMNS: [Column; 9] = [
     ("STATE", |item, _| {
         item.image.state.clone().unwrap_or_default()
     }),
-    ("IMAGE", |item, view| {
-        if view.short {
-            shorten(&item.reference)
-        } else {
-            item.reference.clone()
-        }
+    ("IMAGE", |item, view| match view.narrow {
+        Some(common) => shorten(
+            item.reference
+                .strip_prefix(common)
+                .unwrap_or(&item.reference),
+        ),
+        None => item.reference.clone(),
     }),
     ("NAME", |item, _| {
         item.image.name.clone().unwrap_or_default()
@@ -48,25 +51,61 @@ const COLUMNS: [Column; 9] = [
         let born = item.image.pushed_at.or(item.image.created_at);
         born.map(|born| age(view.now - born)).unwrap_or_default()
     }),
-    ("NOTE", |item, _| note(item)),
+    // Where there is little room, notes stand below the table.
+    ("NOTE", |item, view| {
+        view.narrow.map_or_else(|| note(item), |_| String::new())
+    }),
 ];
 
 /// Renders items as a table; columns that no item fills are left out.
 pub fn table(items: &[Item], look: &Look, now: DateTime<Utc>, head: bool) -> String {
-    let whole = render(items, look, &View { now, short: false }, head);
-    let fits = |text: &str, width: u16| {
-        text.lines()
+    let whole = render(items, look, &View { now, narrow: None }, head);
+    let fits = |width: u16| {
+        whole
+            .lines()
             .all(|line| line.chars().count() <= usize::from(width))
     };
-    match look.width {
-        Some(width) if !fits(&whole, width) => {
-            render(items, look, &View { now, short: true }, head)
-        }
-        _ => whole,
+    if look.width.is_none_or(fits) {
+        return whole;
+    }
+    let common = common_place(items);
+    let narrow = Some(common.as_str());
+    let mut text = render(items, look, &View { now, narrow }, head);
+    if head && !common.is_empty() {
+        text = format!("in {}\n{text}", safe(&common));
+    }
+    let notes = items.iter().map(|item| (item, note(item)));
+    for (item, note) in notes.filter(|(_, note)| !note.is_empty()) {
+        let name = item
+            .reference
+            .strip_prefix(&common)
+            .unwrap_or(&item.reference);
+        text.push_str(&format!("{}: {}\n", safe(&shorten(name)), safe(&note)));
+    }
+    text
+}
+
+/// The host, or the scheme with owner and region, that all references begin with.
+fn common_place(items: &[Item]) -> String {
+    let place = |reference: &str| {
+        let start = reference.find("://").map_or(0, |scheme| scheme + 3);
+        let end = reference[start..]
+            .find('/')
+            .map_or(0, |slash| start + slash + 1);
+        reference[..end].to_owned()
+    };
+    let first = items
+        .first()
+        .map(|item| place(&item.reference))
+        .unwrap_or_default();
+    if items.iter().all(|item| item.reference.starts_with(&first)) {
+        first
+    } else {
+        String::new()
     }
 }
 
-fn render(items: &[Item], look: &Look, view: &View, head: bool) -> String {
+fn render(items: &[Item], look: &Look, view: &View<'_>, head: bool) -> String {
     let cells: Vec<Vec<String>> = items
         .iter()
         .map(|item| {
@@ -81,7 +120,7 @@ fn render(items: &[Item], look: &Look, view: &View, head: bool) -> String {
         .collect();
     let mut table = Table::new();
     table.load_style(NOTHING);
-    if let (Some(width), true) = (look.width, view.short) {
+    if let (Some(width), Some(_)) = (look.width, view.narrow) {
         table
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(width);

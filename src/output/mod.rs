@@ -143,7 +143,8 @@ impl Printer {
 
     fn table(&self, out: &mut Out) {
         let rows = std::mem::take(&mut out.rows);
-        if !rows.is_empty() {
+        // What stopped a store was said once, on stderr; a row for each image would only repeat it.
+        if !rows.iter().all(Item::was_not_tried) {
             let text = human::table(&rows, &self.look, chrono::Utc::now(), !out.begun);
             out.write(text.as_bytes());
             out.flush();

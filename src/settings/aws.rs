@@ -176,21 +176,22 @@ async fn credentials(
             };
             Ok((SharedCredentialsProvider::new(known), caller))
         }
-        Err(CredentialsError::CredentialsNotLoaded(_)) => {
+        Err(error) => {
             let tried = match &settings.profile {
                 Some(name) => format!("the profile \"{name}\""),
                 None => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the profile in ~/.aws, web identity, the \
                          container's role, the machine's role"
                     .into(),
             };
-            Err(Error::new(Kind::Auth, format!("no AWS credentials found; tried: {tried}"))
-                .hint("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws sso login`"))
+            let why = match &error {
+                CredentialsError::CredentialsNotLoaded(_) => String::new(),
+                error => format!(" ({})", http::causes(error)),
+            };
+            Err(Error::new(Kind::Auth, format!("no AWS credentials found{why}; tried: {tried}")).hint(
+                "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for a session that ended, run \
+                 `aws sso login`",
+            ))
         }
-        Err(error) => Err(Error::new(
-            Kind::Auth,
-            format!("AWS credentials cannot be had: {}", http::causes(&error)),
-        )
-        .hint("for a session that ended, run `aws sso login` or get new keys")),
     }
 }
 

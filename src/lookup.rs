@@ -112,11 +112,11 @@ pub async fn stores(context: &Context, store: &StoreRef) -> Result<Vec<Arc<Sessi
     if !store.is_pattern() {
         return Ok(vec![session]);
     }
-    let matching: Vec<_> = session
-        .stores()
-        .await?
+    let pattern = store.pattern()?;
+    let all = session.stores().await?;
+    let matching: Vec<_> = all
         .into_iter()
-        .filter(|found| store.matches(found))
+        .filter(|found| pattern.matches(&found.name))
         .collect();
     if matching.is_empty() {
         return Err(

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::{
-    Digest, HostKind, ImageId, ImageRef, Provider, Reference, StoreRef, foreign,
+    Digest, ImageId, ImageRef, Provider, Reference, StoreRef, foreign,
     place::{self, ParseError, Part},
     registry::{self, Registry},
     rules,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     error::{Error, Kind},
-    image::arbitrary,
+    image::{HostKind, arbitrary},
 };
 
 const SHA: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

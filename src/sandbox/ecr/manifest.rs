@@ -155,6 +155,12 @@ impl Manifest {
 
     /// An index over images, each with its `os/architecture`.
     pub fn index(children: &[(&Self, &str)]) -> Self {
+        let docker = |(child, _): &(&Self, &str)| child.media_type == DOCKER_MANIFEST;
+        let media_type = if children.iter().all(docker) {
+            DOCKER_LIST
+        } else {
+            OCI_INDEX
+        };
         let entries: Vec<_> = children
             .iter()
             .map(|(child, platform)| {
@@ -165,13 +171,13 @@ impl Manifest {
             })
             .collect();
         let text = format!(
-            r#"{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{}]}}"#,
+            r#"{{"schemaVersion":2,"mediaType":"{media_type}","manifests":[{}]}}"#,
             entries.join(",")
         );
         Self {
             digest: Digest::of(&text),
             text: text.into(),
-            media_type: OCI_INDEX.into(),
+            media_type: media_type.into(),
             content: Content::Index {
                 children: children.iter().map(|(child, _)| child.digest).collect(),
             },

@@ -15,6 +15,7 @@ mod refusal;
 mod repositories;
 pub mod repository;
 mod request;
+mod seed;
 mod session;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -1,0 +1,1 @@
+//! The verifying side of AWS Signature Version 4.

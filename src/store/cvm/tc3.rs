@@ -32,7 +32,9 @@ pub fn authorization(
     let [.., signing] = derived(secret_key, request.service, now);
     let signature = hex::encode(hmac(&signing, &to_sign));
     let signed = signed_headers(request);
-    format!("{ALGORITHM} Credential={secret_id}/{scope}, SignedHeaders={signed}, Signature={signature}")
+    format!(
+        "{ALGORITHM} Credential={secret_id}/{scope}, SignedHeaders={signed}, Signature={signature}"
+    )
 }
 
 fn signed_headers(request: &Request<'_>) -> String {
@@ -130,7 +132,10 @@ mod tests {
             let to_sign = string_to_sign(&scope, &canonical, now);
             assert_eq!(to_sign, text("string_to_sign"), "{name}");
             let keys = derived(&key, request.service, now);
-            for (key, field) in keys.iter().zip(["k_date_hex", "k_service_hex", "k_signing_hex"]) {
+            for (key, field) in keys
+                .iter()
+                .zip(["k_date_hex", "k_service_hex", "k_signing_hex"])
+            {
                 assert_eq!(hex::encode(key), text(field), "{name}");
             }
             let signature = hex::encode(hmac(&keys[2], &to_sign));

@@ -23,6 +23,7 @@ use hyper::body::Bytes;
 #[derive(Default)]
 pub struct World {
     pub ecr: ecr::Ecr,
+    pub cvm: cvm::Cvm,
     /// Services that a test brings along, by the name that faults and calls know them by.
     pub others: Vec<(&'static str, Box<dyn Service>)>,
 }
@@ -30,7 +31,8 @@ pub struct World {
 impl World {
     /// Every service under the name that faults and calls know it by, in the order in which they are asked.
     pub fn services(&mut self) -> impl Iterator<Item = (&'static str, &mut dyn Service)> {
-        let own: [(&'static str, &mut dyn Service); 1] = [("ecr", &mut self.ecr)];
+        let own: [(&'static str, &mut dyn Service); 2] =
+            [("ecr", &mut self.ecr), ("cvm", &mut self.cvm)];
         let others = self
             .others
             .iter_mut()

@@ -141,7 +141,7 @@ async fn dispatch(cli: Cli, env: Env) -> Exit {
             context.run(delete::run(args, &context)).await
         }
         Command::Get(args) => {
-            let context = context("get", false, &|_| {});
+            let context = context("get", false, &|settings| args.settle(settings));
             context.run(get::run(args, &context)).await
         }
         Command::CheckLayers(args) => {
@@ -149,7 +149,7 @@ async fn dispatch(cli: Cli, env: Env) -> Exit {
             context.run(check_layers::run(args, &context)).await
         }
         Command::List(args) => {
-            let context = context("list", false, &|_| {});
+            let context = context("list", false, &|settings| args.settle(settings));
             context.run(list::run(args, &context)).await
         }
         Command::Schema(_) => offline(schema::run()),

@@ -53,7 +53,7 @@ impl Session {
     }
 
     pub fn limit(&self, op: Op) -> Limit {
-        op.limit(&self.limits)
+        op.limit(&*self.store)
     }
 
     /// What stopped this store, if anything did.

@@ -4,6 +4,7 @@
 
 pub mod calls;
 pub mod cvm;
+pub mod dice;
 pub mod ecr;
 pub mod faults;
 pub mod iam;

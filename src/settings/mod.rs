@@ -1,6 +1,7 @@
 //! Flags, environment, files and defaults, resolved once. This folder is the only reader of the environment and of
 //! the provider tools' own files; a provider's names are in the file called after its cloud.
 
+pub mod aws;
 pub mod huawei;
 pub mod tencent;
 
@@ -49,6 +50,11 @@ impl Env {
     /// The first of these that is set, with its name.
     pub fn first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, &str)> {
         names.iter().find_map(|name| Some((*name, self.get(name)?)))
+    }
+
+    /// The same for the AWS SDK, so that it reads no other environment.
+    pub fn to_sdk(&self) -> aws_types::os_shim_internal::Env {
+        self.vars.clone().into()
     }
 
     /// A path below the home folder.
@@ -105,5 +111,19 @@ impl Default for Settings {
             public: false,
             sharing: false,
         }
+    }
+}
+
+/// The id of an access key as a person recognises it: `AKIA…WXYZ`.
+pub fn shortened(id: &str) -> String {
+    let characters: Vec<_> = id.chars().collect();
+    match characters.len() {
+        // Too short to leave anything out; an id is no secret.
+        ..=8 => id.to_owned(),
+        length => characters[..4]
+            .iter()
+            .chain(&['…'])
+            .chain(&characters[length - 4..])
+            .collect(),
     }
 }

@@ -2,7 +2,10 @@
 //! service; batching, pacing, retrying, halving and checking live once, above it, in `engine`.
 
 pub mod cvm;
+pub mod ecr;
 pub mod workspace;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, Kind, Result},
-    image::{Digest, ImageId, StoreRef},
+    image::{Digest, ImageId, Provider, StoreRef},
+    settings::Settings,
 };
 
 /// A store of images. An `Err` of a call speaks of the whole call; an [`Answer`] speaks of its items.
@@ -73,6 +77,24 @@ pub trait ImageStore: Send + Sync {
     async fn poll(&self, _job: &Job) -> Result<Option<Answer<ImageId, Deletion>>> {
         Err(unsupported("runs jobs"))
     }
+}
+
+/// What stores of a provider share while a program runs.
+#[derive(Default)]
+pub struct Clients {
+    ecr: ecr::Clients,
+}
+
+/// Opens a store with the credentials that the settings lead to.
+pub async fn open(
+    settings: &Settings,
+    clients: &Clients,
+    store: &StoreRef,
+) -> Result<Arc<dyn ImageStore>> {
+    Ok(match store.provider {
+        Provider::Ecr => ecr::Ecr::open(settings, &clients.ecr, store).await?,
+        Provider::Cvm | Provider::Workspace => return Err(unsupported("is opened yet")),
+    })
 }
 
 fn unsupported(what: &str) -> Error {

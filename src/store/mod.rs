@@ -93,7 +93,8 @@ pub async fn open(
 ) -> Result<Arc<dyn ImageStore>> {
     Ok(match store.provider {
         Provider::Ecr => ecr::Ecr::open(settings, &clients.ecr, store).await?,
-        Provider::Cvm | Provider::Workspace => return Err(unsupported("is opened yet")),
+        Provider::Cvm => Arc::new(cvm::open(settings, store).await?),
+        Provider::Workspace => return Err(unsupported("is opened yet")),
     })
 }
 

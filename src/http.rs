@@ -74,10 +74,14 @@ impl Http {
             .execute(request)
             .await
             .map_err(|error| failed(&host, &error))?;
-        let (status, headers) = (
+        let (status, mut headers) = (
             answer.status().as_u16(),
             std::mem::take(answer.headers_mut()),
         );
+        // Huawei's IAM hands out its tokens in a header; `Response` must not print it.
+        if let Some(token) = headers.get_mut("x-subject-token") {
+            token.set_sensitive(true);
+        }
         let mut body = Vec::new();
         while let Some(chunk) = answer
             .chunk()

@@ -461,6 +461,22 @@ fn an_endpoint_of_ones_own_is_found_wherever_it_is_set_and_needs_no_proxy() {
 }
 
 #[test]
+fn no_proxy_stands_before_this_machine_even_for_https() {
+    let (proxy, asked_proxy) = server(|_| None);
+    let (address, asked) = server(|_| Some("no TLS".into()));
+    let said = Case::new(&KEYS)
+        .with(&[REGION, ("TEST_CALL", "1")])
+        .set("HTTPS_PROXY", &format!("http://{proxy}"))
+        .set("AWS_ENDPOINT_URL_ECR", &format!("https://{address}"))
+        .says();
+    assert!(said.starts_with("Unreachable: "), "{said}");
+    assert_eq!(
+        (asked.try_iter().count(), asked_proxy.try_iter().count()),
+        (1, 0)
+    );
+}
+
+#[test]
 fn an_endpoint_that_is_not_safe_or_not_readable_is_refused_and_never_passed_over() {
     for (variable, value) in [
         ("AWS_ENDPOINT_URL_ECR", "http://ecr.example.com"),

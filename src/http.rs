@@ -136,6 +136,18 @@ pub fn causes(error: &dyn std::error::Error) -> String {
     error.to_string()
 }
 
+/// Tells whether the connection was never made, so that the request never left.
+pub fn never_sent(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(client) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+            return client.is_connect();
+        }
+        next = error.source();
+    }
+    false
+}
+
 /// Reads an endpoint that a user gave in `variable`: https anywhere, plain http only on this machine.
 pub fn endpoint(text: &str, variable: &str) -> Result<Url> {
     let wrong = |why: String| {

@@ -2,7 +2,7 @@
 //! `failure`; retries are the engine's, so the SDK's own are off.
 
 mod decode;
-mod failure;
+pub(crate) mod failure;
 
 use std::{
     collections::HashMap,

@@ -8,6 +8,7 @@ use crate::{
     exit::Exit,
     image::ImageRef,
     intake, lookup,
+    settings::Settings,
 };
 
 /// Show details of images
@@ -22,9 +23,19 @@ pub struct Args {
     /// Print the manifest's exact bytes, checked against its digest (one ECR image; counts as a pull)
     #[arg(long)]
     manifest: bool,
+    /// CVM: ask which accounts each image is shared with, one call an image
+    #[arg(long)]
+    sharing: bool,
     /// An image that is not there counts as done
     #[arg(long)]
     ignore_missing: bool,
+}
+
+impl Args {
+    /// What this command's flags change in the settings.
+    pub fn settle(&self, settings: &mut Settings) {
+        settings.sharing = self.sharing;
+    }
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {

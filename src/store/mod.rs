@@ -83,6 +83,7 @@ pub trait ImageStore: Send + Sync {
 #[derive(Default)]
 pub struct Clients {
     ecr: ecr::Clients,
+    workspace: workspace::Clients,
 }
 
 /// Opens a store with the credentials that the settings lead to.
@@ -93,7 +94,8 @@ pub async fn open(
 ) -> Result<Arc<dyn ImageStore>> {
     Ok(match store.provider {
         Provider::Ecr => ecr::Ecr::open(settings, &clients.ecr, store).await?,
-        Provider::Cvm | Provider::Workspace => return Err(unsupported("is opened yet")),
+        Provider::Cvm => Arc::new(cvm::open(settings, store).await?),
+        Provider::Workspace => Arc::new(clients.workspace.open(settings, store).await?),
     })
 }
 

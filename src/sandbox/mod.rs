@@ -3,6 +3,7 @@
 //! hide in both.
 
 pub mod calls;
+mod chance;
 pub mod cvm;
 pub mod ecr;
 pub mod faults;
@@ -22,6 +23,7 @@ use hyper::body::Bytes;
 #[derive(Default)]
 pub struct World {
     pub ecr: ecr::Ecr,
+    pub workspace: workspace::Workspace,
     /// Services that a test brings along, by the name that faults and calls know them by.
     pub others: Vec<(&'static str, Box<dyn Service>)>,
 }
@@ -29,7 +31,8 @@ pub struct World {
 impl World {
     /// Every service under the name that faults and calls know it by, in the order in which they are asked.
     pub fn services(&mut self) -> impl Iterator<Item = (&'static str, &mut dyn Service)> {
-        let own: [(&'static str, &mut dyn Service); 1] = [("ecr", &mut self.ecr)];
+        let own: [(&'static str, &mut dyn Service); 2] =
+            [("ecr", &mut self.ecr), ("workspace", &mut self.workspace)];
         let others = self
             .others
             .iter_mut()

@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Service, cvm::Cvm, ecr::Ecr};
+use super::{Service, cvm::Cvm, ecr::Ecr, workspace::Workspace};
 
 /// What a world's file says it is.
 const SCHEMA: &str = "imgctl-sandbox/v1";
@@ -19,6 +19,7 @@ const SCHEMA: &str = "imgctl-sandbox/v1";
 pub struct World {
     pub ecr: Ecr,
     pub cvm: Cvm,
+    pub workspace: Workspace,
     /// Services that a test brings along, by the name that faults and calls know them by.
     #[serde(skip)]
     pub others: Vec<(&'static str, Box<dyn Service>)>,
@@ -37,14 +38,18 @@ impl World {
         Self {
             ecr: Ecr::seeded(seed, images, now),
             cvm: Cvm::seeded(seed, machines, now),
+            workspace: Workspace::seeded(seed, machines, now),
             others: Vec::new(),
         }
     }
 
     /// Every service under the name that faults and calls know it by, in the order in which they are asked.
     pub fn services(&mut self) -> impl Iterator<Item = (&'static str, &mut dyn Service)> {
-        let own: [(&'static str, &mut dyn Service); 2] =
-            [("ecr", &mut self.ecr), ("cvm", &mut self.cvm)];
+        let own: [(&'static str, &mut dyn Service); 3] = [
+            ("ecr", &mut self.ecr),
+            ("cvm", &mut self.cvm),
+            ("workspace", &mut self.workspace),
+        ];
         let others = self
             .others
             .iter_mut()

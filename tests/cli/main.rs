@@ -5,4 +5,5 @@ mod chaos;
 mod conformance;
 mod cvm;
 mod ecr;
+mod workspace;
 mod world;

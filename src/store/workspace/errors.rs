@@ -1,6 +1,6 @@
 //! What a refusal means. The HTTP status and the kind of call decide; the provider's code and message are kept as they
 //! are, because the same codes mean different things in different lists of theirs.
-//! <https://support.huaweicloud.com/intl/en-us/api-workspace/ErrorCode.html>
+//! <https://support.huaweicloud.com/intl/en-us/api-workspace/BatchDeleteImageServer.html>
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub enum About {
 }
 
 /// Codes of the gateway, which knows APIs and hosts and nothing of any image.
-/// <https://support.huaweicloud.com/intl/en-us/devg-apig/apig-dev-180719005.html>
+/// <https://support.huaweicloud.com/intl/en-us/devg-apisign/apisign-devg-pdf.pdf>
 const GATEWAY: &str = "APIG";
 
 /// The services' messages have at most 255 characters; Keystone's run to pages.
@@ -34,7 +34,7 @@ const LONGEST_MESSAGE: usize = 500;
 const LONGEST_CODE: usize = 100;
 
 /// Signatures are good for this long around the server's time.
-/// <https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm.html>
+/// <https://support.huaweicloud.com/intl/en-us/devg-apisign/apisign-devg-pdf.pdf>
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(15);
 
 /// Reads an answer whose status is no success. Some services repeat what they were sent, so `secrets` are blotted out.

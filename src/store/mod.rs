@@ -273,6 +273,9 @@ pub struct Image {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enterprise_project: Option<String>,
 
+    /// What a deletion takes with it, with the options of this run.
+    #[serde(skip)]
+    pub takes_along: Vec<LeftBehind>,
     /// What stays, and costs money, after this image is deleted with the options of this run.
     #[serde(skip)]
     pub leaves_behind: Vec<LeftBehind>,
@@ -286,10 +289,10 @@ pub struct Snapshot {
     pub bytes: u64,
 }
 
-/// Something that a deletion does not take with it.
+/// Something around an image: a deletion leaves it behind, or takes it along.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftBehind {
-    /// `snapshot` or `ims_image`.
+    /// `snapshot`, `ims_image`, `server_group`, `app_group`, `instance`.
     pub kind: String,
     pub id: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -91,9 +91,13 @@ impl Ecr {
         }))
     }
 
-    /// The account named in the reference. Without one the caller's own is meant.
+    /// The account, as far as it is known: named in the reference, or by an answer. Without one the caller's own is
+    /// meant.
     fn registry(&self) -> Option<String> {
-        self.store.owner.clone()
+        self.store
+            .owner
+            .clone()
+            .or_else(|| self.registry.get().cloned())
     }
 
     /// Remembers the account that an answer names.
@@ -108,11 +112,7 @@ impl Ecr {
 #[async_trait]
 impl ImageStore for Ecr {
     fn home(&self) -> StoreRef {
-        let owner = self
-            .store
-            .owner
-            .clone()
-            .or_else(|| self.registry.get().cloned());
+        let owner = self.registry();
         StoreRef {
             owner,
             ..self.store.clone()

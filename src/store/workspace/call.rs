@@ -233,14 +233,19 @@ mod tests {
             security_token: Some("session-token".into()),
         };
         for proof in [
-            Proof::Token("auth-token".into()),
-            Proof::Itself("auth-token".into()),
+            Proof::Token("shown-to-nobody".into()),
+            Proof::Itself("shown-to-nobody".into()),
             Proof::Keys(keys),
         ] {
             let call = super::super::get("ListImageServers", &["image-servers"]);
             let request = service.request(&call, &proof).unwrap();
             let shown = format!("{request:?}");
-            for secret in ["auth-token", "secret-key", "session-token", "Signature="] {
+            for secret in [
+                "shown-to-nobody",
+                "secret-key",
+                "session-token",
+                "Signature=",
+            ] {
                 assert!(!shown.contains(secret), "{shown}");
             }
         }

@@ -584,10 +584,10 @@ async fn each_fault_is_what_it_proves() {
     assert_eq!(store.poll(&job).await.unwrap_err().kind, Kind::Unreadable);
 }
 
-/// Sends everything on to another host.
-struct Redirecting;
+/// Answers everything below `/elsewhere` in one way.
+struct Always(Reply);
 
-impl Emulated for Redirecting {
+impl Emulated for Always {
     fn operation(&self, request: &Received) -> Option<String> {
         request
             .path
@@ -596,23 +596,15 @@ impl Emulated for Redirecting {
     }
 
     fn answer(&mut self, _: &Received) -> Reply {
-        Reply {
-            status: 307,
-            headers: vec![("location".into(), "http://127.0.0.1:9/".into())],
-            body: Vec::new(),
-        }
+        self.0.clone()
     }
 
     fn throttled(&self) -> Reply {
-        self.broken(429)
+        self.0.clone()
     }
 
-    fn broken(&self, status: u16) -> Reply {
-        Reply {
-            status,
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+    fn broken(&self, _: u16) -> Reply {
+        self.0.clone()
     }
 
     fn environment(&self, _: &str) -> Vec<(&'static str, String)> {
@@ -620,20 +612,27 @@ impl Emulated for Redirecting {
     }
 }
 
-#[tokio::test]
-async fn a_redirect_is_not_followed() {
+/// A store whose every call is answered like this.
+async fn answered(status: u16, body: &str) -> (Workspace, Sandbox) {
+    let reply = Reply {
+        status,
+        headers: vec![("location".into(), "http://127.0.0.1:9/".into())],
+        body: body.into(),
+    };
     let world = World {
-        others: vec![("other", Box::new(Redirecting))],
+        others: vec![("other", Box::new(Always(reply)))],
         ..World::default()
     };
     let sandbox = Sandbox::start(world, Options::default()).await.unwrap();
     let endpoint = format!("{}/elsewhere", sandbox.url());
-    let variables = [
-        WITH_TOKEN,
-        &[("IMGCTL_WORKSPACE_ENDPOINT", endpoint.as_str())],
-    ]
-    .concat();
-    let store = open_with(&sandbox, &variables).await.unwrap();
+    let variables = [("IMGCTL_WORKSPACE_ENDPOINT", endpoint.as_str())];
+    let variables = [WITH_TOKEN, &variables].concat();
+    (open_with(&sandbox, &variables).await.unwrap(), sandbox)
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let (store, sandbox) = answered(307, "").await;
     let error = store.list(None).await.unwrap_err();
     assert_eq!(
         (error.kind, error.code.as_deref()),
@@ -641,10 +640,37 @@ async fn a_redirect_is_not_followed() {
     );
     assert!(error.hint.unwrap().contains("redirect"));
     let project = store.home().owner.unwrap();
-    assert_eq!(
-        seen(&sandbox)[1],
-        format!("/elsewhere/v1/{project}/image-servers 307")
-    );
+    let path = format!("/elsewhere/v1/{project}/image-servers 307");
+    assert_eq!(seen(&sandbox)[1..], [path]);
+}
+
+#[tokio::test]
+async fn a_short_page_is_the_last_whatever_the_count_says() {
+    for (body, items) in [
+        (r#"{"count":500,"items":[{"id":"1"}]}"#, 1),
+        (r#"{"count":500,"items":[]}"#, 0),
+        (r#"{"items":[{"id":"1"}]}"#, 1),
+    ] {
+        let (store, _sandbox) = answered(200, body).await;
+        let page = store.list(Some("100")).await.unwrap();
+        assert_eq!((page.items.len(), page.next), (items, None), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_answer_to_a_deletion_means_look() {
+    for body in ["", "{}", r#"{"job_id":""}"#, r#"{"job_id":null}"#] {
+        let (store, _sandbox) = answered(200, body).await;
+        let answer = store.delete(&named(&["1"])).await.unwrap();
+        assert!(matches!(answer, Answer::All(Deletion::Requested)), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn the_description_of_another_server_is_not_believed() {
+    let (store, _sandbox) = answered(200, r#"{"id":"2"}"#).await;
+    let error = store.get(&named(&["1"])).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Unreadable);
 }
 
 #[tokio::test]

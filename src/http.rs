@@ -35,6 +35,15 @@ pub struct Http {
 impl Http {
     /// A client for one endpoint: `timeout` bounds each answer, the wait for its headers and body together.
     pub fn new(endpoint: &Url, timeout: Duration) -> Result<Self> {
+        Self::build(timeout, is_loopback(endpoint))
+    }
+
+    /// A client that never goes through a proxy, for what only this machine's own network can answer.
+    pub fn direct(timeout: Duration) -> Result<Self> {
+        Self::build(timeout, true)
+    }
+
+    fn build(timeout: Duration, direct: bool) -> Result<Self> {
         static RING: Once = Once::new();
         // Fails only where a provider is installed already, which is as good.
         RING.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
@@ -43,7 +52,7 @@ impl Http {
             .connect_timeout(timeout.min(Duration::from_secs(10)))
             .timeout(timeout)
             .user_agent(concat!("imgctl/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(endpoint) {
+        if direct {
             client = client.no_proxy();
         }
         client
@@ -125,6 +134,18 @@ pub fn causes(error: &dyn std::error::Error) -> String {
         error = source;
     }
     error.to_string()
+}
+
+/// Tells whether the connection was never made, so that the request never left.
+pub fn never_sent(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(client) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+            return client.is_connect();
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// Reads an endpoint that a user gave in `variable`: https anywhere, plain http only on this machine.

@@ -205,7 +205,10 @@ mod tests {
     #[test]
     fn an_error_names_the_source_and_the_line() {
         for (text, place) in [
-            ("ecr:aa:1\nnonsense\n", "list, line 2: no scheme"),
+            (
+                "ecr:aa:1\nnonsense\n",
+                "list, line 2: the reference does not say",
+            ),
             (
                 "ecr:aa:1\n{\"name\":1}",
                 "list, line 2: this object has no \"ref\"",

@@ -1,36 +1,40 @@
-//! "Did you mean": the known word that an unknown one was probably meant to be.
+//! "Did you mean": the known word that is nearest to one that was typed.
 
-/// The nearest of some words, if it is near enough to be a slip of the finger.
-pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
-    let lower = word.to_ascii_lowercase();
-    let distance = |known: &str| strsim::damerau_levenshtein(&lower, known);
-    let (known, distance) = known
+/// Finds the candidate that a typing error could have turned into `word`, if one is near enough.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    // One error in a short word, one more for every four letters: `erc` is `ecr`, `app` is not `cvm`.
+    let allowed = 1 + word.chars().count() / 4;
+    candidates
         .into_iter()
-        .map(|known| (known, distance(known)))
-        .min_by_key(|(_, distance)| *distance)?;
-    // A slip changes a letter or two, not most of a word.
-    (distance <= 2 && distance * 2 < known.len().max(word.len())).then_some(known)
+        .map(|candidate| {
+            let distance = strsim::damerau_levenshtein(&word, &candidate.to_lowercase());
+            (distance, candidate)
+        })
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::*;
 
     #[test]
-    fn a_slip_of_the_finger_is_understood_and_another_word_is_not() {
-        let known = ["ecr", "cvm", "workspace"];
-        for (word, meant) in [
+    fn a_slip_of_the_finger_is_recognised_and_another_word_is_not() {
+        let words = ["ecr", "cvm", "workspace"];
+        for (typed, meant) in [
             ("erc", Some("ecr")),
-            ("ecrr", Some("ecr")),
-            ("CVN", Some("cvm")),
+            ("ECR", Some("ecr")),
+            ("cmv", Some("cvm")),
+            ("ec", Some("ecr")),
             ("workspaces", Some("workspace")),
-            ("wrokspace", Some("workspace")),
-            ("gcr", Some("ecr")),
-            ("azure", None),
+            ("wrokspcae", Some("workspace")),
             ("app", None),
+            ("docker", None),
             ("", None),
         ] {
-            assert_eq!(nearest(word, known), meant, "{word}");
+            assert_eq!(nearest(typed, words), meant, "{typed}");
         }
     }
 }

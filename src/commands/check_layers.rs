@@ -7,7 +7,7 @@ use crate::{
     engine::Session,
     error::{Error, Kind, Result},
     exit::Exit,
-    image::{Digest, ImageId, ImageRef, Named, Provider, StoreRef},
+    image::{Digest, ImageId, ImageRef, Provider, Reference, StoreRef},
     lookup::by_store,
     manifest::{Blob, Contents, contents},
     report::Item,
@@ -36,15 +36,15 @@ struct Check {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
-    let first: Named = args.what[0].parse()?;
+    let first: Reference = args.what[0].parse()?;
     let provider = match &first {
-        Named::Store(store) => store.provider,
-        Named::Image(image) => image.store.provider,
+        Reference::Store(store) => store.provider,
+        Reference::Image(image) => image.store.provider,
     };
     has_layers(provider)?;
     let mut items = Vec::new();
     match first {
-        Named::Store(store) => {
+        Reference::Store(store) => {
             let digests = layers(&store, &args.what[1..])?;
             let session = context.open(&store).await?;
             let checks = digests.into_iter().map(|digest| Check {
@@ -54,7 +54,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
             });
             items.extend(check(context, &session, checks.collect()).await);
         }
-        Named::Image(_) => {
+        Reference::Image(_) => {
             let images = args
                 .what
                 .iter()

@@ -80,7 +80,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let plan = Plan::make(context, &images, wish).await;
     if args.dry_run {
         let items = plan.rehearse().await;
-        return Ok(args.report(context, &items, true));
+        return Ok(args.report(context, &plan, &items, true));
     }
     let mut agreed = false;
     if ask && plan.stores.iter().any(|store| !store.targets.is_empty()) {
@@ -101,7 +101,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
             }
         })
         .await;
-    Ok(args.report(context, &items, !streams))
+    Ok(args.report(context, &plan, &items, !streams))
 }
 
 impl Args {
@@ -145,7 +145,11 @@ impl Args {
         ))
     }
 
-    fn report(&self, context: &Context, items: &[Item], print: bool) -> Exit {
+    fn report(&self, context: &Context, plan: &Plan, items: &[Item], print: bool) -> Exit {
+        plan.stores
+            .iter()
+            .filter_map(|store| store.session.halted())
+            .for_each(|error| context.printer.error(error));
         if print {
             items.iter().for_each(|item| context.printer.item(item));
         }

@@ -1,18 +1,27 @@
-//! References: which image, in which store, of which provider. One grammar, parsed at one door (`parse`) and printed
-//! as its inverse (`print`). Nothing here talks to a provider.
+//! References: which image, in which store, of which provider. One grammar, read at one door (`parse`) and printed as
+//! its inverse (`print`). Nothing here talks to a provider.
+//!
+//! What the parts of a name may be is in `rules`, the hosts of ECR registries in `registry`, texts of other tools in
+//! `foreign`; errors that point at the place come from `place`.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod digest;
-mod error;
+mod foreign;
 mod parse;
+mod place;
 mod print;
 mod registry;
-#[cfg(test)]
-mod tests;
+mod rules;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::{digest::Digest, error::ParseError};
+use crate::patterns::Pattern;
+
+pub use digest::Digest;
+pub use parse::region;
+pub use place::ParseError;
 
 /// A product that holds images; also the scheme of its references.
 #[derive(
@@ -65,16 +74,17 @@ pub struct ImageRef {
     pub id: ImageId,
 }
 
-/// What a command takes that works on stores as well as on images.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Named {
-    Store(StoreRef),
+/// What a command takes that works on images and on stores; a tag, a digest or an id makes it an image.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Reference {
     Image(ImageRef),
+    Store(StoreRef),
 }
 
 impl Provider {
     pub const ALL: [Self; 3] = [Self::Ecr, Self::Cvm, Self::Workspace];
 
+    /// The word that references begin with.
     pub fn scheme(self) -> &'static str {
         match self {
             Self::Ecr => "ecr",
@@ -115,13 +125,13 @@ impl ImageId {
 }
 
 impl StoreRef {
-    /// A store with nothing said of its owner and region.
-    pub fn new(provider: Provider, name: impl Into<String>) -> Self {
+    /// The whole of a provider's images, wherever it takes them from when nothing more is said.
+    pub fn of(provider: Provider) -> Self {
         Self {
             provider,
             owner: None,
             region: None,
-            name: name.into(),
+            name: String::new(),
             host: HostKind::default(),
         }
     }
@@ -134,16 +144,49 @@ impl StoreRef {
         }
     }
 
-    /// The name stands for several stores.
-    pub fn is_pattern(&self) -> bool {
-        self.name.contains(['*', '?', '[', '{'])
+    /// The same store, now that its region is known.
+    pub fn with_region(self, region: impl Into<String>) -> Self {
+        Self {
+            region: Some(region.into()),
+            ..self
+        }
     }
 
-    /// Whether this pattern means that store. `*` stands for anything but `/`, `**` for anything.
-    pub fn matches(&self, store: &Self) -> bool {
-        let pattern = globset::GlobBuilder::new(&self.name)
-            .literal_separator(true)
-            .build();
-        pattern.is_ok_and(|pattern| pattern.compile_matcher().is_match(&store.name))
+    /// The same store, now that its owner is known.
+    pub fn with_owner(self, owner: impl Into<String>) -> Self {
+        Self {
+            owner: Some(owner.into()),
+            ..self
+        }
+    }
+
+    /// The store of that name in the same place.
+    pub fn with_name(self, name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..self
+        }
+    }
+
+    /// Tells whether the name stands for several repositories, to be found by asking which there are.
+    pub fn is_pattern(&self) -> bool {
+        self.provider == Provider::Ecr && Pattern::is_in(&self.name)
+    }
+
+    /// What the names of repositories are matched against; a plain name matches itself.
+    pub fn pattern(&self) -> Result<Pattern, ParseError> {
+        self.name
+            .parse()
+            .map_err(|wrong: String| place::Part::whole(&self.name).wrong(wrong))
+    }
+}
+
+impl Reference {
+    /// The store itself, or the one that the image is in.
+    pub fn store(&self) -> &StoreRef {
+        match self {
+            Self::Image(image) => &image.store,
+            Self::Store(store) => store,
+        }
     }
 }

@@ -1,48 +1,76 @@
-//! References as text: the canonical, complete form, which is accepted as input.
+//! References as text: the canonical, complete form, which the door in `parse` takes back. ECR images are printed as
+//! the Docker URI once account and region are known, so that what is printed can be pulled.
 
-use std::fmt;
+use std::fmt::{Display, Formatter, Result};
 
-use super::{HostKind, ImageId, ImageRef, Provider, StoreRef, registry::Registry};
+use super::{ImageId, ImageRef, Provider, Reference, StoreRef, registry::Registry};
 
-impl fmt::Display for Provider {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(self.scheme())
+impl Display for Provider {
+    fn fmt(&self, f: &mut Formatter) -> Result {
+        f.pad(self.scheme())
     }
 }
 
-impl fmt::Display for StoreRef {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        // The form that docker pulls, as soon as it is known whole. A pattern is nothing that can be pulled.
-        if let (Provider::Ecr, Some(account), Some(region)) =
-            (self.provider, &self.owner, &self.region)
-            && (!self.is_pattern() || self.host != HostKind::default())
-        {
-            let registry = Registry {
-                account: account.clone(),
-                region: region.clone(),
-                kind: self.host,
-            };
-            return write!(f, "{}/{}", registry.host(), self.name);
+impl Display for StoreRef {
+    fn fmt(&self, f: &mut Formatter) -> Result {
+        if let Some(host) = self.registry_host() {
+            return write!(f, "{host}/{}", self.name);
         }
         write!(f, "{}:", self.provider)?;
-        match (&self.owner, &self.region) {
-            (Some(owner), Some(region)) => write!(f, "//{owner}@{region}/")?,
-            (None, Some(region)) => write!(f, "//{region}/")?,
-            // An owner is never known without a region.
-            (_, None) => {}
+        if let Some(region) = &self.region {
+            f.write_str("//")?;
+            if let (Provider::Ecr | Provider::Workspace, Some(owner)) = (self.provider, &self.owner)
+            {
+                write!(f, "{owner}@")?;
+            }
+            write!(f, "{region}/")?;
         }
         f.write_str(&self.name)
     }
 }
 
-impl fmt::Display for ImageRef {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        self.store.fmt(f)?;
-        match &self.id {
-            ImageId::Named(name) => f.write_str(name),
-            ImageId::Tag(tag) => write!(f, ":{tag}"),
-            ImageId::Digest(digest) => write!(f, "@{digest}"),
-            ImageId::TagAt(tag, digest) => write!(f, ":{tag}@{digest}"),
+impl StoreRef {
+    /// The host that an ECR image is pulled from, once account and region are known.
+    pub fn registry_host(&self) -> Option<String> {
+        if self.provider != Provider::Ecr {
+            return None;
+        }
+        let registry = Registry {
+            account: self.owner.clone()?,
+            region: self.region.clone()?,
+            host: self.host,
+        };
+        registry.host()
+    }
+}
+
+impl Display for ImageId {
+    fn fmt(&self, f: &mut Formatter) -> Result {
+        match self {
+            Self::Named(id) => f.write_str(id),
+            Self::Tag(tag) => f.write_str(tag),
+            Self::Digest(digest) => write!(f, "{digest}"),
+            Self::TagAt(tag, digest) => write!(f, "{tag}@{digest}"),
+        }
+    }
+}
+
+impl Display for ImageRef {
+    fn fmt(&self, f: &mut Formatter) -> Result {
+        let joint = match self.id {
+            ImageId::Named(_) => "",
+            ImageId::Tag(_) | ImageId::TagAt(..) => ":",
+            ImageId::Digest(_) => "@",
+        };
+        write!(f, "{}{joint}{}", self.store, self.id)
+    }
+}
+
+impl Display for Reference {
+    fn fmt(&self, f: &mut Formatter) -> Result {
+        match self {
+            Self::Image(image) => image.fmt(f),
+            Self::Store(store) => store.fmt(f),
         }
     }
 }

@@ -85,6 +85,12 @@ pub struct Settings {
     pub recursive: bool,
     /// CVM: also the snapshots bound to an image.
     pub delete_snapshots: bool,
+    /// CVM: list also the images that other accounts share with this one.
+    pub shared: bool,
+    /// CVM: list also the public images.
+    pub public: bool,
+    /// CVM: ask which accounts each image is shared with, one call an image.
+    pub sharing: bool,
 }
 
 impl Default for Settings {
@@ -101,6 +107,9 @@ impl Default for Settings {
             no_wait: false,
             recursive: false,
             delete_snapshots: false,
+            shared: false,
+            public: false,
+            sharing: false,
         }
     }
 }

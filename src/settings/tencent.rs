@@ -1,1 +1,121 @@
-//! Tencent Cloud: credentials, region and endpoint, from everything its own tools read.
+//! Tencent Cloud: what its own tools read, in the order in which they read it. Here is the profile in force; the
+//! credentials are in `keys`, region and endpoint in `place`, what the tools' files look like in `files`.
+
+mod files;
+mod keys;
+mod place;
+mod role;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+};
+
+use super::{Env, Settings};
+use crate::error::{Error, Kind, Result};
+use files::Configure;
+pub use keys::{Credentials, Keys};
+
+const PROFILES: [&str; 2] = ["TCCLI_PROFILE", "TENCENTCLOUD_PROFILE"];
+
+/// A value, and where it was found, in words for a person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found<T> {
+    pub value: T,
+    pub source: String,
+}
+
+/// What the environment and the files say, with the profile that is in force.
+pub struct Tencent<'a> {
+    env: &'a Env,
+    profile: Named<'a>,
+    configure_path: Option<PathBuf>,
+    configure: Configure,
+}
+
+/// The profile in force.
+struct Named<'a> {
+    name: &'a str,
+    by: By<'a>,
+}
+
+/// Who named the profile.
+#[derive(Clone, Copy, PartialEq)]
+enum By<'a> {
+    /// `--profile`: beats keys and region in the environment, as it does in tccli.
+    Flag,
+    Variable(&'a str),
+    Nobody,
+}
+
+impl<'a> Tencent<'a> {
+    /// Reads the profile's settings. Credentials are looked for when they are asked for.
+    pub fn load(settings: &'a Settings) -> Result<Self> {
+        Self::from(&settings.env, settings.profile.as_deref(), &read)
+    }
+
+    fn from(env: &'a Env, flag: Option<&'a str>, read: &Read<'_>) -> Result<Self> {
+        let profile = match (flag, env.first(&PROFILES)) {
+            (Some(name), _) => Named { name, by: By::Flag },
+            (None, Some((variable, name))) => Named {
+                name,
+                by: By::Variable(variable),
+            },
+            (None, None) => Named {
+                name: "default",
+                by: By::Nobody,
+            },
+        };
+        if profile.name.contains(['/', '\\']) || profile.name.starts_with('.') {
+            let message = format!("\"{}\" is no name of a profile", profile.name);
+            return Err(Error::new(Kind::Config, message));
+        }
+        let mut tencent = Self {
+            env,
+            profile,
+            configure_path: None,
+            configure: Configure::default(),
+        };
+        if let Some(path) = tencent.profile_file("configure")
+            && let Some(text) = text_of(&path, read)?
+        {
+            tencent.configure = files::configure(&path, &text)?;
+            tencent.configure_path = Some(path);
+        }
+        Ok(tencent)
+    }
+
+    /// `~/.tccli/PROFILE.KIND`, or the same in the folder that Terraform's variable names.
+    fn profile_file(&self, kind: &str) -> Option<PathBuf> {
+        let file = format!("{}.{kind}", self.profile.name);
+        match self.env.get("TENCENTCLOUD_SHARED_CREDENTIALS_DIR") {
+            Some(folder) => Some(match folder.strip_prefix("~/") {
+                Some(below) => self.env.home(below)?.join(file),
+                None => Path::new(folder).join(file),
+            }),
+            None => Some(self.env.home(".tccli")?.join(file)),
+        }
+    }
+}
+
+type Read<'a> = dyn Fn(&Path) -> io::Result<String> + Sync + 'a;
+
+fn read(path: &Path) -> io::Result<String> {
+    std::fs::read_to_string(path)
+}
+
+/// A file's text; nothing if there is no such file.
+fn text_of(path: &Path, read: &Read<'_>) -> Result<Option<String>> {
+    match read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(files::broken(
+            path,
+            format!("cannot be read: {}", error.kind()),
+        )),
+    }
+}

@@ -49,6 +49,16 @@ pub trait ImageStore: Send + Sync {
     /// One page of the store's images, after the given token.
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>>;
 
+    /// How fast [`ImageStore::add_sharing`] may be called, where images can be shared with accounts at all.
+    fn sharing(&self) -> Option<Limit> {
+        None
+    }
+
+    /// Asks which accounts one image of this account's own is shared with, and notes them, and the hold that follows.
+    async fn add_sharing(&self, _image: &mut Image) -> Result<()> {
+        Err(unsupported("shares images with accounts"))
+    }
+
     /// One page of the account's stores, for names with a pattern in them.
     async fn stores(&self, _after: Option<&str>) -> Result<Page<StoreRef>> {
         Err(unsupported("has stores to list"))
@@ -84,8 +94,8 @@ pub async fn open(
 ) -> Result<Arc<dyn ImageStore>> {
     Ok(match store.provider {
         Provider::Ecr => ecr::Ecr::open(settings, &clients.ecr, store).await?,
+        Provider::Cvm => Arc::new(cvm::open(settings, store).await?),
         Provider::Workspace => Arc::new(clients.workspace.open(settings, store).await?),
-        Provider::Cvm => return Err(unsupported("is opened yet")),
     })
 }
 

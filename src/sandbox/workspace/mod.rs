@@ -4,7 +4,7 @@
 
 mod operations;
 mod seed;
-mod state;
+pub mod state;
 #[cfg(test)]
 mod tests;
 

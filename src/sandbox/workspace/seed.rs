@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Change, Failing, Server, Workspace};
-use crate::sandbox::{chance::Chance, iam::REGION};
+use crate::sandbox::{dice::Dice, iam::REGION};
 
 const REGIONS: [&str; 2] = [REGION, "ap-southeast-1"];
 const TEAMS: [&str; 4] = ["design", "finance", "training", "support"];
@@ -13,11 +13,11 @@ const SYSTEMS: [&str; 3] = ["win2019", "win2022", "ubuntu2204"];
 impl Workspace {
     /// `images` image servers, three of four of them in the first region.
     pub fn seeded(seed: u64, images: usize, now: DateTime<Utc>) -> Self {
-        let mut chance = Chance(seed);
+        let mut dice = Dice::new(seed);
         let mut workspace = Self::default();
         for number in 0..images {
             let region = REGIONS[usize::from(number % 4 == 3)];
-            add(&mut workspace, region, number, &mut chance, now);
+            add(&mut workspace, region, number, &mut dice, now);
         }
         workspace
     }
@@ -27,16 +27,16 @@ fn add(
     workspace: &mut Workspace,
     region: &str,
     number: usize,
-    chance: &mut Chance,
+    dice: &mut Dice,
     now: DateTime<Utc>,
 ) {
     // Ids as in the documents: eighteen digits.
-    let id = format!("6976{:09}{number:05}", chance.below(1_000_000_000));
-    let days = i64::try_from(chance.below(400)).unwrap_or_default();
-    let minutes = i64::try_from(chance.below(24 * 60)).unwrap_or_default();
+    let id = format!("6976{:09}{number:05}", dice.below(1_000_000_000));
+    let days = i64::try_from(dice.below(400)).unwrap_or_default();
+    let minutes = i64::try_from(dice.below(24 * 60)).unwrap_or_default();
     let created = now - TimeDelta::days(days) - TimeDelta::minutes(minutes);
-    let (team, system) = (*chance.pick(&TEAMS), *chance.pick(&SYSTEMS));
-    let (fate, hours) = (chance.below(24), chance.below(5));
+    let (team, system) = (*dice.pick(&TEAMS), *dice.pick(&SYSTEMS));
+    let (fate, hours) = (dice.below(24), dice.below(5));
     let project = workspace.region(region);
     if fate == 4 {
         let failing = Failing::new("FAILED", "WKS.00211401", "The server group has changed.");

@@ -115,7 +115,7 @@ fn said(body: &Value) -> Option<(Option<String>, Option<String>)> {
             return Some((text(&body[code]), text(&body[message])));
         }
     }
-    body.as_object()?.values().find_map(|inner| said(inner))
+    body.as_object()?.values().find_map(said)
 }
 
 fn text(value: &Value) -> Option<String> {

@@ -111,7 +111,7 @@ async fn run(variables: Variables<'_>) -> String {
         env: Env::of(endpoints.iter().chain(variables).copied(), None),
         ..Settings::default()
     };
-    let store = StoreRef::new(Provider::Workspace, "");
+    let store = StoreRef::of(Provider::Workspace);
     let store = workspace::open(&settings, &store).await.unwrap();
     store.list(None).await.unwrap();
     store.delete(&[ImageId::Named("1".into())]).await.unwrap();

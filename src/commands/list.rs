@@ -86,6 +86,7 @@ async fn images(context: &Context, session: &Session) -> Result<()> {
                 image,
                 ..Item::new(home.image(id).to_string(), home.provider)
             };
+            context.printer.ended();
             context.printer.item(&item);
         }
         context.printer.flush();

@@ -10,6 +10,7 @@
 pub mod engine;
 pub mod error;
 mod exit;
+pub mod manifest;
 pub mod http;
 pub mod image;
 pub mod report;

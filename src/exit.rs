@@ -73,7 +73,7 @@ impl Item {
     }
 
     /// It ended because its store was stopped, and nothing was sent for it.
-    fn was_not_tried(&self) -> bool {
+    pub fn was_not_tried(&self) -> bool {
         let sent = matches!(self.outcome, Some(Outcome::Unknown | Outcome::Gone));
         let stopped = |kind: Kind| kind.stops_store() || kind == Kind::Stopped;
         !sent && self.error.as_ref().is_some_and(|error| stopped(error.kind))

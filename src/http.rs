@@ -35,6 +35,15 @@ pub struct Http {
 impl Http {
     /// A client for one endpoint: `timeout` bounds each answer, the wait for its headers and body together.
     pub fn new(endpoint: &Url, timeout: Duration) -> Result<Self> {
+        Self::build(timeout, is_loopback(endpoint))
+    }
+
+    /// A client that never goes through a proxy, for what only this machine's own network can answer.
+    pub fn direct(timeout: Duration) -> Result<Self> {
+        Self::build(timeout, true)
+    }
+
+    fn build(timeout: Duration, direct: bool) -> Result<Self> {
         static RING: Once = Once::new();
         // Fails only where a provider is installed already, which is as good.
         RING.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
@@ -43,7 +52,7 @@ impl Http {
             .connect_timeout(timeout.min(Duration::from_secs(10)))
             .timeout(timeout)
             .user_agent(concat!("imgctl/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(endpoint) {
+        if direct {
             client = client.no_proxy();
         }
         client

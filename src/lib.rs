@@ -7,13 +7,24 @@
 //! To change what a provider is asked or how its answers are read: `store/PROVIDER`. Batching, retrying, what counts
 //! as done: `engine`. What users type: `cli`, `commands`. What they see: `output`. The emulator: [`sandbox`].
 
+pub mod apply;
+pub mod cli;
+mod commands;
+mod context;
 pub mod engine;
 pub mod error;
 mod exit;
 pub mod manifest;
 pub mod http;
 pub mod image;
+pub mod intake;
+mod lookup;
+pub mod manifest;
+pub mod output;
+pub mod patterns;
+mod plan;
 pub mod report;
 pub mod sandbox;
 pub mod settings;
 pub mod store;
+pub mod words;

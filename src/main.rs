@@ -1,1 +1,5 @@
-fn main() {}
+//! The program. Everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    imgctl::cli::run()
+}

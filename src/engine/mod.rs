@@ -6,6 +6,7 @@
 
 mod confirm;
 mod delete;
+mod look;
 mod pace;
 mod pages;
 mod read;

@@ -1,10 +1,7 @@
 //! Asking about many items in as few calls as can be. Each item gets its own answer, in the order asked, even where
 //! the provider refuses a whole call for one bad item.
 
-use std::{
-    collections::{HashMap, HashSet},
-    hash::Hash,
-};
+use std::{collections::HashMap, hash::Hash, sync::Mutex};
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
 
@@ -12,89 +9,68 @@ use super::{pace::Op, session::Session};
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
-    store::{Answer, Image, ImageStore, LayerState, Manifest},
+    store::{Answer, ImageStore, LayerState, Manifest},
 };
 
 /// One call about some items.
-type Ask<I, T> = for<'a> fn(&'a dyn ImageStore, &'a [I]) -> BoxFuture<'a, Result<Answer<I, T>>>;
+pub(super) type Ask<I, T> =
+    for<'a> fn(&'a dyn ImageStore, &'a [I]) -> BoxFuture<'a, Result<Answer<I, T>>>;
+
+/// What to do with a call that was refused as a whole because of some of its items.
+pub(super) enum Refused<'r, I> {
+    /// Ask in ever smaller calls, down to the item.
+    Halve,
+    /// Leave it to the caller, who knows a cheaper way. Until then all of its items have the call's error.
+    Keep(&'r Mutex<Vec<I>>),
+}
+
+impl<I> Clone for Refused<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I> Copy for Refused<'_, I> {}
 
 impl Session {
-    /// What the provider says of each of these distinct images now.
-    pub async fn get(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
-        let mut listed = self.list_instead(ids).await;
-        let rest: Vec<_> = ids
-            .iter()
-            .filter(|id| !listed.contains_key(id))
-            .cloned()
-            .collect();
-        let mut answers = self
-            .each(Op::Get, &rest, |store, ids| store.get(ids))
-            .await
-            .into_iter();
-        ids.iter()
-            .map(|id| {
-                listed
-                    .remove(id)
-                    .map(Ok)
-                    .or_else(|| answers.next())
-                    .expect("an answer an id")
-            })
-            .collect()
-    }
-
     pub async fn manifests(&self, ids: &[ImageId]) -> Vec<Result<Manifest>> {
-        self.each(Op::Manifests, ids, |store, ids| store.manifests(ids))
-            .await
+        self.each(
+            Op::Manifests,
+            ids,
+            |store, ids| store.manifests(ids),
+            Refused::Halve,
+        )
+        .await
     }
 
     pub async fn layers(&self, digests: &[Digest]) -> Vec<Result<LayerState>> {
-        self.each(Op::Layers, digests, |store, ids| store.check_layers(ids))
-            .await
+        self.each(
+            Op::Layers,
+            digests,
+            |store, ids| store.check_layers(ids),
+            Refused::Halve,
+        )
+        .await
     }
 
     /// Whether the provider itself would delete these.
     pub async fn rehearse(&self, ids: &[ImageId]) -> Vec<Result<()>> {
-        self.each(Op::Delete, ids, |store, ids| store.rehearse(ids))
-            .await
+        self.each(
+            Op::Delete,
+            ids,
+            |store, ids| store.rehearse(ids),
+            Refused::Halve,
+        )
+        .await
     }
 
-    /// A store that reads one image a call is listed instead, for as long as that is fewer calls. What the listing
-    /// does not show is not proven absent; the caller asks for it by name.
-    async fn list_instead(&self, ids: &[ImageId]) -> HashMap<ImageId, Image> {
-        let mut found = HashMap::new();
-        if self.limit(Op::Get).batch > 1 || ids.len() < 2 {
-            return found;
-        }
-        let wanted: HashSet<_> = ids.iter().collect();
-        let page_size = self.limit(Op::List).batch;
-        let mut after: Option<String> = None;
-        for pages in 1.. {
-            let Ok(page) = self
-                .ask(Op::List, || self.store.list(after.as_deref()))
-                .await
-            else {
-                break;
-            };
-            let more = page
-                .total
-                .map_or(0, |total| total.div_ceil(page_size).saturating_sub(pages));
-            let images = page
-                .items
-                .into_iter()
-                .filter_map(|image| Some((image.id.clone()?, image)));
-            found.extend(images.filter(|(id, _)| wanted.contains(id)));
-            let left = ids.len() - found.len();
-            match page.next {
-                Some(next) if left > 0 && more < left && after.as_ref() != Some(&next) => {
-                    after = Some(next)
-                }
-                _ => break,
-            }
-        }
-        found
-    }
-
-    async fn each<I, T>(&self, op: Op, ids: &[I], ask: Ask<I, T>) -> Vec<Result<T>>
+    pub(super) async fn each<I, T>(
+        &self,
+        op: Op,
+        ids: &[I],
+        ask: Ask<I, T>,
+        refused: Refused<'_, I>,
+    ) -> Vec<Result<T>>
     where
         I: Clone + Eq + Hash + Send + Sync,
         T: Clone + Send + 'static,
@@ -102,7 +78,7 @@ impl Session {
         let limit = self.limit(op);
         let calls: Vec<_> = ids
             .chunks(limit.batch.max(1))
-            .map(|batch| self.batch(op, batch, ask))
+            .map(|batch| self.batch(op, batch, ask, refused))
             .collect();
         stream::iter(calls)
             .buffered(limit.in_flight.max(1))
@@ -115,6 +91,7 @@ impl Session {
         op: Op,
         ids: &'f [I],
         ask: Ask<I, T>,
+        refused: Refused<'f, I>,
     ) -> BoxFuture<'f, Vec<Result<T>>>
     where
         I: Clone + Eq + Hash + Send + Sync,
@@ -124,12 +101,20 @@ impl Session {
             match self.ask(op, || ask(&*self.store, ids)).await {
                 Ok(Answer::All(answer)) => vec![Ok(answer); ids.len()],
                 Ok(Answer::Each(answers)) => in_order(ids, answers),
-                Err(error) if error.kind.splits() && ids.len() > 1 => {
-                    let (left, right) = ids.split_at(ids.len() / 2);
-                    let mut answers = self.batch(op, left, ask).await;
-                    answers.extend(self.batch(op, right, ask).await);
-                    answers
-                }
+                Err(error) if error.kind.splits() && ids.len() > 1 => match refused {
+                    Refused::Halve => {
+                        let (left, right) = ids.split_at(ids.len() / 2);
+                        let mut answers = self.batch(op, left, ask, refused).await;
+                        answers.extend(self.batch(op, right, ask, refused).await);
+                        answers
+                    }
+                    Refused::Keep(kept) => {
+                        kept.lock()
+                            .expect("no holder of this lock panics")
+                            .extend_from_slice(ids);
+                        vec![Err(error); ids.len()]
+                    }
+                },
                 Err(error) => vec![Err(error); ids.len()],
             }
         }

@@ -2,12 +2,44 @@
 //! documents say the providers do, and shares no signing or decoding with the client side, so that an error cannot
 //! hide in both.
 
+pub mod calls;
 pub mod cvm;
+pub mod dice;
+pub mod ecr;
+pub mod faults;
 pub mod iam;
+pub mod server;
+pub mod sigv4;
 pub mod workspace;
+
+pub use calls::Call;
+pub use faults::Fault;
+pub use server::{Options, Sandbox};
 
 use chrono::{DateTime, Utc};
 use hyper::body::Bytes;
+
+/// The clouds of one sandbox, with all that is in them.
+#[derive(Default)]
+pub struct World {
+    pub ecr: ecr::Ecr,
+    pub cvm: cvm::Cvm,
+    /// Services that a test brings along, by the name that faults and calls know them by.
+    pub others: Vec<(&'static str, Box<dyn Service>)>,
+}
+
+impl World {
+    /// Every service under the name that faults and calls know it by, in the order in which they are asked.
+    pub fn services(&mut self) -> impl Iterator<Item = (&'static str, &mut dyn Service)> {
+        let own: [(&'static str, &mut dyn Service); 2] =
+            [("ecr", &mut self.ecr), ("cvm", &mut self.cvm)];
+        let others = self
+            .others
+            .iter_mut()
+            .map(|(name, service)| (*name, service.as_mut() as &mut dyn Service));
+        own.into_iter().chain(others)
+    }
+}
 
 /// A request as it came in, nothing decoded.
 #[derive(Clone, Debug)]
@@ -45,6 +77,11 @@ pub struct Reply {
 pub trait Service: Send {
     /// The name of the operation that this request is for (`BatchDeleteImage`), if it is for this service.
     fn operation(&self, request: &Received) -> Option<String>;
+
+    /// The ids that a request of its own names, for the record of calls.
+    fn items(&self, _request: &Received) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Does it, and answers. Every check (signature, clock, sizes, rates) happens in here.
     fn answer(&mut self, request: &Received) -> Reply;

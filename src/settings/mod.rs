@@ -1,6 +1,7 @@
 //! Flags, environment, files and defaults, resolved once. This folder is the only reader of the environment and of
 //! the provider tools' own files; a provider's names are in the file called after its cloud.
 
+pub mod aws;
 pub mod huawei;
 pub mod tencent;
 
@@ -51,6 +52,11 @@ impl Env {
         names.iter().find_map(|name| Some((*name, self.get(name)?)))
     }
 
+    /// The same for the AWS SDK, so that it reads no other environment.
+    pub fn to_sdk(&self) -> aws_types::os_shim_internal::Env {
+        self.vars.clone().into()
+    }
+
     /// A path below the home folder.
     pub fn home(&self, below: &str) -> Option<PathBuf> {
         Some(self.home.as_ref()?.join(below))
@@ -79,6 +85,12 @@ pub struct Settings {
     pub recursive: bool,
     /// CVM: also the snapshots bound to an image.
     pub delete_snapshots: bool,
+    /// CVM: list also the images that other accounts share with this one.
+    pub shared: bool,
+    /// CVM: list also the public images.
+    pub public: bool,
+    /// CVM: ask which accounts each image is shared with, one call an image.
+    pub sharing: bool,
 }
 
 impl Default for Settings {
@@ -95,6 +107,23 @@ impl Default for Settings {
             no_wait: false,
             recursive: false,
             delete_snapshots: false,
+            shared: false,
+            public: false,
+            sharing: false,
         }
+    }
+}
+
+/// The id of an access key as a person recognises it: `AKIA…WXYZ`.
+pub fn shortened(id: &str) -> String {
+    let characters: Vec<_> = id.chars().collect();
+    match characters.len() {
+        // Too short to leave anything out; an id is no secret.
+        ..=8 => id.to_owned(),
+        length => characters[..4]
+            .iter()
+            .chain(&['…'])
+            .chain(&characters[length - 4..])
+            .collect(),
     }
 }

@@ -2,7 +2,10 @@
 //! service; batching, pacing, retrying, halving and checking live once, above it, in `engine`.
 
 pub mod cvm;
+pub mod ecr;
 pub mod workspace;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, Kind, Result},
-    image::{Digest, ImageId, StoreRef},
+    image::{Digest, ImageId, Provider, StoreRef},
+    settings::Settings,
 };
 
 /// A store of images. An `Err` of a call speaks of the whole call; an [`Answer`] speaks of its items.
@@ -45,6 +49,16 @@ pub trait ImageStore: Send + Sync {
     /// One page of the store's images, after the given token.
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>>;
 
+    /// How fast [`ImageStore::add_sharing`] may be called, where images can be shared with accounts at all.
+    fn sharing(&self) -> Option<Limit> {
+        None
+    }
+
+    /// Asks which accounts one image of this account's own is shared with, and notes them, and the hold that follows.
+    async fn add_sharing(&self, _image: &mut Image) -> Result<()> {
+        Err(unsupported("shares images with accounts"))
+    }
+
     /// One page of the account's stores, for names with a pattern in them.
     async fn stores(&self, _after: Option<&str>) -> Result<Page<StoreRef>> {
         Err(unsupported("has stores to list"))
@@ -63,6 +77,24 @@ pub trait ImageStore: Send + Sync {
     async fn poll(&self, _job: &Job) -> Result<Option<Answer<ImageId, Deletion>>> {
         Err(unsupported("runs jobs"))
     }
+}
+
+/// What stores of a provider share while a program runs.
+#[derive(Default)]
+pub struct Clients {
+    ecr: ecr::Clients,
+}
+
+/// Opens a store with the credentials that the settings lead to.
+pub async fn open(
+    settings: &Settings,
+    clients: &Clients,
+    store: &StoreRef,
+) -> Result<Arc<dyn ImageStore>> {
+    Ok(match store.provider {
+        Provider::Ecr => ecr::Ecr::open(settings, &clients.ecr, store).await?,
+        Provider::Cvm | Provider::Workspace => return Err(unsupported("is opened yet")),
+    })
 }
 
 fn unsupported(what: &str) -> Error {

@@ -1,1 +1,296 @@
-//! Tencent Cloud CVM custom images.
+//! Tencent Cloud CVM custom images: which call does what, and what its answer means for the ids it named. A deletion
+//! has no answer per image: the call is taken as a whole or refused as a whole, and taken is not done.
+//! <https://www.tencentcloud.com/document/api/213/33255>
+
+mod answer;
+mod call;
+mod errors;
+mod image;
+mod tc3;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use chrono::Utc;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answer, Deletion, Image, ImageStore, Limit, Limits, Page};
+use crate::{
+    error::{Error, Kind, Result},
+    http::Http,
+    image::{ImageId, StoreRef},
+    settings::{Settings, tencent::Tencent},
+};
+use answer::Told;
+use call::Api;
+use image::Described;
+
+/// Points this store at another host.
+pub const ENDPOINT: &str = "IMGCTL_CVM_ENDPOINT";
+
+/// The most that `DescribeImages` gives at once.
+/// <https://www.tencentcloud.com/document/api/213/33253>
+const PAGE: usize = 100;
+
+/// The most that one deletion names. The documents know a limit and do not say which; a call refused for it is halved.
+const DELETED_AT_ONCE: usize = 10;
+
+/// A region's custom images.
+pub struct Cvm {
+    api: Api,
+    home: StoreRef,
+    caller: String,
+    delete_snapshots: bool,
+    /// The kinds of images that a listing names.
+    listed: Vec<&'static str>,
+}
+
+/// Opens the store of a region: that of the reference, of `--region`, or of the provider's own settings.
+pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
+    let tencent = Tencent::load(settings)?;
+    let region = match store.region.as_ref().or(settings.region.as_ref()) {
+        Some(region) => region.clone(),
+        None => tencent.region()?.value,
+    };
+    let endpoint = tencent.endpoint("cvm", ENDPOINT, &region)?.value;
+    let now = Utc::now();
+    let keys = tencent.keys(now).await?;
+    let caller = shortened(&keys.at(now).await?.secret_id);
+    let http = Http::new(&endpoint, settings.timeout)?;
+    let others = [
+        (settings.shared, "SHARED_IMAGE"),
+        (settings.public, "PUBLIC_IMAGE"),
+    ];
+    Ok(Cvm {
+        home: StoreRef {
+            region: Some(region.clone()),
+            ..store.clone()
+        },
+        api: Api::new(http, endpoint, region, keys),
+        caller,
+        delete_snapshots: settings.delete_snapshots,
+        listed: [(true, "PRIVATE_IMAGE")]
+            .into_iter()
+            .chain(others)
+            .filter_map(|(wanted, kind)| wanted.then_some(kind))
+            .collect(),
+    })
+}
+
+/// Enough of an id to tell it from others.
+fn shortened(id: &str) -> String {
+    let letters: Vec<_> = id.chars().collect();
+    let start: String = letters.iter().take(4).collect();
+    match letters.len() {
+        12.. => format!(
+            "{start}…{}",
+            letters[letters.len() - 4..].iter().collect::<String>()
+        ),
+        _ => format!("{start}…"),
+    }
+}
+
+#[async_trait]
+impl ImageStore for Cvm {
+    fn home(&self) -> StoreRef {
+        self.home.clone()
+    }
+
+    fn limits(&self) -> Limits {
+        // Half a second's calls at once: answers may take so long before the rate suffers.
+        let limit = |batch, per_second: u32| Limit {
+            batch,
+            per_second,
+            in_flight: (per_second as usize / 2).max(1),
+        };
+        // https://www.tencentcloud.com/document/api/213/33253
+        let describe = limit(PAGE, 40);
+        let unused = limit(1, 1);
+        Limits {
+            // https://www.tencentcloud.com/document/api/213/33255
+            delete: limit(DELETED_AT_ONCE, 10),
+            get: describe,
+            list: describe,
+            manifests: unused,
+            layers: unused,
+            poll: unused,
+            all_or_nothing: true,
+        }
+    }
+
+    fn caller(&self) -> Option<String> {
+        Some(self.caller.clone())
+    }
+
+    async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
+        self.delete_images(ids, false).await?;
+        // A success says that the request was taken; the image goes some time after.
+        Ok(Answer::All(Deletion::Requested))
+    }
+
+    fn rehearses(&self) -> bool {
+        true
+    }
+
+    async fn rehearse(&self, ids: &[ImageId]) -> Result<Answer<ImageId, ()>> {
+        match self.delete_images(ids, true).await {
+            // The documents show a plain success for yes, and know a code for it besides.
+            Err(error) if error.code.as_deref() != Some(errors::DRY_RUN) => Err(error),
+            _ => Ok(Answer::All(())),
+        }
+    }
+
+    async fn get(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Image>> {
+        let body = json!({ "ImageIds": names(ids)?, "Limit": PAGE });
+        let told = self.describe(ids.len(), &body).await?;
+        let (request_id, total) = (told.request_id.clone(), told.content.total_count);
+        let found: HashMap<_, _> = self
+            .images(told)
+            .filter_map(|image| Some((image.id.clone()?, image)))
+            .collect();
+        // An answer that counts more images than it shows proves of none that it is not there.
+        let complete = total.is_none_or(|total| total <= found.len());
+        let answers = ids.iter().filter_map(|id| match found.get(id) {
+            Some(image) => Some((id.clone(), Ok(image.clone()))),
+            None if complete => Some((id.clone(), Err(self.missing(id, &request_id)))),
+            None => None,
+        });
+        Ok(Answer::Each(answers.collect()))
+    }
+
+    async fn list(&self, after: Option<&str>) -> Result<Page<Image>> {
+        let offset: usize = after
+            .map_or(Ok(0), |token| token.parse())
+            .map_err(|_| Error::new(Kind::Usage, "that is no place in a listing of CVM images"))?;
+        let body = json!({
+            "Filters": [{ "Name": "image-type", "Values": self.listed }],
+            "Offset": offset,
+            "Limit": PAGE,
+        });
+        let told = self.describe(0, &body).await?;
+        let total = told.content.total_count;
+        let items: Vec<_> = self.images(told).collect();
+        let seen = offset + items.len();
+        let more = total.map_or(items.len() >= PAGE, |total| seen < total);
+        Ok(Page {
+            // A page may be short without being the last; an empty one is, whatever the count says.
+            next: (more && !items.is_empty()).then(|| seen.to_string()),
+            total,
+            items,
+        })
+    }
+
+    fn sharing(&self) -> Option<Limit> {
+        // https://www.tencentcloud.com/document/api/213/33254
+        Some(Limit {
+            batch: 1,
+            per_second: 10,
+            in_flight: 5,
+        })
+    }
+
+    async fn add_sharing(&self, image: &mut Image) -> Result<()> {
+        let Some(ImageId::Named(id)) = &image.id else {
+            return Ok(());
+        };
+        let told: Told<Shared> = self
+            .api
+            .call("DescribeImageSharePermission", 1, &json!({ "ImageId": id }))
+            .await?;
+        let accounts: Vec<_> = told
+            .content
+            .share_permission_set
+            .into_iter()
+            .map(|permission| permission.account_id)
+            .collect();
+        if !accounts.is_empty() && image.hold.is_none() {
+            let message = match accounts.len() {
+                1 => "this image is shared with another account".to_owned(),
+                many => format!("this image is shared with {many} other accounts"),
+            };
+            let hold = image::refused(errors::SHARED_OUT, &message, &told.request_id);
+            image.hold = Some(hold);
+        }
+        image.shared_with = Some(accounts);
+        Ok(())
+    }
+}
+
+impl Cvm {
+    async fn delete_images(&self, ids: &[ImageId], dry_run: bool) -> Result<()> {
+        let mut body = json!({ "ImageIds": names(ids)? });
+        for (name, wanted) in [
+            ("DeleteBindedSnap", self.delete_snapshots),
+            ("DryRun", dry_run),
+        ] {
+            if wanted {
+                body[name] = Value::Bool(true);
+            }
+        }
+        let _: Told<Done> = self.api.call("DeleteImages", ids.len(), &body).await?;
+        Ok(())
+    }
+
+    async fn describe(&self, ids: usize, body: &Value) -> Result<Told<Images>> {
+        self.api.call("DescribeImages", ids, body).await
+    }
+
+    fn images(&self, told: Told<Images>) -> impl Iterator<Item = Image> {
+        let Told {
+            content,
+            request_id,
+        } = told;
+        let images = content.image_set.into_iter();
+        images.map(move |image| image.into_image(self.delete_snapshots, &request_id))
+    }
+
+    /// The service says nothing of an image that is not there.
+    fn missing(&self, id: &ImageId, request_id: &str) -> Error {
+        let name = match id {
+            ImageId::Named(name) => name,
+            _ => "",
+        };
+        let message = format!("there is no image {name} in {}", self.api.region());
+        Error::new(Kind::NotFound, message)
+            .code(errors::NOT_FOUND)
+            .request_id(Some(request_id))
+    }
+}
+
+fn names(ids: &[ImageId]) -> Result<Vec<&str>> {
+    ids.iter()
+        .map(|id| match id {
+            ImageId::Named(name) => Ok(name.as_str()),
+            _ => Err(Error::new(
+                Kind::Usage,
+                "CVM images have ids, neither tags nor digests",
+            )),
+        })
+        .collect()
+}
+
+/// All that the answer to a deletion holds, besides its request id.
+#[derive(Deserialize)]
+struct Done {}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Images {
+    total_count: Option<usize>,
+    image_set: Vec<Described>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shared {
+    share_permission_set: Vec<Permission>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Permission {
+    account_id: String,
+}

@@ -1,0 +1,249 @@
+//! From references to a report: stores opened and planned side by side, deleted from side by side, each image told of
+//! exactly once.
+
+use std::{collections::HashMap, sync::Mutex};
+
+use futures_util::future::join_all;
+
+use crate::{
+    context::Context,
+    engine::{Options, Verdict},
+    error::{Error, Kind, Result},
+    image::{ImageId, ImageRef, StoreRef},
+    plan::{Next, Step, StorePlan, Wish},
+    report::{Item, Outcome},
+};
+
+/// The plan of a whole run.
+pub struct Plan {
+    pub stores: Vec<StorePlan>,
+    /// Images whose store could not be opened.
+    pub unopened: Vec<(usize, Item)>,
+    /// Images asked for.
+    pub asked: usize,
+}
+
+impl Plan {
+    /// Opens the stores of these distinct images, and looks at what must be known.
+    pub async fn make(context: &Context, asked: &[ImageRef], wish: Wish) -> Self {
+        let mut by_name: HashMap<&StoreRef, Vec<(usize, ImageId)>> = HashMap::new();
+        let mut order = Vec::new();
+        for (place, image) in asked.iter().enumerate() {
+            let of_store = by_name.entry(&image.store).or_insert_with(|| {
+                order.push(&image.store);
+                Vec::new()
+            });
+            of_store.push((place, image.id.clone()));
+        }
+        let opened = join_all(order.iter().map(|store| context.open(store))).await;
+        let mut plan = Self {
+            stores: Vec::new(),
+            unopened: Vec::new(),
+            asked: asked.len(),
+        };
+        // The same store under two names, with its region and without, is one store.
+        let mut homes: HashMap<StoreRef, usize> = HashMap::new();
+        let mut sessions = Vec::new();
+        for (store, session) in order.into_iter().zip(opened) {
+            let images = by_name
+                .remove(store)
+                .expect("every store in the order has images");
+            match session {
+                Ok(session) => match homes.get(&session.store.home()) {
+                    Some(place) => {
+                        let (_, known): &mut (_, Vec<(usize, ImageId)>) = &mut sessions[*place];
+                        known.extend(images);
+                    }
+                    None => {
+                        homes.insert(session.store.home(), sessions.len());
+                        sessions.push((session, images));
+                    }
+                },
+                Err(error) => {
+                    context.printer.error(&error);
+                    plan.unopened.extend(
+                        images
+                            .into_iter()
+                            .map(|(place, id)| (place, unopened(store, id, &error))),
+                    );
+                }
+            }
+        }
+        let plans = sessions
+            .into_iter()
+            .map(|(session, images)| StorePlan::make(session, images, wish));
+        plan.stores = join_all(plans).await;
+        plan
+    }
+
+    /// What would happen, image by image, in the order asked; the services are asked themselves where they can be.
+    pub async fn rehearse(&self) -> Vec<Item> {
+        let mut items: Vec<_> = self.unopened.clone();
+        let rehearsed = join_all(self.stores.iter().map(rehearse)).await;
+        for (store, verdicts) in self.stores.iter().zip(rehearsed) {
+            for step in &store.steps {
+                let verdict = match &step.next {
+                    Next::Target(place) => verdicts[*place].clone(),
+                    Next::Ended(verdict, _) => would(verdict.clone()),
+                };
+                items.push((step.place, store.item(step, verdict)));
+            }
+        }
+        in_order(items)
+    }
+
+    /// Deletes what was planned. Every item is handed to `done` as it ends; all of them come back in the order asked.
+    pub async fn apply(&self, options: &Options, done: impl Fn(&Item) + Send + Sync) -> Vec<Item> {
+        let items = Mutex::new(Vec::with_capacity(self.asked));
+        let end = |place: usize, item: Item| {
+            done(&item);
+            items
+                .lock()
+                .expect("no holder of this lock panics")
+                .push((place, item));
+        };
+        for (place, item) in &self.unopened {
+            end(*place, item.clone());
+        }
+        join_all(self.stores.iter().map(|store| delete(store, options, &end))).await;
+        in_order(items.into_inner().expect("no holder of this lock panics"))
+    }
+}
+
+async fn delete(store: &StorePlan, options: &Options, end: &(impl Fn(usize, Item) + Send + Sync)) {
+    let mut steps_of: Vec<Vec<&Step>> = vec![Vec::new(); store.targets.len()];
+    for step in &store.steps {
+        match &step.next {
+            Next::Target(place) => steps_of[*place].push(step),
+            Next::Ended(verdict, _) => end(step.place, store.item(step, verdict.clone())),
+        }
+    }
+    let emit = |place: usize, verdict: Verdict| {
+        for step in &steps_of[place] {
+            end(step.place, store.item(step, verdict.clone()));
+        }
+    };
+    store
+        .session
+        .delete(
+            &store.targets,
+            &store.leaving,
+            store.looked_at,
+            options,
+            &emit,
+        )
+        .await;
+}
+
+async fn rehearse(store: &StorePlan) -> Vec<Verdict> {
+    let expected = store.expected().into_iter().map(Verdict::of);
+    if !store.session.store.rehearses() {
+        return expected.collect();
+    }
+    // What is on its way out already would go anyway.
+    let ids: Vec<_> = (0..store.targets.len())
+        .filter(|place| !store.leaving.contains(place))
+        .map(|place| store.targets[place].id.clone())
+        .collect();
+    let mut answers: HashMap<_, _> = ids
+        .iter()
+        .cloned()
+        .zip(store.session.rehearse(&ids).await)
+        .collect();
+    let judge =
+        |(target, expected): (&crate::engine::Target, Verdict)| match answers.remove(&target.id) {
+            Some(Err(error)) => would(Verdict::failed(error)),
+            Some(Ok(())) | None => expected,
+        };
+    store.targets.iter().zip(expected).map(judge).collect()
+}
+
+/// What a dry run calls an ending.
+fn would(verdict: Verdict) -> Verdict {
+    let outcome = match verdict.outcome {
+        Outcome::Refused => Outcome::WouldRefuse,
+        outcome => outcome,
+    };
+    Verdict { outcome, ..verdict }
+}
+
+fn unopened(store: &StoreRef, id: ImageId, error: &Error) -> Item {
+    let outcome = if error.kind == Kind::Stopped {
+        Outcome::Skipped
+    } else {
+        Outcome::Failed
+    };
+    let item = Item::new(store.image(id).to_string(), store.provider);
+    Item {
+        outcome: Some(outcome),
+        error: Some(error.clone()),
+        ..item
+    }
+}
+
+fn in_order(mut items: Vec<(usize, Item)>) -> Vec<Item> {
+    items.sort_by_key(|(place, _)| *place);
+    items.into_iter().map(|(_, item)| item).collect()
+}
+
+/// One question for the whole plan, or an error where a plan cannot be agreed to.
+pub fn question(plan: &Plan, items: &[Item]) -> Result<String> {
+    let count = |outcome| {
+        items
+            .iter()
+            .filter(|item| item.outcome == Some(outcome))
+            .count()
+    };
+    let bytes: u64 = items
+        .iter()
+        .filter(|item| item.outcome == Some(Outcome::WouldDelete))
+        .filter_map(|item| item.image.bytes)
+        .sum();
+    let mut what = Vec::new();
+    let plural =
+        |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    match (count(Outcome::WouldDelete), bytes) {
+        (0, _) => {}
+        (images, 0) => what.push(format!("delete {}", plural(images, "image"))),
+        (images, bytes) => {
+            what.push(format!(
+                "delete {} ({})",
+                plural(images, "image"),
+                crate::output::human::size(bytes)
+            ));
+        }
+    }
+    match count(Outcome::WouldUntag) {
+        0 => {}
+        tags => what.push(format!(
+            "remove {} from images that stay",
+            plural(tags, "tag")
+        )),
+    }
+    if what.is_empty() {
+        return Err(Error::new(Kind::Guard, "nothing of this can be deleted"));
+    }
+    let mut places: Vec<String> = Vec::new();
+    for store in plan.stores.iter().filter(|store| !store.targets.is_empty()) {
+        let place = whereabouts(store);
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    let sentence = format!("{} in {}?", what.join(" and "), places.join(" and "));
+    let mut letters = sentence.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    Ok(first.chain(letters).collect())
+}
+
+/// Provider, account and region of a store; where no answer names the account, whose key it is.
+fn whereabouts(store: &StorePlan) -> String {
+    let home = store.session.store.home();
+    let region = home.region.unwrap_or_default();
+    let account = match (home.owner, store.session.store.caller()) {
+        (Some(owner), _) => format!("account {owner}"),
+        (None, Some(caller)) => format!("the account of key {caller}"),
+        (None, None) => "an unknown account".into(),
+    };
+    format!("{} {region} of {account}", home.provider.title())
+}

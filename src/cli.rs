@@ -1,0 +1,336 @@
+//! The command line: flags that mean the same everywhere, one match that hands each verb to its file.
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::{
+    commands::{check_layers, completions, delete, get, list, man, schema},
+    context::Context,
+    error::{Error, Kind, Result},
+    exit::Exit,
+    output::{Format, Look, Printer},
+    settings::{Env, Settings},
+};
+
+/// Deletes, reads and lists images in several clouds with one grammar.
+///
+/// An image is named SCHEME:[//[OWNER@]REGION/]NAME: `ecr:team/app:v1`,
+/// `ecr://eu-west-1/team/app@sha256:…`, a whole Docker URI of a registry,
+/// `cvm://ap-guangzhou/img-6pb6lrmy`, `workspace://cn-north-4/697612196993040384`.
+#[derive(Parser)]
+#[command(
+    name = "imgctl",
+    version,
+    max_term_width = 100,
+    subcommand_required = true
+)]
+#[command(
+    after_help = "Exit codes: 0 all done, 1 not all, 2 command line wrong, 3 nothing could be tried, \
+                        4 refused before anything was sent, 130 interrupted."
+)]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    #[command(alias = "rm")]
+    Delete(delete::Args),
+    Get(get::Args),
+    CheckLayers(check_layers::Args),
+    #[command(alias = "ls")]
+    List(list::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// Flags of every command.
+#[derive(Args)]
+#[command(next_help_heading = "Everywhere")]
+struct Flags {
+    /// How data is printed [default: table; environment: IMGCTL_OUTPUT]
+    #[arg(short, long, global = true, value_enum)]
+    output: Option<Format>,
+    /// Region of references that name none
+    #[arg(long, global = true)]
+    region: Option<String>,
+    /// Profile of the provider's own tools; beats keys in the environment
+    #[arg(long, global = true)]
+    profile: Option<String>,
+    /// Calls in flight, at most
+    #[arg(long, global = true, value_name = "N", value_parser = at_least_one)]
+    concurrency: Option<usize>,
+    /// How long to wait for one answer; a bare number is seconds
+    #[arg(long, global = true, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    timeout: Duration,
+    /// How often one call is tried
+    #[arg(long, global = true, value_name = "N", default_value = "4", value_parser = at_least_one)]
+    attempts: usize,
+    /// When to stop the whole run and report
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    deadline: Option<Duration>,
+    /// Say only what is asked for
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more; repeat for still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// When to colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        value_enum
+    )]
+    color: Color,
+    /// No progress on stderr
+    #[arg(long, global = true)]
+    no_progress: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Runs the program: what it was given, what it prints, how it ends.
+pub fn run() -> ExitCode {
+    let env = Env::from_process();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_understood(&error, &env),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let exit = match runtime {
+        Ok(runtime) => {
+            let exit = runtime.block_on(dispatch(cli, env));
+            // A prompt may still block a thread on stdin; nobody waits for it.
+            runtime.shutdown_background();
+            exit
+        }
+        Err(_) => Exit::Nothing,
+    };
+    exit.into()
+}
+
+async fn dispatch(cli: Cli, env: Env) -> Exit {
+    let Cli { flags, command } = cli;
+    flags.log();
+    let look = match flags.look(&env) {
+        Ok(look) => look,
+        Err(error) => return offline(Err(error)),
+    };
+    let context = |name, dry_run, change: &dyn Fn(&mut Settings)| {
+        let mut settings = flags.settings(env.clone());
+        change(&mut settings);
+        Context::new(settings, look, name, dry_run)
+    };
+    match command {
+        Command::Delete(args) => {
+            let context = context("delete", args.dry_run, &|settings| args.settle(settings));
+            context.run(delete::run(args, &context)).await
+        }
+        Command::Get(args) => {
+            let context = context("get", false, &|_| {});
+            context.run(get::run(args, &context)).await
+        }
+        Command::CheckLayers(args) => {
+            let context = context("check-layers", false, &|_| {});
+            context.run(check_layers::run(args, &context)).await
+        }
+        Command::List(args) => {
+            let context = context("list", false, &|_| {});
+            context.run(list::run(args, &context)).await
+        }
+        Command::Schema(_) => offline(schema::run()),
+        Command::Completions(args) => offline(completions::run(&args, Cli::command())),
+        Command::Man(args) => offline(man::run(&args, Cli::command())),
+    }
+}
+
+/// The end of what needs no provider.
+fn offline(result: Result<Exit>) -> Exit {
+    result.unwrap_or_else(|error| {
+        let look = Look {
+            format: Format::Table,
+            quiet: false,
+            color: false,
+            width: None,
+        };
+        Printer::new(look, "", false).error(&error);
+        Exit::of_error(error.kind)
+    })
+}
+
+/// Help and versions are no errors; the rest is, in the format that was asked for.
+fn not_understood(error: &clap::Error, env: &Env) -> ExitCode {
+    if !error.use_stderr() {
+        // A reader that went away is no error.
+        let _ = error.print();
+        return Exit::Done.into();
+    }
+    if wants_json(env) {
+        let text = error.render().to_string();
+        let message = text
+            .trim_start_matches("error: ")
+            .split("\n\n")
+            .next()
+            .unwrap_or_default()
+            .trim();
+        let look = Look {
+            format: Format::Json,
+            quiet: false,
+            color: false,
+            width: None,
+        };
+        Printer::new(look, "", false).error(&Error::new(Kind::Usage, message));
+    } else {
+        let _ = error.print();
+    }
+    Exit::Usage.into()
+}
+
+/// Whether JSON was asked for on a command line that could not be read as a whole.
+fn wants_json(env: &Env) -> bool {
+    let is_json = |word: &str| word == "json" || word == "ndjson";
+    let arguments: Vec<_> = std::env::args().collect();
+    let named = arguments
+        .windows(2)
+        .any(|pair| (pair[0] == "-o" || pair[0] == "--output") && is_json(&pair[1]));
+    let joined = |argument: &String| {
+        ["--output=", "-o=", "-o"]
+            .iter()
+            .any(|flag| argument.strip_prefix(flag).is_some_and(is_json))
+    };
+    named || arguments.iter().any(joined) || env.get("IMGCTL_OUTPUT").is_some_and(is_json)
+}
+
+impl Flags {
+    fn settings(&self, env: Env) -> Settings {
+        Settings {
+            env,
+            region: self.region.clone(),
+            profile: self.profile.clone(),
+            timeout: self.timeout,
+            attempts: self.attempts,
+            concurrency: self.concurrency,
+            deadline: self.deadline,
+            ..Settings::default()
+        }
+    }
+
+    fn look(&self, env: &Env) -> Result<Look> {
+        let format = match (self.output, env.get("IMGCTL_OUTPUT")) {
+            (Some(format), _) => format,
+            (None, None) => Format::Table,
+            (None, Some(word)) => clap::ValueEnum::from_str(word, true).map_err(|_| {
+                Error::new(
+                    Kind::Usage,
+                    format!("IMGCTL_OUTPUT is \"{word}\"; it can be table, json or ndjson"),
+                )
+            })?,
+        };
+        Ok(Look::of_terminal(format, self.quiet, self.color_of(env)))
+    }
+
+    fn color_of(&self, env: &Env) -> Option<bool> {
+        match self.color {
+            Color::Always => Some(true),
+            Color::Never => Some(false),
+            Color::Auto if env.get("NO_COLOR").is_some() || env.get("TERM") == Some("dumb") => {
+                Some(false)
+            }
+            Color::Auto => None,
+        }
+    }
+
+    /// Shows our own words only: the libraries' logs hold headers, and headers hold secrets.
+    fn log(&self) {
+        use tracing_subscriber::{
+            Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+        };
+        let level = match self.verbose {
+            0 => return,
+            1 => tracing::Level::INFO,
+            2 => tracing::Level::DEBUG,
+            _ => tracing::Level::TRACE,
+        };
+        let lines = fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_target(false)
+            .without_time()
+            .with_ansi(false);
+        let own = Targets::new().with_target("imgctl", level);
+        tracing_subscriber::registry()
+            .with(lines.with_filter(own))
+            .init();
+    }
+}
+
+/// A duration as people write it (`90s`, `2m`, `1d12h`); a bare number is seconds.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let duration = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => humantime::parse_duration(text)
+            .map_err(|error| format!("{error}; write 30s, 5m or 1d12h"))?,
+    };
+    match duration {
+        Duration::ZERO => Err("it must be longer than nothing".into()),
+        _ if duration > Duration::from_secs(100 * 365 * 86_400) => {
+            Err("it must be shorter than a century".into())
+        }
+        _ => Ok(duration),
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("it must be a whole number, at least 1".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_bare_number_is_seconds_and_absurd_spans_are_refused() {
+        for (text, seconds) in [
+            ("5", 5),
+            ("5s", 5),
+            ("2m", 120),
+            ("1d12h", 129_600),
+            ("2w", 1_209_600),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in [
+            "0",
+            "0s",
+            "-1",
+            "",
+            "soon",
+            "99999999999999999999d",
+            "18446744073709551615",
+            "200y",
+        ] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! `imgctl check-layers`: whether layers, or all that images are made of on every platform, are there.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    context::Context,
+    engine::Session,
+    error::{Error, Kind, Result},
+    exit::Exit,
+    image::{Digest, ImageId, ImageRef, Provider, Reference, StoreRef},
+    lookup::by_store,
+    manifest::{Blob, Contents, contents},
+    report::Item,
+    store::{Image, LayerState},
+};
+
+/// Check that layers are there
+///
+/// Either a store and digests of layers, or images: of an image its configuration and all layers are checked, of an
+/// index those of every platform.
+#[derive(clap::Args)]
+pub struct Args {
+    /// STORE DIGEST…, or IMAGE…
+    #[arg(value_name = "STORE DIGEST… | IMAGE", required = true)]
+    what: Vec<String>,
+}
+
+/// Indexes in indexes deeper than this are made to be slow.
+const DEEPEST: usize = 5;
+
+/// What to check in one store.
+struct Check {
+    digest: Digest,
+    blob: Option<Blob>,
+    platforms: Vec<String>,
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Exit> {
+    let first: Reference = args.what[0].parse()?;
+    let provider = match &first {
+        Reference::Store(store) => store.provider,
+        Reference::Image(image) => image.store.provider,
+    };
+    has_layers(provider)?;
+    let mut items = Vec::new();
+    match first {
+        Reference::Store(store) => {
+            let digests = layers(&store, &args.what[1..])?;
+            let session = context.open(&store).await?;
+            let checks = digests.into_iter().map(|digest| Check {
+                digest,
+                blob: None,
+                platforms: Vec::new(),
+            });
+            items.extend(check(context, &session, checks.collect()).await);
+        }
+        Reference::Image(_) => {
+            let images = args
+                .what
+                .iter()
+                .map(|text| Ok(text.parse()?))
+                .collect::<Result<Vec<ImageRef>>>()?;
+            images
+                .iter()
+                .try_for_each(|image| has_layers(image.store.provider))?;
+            for of in by_store(&images) {
+                let session = context.open(of.store).await?;
+                let (checks, failed) = walk(&session, of.ids).await;
+                if let Some(error) = session.halted() {
+                    context.printer.error(error);
+                }
+                items.extend(failed);
+                items.extend(check(context, &session, checks).await);
+            }
+        }
+    }
+    items.iter().for_each(|item| context.printer.item(item));
+    context.finish();
+    Ok(Exit::of_items(&items, false))
+}
+
+/// The digests of layers to check in a store.
+fn layers(store: &StoreRef, texts: &[String]) -> Result<Vec<Digest>> {
+    if texts.is_empty() {
+        return Err(Error::new(
+            Kind::Usage,
+            format!("{store} is a store: which of its layers?"),
+        )
+        .hint("name digests after it (sha256:…), or an image with its tag or digest"));
+    }
+    if store.is_pattern() {
+        return Err(Error::new(
+            Kind::Usage,
+            format!("{store} is a pattern; layers are checked in one repository"),
+        ));
+    }
+    let mut known = HashSet::new();
+    let digests = texts
+        .iter()
+        .map(|text| Ok(Digest::layer(text)?))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(digests
+        .into_iter()
+        .filter(|digest| known.insert(digest.clone()))
+        .collect())
+}
+
+fn has_layers(provider: Provider) -> Result<()> {
+    if provider.has_layers() {
+        return Ok(());
+    }
+    let message = format!(
+        "images of {} are machine images: they have no layers",
+        provider.title()
+    );
+    Err(Error::new(Kind::Unsupported, message).hint("`imgctl get` shows whether an image is there"))
+}
+
+async fn check(context: &Context, session: &Session, checks: Vec<Check>) -> Vec<Item> {
+    let digests: Vec<_> = checks.iter().map(|check| check.digest.clone()).collect();
+    let already = session.halted().is_some();
+    let answers = session.layers(&digests).await;
+    if let (false, Some(error)) = (already, session.halted()) {
+        context.printer.error(error);
+    }
+    let home = session.store.home();
+    checks
+        .into_iter()
+        .zip(answers)
+        .map(|(check, answer)| item(&home, check, answer))
+        .collect()
+}
+
+fn item(home: &StoreRef, check: Check, answer: Result<LayerState>) -> Item {
+    let mut item = Item::new(
+        home.image(ImageId::Digest(check.digest.clone()))
+            .to_string(),
+        home.provider,
+    );
+    let (bytes, media_type) = check
+        .blob
+        .map(|blob| (blob.bytes, blob.media_type))
+        .unwrap_or_default();
+    item.image = Image {
+        digest: Some(check.digest.to_string()),
+        bytes,
+        media_type,
+        ..Image::default()
+    };
+    item.platforms = check.platforms;
+    match answer {
+        Ok(layer) => {
+            item.available = Some(layer.state == "available");
+            item.image.state = Some(layer.state);
+            item.image.bytes = item.image.bytes.or(layer.bytes);
+            item.image.media_type = item.image.media_type.or(layer.media_type);
+        }
+        Err(error) => {
+            item.available = Some(false);
+            item.image.state = match error.kind {
+                Kind::NotFound => Some("missing".into()),
+                Kind::Invalid => Some("invalid".into()),
+                _ => None,
+            };
+            item.error = Some(error);
+        }
+    }
+    item
+}
+
+/// Collects what images are made of, through indexes, a level of all of them a time. Images that cannot be read come
+/// back as items: what they need is not known.
+async fn walk(session: &Session, images: Vec<ImageId>) -> (Vec<Check>, Vec<Item>) {
+    let home = session.store.home();
+    let mut checks: Vec<Check> = Vec::new();
+    let mut place_of: HashMap<Digest, usize> = HashMap::new();
+    let mut failed = Vec::new();
+    let mut seen: HashSet<ImageId> = HashSet::new();
+    let mut level: Vec<(ImageId, Option<String>)> =
+        images.into_iter().map(|image| (image, None)).collect();
+    for depth in 0.. {
+        level.retain(|(id, _)| seen.insert(id.clone()));
+        if level.is_empty() {
+            break;
+        }
+        let ids: Vec<_> = level.iter().map(|(id, _)| id.clone()).collect();
+        let answers = session.manifests(&ids).await;
+        let mut below = Vec::new();
+        for ((id, platform), answer) in level.into_iter().zip(answers) {
+            match answer.and_then(|manifest| contents(&manifest.bytes)) {
+                Ok(Contents::Image(blobs)) => {
+                    for blob in blobs {
+                        let place = *place_of.entry(blob.digest.clone()).or_insert_with(|| {
+                            let digest = blob.digest.clone();
+                            checks.push(Check {
+                                digest,
+                                blob: Some(blob.clone()),
+                                platforms: Vec::new(),
+                            });
+                            checks.len() - 1
+                        });
+                        let known = &mut checks[place].platforms;
+                        known.extend(
+                            platform
+                                .clone()
+                                .filter(|platform| !known.contains(platform)),
+                        );
+                    }
+                }
+                Ok(Contents::Index(children)) if depth < DEEPEST => {
+                    let child = |child: crate::manifest::Child| {
+                        (
+                            ImageId::Digest(child.digest),
+                            child.platform.or_else(|| platform.clone()),
+                        )
+                    };
+                    below.extend(children.into_iter().map(child));
+                }
+                Ok(Contents::Index(_)) => {
+                    let error = Error::new(
+                        Kind::Failed,
+                        format!("indexes are nested more than {DEEPEST} deep"),
+                    );
+                    failed.push(unread(&home, id, error));
+                }
+                Err(error) => failed.push(unread(&home, id, error)),
+            }
+        }
+        level = below;
+    }
+    (checks, failed)
+}
+
+fn unread(home: &StoreRef, id: ImageId, error: Error) -> Item {
+    let mut item = Item::new(home.image(id).to_string(), home.provider);
+    item.image.state = (error.kind == Kind::NotFound).then(|| "missing".into());
+    item.available = Some(false);
+    item.error = Some(error);
+    item
+}

@@ -1,0 +1,159 @@
+//! `imgctl delete`: shows what would go, asks, deletes exactly that, reports each image.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::{
+    apply::{Plan, question},
+    cli::duration,
+    context::Context,
+    engine::Options,
+    error::{Error, Kind, Result},
+    exit::Exit,
+    image::ImageRef,
+    intake,
+    output::can_ask,
+    plan::Wish,
+    report::Item,
+    settings::Settings,
+};
+
+/// Delete images
+///
+/// By tag (`ecr:app:v1`) the tag goes, and the image with its last tag; by digest (`ecr:app@sha256:…`) the image goes
+/// with all its tags. The plan is shown and a person is asked; without a terminal, `--yes` is needed.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Images; `-` reads references, or imgctl's own JSON, from standard input
+    #[arg(value_name = "IMAGE", required_unless_present = "from")]
+    images: Vec<String>,
+    /// Read references, or imgctl's own JSON, from a file
+    #[arg(long, value_name = "FILE")]
+    from: Vec<PathBuf>,
+    /// Show what would happen and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Agree to the plan beforehand
+    #[arg(short, long)]
+    yes: bool,
+    /// Delete what a tag points to, with all its tags
+    #[arg(long)]
+    all_tags: bool,
+    /// An image that is not there counts as done
+    #[arg(long)]
+    ignore_missing: bool,
+    /// Refuse to run when more images than this are named
+    #[arg(long, value_name = "N")]
+    max_delete: Option<usize>,
+    /// Do not wait for jobs and slow deletions
+    #[arg(long)]
+    no_wait: bool,
+    /// How long to wait for one job
+    #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = duration)]
+    timeout_job: Duration,
+    /// Workspace: also the servers and groups that depend on an image server
+    #[arg(long)]
+    recursive: bool,
+    /// CVM: also the snapshots bound to an image
+    #[arg(long)]
+    delete_snapshots: bool,
+}
+
+impl Args {
+    /// What this command's flags change in the settings.
+    pub fn settle(&self, settings: &mut Settings) {
+        settings.no_wait = self.no_wait;
+        settings.job_timeout = self.timeout_job;
+        settings.recursive = self.recursive;
+        settings.delete_snapshots = self.delete_snapshots;
+    }
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Exit> {
+    let images: Vec<ImageRef> = intake::read(&args.images, &args.from)?;
+    context.one_profile(images.iter().map(|image| image.store.provider))?;
+    args.guard(images.len())?;
+    let ask = !args.yes && !args.dry_run;
+    let wish = Wish {
+        all_tags: args.all_tags,
+        shown: ask || args.dry_run,
+    };
+    let plan = Plan::make(context, &images, wish).await;
+    if args.dry_run {
+        let items = plan.rehearse().await;
+        return Ok(args.report(context, &plan, &items, true));
+    }
+    let mut agreed = false;
+    if ask && plan.stores.iter().any(|store| !store.targets.is_empty()) {
+        args.ask(context, &plan).await?;
+        agreed = true;
+    }
+    let options = Options {
+        agreed,
+        no_wait: args.no_wait,
+        job_timeout: args.timeout_job,
+    };
+    let streams = context.printer.streams();
+    let items = plan
+        .apply(&options, |item| {
+            if streams {
+                context.printer.item(item);
+                context.printer.flush();
+            }
+        })
+        .await;
+    Ok(args.report(context, &plan, &items, !streams))
+}
+
+impl Args {
+    /// What stops a run before anything is sent, even a look.
+    fn guard(&self, images: usize) -> Result<()> {
+        if let Some(most) = self.max_delete
+            && images > most
+        {
+            let message = format!("{images} images are named, and --max-delete allows {most}");
+            return Err(Error::new(Kind::Guard, message)
+                .hint("nothing was sent; raise --max-delete if all are meant"));
+        }
+        if !self.yes && !self.dry_run && images > 0 && !can_ask() {
+            return Err(Error::new(Kind::Guard, "nobody can be asked: this is no terminal")
+                .hint("nothing was sent; look at the plan with --dry-run, then agree to it with --yes"));
+        }
+        Ok(())
+    }
+
+    /// Shows the plan and asks; anything but a yes ends the run with nothing deleted.
+    async fn ask(&self, context: &Context, plan: &Plan) -> Result<()> {
+        let items = plan.rehearse().await;
+        let printer = &context.printer;
+        printer.plan(&items);
+        let question = question(plan, &items)?;
+        let agreed = tokio::select! {
+            agreed = printer.agreed(&question) => agreed,
+            () = context.stop.asked() => false,
+        };
+        if agreed {
+            return Ok(());
+        }
+        let why = if context.stop.cause().is_some() {
+            "stopped"
+        } else {
+            "not agreed"
+        };
+        Err(Error::new(
+            Kind::Guard,
+            format!("{why}; nothing was deleted"),
+        ))
+    }
+
+    fn report(&self, context: &Context, plan: &Plan, items: &[Item], print: bool) -> Exit {
+        plan.stores
+            .iter()
+            .filter_map(|store| store.session.halted())
+            .for_each(|error| context.printer.error(error));
+        if print {
+            items.iter().for_each(|item| context.printer.item(item));
+        }
+        context.finish();
+        Exit::of_items(items, self.ignore_missing)
+    }
+}

@@ -1,0 +1,9 @@
+//! One file a verb: its arguments, whose documentation is its help, and what it does with them.
+
+pub mod check_layers;
+pub mod completions;
+pub mod delete;
+pub mod get;
+pub mod list;
+pub mod man;
+pub mod schema;

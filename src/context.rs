@@ -1,0 +1,163 @@
+//! What commands are handed: the settings, the printer, the switch that stops the run, and stores opened once.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use crate::{
+    engine::{Line, Session, Stop, StopCause},
+    error::{Error, Kind, Result},
+    exit::Exit,
+    image::{Provider, StoreRef},
+    output::{Look, Printer},
+    settings::Settings,
+    store::{self, Clients},
+};
+
+/// Stores of one account and region share their pace.
+type Account = (Provider, Option<String>, Option<String>);
+
+pub struct Context {
+    pub settings: Settings,
+    pub printer: Printer,
+    pub stop: Stop,
+    clients: Clients,
+    lines: Mutex<HashMap<Account, Arc<Line>>>,
+    calls: Arc<AtomicUsize>,
+    started: Instant,
+}
+
+impl Context {
+    pub fn new(settings: Settings, look: Look, command: &'static str, dry_run: bool) -> Self {
+        Self {
+            settings,
+            printer: Printer::new(look, command, dry_run),
+            stop: Stop::default(),
+            clients: Clients::default(),
+            lines: Mutex::default(),
+            calls: Arc::default(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Runs a command to its end, its interruption or its deadline.
+    pub async fn run(&self, command: impl Future<Output = Result<Exit>>) -> Exit {
+        let result = tokio::select! {
+            result = command => result,
+            never = self.watch() => match never {},
+        };
+        let exit = result.unwrap_or_else(|error| {
+            self.printer.error(&error);
+            Exit::of_error(error.kind)
+        });
+        if self.stop.interrupted() {
+            Exit::Interrupted
+        } else {
+            exit
+        }
+    }
+
+    /// A profile is of one provider's tools: naming one for several providers at once means nothing.
+    pub fn one_profile(&self, providers: impl IntoIterator<Item = Provider>) -> Result<()> {
+        let mut providers = providers.into_iter();
+        let first = providers.next();
+        match providers.find(|provider| Some(*provider) != first) {
+            Some(other) if self.settings.profile.is_some() => {
+                let first = first.map_or("", Provider::title);
+                Err(Error::new(
+                    Kind::Usage,
+                    format!(
+                        "--profile is of one provider, and {first} and {} are named",
+                        other.title()
+                    ),
+                )
+                .hint("use each provider's own variable for its profile, or one run a provider"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens a store with the credentials of this run.
+    pub async fn open(&self, store: &StoreRef) -> Result<Arc<Session>> {
+        let store = tokio::select! {
+            biased;
+            () = self.stop.asked() => return Err(Error::new(Kind::Stopped, "interrupted")),
+            store = store::open(&self.settings, &self.clients, store) => store?,
+        };
+        let home = store.home();
+        let line = {
+            let mut lines = self.lines.lock().expect("no holder of this lock panics");
+            let account = (home.provider, home.owner, home.region);
+            let line = || Arc::new(Line::new(&store.limits(), self.settings.concurrency));
+            Arc::clone(lines.entry(account).or_insert_with(line))
+        };
+        let (stop, calls) = (self.stop.clone(), Arc::clone(&self.calls));
+        Ok(Arc::new(Session::new(
+            store,
+            line,
+            stop,
+            self.settings.attempts,
+            calls,
+        )))
+    }
+
+    /// Ends the output of a run.
+    pub fn finish(&self) {
+        self.printer.finish(
+            self.calls.load(Ordering::Relaxed),
+            self.started.elapsed().as_secs_f64(),
+        );
+    }
+
+    /// Turns signals and the deadline into a stop.
+    async fn watch(&self) -> std::convert::Infallible {
+        let deadline = async {
+            match self.settings.deadline {
+                Some(time) => tokio::time::sleep(time.saturating_sub(self.started.elapsed())).await,
+                None => std::future::pending().await,
+            }
+        };
+        let signals = async {
+            loop {
+                interrupt().await;
+                if self.stop.cause().is_none() {
+                    self.printer.note("\ninterrupted: nothing more is sent; Ctrl-C again stops waiting for answers too");
+                }
+                self.stop.stop(StopCause::Interrupt);
+            }
+        };
+        let deadline = async {
+            deadline.await;
+            if self.stop.cause().is_none() {
+                self.stop.stop(StopCause::Deadline);
+            }
+            std::future::pending::<std::convert::Infallible>().await
+        };
+        tokio::select! {
+            never = signals => never,
+            never = deadline => never,
+        }
+    }
+}
+
+/// Waits for Ctrl-C, or for the signal that ends a CI job.
+async fn interrupt() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,146 @@
+//! Looking at images, in the fewest calls: by name where a call names many, by listing where that is cheaper.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Mutex,
+};
+
+use super::{
+    pace::Op,
+    read::{Ask, Refused},
+    session::Session,
+};
+use crate::{
+    error::{Error, Kind, Result},
+    image::ImageId,
+    store::Image,
+};
+
+type Found = HashMap<ImageId, Result<Image>>;
+
+const BY_NAME: Ask<ImageId, Image> = |store, ids| store.get(ids);
+
+/// Fewer refused ids than this are found by halving: that is at most so many calls, and a listing is of unknown length.
+const FEW: usize = 8;
+
+impl Session {
+    /// What the provider says of each of these distinct images now.
+    pub async fn get(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
+        let mut found = self.list_instead(ids).await;
+        let named: Vec<_> = ids
+            .iter()
+            .filter(|id| !found.contains_key(id))
+            .cloned()
+            .collect();
+        if named.len() < FEW {
+            let answers = self.each(Op::Get, &named, BY_NAME, Refused::Halve).await;
+            found.extend(named.into_iter().zip(answers));
+            return ids
+                .iter()
+                .map(|id| found.remove(id).expect("an answer an id"))
+                .collect();
+        }
+        let refused = Mutex::new(Vec::new());
+        let answers = self
+            .each(Op::Get, &named, BY_NAME, Refused::Keep(&refused))
+            .await;
+        found.extend(named.into_iter().zip(answers));
+
+        let refused = refused.into_inner().expect("no holder of this lock panics");
+        let mut listed = self.list_refused(&refused).await;
+        for (id, answer) in &mut listed {
+            // The service's own code for what is not there is the one that it refused the call with.
+            if let (Err(absent), Some(Err(refusal))) = (answer, found.get(id)) {
+                absent.code.clone_from(&refusal.code);
+                absent.request_id.clone_from(&refusal.request_id);
+            }
+        }
+        // What the listing did not settle is asked for in ever smaller calls.
+        let open: Vec<_> = refused
+            .into_iter()
+            .filter(|id| !listed.contains_key(id))
+            .collect();
+        let answers = self.each(Op::Get, &open, BY_NAME, Refused::Halve).await;
+        found.extend(listed);
+        found.extend(open.into_iter().zip(answers));
+        ids.iter()
+            .map(|id| found.remove(id).expect("an answer an id"))
+            .collect()
+    }
+
+    /// A store that reads one image a call is listed instead, for as long as that is fewer calls. What the listing
+    /// does not show is not proven absent; it is asked for by name.
+    async fn list_instead(&self, ids: &[ImageId]) -> Found {
+        let mut found = Found::new();
+        if self.limit(Op::Get).batch > 1 || ids.len() < 2 {
+            return found;
+        }
+        let wanted: HashSet<_> = ids.iter().collect();
+        let page_size = self.limit(Op::List).batch;
+        let mut after: Option<String> = None;
+        for pages in 1.. {
+            let Ok(page) = self
+                .ask(Op::List, || self.store.list(after.as_deref()))
+                .await
+            else {
+                break;
+            };
+            let more = page
+                .total
+                .map_or(0, |total| total.div_ceil(page_size).saturating_sub(pages));
+            let images = page
+                .items
+                .into_iter()
+                .filter_map(|image| Some((image.id.clone()?, Ok(image))));
+            found.extend(images.filter(|(id, _)| wanted.contains(id)));
+            let left = ids.len() - found.len();
+            match page.next {
+                Some(next) if left > 0 && more < left && after.as_ref() != Some(&next) => {
+                    after = Some(next)
+                }
+                _ => break,
+            }
+        }
+        found
+    }
+
+    /// Where calls about many images were refused because some are not there, a whole listing says of each whether it
+    /// is, usually in a page or two; halving would take a call an image. A listing that would be longer than the
+    /// halving, or does not come to its end, settles nothing.
+    async fn list_refused(&self, ids: &[ImageId]) -> Found {
+        if ids.len() < FEW || ids.iter().any(|id| matches!(id, ImageId::TagAt(..))) {
+            return Found::new();
+        }
+        let mut found = Found::new();
+        let wanted: HashSet<_> = ids.iter().collect();
+        let mut pages = self.pages();
+        for _ in 0..ids.len() / 2 {
+            let images = match pages.next().await {
+                Ok(Some(images)) => images,
+                Ok(None) => {
+                    for id in ids {
+                        let absent = || {
+                            Err(Error::new(
+                                Kind::NotFound,
+                                "the store's listing does not show it",
+                            ))
+                        };
+                        found.entry(id.clone()).or_insert_with(absent);
+                    }
+                    return found;
+                }
+                Err(_) => return Found::new(),
+            };
+            for image in images {
+                let tags = image.tags.iter().cloned().map(ImageId::Tag);
+                for name in tags
+                    .chain(image.id.clone())
+                    .filter(|name| wanted.contains(name))
+                {
+                    found.insert(name, Ok(image.clone()));
+                }
+            }
+        }
+        Found::new()
+    }
+}

@@ -1,0 +1,196 @@
+//! Digests: the names that content gives itself. Of images they are strict; of layers, which a service judges itself,
+//! they only have the documented shape.
+
+use std::{fmt, str::FromStr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, de};
+use sha2::{Digest as _, Sha256};
+
+use super::place::{ParseError, Part};
+
+/// The algorithms that the image specification registers, with the hexadecimal digits of each.
+/// <https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms>
+const ALGORITHMS: [(&str, usize); 3] = [("sha256", 64), ("sha512", 128), ("blake3", 64)];
+
+/// The longest layer digest that ECR takes.
+/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchCheckLayerAvailability.html>
+const LONGEST: usize = 1000;
+
+/// `algorithm:hex`, well-formed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+impl Digest {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The digest of these bytes.
+    pub fn sha256_of(bytes: &[u8]) -> Self {
+        Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))))
+    }
+
+    /// Reads the digest of a layer: any algorithm, any number of digits. Which ones are valid, the service says.
+    pub fn layer(text: &str) -> Result<Self, ParseError> {
+        let part = Part::whole(text);
+        let (algorithm, digits) = halves(part)?;
+        if text.len() > LONGEST {
+            return Err(part.wrong(format!("a digest has at most {LONGEST} characters")));
+        }
+        if let Some((_, place)) =
+            algorithm.first(|c| !c.is_ascii_alphanumeric() && !"-_+.".contains(c))
+        {
+            return Err(place.wrong("this cannot be in the name of an algorithm"));
+        }
+        if let Some((_, place)) = digits.first(|c| !c.is_ascii_hexdigit()) {
+            return Err(place.wrong("a digest has hexadecimal digits: 0 to 9 and a to f"));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// Reads the digest of an image.
+    pub(super) fn image(part: Part) -> Result<Self, ParseError> {
+        let (algorithm, digits) = halves(part)?;
+        let Some((_, length)) = ALGORITHMS
+            .iter()
+            .find(|(name, _)| *name == algorithm.as_str())
+        else {
+            let known = ALGORITHMS.map(|(name, _)| name).join(", ");
+            return Err(algorithm
+                .wrong("images have no digests of this algorithm")
+                .or(format!("known are {known}")));
+        };
+        if let Some((found, place)) = digits.first(|c| !matches!(c, '0'..='9' | 'a'..='f')) {
+            return Err(if found.is_ascii_hexdigit() {
+                place
+                    .wrong("a digest is written in lower case")
+                    .or(format!("write {}", part.as_str().to_ascii_lowercase()))
+            } else {
+                place.wrong("a digest has hexadecimal digits: 0 to 9 and a to f")
+            });
+        }
+        if digits.as_str().len() != *length {
+            return Err(digits.wrong(format!(
+                "a {} digest has {length} hexadecimal digits, this one has {}",
+                algorithm.as_str(),
+                digits.as_str().len()
+            )));
+        }
+        Ok(Self(part.as_str().into()))
+    }
+}
+
+fn halves(part: Part) -> Result<(Part, Part), ParseError> {
+    const SHAPE: &str = "a digest looks like sha256: and 64 hexadecimal digits";
+    if part.is_empty() {
+        return Err(part.wrong("the digest is missing").or(SHAPE));
+    }
+    match part.split_once(':') {
+        Some((algorithm, digits)) if !algorithm.is_empty() && !digits.is_empty() => {
+            Ok((algorithm, digits))
+        }
+        _ => Err(part.wrong("this is no digest").or(SHAPE)),
+    }
+}
+
+/// Tells whether a text begins as digests of images do.
+pub(super) fn has_known_algorithm(text: &str) -> bool {
+    text.split_once(':')
+        .is_some_and(|(algorithm, _)| ALGORITHMS.iter().any(|(name, _)| *name == algorithm))
+}
+
+impl FromStr for Digest {
+    type Err = ParseError;
+
+    /// Reads the digest of an image.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::image(Part::whole(text))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse()
+            .map_err(|error: ParseError| de::Error::custom(error.wrong()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ZEROS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+    #[test]
+    fn the_digest_of_nothing_is_the_well_known_one() {
+        assert_eq!(
+            Digest::sha256_of(b"").as_str(),
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+    }
+
+    #[test]
+    fn an_image_digest_is_complete_and_in_lower_case() {
+        let good = [
+            format!("sha256:{ZEROS}"),
+            format!("sha512:{ZEROS}{ZEROS}"),
+            format!("blake3:{ZEROS}"),
+        ];
+        for text in &good {
+            assert_eq!(text.parse::<Digest>().unwrap().as_str(), text);
+        }
+        let bad = [
+            String::new(),
+            "sha256".into(),
+            "sha256:".into(),
+            format!(":{ZEROS}"),
+            "sha256:00".into(),
+            format!("sha256:{ZEROS}0"),
+            format!("SHA256:{ZEROS}"),
+            format!("md5:{}", &ZEROS[..32]),
+            format!("sha256:{}A", &ZEROS[1..]),
+            format!("sha256:{}g", &ZEROS[1..]),
+            format!("sha256:{} ", &ZEROS[1..]),
+        ];
+        for text in &bad {
+            assert!(text.parse::<Digest>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_layer_digest_only_needs_the_documented_shape() {
+        for good in ["sha256:00", "tarsum.v1+sha256:ABCdef", "a-b_c:1"] {
+            assert_eq!(Digest::layer(good).unwrap().as_str(), good);
+        }
+        let long = format!("sha256:{}", "0".repeat(1000));
+        for bad in [
+            "",
+            "sha256",
+            "sha256:",
+            ":00",
+            "sha256:xyz",
+            "a b:00",
+            "sha256:00:00",
+            &long,
+        ] {
+            assert!(Digest::layer(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn json_holds_only_well_formed_digests() {
+        let text = format!("\"sha256:{ZEROS}\"");
+        let digest: Digest = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::to_string(&digest).unwrap(), text);
+        assert!(serde_json::from_str::<Digest>("\"sha256:00\"").is_err());
+    }
+}

@@ -1,0 +1,289 @@
+//! Where in a reference something is, and the error that points there. The text is shown so that a person can trust
+//! what they see: control characters and everything beyond ASCII are spelled out, passwords are covered.
+
+use std::{fmt, ops::Range};
+
+use crate::error::{Error, Kind};
+
+/// Columns of the text that an error shows; longer ones are cut around the place.
+const SHOWN: usize = 100;
+/// Columns kept before the place.
+const BEFORE: usize = 60;
+
+/// A part of a text that knows where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part<'a> {
+    whole: &'a str,
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Part<'a> {
+    pub fn whole(text: &'a str) -> Self {
+        Self {
+            whole: text,
+            start: 0,
+            end: text.len(),
+        }
+    }
+
+    pub fn as_str(self) -> &'a str {
+        &self.whole[self.start..self.end]
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// The part within this one; `range` counts bytes from its beginning.
+    pub fn slice(self, range: Range<usize>) -> Self {
+        Self {
+            whole: self.whole,
+            start: self.start + range.start,
+            end: self.start + range.end,
+        }
+    }
+
+    /// What stands before and after the first `separator`.
+    pub fn split_once(self, separator: char) -> Option<(Self, Self)> {
+        let at = self.as_str().find(separator)?;
+        Some(self.split_at(at, separator.len_utf8()))
+    }
+
+    /// What stands before and after the last `separator`.
+    pub fn rsplit_once(self, separator: char) -> Option<(Self, Self)> {
+        let at = self.as_str().rfind(separator)?;
+        Some(self.split_at(at, separator.len_utf8()))
+    }
+
+    fn split_at(self, at: usize, width: usize) -> (Self, Self) {
+        let length = self.end - self.start;
+        (self.slice(0..at), self.slice(at + width..length))
+    }
+
+    pub fn strip_prefix(self, prefix: &str) -> Option<Self> {
+        let rest = self.as_str().strip_prefix(prefix)?;
+        Some(self.slice(prefix.len()..prefix.len() + rest.len()))
+    }
+
+    /// The first character that does not fit, with its own place.
+    pub fn first(self, misfit: impl Fn(char) -> bool) -> Option<(char, Self)> {
+        let (at, found) = self.as_str().char_indices().find(|(_, c)| misfit(*c))?;
+        Some((found, self.slice(at..at + found.len_utf8())))
+    }
+
+    /// The place right after this part, where something is missing.
+    pub fn after(self) -> Self {
+        Self {
+            start: self.end,
+            ..self
+        }
+    }
+
+    /// An error that points at this part.
+    pub fn wrong(self, wrong: impl Into<String>) -> ParseError {
+        ParseError {
+            text: cover_secrets(self.whole),
+            span: self.start..self.end,
+            wrong: wrong.into(),
+            right: None,
+        }
+    }
+}
+
+/// Why a text is no reference: what is wrong, where, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseError {
+    text: String,
+    span: Range<usize>,
+    wrong: String,
+    right: Option<String>,
+}
+
+impl ParseError {
+    /// The text as it was given, but for passwords.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The bytes of the text that the error is about; empty where something is missing.
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    pub fn wrong(&self) -> &str {
+        &self.wrong
+    }
+
+    pub fn right(&self) -> Option<&str> {
+        self.right.as_deref()
+    }
+
+    pub(super) fn or(mut self, right: impl Into<String>) -> Self {
+        self.right = Some(right.into());
+        self
+    }
+
+    /// The error with the text and the place under it, without advice.
+    fn shown(&self) -> String {
+        let (text, caret) = point(&self.text, &self.span);
+        format!("{}\n  {text}\n  {caret}", self.wrong)
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.shown())?;
+        match &self.right {
+            Some(right) => write!(f, "\n{right}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+impl From<ParseError> for Error {
+    fn from(error: ParseError) -> Self {
+        let shown = Self::new(Kind::Usage, error.shown());
+        match error.right {
+            Some(right) => shown.hint(right),
+            None => shown,
+        }
+    }
+}
+
+/// The text on one line, safe for a terminal, and a line of carets for the place.
+fn point(text: &str, span: &Range<usize>) -> (String, String) {
+    let mut columns = 0;
+    let first = text[..span.start]
+        .char_indices()
+        .rev()
+        .take_while(|(_, c)| {
+            columns += visible(*c).len();
+            columns <= BEFORE
+        })
+        .last()
+        .map_or(span.start, |(at, _)| at);
+    let (mut line, mut caret) = (String::new(), String::new());
+    if first > 0 {
+        line.push_str("...");
+    }
+    let mut marked = false;
+    for (at, c) in text[first..].char_indices().map(|(at, c)| (at + first, c)) {
+        if line.len() >= SHOWN {
+            line.push_str("...");
+            break;
+        }
+        if at >= span.start && (at < span.end || !marked) {
+            caret.push_str(&" ".repeat(line.len() - caret.len()));
+            let width = if span.is_empty() { 1 } else { visible(c).len() };
+            caret.push_str(&"^".repeat(width));
+            marked = true;
+        }
+        line.push_str(&visible(c));
+    }
+    if !marked {
+        caret = " ".repeat(line.len()) + "^";
+    }
+    (line, caret)
+}
+
+/// How a character is shown: one that is not plain ASCII by its number, as look-alikes and bidirectional marks are
+/// how a text shows something other than it is.
+fn visible(c: char) -> String {
+    match c {
+        ' '..='~' => c.to_string(),
+        _ => c.escape_default().to_string(),
+    }
+}
+
+/// Covers what could be a password, byte for byte, so that places stay where they are.
+fn cover_secrets(text: &str) -> String {
+    match secret(text) {
+        Some(Range { start, end }) => {
+            [&text[..start], &"*".repeat(end - start), &text[end..]].concat()
+        }
+        None => text.into(),
+    }
+}
+
+/// Where a text holds what could be a user's name and password, or a token, before an `@`.
+pub(super) fn secret(text: &str) -> Option<Range<usize>> {
+    let (start, pasted) = match text.split_once(':') {
+        Some((scheme, rest)) if scheme.parse::<super::Provider>().is_ok() => {
+            // `workspace://PROJECT@REGION/…` is no secret; `//USER:PASSWORD@…` is one.
+            let authority = rest.strip_prefix("//")?.split('/').next()?;
+            (scheme.len() + 3 + authority.find(':')? + 1, true)
+        }
+        Some((scheme, rest)) if rest.starts_with("//") => (scheme.len() + 3, true),
+        Some((user, _)) if !user.contains('/') => (0, false),
+        _ => return None,
+    };
+    let end = text.match_indices('@').rev().find_map(|(at, _)| {
+        let after = &text[at + 1..];
+        // What follows the `@` of `app:v1@sha256:…` is no host.
+        let digest = super::digest::has_known_algorithm(after);
+        let host = after.split('/').next().unwrap_or_default();
+        (at > start && !digest && (pasted || host.contains('.'))).then_some(at)
+    })?;
+    Some(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str, span: Range<usize>) -> String {
+        Part::whole(text).slice(span).wrong("wrong").to_string()
+    }
+
+    #[test]
+    fn the_caret_stands_under_the_place() {
+        assert_eq!(shown("ecr:App", 4..5), "wrong\n  ecr:App\n      ^");
+        assert_eq!(shown("ecr:app", 7..7), "wrong\n  ecr:app\n         ^");
+        assert_eq!(shown("ecr:app", 4..7), "wrong\n  ecr:app\n      ^^^");
+        assert_eq!(shown("", 0..0), "wrong\n  \n  ^");
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_would_obey_is_shown_raw() {
+        let error = shown("a\u{1b}[31m\u{202e}\n\u{430}b", 1..2);
+        assert_eq!(
+            error,
+            "wrong\n  a\\u{1b}[31m\\u{202e}\\n\\u{430}b\n   ^^^^^^"
+        );
+    }
+
+    #[test]
+    fn a_long_text_is_cut_around_the_place() {
+        let text = format!("{}X{}", "a".repeat(5000), "b".repeat(5000));
+        let error = shown(&text, 5000..5001);
+        let lines: Vec<_> = error.lines().collect();
+        assert!(lines[1].len() < 120, "{}", lines[1]);
+        assert_eq!(lines[1].find('X'), lines[2].find('^'));
+    }
+
+    #[test]
+    fn passwords_are_covered_and_nothing_else_is() {
+        for (text, covered) in [
+            (
+                "https://me:pw@host.io/app:v1",
+                "https://*****@host.io/app:v1",
+            ),
+            ("https://token@host.io/app", "https://*****@host.io/app"),
+            ("me@a.b/app:v1", "me@a.b/app:v1"),
+            ("AWS:p/w@1.dkr.ecr/app:v1", "*******@1.dkr.ecr/app:v1"),
+            ("AWS:pw@a.b/app@sha256:00", "******@a.b/app@sha256:00"),
+            ("ecr://id:pw@r/app", "ecr://id:**@r/app"),
+            ("ecr://id:p/w@r/app", "ecr://id:***@r/app"),
+            ("workspace://p@r/1", "workspace://p@r/1"),
+            ("ecr:app:v1@sha256:00", "ecr:app:v1@sha256:00"),
+            ("ecr:app:v1@oops.x", "ecr:app:v1@oops.x"),
+            ("ecr://r/app:v1@oops", "ecr://r/app:v1@oops"),
+            ("app:v1@sha256:00", "app:v1@sha256:00"),
+        ] {
+            assert_eq!(cover_secrets(text), covered);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Finding out, for commands that only read: which stores a pattern means, and what is known of many images of
+//! several stores, in the order asked.
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
+
+use crate::{
+    context::Context,
+    engine::Session,
+    error::{Error, Kind, Result},
+    image::{ImageId, ImageRef, StoreRef},
+    report::Item,
+    store::Image,
+};
+
+/// Images asked for, by the store they are in.
+pub struct OfStore<'i> {
+    pub store: &'i StoreRef,
+    pub places: Vec<usize>,
+    pub ids: Vec<ImageId>,
+}
+
+/// Sorts images by store, stores in the order of their first image.
+pub fn by_store(images: &[ImageRef]) -> Vec<OfStore<'_>> {
+    let mut order: HashMap<&StoreRef, usize> = HashMap::new();
+    let mut stores: Vec<OfStore> = Vec::new();
+    for (place, image) in images.iter().enumerate() {
+        let of_store = *order.entry(&image.store).or_insert_with(|| {
+            stores.push(OfStore {
+                store: &image.store,
+                places: Vec::new(),
+                ids: Vec::new(),
+            });
+            stores.len() - 1
+        });
+        stores[of_store].places.push(place);
+        stores[of_store].ids.push(image.id.clone());
+    }
+    stores
+}
+
+/// Describes images; `each` is told of every one, in the order asked.
+pub async fn images(context: &Context, images: &[ImageRef], mut each: impl FnMut(Item)) {
+    let mut stores: FuturesUnordered<_> = by_store(images)
+        .into_iter()
+        .map(|of| describe(context, of))
+        .collect();
+    let mut items: Vec<Option<Item>> = vec![None; images.len()];
+    let mut told = 0;
+    while let Some(described) = stores.next().await {
+        for (place, item) in described {
+            items[place] = Some(item);
+        }
+        while let Some(item) = items.get_mut(told).and_then(Option::take) {
+            each(item);
+            told += 1;
+        }
+    }
+}
+
+async fn describe(context: &Context, of: OfStore<'_>) -> Vec<(usize, Item)> {
+    let (home, answers) = match context.open(of.store).await {
+        Ok(session) => {
+            let answers = session.get(&of.ids).await;
+            if let Some(error) = session.halted() {
+                context.printer.error(error);
+            }
+            (session.store.home(), answers)
+        }
+        Err(error) => {
+            context.printer.error(&error);
+            (of.store.clone(), vec![Err(error); of.ids.len()])
+        }
+    };
+    let items = of
+        .ids
+        .into_iter()
+        .zip(answers)
+        .map(|(id, answer)| item(&home, id, answer));
+    of.places.into_iter().zip(items).collect()
+}
+
+fn item(home: &StoreRef, id: ImageId, answer: Result<Image>) -> Item {
+    let complete = match (&answer, &id) {
+        (Ok(image), ImageId::Tag(tag)) => image
+            .digest()
+            .map_or(id.clone(), |digest| ImageId::TagAt(tag.clone(), digest)),
+        _ => id,
+    };
+    let item = Item::new(home.image(complete).to_string(), home.provider);
+    match answer {
+        Ok(image) => Item { image, ..item },
+        Err(error) => {
+            let state = (error.kind == Kind::NotFound).then(|| "missing".to_owned());
+            let image = Image {
+                state,
+                ..Image::default()
+            };
+            Item {
+                image,
+                error: Some(error),
+                ..item
+            }
+        }
+    }
+}
+
+/// The stores that a reference means: itself, or all that its pattern matches.
+pub async fn stores(context: &Context, store: &StoreRef) -> Result<Vec<Arc<Session>>> {
+    let session = context.open(store).await?;
+    if !store.is_pattern() {
+        return Ok(vec![session]);
+    }
+    let pattern = store.pattern()?;
+    let all = session.stores().await?;
+    let matching: Vec<_> = all
+        .into_iter()
+        .filter(|found| pattern.matches(&found.name))
+        .collect();
+    if matching.is_empty() {
+        return Err(
+            Error::new(Kind::NoStore, format!("no repository matches {store}"))
+                .hint("`*` stands for anything but `/`, `**` for anything"),
+        );
+    }
+    join_all(matching.iter().map(|store| context.open(store)))
+        .await
+        .into_iter()
+        .collect()
+}

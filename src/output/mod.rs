@@ -1,0 +1,250 @@
+//! The one door for output. stdout carries data only; prompts, notes, progress and errors go to stderr. What is
+//! printed is decided by the pure renderers in `human` and `json`.
+
+pub mod human;
+mod json;
+mod safe;
+
+use std::{
+    io::{self, BufRead, BufWriter, IsTerminal, Stdout, Write},
+    sync::{Mutex, MutexGuard},
+};
+
+use clap::ValueEnum;
+
+pub use self::safe::safe;
+use crate::{
+    error::Error,
+    report::{Item, Summary},
+};
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// One document
+    Json,
+    /// One object a line, as they come
+    Ndjson,
+}
+
+/// What a run's output looks like.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    pub format: Format,
+    pub quiet: bool,
+    pub color: bool,
+    /// Columns of the terminal that stdout is, if it is one.
+    pub width: Option<u16>,
+}
+
+/// Rows that a table collects before it prints them, so that a long list comes out page by page.
+const TABLE_PAGE: usize = 1000;
+
+pub struct Printer {
+    pub look: Look,
+    command: &'static str,
+    dry_run: bool,
+    out: Mutex<Out>,
+}
+
+struct Out {
+    stdout: BufWriter<Stdout>,
+    rows: Vec<Item>,
+    summary: Summary,
+    /// The JSON document, or the table's head, is begun.
+    begun: bool,
+    /// The reader went away; the run goes on without it.
+    closed: bool,
+}
+
+impl Printer {
+    pub fn new(look: Look, command: &'static str, dry_run: bool) -> Self {
+        let stdout = BufWriter::with_capacity(1 << 16, io::stdout());
+        let out = Out {
+            stdout,
+            rows: Vec::new(),
+            summary: Summary::default(),
+            begun: false,
+            closed: false,
+        };
+        Self {
+            look,
+            command,
+            dry_run,
+            out: Mutex::new(out),
+        }
+    }
+
+    /// Items are printed as they come, in whatever order; otherwise they are wanted in the order asked.
+    pub fn streams(&self) -> bool {
+        self.look.format == Format::Ndjson
+    }
+
+    /// The reader of stdout went away.
+    pub fn closed(&self) -> bool {
+        self.out().closed
+    }
+
+    /// Prints one item, or keeps it for the table.
+    pub fn item(&self, item: &Item) {
+        let mut out = self.out();
+        out.summary.add(item);
+        match self.look.format {
+            Format::Table => {
+                out.rows.push(item.clone());
+                if out.rows.len() >= TABLE_PAGE {
+                    self.table(&mut out);
+                }
+            }
+            Format::Json => {
+                let head = json::head(self.command, self.dry_run);
+                let before = if out.begun { ",\n" } else { &head };
+                let text = format!("{before}{}", json::line(item));
+                out.write(text.as_bytes());
+                out.begun = true;
+            }
+            Format::Ndjson => {
+                let line = json::line(item) + "\n";
+                out.write(line.as_bytes());
+            }
+        }
+    }
+
+    /// Hands on what was printed so far.
+    pub fn flush(&self) {
+        self.out().flush();
+    }
+
+    /// Ends the data of a run, and says on stderr what it came to.
+    pub fn finish(&self, calls: usize, seconds: f64) {
+        let mut out = self.out();
+        out.summary.calls = calls;
+        out.summary.seconds = (seconds * 1000.0).round() / 1000.0;
+        match self.look.format {
+            Format::Table => self.table(&mut out),
+            Format::Json => {
+                let head = if out.begun {
+                    String::new()
+                } else {
+                    json::head(self.command, self.dry_run)
+                };
+                let text = head + &json::tail(&out.summary);
+                out.write(text.as_bytes());
+            }
+            Format::Ndjson => {}
+        }
+        out.flush();
+        if !self.look.quiet {
+            self.stderr(&human::summary(&out.summary, self.dry_run));
+        }
+    }
+
+    fn table(&self, out: &mut Out) {
+        let rows = std::mem::take(&mut out.rows);
+        // What stopped a store was said once, on stderr; a row for each image would only repeat it.
+        if !rows.iter().all(Item::was_not_tried) {
+            let text = human::table(&rows, &self.look, chrono::Utc::now(), !out.begun);
+            out.write(text.as_bytes());
+            out.flush();
+            out.begun = true;
+        }
+    }
+
+    /// Exact bytes, for files and other programs.
+    pub fn raw(&self, bytes: &[u8]) {
+        let mut out = self.out();
+        out.write(bytes);
+        out.flush();
+    }
+
+    /// Something worth knowing that is no data.
+    pub fn note(&self, text: &str) {
+        if !self.look.quiet {
+            self.stderr(text);
+        }
+    }
+
+    /// Something that a person must see even when the run is quiet: a plan to agree to, a warning.
+    pub fn stderr(&self, text: &str) {
+        // Nobody is left to tell that stderr is closed.
+        let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+    }
+
+    /// Shows a plan to a person, whatever the format of the data.
+    pub fn plan(&self, items: &[Item]) {
+        let width = comfy_table::Table::new().use_stderr().width();
+        self.stderr(&human::table(
+            items,
+            &Look { width, ..self.look },
+            chrono::Utc::now(),
+            true,
+        ));
+    }
+
+    /// What ended the run, or one store of it.
+    pub fn error(&self, error: &Error) {
+        match self.look.format {
+            Format::Table => self.stderr(&human::error(error, self.look.color)),
+            Format::Json | Format::Ndjson => self.stderr(&json::error(error)),
+        }
+    }
+
+    /// Asks a person; only `y` or `yes` agrees. The wait for the answer blocks a thread of its own, so that an
+    /// interrupt is heard meanwhile.
+    pub async fn agreed(&self, question: &str) -> bool {
+        self.flush();
+        let _ = write!(io::stderr().lock(), "{question} [y/N] ");
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            io::stdin().lock().read_line(&mut answer).map(|_| answer)
+        });
+        let answer = answer.await.ok().and_then(Result::ok).unwrap_or_default();
+        matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    }
+
+    fn out(&self) -> MutexGuard<'_, Out> {
+        self.out.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Out {
+    /// A reader that went away is no error, and no reason to stop half-way through a deletion.
+    fn write(&mut self, bytes: &[u8]) {
+        if !self.closed {
+            self.closed = self.stdout.write_all(bytes).is_err();
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.closed {
+            self.closed = self.stdout.flush().is_err();
+        }
+    }
+}
+
+/// Prints text that is no report: a schema, a script, a manual page.
+pub fn plain(text: &str) {
+    // A reader that went away is no error.
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// Whether stdin is a person who can be asked.
+pub fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+impl Look {
+    /// What the terminals allow, where the flags do not decide.
+    pub fn of_terminal(format: Format, quiet: bool, color: Option<bool>) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let width = comfy_table::Table::new().width();
+        Self {
+            format,
+            quiet,
+            color: color.unwrap_or(terminal && io::stderr().is_terminal()),
+            width,
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! Tencent Cloud CVM, as its documents describe it.

@@ -1,0 +1,396 @@
+//! One repository: its images, tags and layers, and the ties between them. Whatever is called here keeps the maps in
+//! step with each other; what the API refuses is decided above. Every look-up is by key, so that a repository of a
+//! hundred thousand images answers like a small one.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Bound,
+};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    digest::Digest,
+    manifest::{Manifest, MediaType},
+};
+
+/// Whether tags may move to another image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Mutability {
+    #[default]
+    Mutable,
+    Immutable,
+    MutableWithExclusion,
+    ImmutableWithExclusion,
+}
+
+/// Whether an image can be pulled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
+    #[default]
+    Active,
+    Archived,
+    Activating,
+}
+
+/// An image, an index, or something attached to an image.
+#[derive(Clone, Debug)]
+pub struct Image {
+    pub manifest: Manifest,
+    pub tags: BTreeSet<String>,
+    pub pushed_at: DateTime<Utc>,
+    pub pulled_at: Option<DateTime<Utc>>,
+    pub archived_at: Option<DateTime<Utc>>,
+    pub activated_at: Option<DateTime<Utc>>,
+    status: Status,
+}
+
+impl Image {
+    pub fn status(&self) -> Status {
+        self.status
+    }
+}
+
+/// A layer, or a config, that was pushed.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    pub size: u64,
+    /// Known once a manifest has named it.
+    pub media_type: Option<MediaType>,
+    /// Images that have it: those that can be pulled, and all.
+    ready: u32,
+    users: u32,
+}
+
+impl Layer {
+    /// Whether only archived images have it.
+    pub fn archived(&self) -> bool {
+        self.users > 0 && self.ready == 0
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Repository {
+    pub created_at: DateTime<Utc>,
+    pub mutability: Mutability,
+    /// Wildcards of tags for which the other rule holds.
+    pub exclusions: Vec<String>,
+    pub lifecycle_policy: Option<String>,
+    /// Takes manifests whose layers were never pushed, for clients that push none.
+    pub takes_missing_layers: bool,
+    images: BTreeMap<Digest, Image>,
+    tags: BTreeMap<String, Digest>,
+    layers: BTreeMap<Digest, Layer>,
+    parents: HashMap<Digest, BTreeSet<Digest>>,
+    referrers: HashMap<Digest, BTreeSet<Digest>>,
+}
+
+impl Repository {
+    pub fn new(created_at: DateTime<Utc>) -> Self {
+        Self {
+            created_at,
+            mutability: Mutability::default(),
+            exclusions: Vec::new(),
+            lifecycle_policy: None,
+            takes_missing_layers: false,
+            images: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            layers: BTreeMap::new(),
+            parents: HashMap::new(),
+            referrers: HashMap::new(),
+        }
+    }
+
+    pub fn image(&self, digest: &Digest) -> Option<&Image> {
+        self.images.get(digest)
+    }
+
+    pub fn tag(&self, tag: &str) -> Option<Digest> {
+        self.tags.get(tag).copied()
+    }
+
+    pub fn layer(&self, digest: &Digest) -> Option<&Layer> {
+        self.layers.get(digest)
+    }
+
+    pub fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.images.is_empty()
+    }
+
+    /// All images in the order of their digests, which is no order to a client.
+    pub fn images(&self) -> impl Iterator<Item = &Image> {
+        self.images.values()
+    }
+
+    /// The images from this digest on.
+    pub fn images_from(&self, from: Option<Digest>) -> impl Iterator<Item = &Image> {
+        let start = from.map_or(Bound::Unbounded, Bound::Included);
+        self.images
+            .range((start, Bound::Unbounded))
+            .map(|(_, image)| image)
+    }
+
+    /// The indexes that hold this image.
+    pub fn parents(&self, digest: &Digest) -> impl Iterator<Item = &Digest> {
+        self.parents.get(digest).into_iter().flatten()
+    }
+
+    /// What is attached to this image.
+    pub fn referrers(&self, digest: &Digest) -> impl Iterator<Item = &Image> {
+        let referrers = self.referrers.get(digest).into_iter().flatten();
+        referrers.filter_map(|digest| self.images.get(digest))
+    }
+
+    /// The bytes that pulling an image takes; of an index, those of its largest image.
+    pub fn size(&self, image: &Image) -> u64 {
+        let children = image.manifest.children().iter();
+        let largest = children
+            .filter_map(|child| Some(self.size(self.images.get(child)?)))
+            .max();
+        largest.unwrap_or_else(|| image.manifest.blobs().map(|blob| blob.size).sum())
+    }
+
+    /// Stores a layer that was pushed.
+    pub fn add_layer(&mut self, digest: Digest, size: u64) {
+        self.layers.entry(digest).or_insert(Layer {
+            size,
+            media_type: None,
+            ready: 0,
+            users: 0,
+        });
+    }
+
+    /// Stores an image; one that was archived comes back.
+    pub fn add(&mut self, manifest: Manifest, now: DateTime<Utc>) {
+        let digest = manifest.digest;
+        if self.images.contains_key(&digest) {
+            return self.set_status(digest, Status::Active, now);
+        }
+        for blob in manifest.blobs() {
+            let layer = self.layers.entry(blob.digest).or_insert(Layer {
+                size: blob.size,
+                media_type: None,
+                ready: 0,
+                users: 0,
+            });
+            layer.media_type = Some(blob.media_type.clone());
+            layer.ready += 1;
+            layer.users += 1;
+        }
+        for child in manifest.children() {
+            self.parents.entry(*child).or_default().insert(digest);
+        }
+        if let Some(subject) = manifest.subject {
+            self.referrers.entry(subject).or_default().insert(digest);
+        }
+        let image = Image {
+            manifest,
+            tags: BTreeSet::new(),
+            pushed_at: now,
+            pulled_at: None,
+            archived_at: None,
+            activated_at: None,
+            status: Status::Active,
+        };
+        self.images.insert(digest, image);
+    }
+
+    /// Points a tag at an image, wherever it pointed before.
+    pub fn set_tag(&mut self, tag: &str, digest: Digest) {
+        self.remove_tag(tag);
+        if let Some(image) = self.images.get_mut(&digest) {
+            image.tags.insert(tag.into());
+            self.tags.insert(tag.into(), digest);
+        }
+    }
+
+    /// Takes a tag away; its image stays, even without any.
+    pub fn remove_tag(&mut self, tag: &str) {
+        if let Some(digest) = self.tags.remove(tag)
+            && let Some(image) = self.images.get_mut(&digest)
+        {
+            image.tags.remove(tag);
+        }
+    }
+
+    /// Takes an image away with all its tags. Its layers stay until [`Repository::sweep`].
+    pub fn remove(&mut self, digest: &Digest) -> Option<Image> {
+        let image = self.images.remove(digest)?;
+        for tag in &image.tags {
+            self.tags.remove(tag);
+        }
+        for blob in image.manifest.blobs() {
+            if let Some(layer) = self.layers.get_mut(&blob.digest) {
+                layer.users -= 1;
+                layer.ready -= u32::from(image.status == Status::Active);
+            }
+        }
+        for child in image.manifest.children() {
+            untie(&mut self.parents, child, digest);
+        }
+        if let Some(subject) = &image.manifest.subject {
+            untie(&mut self.referrers, subject, digest);
+        }
+        Some(image)
+    }
+
+    /// Removes the layers that no image has, which the service does "at any time".
+    pub fn sweep(&mut self) {
+        self.layers.retain(|_, layer| layer.users > 0);
+    }
+
+    pub fn set_status(&mut self, digest: Digest, status: Status, now: DateTime<Utc>) {
+        let Some(image) = self.images.get_mut(&digest) else {
+            return;
+        };
+        let (was, is) = (image.status == Status::Active, status == Status::Active);
+        match status {
+            Status::Archived => image.archived_at = Some(now),
+            Status::Active if !was => image.activated_at = Some(now),
+            _ => {}
+        }
+        image.status = status;
+        for blob in image.manifest.blobs() {
+            if let Some(layer) = self.layers.get_mut(&blob.digest) {
+                layer.ready = layer.ready + u32::from(is) - u32::from(was);
+            }
+        }
+    }
+
+    /// An image's times, to be read and set.
+    pub fn times(
+        &mut self,
+        digest: &Digest,
+    ) -> Option<(&mut DateTime<Utc>, &mut Option<DateTime<Utc>>)> {
+        let image = self.images.get_mut(digest)?;
+        Some((&mut image.pushed_at, &mut image.pulled_at))
+    }
+}
+
+fn untie(ties: &mut HashMap<Digest, BTreeSet<Digest>>, from: &Digest, to: &Digest) {
+    if let Some(others) = ties.get_mut(from) {
+        others.remove(to);
+        if others.is_empty() {
+            ties.remove(from);
+        }
+    }
+}
+
+/// For worlds and tests: what a pusher would do in several calls.
+impl Repository {
+    /// Pushes a manifest with its layers and tags.
+    pub fn push(&mut self, manifest: &Manifest, tags: &[&str], at: DateTime<Utc>) -> Digest {
+        self.add(manifest.clone(), at);
+        for tag in tags {
+            self.set_tag(tag, manifest.digest);
+        }
+        manifest.digest
+    }
+
+    /// The image that a tag or a digest names.
+    pub fn find(&self, name: &str) -> Option<&Image> {
+        let digest = self.tag(name).or_else(|| name.parse().ok())?;
+        self.image(&digest)
+    }
+
+    /// Whether this tag, or this digest, is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    pub fn archive(&mut self, digest: &Digest, at: DateTime<Utc>) {
+        self.set_status(*digest, Status::Archived, at);
+    }
+
+    /// Every digest with its tags, to compare before and after.
+    pub fn snapshot(&self) -> BTreeMap<String, Vec<String>> {
+        let entry = |image: &Image| {
+            (
+                image.manifest.digest.to_string(),
+                image.tags.iter().cloned().collect(),
+            )
+        };
+        self.images().map(entry).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repository() -> (Repository, DateTime<Utc>) {
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        (Repository::new(now), now)
+    }
+
+    #[test]
+    fn a_tag_is_on_one_image_at_a_time() {
+        let (mut repository, now) = repository();
+        let [first, second] =
+            ["one", "two"].map(|name| repository.push(&Manifest::image(name, 1), &["v1"], now));
+        assert_eq!(repository.find("v1").unwrap().manifest.digest, second);
+        assert!(repository.image(&first).unwrap().tags.is_empty());
+        repository.remove(&second);
+        assert!(!repository.has("v1") && repository.has(&first.to_string()));
+        assert_eq!(repository.snapshot(), [(first.to_string(), vec![])].into());
+    }
+
+    #[test]
+    fn layers_are_shared_archived_with_their_last_image_and_swept_when_nothing_has_them() {
+        let (mut repository, now) = repository();
+        let base = super::super::manifest::Blob::layer("base");
+        let images = ["one", "two"].map(|name| Manifest::of_layers(name, vec![base.clone()]));
+        let [first, second] = images
+            .each_ref()
+            .map(|image| repository.push(image, &[], now));
+        let archived = |repository: &Repository| repository.layer(&base.digest).unwrap().archived();
+        repository.archive(&first, now);
+        assert!(!archived(&repository));
+        repository.archive(&second, now);
+        assert!(archived(&repository));
+        repository.push(&images[0], &[], now);
+        assert!(
+            !archived(&repository),
+            "a push brings an archived image back"
+        );
+        repository.remove(&first);
+        repository.remove(&second);
+        assert!(repository.layer(&base.digest).is_some());
+        repository.sweep();
+        assert!(repository.layer(&base.digest).is_none());
+    }
+
+    #[test]
+    fn an_index_is_as_large_as_its_largest_image_and_tied_to_all() {
+        let (mut repository, now) = repository();
+        let [small, large] = [Manifest::image("s", 1), Manifest::image("l", 9)];
+        let index = Manifest::index(&[(&small, "linux/arm64"), (&large, "linux/amd64")]);
+        let sbom = Manifest::attached("sbom", "application/spdx+json", &index);
+        for manifest in [&small, &large, &index, &sbom] {
+            repository.push(manifest, &[], now);
+        }
+        let size =
+            |manifest: &Manifest| repository.size(repository.image(&manifest.digest).unwrap());
+        assert_eq!(size(&index), size(&large));
+        assert!(repository.parents(&small.digest).eq([&index.digest]));
+        assert!(
+            repository
+                .referrers(&index.digest)
+                .map(|image| image.manifest.digest)
+                .eq([sbom.digest])
+        );
+        repository.remove(&index.digest);
+        repository.remove(&sbom.digest);
+        assert_eq!(
+            repository.parents(&small.digest).count() + repository.referrers(&index.digest).count(),
+            0
+        );
+    }
+}

@@ -1,0 +1,291 @@
+//! A believable registry of any size: releases for several platforms with signatures and bills of materials, tags
+//! that moved on and left images without any, a base image with many tags, and an archive.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    Ecr, REGION,
+    digest::Digest,
+    manifest::{Blob, Manifest},
+    repository::{Mutability, Repository},
+};
+use crate::sandbox::dice::Dice;
+
+/// Repositories, how many of a hundred images each has, and what a release there looks like.
+const REPOSITORIES: [(&str, usize, Release); 5] = [
+    ("team/app", 38, app),
+    ("team/api", 27, api),
+    ("tools/ci", 20, ci),
+    ("base/alpine", 8, base),
+    ("archive/reports", 7, report),
+];
+
+type Release = fn(&mut Builder);
+
+/// How old the oldest release is.
+const OLDEST: TimeDelta = TimeDelta::days(3 * 365);
+
+const PLATFORMS: [&str; 2] = ["linux/amd64", "linux/arm64"];
+
+impl Ecr {
+    /// A registry with so many images, counting indexes and what is attached to images.
+    pub fn seeded(seed: u64, images: usize, now: DateTime<Utc>) -> Self {
+        let mut ecr = Self::default();
+        let mut left = images;
+        for (place, (name, share, release)) in REPOSITORIES.iter().enumerate() {
+            let last = place + 1 == REPOSITORIES.len();
+            let wanted = if last { left } else { images * share / 100 };
+            left -= wanted;
+            let repository = ecr.repository(REGION, name, now - OLDEST);
+            Builder {
+                repository,
+                name,
+                wanted,
+                dice: Dice::new(seed ^ Digest::of(name).number()),
+                now,
+                at: now - OLDEST,
+                number: 0,
+            }
+            .fill(*release);
+        }
+        ecr
+    }
+}
+
+/// Fills one repository, from its oldest release to its newest.
+struct Builder<'a> {
+    repository: &'a mut Repository,
+    name: &'static str,
+    wanted: usize,
+    dice: Dice,
+    now: DateTime<Utc>,
+    /// When the release at hand is pushed.
+    at: DateTime<Utc>,
+    /// Of the release at hand.
+    number: u64,
+}
+
+impl Builder<'_> {
+    fn fill(mut self, release: Release) {
+        while self.repository.len() < self.wanted {
+            self.at = self.time();
+            release(&mut self);
+            self.number += 1;
+        }
+    }
+
+    /// Releases come ever faster, the newest hours ago.
+    fn time(&mut self) -> DateTime<Utc> {
+        let left = 1.0 - self.repository.len() as f64 / self.wanted as f64;
+        let minutes = (OLDEST.num_minutes() as f64 * left * left) as i64;
+        let jitter = self.dice.below(90) as i64;
+        self.now - TimeDelta::minutes(minutes + 60 + jitter)
+    }
+
+    fn full(&self) -> bool {
+        self.repository.len() >= self.wanted
+    }
+
+    /// Pushes a manifest, unless there are enough; most are pulled now and then.
+    fn push(&mut self, manifest: &Manifest, tags: &[&str]) -> bool {
+        if self.full() {
+            return false;
+        }
+        self.repository.push(manifest, tags, self.at);
+        if self.dice.chance(70)
+            && let Some((pushed_at, pulled_at)) = self.repository.times(&manifest.digest)
+        {
+            let age = (self.now - *pushed_at).num_minutes().max(1);
+            *pulled_at = Some(*pushed_at + TimeDelta::minutes(self.dice.below(age as u64) as i64));
+        }
+        true
+    }
+
+    /// An image of one platform, on layers that it shares with the releases around it.
+    fn image(&mut self, platform: &str) -> Manifest {
+        let (name, number) = (self.name, self.number);
+        let mut layers = vec![
+            Blob::layer(&format!("alpine 3.{}, {platform}", 15 + number / 400 % 8)),
+            Blob::layer(&format!("{name} tools {}, {platform}", number / 20)),
+        ];
+        let own = 1 + self.dice.below(3);
+        layers.extend(
+            (0..own).map(|layer| Blob::layer(&format!("{name} {number}, {platform}, {layer}"))),
+        );
+        Manifest::of_layers(&format!("{name} {number}, {platform}"), layers)
+    }
+
+    /// Images of all platforms under an index, which gets the tags.
+    fn index(&mut self, tags: &[&str]) -> Option<Manifest> {
+        let children = PLATFORMS.map(|platform| self.image(platform));
+        let whole = children.iter().all(|child| self.push(child, &[]));
+        let index = Manifest::index(&[(&children[0], PLATFORMS[0]), (&children[1], PLATFORMS[1])]);
+        (whole && self.push(&index, tags)).then_some(index)
+    }
+
+    fn version(&self) -> String {
+        format!(
+            "v{}.{}.{}",
+            1 + self.number / 500,
+            self.number / 20 % 25,
+            self.number % 20
+        )
+    }
+}
+
+/// Nightly builds and releases, signed and with a bill of materials the way registries know of.
+fn app(builder: &mut Builder) {
+    let version = builder.version();
+    let tags = if builder.dice.chance(40) {
+        vec![version.as_str(), "latest"]
+    } else {
+        vec!["nightly"]
+    };
+    let Some(index) = builder.index(&tags) else {
+        return;
+    };
+    let name = format!("{} {}", builder.name, builder.number);
+    if builder.dice.chance(60) {
+        let kind = "application/vnd.dev.cosign.artifact.sig.v1+json";
+        builder.push(
+            &Manifest::attached(&format!("{name}, signature"), kind, &index),
+            &[],
+        );
+    }
+    if builder.dice.chance(40) {
+        builder.push(
+            &Manifest::attached(&format!("{name}, sbom"), "application/spdx+json", &index),
+            &[],
+        );
+    }
+}
+
+/// Releases whose signatures are tied to them by nothing but a tag; some outlived their image.
+fn api(builder: &mut Builder) {
+    let version = builder.version();
+    let name = format!("{} {}", builder.name, builder.number);
+    let signed = if builder.dice.chance(15) {
+        Some(Digest::of(&name))
+    } else {
+        let commit = format!("sha-{}", &Digest::of(&name).hex()[..7]);
+        builder
+            .index(&[&version, &commit, "latest"])
+            .map(|index| index.digest)
+    };
+    if let Some(digest) = signed.filter(|_| builder.dice.chance(50)) {
+        let tag = format!("sha256-{}.sig", digest.hex());
+        builder.push(&Manifest::cosign(&format!("{name}, signature")), &[&tag]);
+    }
+}
+
+/// One platform, a tag a build, and every second build lost its tag to the next.
+fn ci(builder: &mut Builder) {
+    let image = builder.image(PLATFORMS[0]);
+    let build = format!("build-{}", 1000 + builder.number);
+    let branch = ["main", "develop", "feature-login"][builder.dice.below(3) as usize];
+    let tags = if builder.dice.chance(50) {
+        vec![build.as_str(), branch]
+    } else {
+        vec![branch]
+    };
+    builder.push(&image, &tags);
+}
+
+/// Few images with many tags, which may not be overwritten.
+fn base(builder: &mut Builder) {
+    builder.repository.mutability = Mutability::Immutable;
+    let (minor, patch) = (10 + builder.number / 5, builder.number % 5);
+    let mut tags = vec![format!("3.{minor}.{patch}")];
+    if patch == 4 {
+        tags.extend([format!("3.{minor}"), format!("3.{minor}-stable")]);
+    }
+    let tags: Vec<_> = tags.iter().map(String::as_str).collect();
+    builder.index(&tags);
+}
+
+/// A report a day; after half a year they are archived.
+fn report(builder: &mut Builder) {
+    let image = builder.image(PLATFORMS[0]);
+    let tag = format!("{}-{}", builder.at.format("%Y-%m-%d"), builder.number);
+    let pushed = builder.push(&image, &[&tag]);
+    if pushed && builder.now - builder.at > TimeDelta::days(180) {
+        let at = builder.at + TimeDelta::days(180);
+        builder.repository.archive(&image.digest, at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::sandbox::ecr::{
+        manifest::Content,
+        repository::{Image, Status},
+    };
+
+    fn now() -> DateTime<Utc> {
+        "2026-01-01T00:00:00Z".parse().unwrap()
+    }
+
+    fn images(ecr: &Ecr) -> Vec<&Image> {
+        ecr.repositories(REGION)
+            .flat_map(|(_, repository)| repository.images())
+            .collect()
+    }
+
+    #[test]
+    fn a_world_has_as_many_images_as_asked_and_is_the_same_for_the_same_seed() {
+        for count in [0, 1, 7, 100, 1000] {
+            let world = Ecr::seeded(1, count, now());
+            assert_eq!(images(&world).len(), count);
+            assert_eq!(world.snapshot(), Ecr::seeded(1, count, now()).snapshot());
+        }
+        assert_ne!(
+            Ecr::seeded(1, 100, now()).snapshot(),
+            Ecr::seeded(2, 100, now()).snapshot()
+        );
+    }
+
+    #[test]
+    fn even_a_small_world_has_one_of_everything() {
+        let world = Ecr::seeded(1, 200, now());
+        let repositories: BTreeSet<_> = world.repositories(REGION).map(|(name, _)| name).collect();
+        assert_eq!(repositories.len(), REPOSITORIES.len());
+        let some = |what: &str, is: &dyn Fn(&&Image) -> bool| {
+            assert!(
+                images(&world).iter().copied().any(|image| is(&image)),
+                "{what}"
+            );
+        };
+        some("an index", &|image| {
+            matches!(image.manifest.content, Content::Index { .. })
+        });
+        some("an index without a tag", &|image| {
+            !image.manifest.children().is_empty() && image.tags.is_empty()
+        });
+        some("something attached", &|image| {
+            image.manifest.subject.is_some()
+        });
+        some("an image with several tags", &|image| image.tags.len() > 1);
+        some("a signature by its tag", &|image| {
+            image.tags.iter().any(|tag| tag.ends_with(".sig"))
+        });
+        some("an archived image", &|image| {
+            image.status() == Status::Archived
+        });
+        some("an image never pulled", &|image| image.pulled_at.is_none());
+        some("a pull", &|image| {
+            image
+                .pulled_at
+                .is_some_and(|time| time >= image.pushed_at && time <= now())
+        });
+        some("one some hours old", &|image| {
+            now() - image.pushed_at < TimeDelta::days(1)
+        });
+        some("one two years old", &|image| {
+            now() - image.pushed_at > TimeDelta::days(730)
+        });
+        assert!(images(&world).iter().all(|image| image.pushed_at < now()));
+    }
+}

@@ -1,0 +1,343 @@
+//! The fault script: what goes wrong, in which calls, how often. A fault is written
+//! `SERVICE:OPERATION:KIND[=ARGUMENT][@AFTER][:TIMES]`, for example `ecr:BatchDeleteImage:lose-answer@2:1` for the
+//! third such call only. Names may be `*`; without TIMES it strikes every time. What a fault does to a connection is
+//! in `server`.
+
+use std::{fmt, ops::Range, str::FromStr, time::Duration};
+
+/// One line of the fault script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// `ecr`, `cvm`, `workspace`; `None` is any.
+    pub service: Option<String>,
+    /// As the provider writes it; `None` is any.
+    pub operation: Option<String>,
+    pub kind: Kind,
+    /// So many matching calls pass first.
+    pub after: u32,
+    /// So many calls are struck; `None` is all.
+    pub times: Option<u32>,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing is done; the service fails with this HTTP status.
+    Status(u16),
+    /// Nothing is done; the service says that it has been called too often.
+    Throttle,
+    /// Nothing is done; the connection closes.
+    Drop,
+    /// It is done; the connection closes.
+    LoseAnswer,
+    /// Nothing is done, and the connection stays open without a word.
+    Hang,
+    /// It is done; half of the answer comes, then the connection closes.
+    Truncate,
+    /// It is done; the answer is 200 and no JSON.
+    Garble,
+    /// It is done at once; the answer comes so much later.
+    Slow(Duration),
+    /// It is done; the answer is 200 and `{}`.
+    Empty,
+}
+
+const KINDS: [&str; 9] = [
+    "status",
+    "throttle",
+    "drop",
+    "lose-answer",
+    "hang",
+    "truncate",
+    "garble",
+    "slow",
+    "empty",
+];
+
+const GRAMMAR: &str = "a fault is SERVICE:OPERATION:KIND[=ARGUMENT][@AFTER][:TIMES], where KIND is status=N, throttle, \
+     drop (nothing is done, no answer), lose-answer (done, no answer), hang (nothing is done, silence), \
+     truncate (done, half an answer), garble (done, an answer that is no JSON), slow=DURATION (done, a late answer) \
+     or empty (done, an answer of {}); AFTER is how many such calls pass first, and * is any name";
+
+/// Why a text is no fault, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultError {
+    text: String,
+    place: Range<usize>,
+    why: String,
+}
+
+impl FromStr for Fault {
+    type Err = FaultError;
+
+    fn from_str(text: &str) -> Result<Self, FaultError> {
+        let parts = split(text);
+        let wrong = |place: &Range<usize>, why: String| FaultError {
+            text: text.into(),
+            place: place.clone(),
+            why,
+        };
+        let end = text.len()..text.len();
+        let [service, operation, kind] = [0, 1, 2].map(|index| parts.get(index).cloned());
+        let part = |part: Option<Range<usize>>, what: &str| match part {
+            Some(place) if !place.is_empty() => Ok(place),
+            place => Err(wrong(
+                &place.unwrap_or(end.clone()),
+                format!("{what} is missing"),
+            )),
+        };
+        let service = part(service, "the service")?;
+        let operation = part(operation, "the operation")?;
+        let kind = part(kind, "the kind")?;
+        if let Some(extra) = parts.get(4) {
+            return Err(wrong(
+                &(extra.start..text.len()),
+                "nothing may follow TIMES".into(),
+            ));
+        }
+        let count = |place: Range<usize>, least: u32, what: &str| {
+            text[place.clone()]
+                .parse()
+                .ok()
+                .filter(|count| *count >= least)
+                .ok_or_else(|| wrong(&place, format!("{what} must be a number from {least}")))
+        };
+        let times = parts
+            .get(3)
+            .map(|place| count(place.clone(), 1, "TIMES"))
+            .transpose()?;
+        let (kind, after) = match text[kind.clone()].find('@') {
+            Some(at) => {
+                let at = kind.start + at;
+                (kind.start..at, count(at + 1..kind.end, 0, "AFTER")?)
+            }
+            None => (kind, 0),
+        };
+        let name = |place: Range<usize>| {
+            Some(&text[place])
+                .filter(|name| *name != "*")
+                .map(Into::into)
+        };
+        Ok(Self {
+            service: name(service),
+            operation: name(operation),
+            kind: parse_kind(text, kind).map_err(|(place, why)| wrong(&place, why))?,
+            after,
+            times,
+        })
+    }
+}
+
+/// Where the parts between colons are.
+fn split(text: &str) -> Vec<Range<usize>> {
+    let mut start = 0;
+    text.split(':')
+        .map(|part| {
+            let place = start..start + part.len();
+            start = place.end + 1;
+            place
+        })
+        .collect()
+}
+
+fn parse_kind(text: &str, place: Range<usize>) -> Result<Kind, (Range<usize>, String)> {
+    let name_end = text[place.clone()]
+        .find('=')
+        .map_or(place.end, |at| place.start + at);
+    let name = &text[place.start..name_end];
+    let argument = (name_end < place.end).then_some(name_end + 1..place.end);
+    let needs = |what: &str| {
+        let place = argument.clone().unwrap_or(place.clone());
+        (place, format!("{name} needs {what}"))
+    };
+    let given = argument.clone().map(|place| &text[place]);
+    let kind = match name {
+        "status" => given
+            .and_then(|status| status.parse().ok())
+            .filter(|status| (400..600).contains(status))
+            .map(Kind::Status)
+            .ok_or_else(|| needs("an HTTP status from 400 to 599, as in status=503"))?,
+        "slow" => given
+            .and_then(|duration| humantime::parse_duration(duration).ok())
+            .map(Kind::Slow)
+            .ok_or_else(|| needs("a duration, as in slow=1500ms"))?,
+        "throttle" => Kind::Throttle,
+        "drop" => Kind::Drop,
+        "lose-answer" => Kind::LoseAnswer,
+        "hang" => Kind::Hang,
+        "truncate" => Kind::Truncate,
+        "garble" => Kind::Garble,
+        "empty" => Kind::Empty,
+        _ => {
+            let near = KINDS
+                .into_iter()
+                .map(|kind| (strsim::damerau_levenshtein(kind, name), kind))
+                .min()
+                .filter(|(distance, _)| *distance <= 2)
+                .map_or(String::new(), |(_, kind)| {
+                    format!("; did you mean \"{kind}\"?")
+                });
+            return Err((
+                place.start..name_end,
+                format!("there is no kind \"{name}\"{near}"),
+            ));
+        }
+    };
+    match argument {
+        Some(argument) if !matches!(kind, Kind::Status(_) | Kind::Slow(_)) => {
+            Err((argument, format!("{name} takes no argument")))
+        }
+        _ => Ok(kind),
+    }
+}
+
+impl fmt::Display for FaultError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { text, place, why } = self;
+        let before = text[..place.start].chars().count();
+        let marks = text[place.clone()].chars().count().max(1);
+        writeln!(f, "\"{text}\" is no fault: {why}")?;
+        writeln!(f, "    {text}\n    {:before$}{:^<marks$}", "", "")?;
+        f.write_str(GRAMMAR)
+    }
+}
+
+impl std::error::Error for FaultError {}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Status(status) => return write!(f, "status={status}"),
+            Self::Slow(duration) => {
+                return write!(f, "slow={}", humantime::format_duration(*duration));
+            }
+            Self::Throttle => "throttle",
+            Self::Drop => "drop",
+            Self::LoseAnswer => "lose-answer",
+            Self::Hang => "hang",
+            Self::Truncate => "truncate",
+            Self::Garble => "garble",
+            Self::Empty => "empty",
+        })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let name = |name: &Option<String>| name.clone().unwrap_or("*".into());
+        write!(
+            f,
+            "{}:{}:{}",
+            name(&self.service),
+            name(&self.operation),
+            self.kind
+        )?;
+        if self.after > 0 {
+            write!(f, "@{}", self.after)?;
+        }
+        self.times.map_or(Ok(()), |times| write!(f, ":{times}"))
+    }
+}
+
+/// The faults of a sandbox, with what each has done so far.
+#[derive(Default)]
+pub(super) struct Script(Vec<Line>);
+
+struct Line {
+    fault: Fault,
+    /// Matching calls so far.
+    seen: u32,
+    /// Calls struck so far.
+    struck: u32,
+}
+
+impl Script {
+    pub fn add(&mut self, fault: Fault) {
+        self.0.push(Line {
+            fault,
+            seen: 0,
+            struck: 0,
+        });
+    }
+
+    /// What strikes this call: the first fault that is due. Later ones wait until it is spent.
+    pub fn next(&mut self, service: &str, operation: &str) -> Option<Kind> {
+        let named = |name: &Option<String>, is: &str| name.as_deref().is_none_or(|name| name == is);
+        let mut due = None;
+        for line in &mut self.0 {
+            if !named(&line.fault.service, service) || !named(&line.fault.operation, operation) {
+                continue;
+            }
+            line.seen = line.seen.saturating_add(1);
+            let spent = line.fault.times.is_some_and(|times| line.struck >= times);
+            if due.is_none() && line.seen > line.fault.after && !spent {
+                line.struck = line.struck.saturating_add(1);
+                due = Some(line.fault.kind);
+            }
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_printed_as_it_is_written() {
+        for text in [
+            "ecr:BatchDeleteImage:throttle:3",
+            "cvm:DeleteImages:lose-answer:1",
+            "*:*:status=503:2",
+            "workspace:*:drop",
+            "*:ListImages:slow=1s 500ms@2:1",
+            "ecr:PutImage:truncate@7",
+        ] {
+            assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_error_points_at_the_bad_part_and_names_the_kinds() {
+        for (text, bad, why) in [
+            ("", "", "the service is missing"),
+            ("ecr", "", "the operation is missing"),
+            ("ecr:PutImage", "", "the kind is missing"),
+            ("ecr::throttle", "", "the operation is missing"),
+            ("ecr:*:throtle:3", "throtle", "did you mean \"throttle\"?"),
+            ("ecr:*:explode", "explode", "there is no kind \"explode\""),
+            ("ecr:*:status", "status", "needs an HTTP status"),
+            ("ecr:*:status=200", "200", "needs an HTTP status"),
+            ("ecr:*:slow=soon:1", "soon", "needs a duration"),
+            ("ecr:*:drop=1", "1", "takes no argument"),
+            ("ecr:*:drop:0", "0", "TIMES must be a number from 1"),
+            ("ecr:*:drop@x:1", "x", "AFTER must be a number from 0"),
+            ("ecr:*:drop:1:2", "2", "nothing may follow TIMES"),
+        ] {
+            let error = text.parse::<Fault>().unwrap_err();
+            assert_eq!(&text[error.place.clone()], bad, "{text}");
+            let shown = error.to_string();
+            assert!(shown.contains(why), "{shown}");
+            assert!(KINDS.iter().all(|kind| shown.contains(kind)), "{shown}");
+        }
+        let shown = "ecr:*:throtle:3".parse::<Fault>().unwrap_err().to_string();
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!(lines[1..3], ["    ecr:*:throtle:3", "          ^^^^^^^"]);
+    }
+
+    #[test]
+    fn faults_strike_in_turn_after_the_calls_that_pass_and_no_more_often_than_said() {
+        let mut script = Script::default();
+        for fault in ["ecr:Get:throttle@1:2", "ecr:*:drop:1", "cvm:*:hang"] {
+            script.add(fault.parse().unwrap());
+        }
+        let got: Vec<_> = ["Get", "Get", "Put", "Get", "Get"]
+            .map(|operation| script.next("ecr", operation))
+            .into();
+        use Kind::{Drop, Throttle};
+        assert_eq!(
+            got,
+            [Some(Drop), Some(Throttle), None, Some(Throttle), None]
+        );
+    }
+}

@@ -1,0 +1,318 @@
+//! The emulator's HTTP side: one loopback port, each request handed to the service that knows it, faults played,
+//! every call recorded. It knows no cloud. It runs on a thread of its own, so that a test may block, or stop tokio's
+//! clock, without stopping the emulator.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use chrono::{TimeDelta, Utc};
+use futures_util::stream;
+use http_body_util::{BodyExt, Full, Limited, StreamBody, combinators::BoxBody};
+use hyper::{
+    Request, Response,
+    body::{Bytes, Frame, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Call, Fault, Received, Reply, World,
+    calls::{self, Record},
+    faults::{Kind, Script},
+};
+
+/// ECR's largest request is a layer part of 20 MiB, sent as base64.
+/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_UploadLayerPart.html>
+const LARGEST_REQUEST: usize = 32 << 20;
+
+/// Long enough for the first half of an answer to leave before the connection closes.
+const HALFWAY: Duration = Duration::from_millis(50);
+
+/// How a sandbox behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// How long each request waits before it is looked at.
+    pub latency: Duration,
+    pub faults: Vec<Fault>,
+    /// Where each call is written, one JSON object a line.
+    pub log: Option<PathBuf>,
+    /// 0 is any free port.
+    pub port: u16,
+    /// How far the emulator's clock is ahead of this machine's.
+    pub clock_skew: TimeDelta,
+}
+
+/// A running emulator. It stops, and its port is free again, when this is dropped.
+pub struct Sandbox {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+struct Shared {
+    world: Mutex<World>,
+    script: Mutex<Script>,
+    record: Mutex<Record>,
+    latency: Duration,
+    clock_skew: TimeDelta,
+}
+
+type Body = BoxBody<Bytes, io::Error>;
+
+impl Sandbox {
+    pub async fn start(world: World, options: Options) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let mut script = Script::default();
+        options
+            .faults
+            .into_iter()
+            .for_each(|fault| script.add(fault));
+        let shared = Arc::new(Shared {
+            world: Mutex::new(world),
+            script: Mutex::new(script),
+            record: Mutex::new(Record::new(options.log.as_deref())?),
+            latency: options.latency,
+            clock_skew: options.clock_skew,
+        });
+        let stop = CancellationToken::new();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let serving = serve(listener, shared.clone(), stop.clone());
+        let thread = thread::Builder::new()
+            .name("imgctl-sandbox".into())
+            .spawn(move || runtime.block_on(serving))?;
+        Ok(Self {
+            address,
+            shared,
+            stop,
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it listens, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Every call so far, in the order in which they were answered.
+    pub fn calls(&self) -> Vec<Call> {
+        lock(&self.shared.record).calls()
+    }
+
+    /// The clouds, to look into and to change. No request is answered while this is held.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        lock(&self.shared.world)
+    }
+
+    pub fn add_fault(&self, fault: Fault) {
+        lock(&self.shared.script).add(fault);
+    }
+
+    /// The variables that point imgctl, and the providers' own tools, at this sandbox.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let url = self.url();
+        let mut variables: Vec<(&'static str, String)> = Vec::new();
+        for (_, service) in self.world().services() {
+            for (name, value) in service.environment(&url) {
+                if variables.iter().all(|(known, _)| *known != name) {
+                    variables.push((name, value));
+                }
+            }
+        }
+        variables
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            // A panic in there has been printed already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A test that panics while it looks into the world must not take the emulator with it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
+    let Ok(listener) = TcpListener::from_std(listener) else {
+        return;
+    };
+    // Dropping the set closes every connection.
+    let mut connections = JoinSet::new();
+    let mut stopped = pin!(stop.cancelled());
+    loop {
+        let stream = tokio::select! {
+            () = &mut stopped => return,
+            accepted = listener.accept() => accepted,
+            _ = connections.join_next(), if !connections.is_empty() => continue,
+        };
+        let Ok((stream, _)) = stream else { continue };
+        // Answers are small and awaited: waiting to fill a packet only costs time.
+        let _ = stream.set_nodelay(true);
+        let shared = shared.clone();
+        connections.spawn(async move {
+            let service = service_fn(move |request| answer(shared.clone(), request));
+            // Fails where a fault breaks the connection, or the client does.
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+/// Answers one request; an error closes its connection without an answer.
+async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Response<Body>> {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, LARGEST_REQUEST)
+        .collect()
+        .await
+        .map_err(io::Error::other)?
+        .to_bytes();
+    tokio::time::sleep(shared.latency).await;
+    let received = Received {
+        method: head.method.as_str().into(),
+        path: head.uri.path().into(),
+        query: head.uri.query().unwrap_or_default().into(),
+        headers: head.headers,
+        body,
+        now: Utc::now() + shared.clock_skew,
+    };
+    let (mut reply, fault) = shared.handle(&received);
+    reply.headers.push((
+        "date".into(),
+        received.now.format("%a, %d %b %Y %H:%M:%S GMT").to_string(),
+    ));
+    match fault {
+        Some(Kind::Drop | Kind::LoseAnswer) => Err(io::ErrorKind::ConnectionAborted.into()),
+        Some(Kind::Hang) => std::future::pending().await,
+        Some(Kind::Truncate) => Ok(respond(reply, halved)),
+        Some(Kind::Slow(duration)) => {
+            tokio::time::sleep(duration).await;
+            Ok(respond(reply, whole))
+        }
+        _ => Ok(respond(reply, whole)),
+    }
+}
+
+impl Shared {
+    /// Finds the service, lets it do its work unless a fault forbids it, and records the call.
+    fn handle(&self, received: &Received) -> (Reply, Option<Kind>) {
+        let mut world = lock(&self.world);
+        let mut mine = world
+            .services()
+            .find_map(|(name, service)| Some((name, service.operation(received)?, service)));
+        let (name, operation) = match &mine {
+            Some((name, operation, _)) => (*name, operation.clone()),
+            None => ("", format!("{} {}", received.method, received.path)),
+        };
+        let fault = lock(&self.script).next(name, &operation);
+        let mut items = Vec::new();
+        let mut reply = match &mut mine {
+            Some((_, _, service)) => {
+                items = service.items(received);
+                match fault {
+                    Some(Kind::Drop | Kind::Hang) => empty(200),
+                    Some(Kind::Throttle) => service.throttled(),
+                    Some(Kind::Status(status)) => service.broken(status),
+                    _ => service.answer(received),
+                }
+            }
+            None => empty(404),
+        };
+        match fault {
+            Some(Kind::Garble) => replace(&mut reply, b"<html><body>It works!"),
+            Some(Kind::Empty) => replace(&mut reply, b"{}"),
+            _ => {}
+        }
+        let silent = matches!(fault, Some(Kind::Drop | Kind::LoseAnswer | Kind::Hang));
+        // Recorded under the world's lock, so that the record is in the order of the work.
+        lock(&self.record).add(Call {
+            service: name.into(),
+            operation,
+            items,
+            status: (!silent).then_some(reply.status),
+            code: (!silent).then(|| calls::code(&reply)).flatten(),
+            fault: fault.map(|fault| fault.to_string()),
+        });
+        (reply, fault)
+    }
+}
+
+fn empty(status: u16) -> Reply {
+    Reply {
+        status,
+        headers: Vec::new(),
+        body: Vec::new(),
+    }
+}
+
+/// Puts another body into an answer, and makes it a success without a code.
+fn replace(reply: &mut Reply, body: &[u8]) {
+    reply.status = 200;
+    reply
+        .headers
+        .retain(|(name, _)| !name.eq_ignore_ascii_case("x-amzn-errortype"));
+    reply.body = body.to_vec();
+}
+
+fn respond(reply: Reply, body: impl FnOnce(Vec<u8>) -> Body) -> Response<Body> {
+    let mut response = Response::builder()
+        .status(reply.status)
+        .header("content-length", reply.body.len());
+    for (name, value) in &reply.headers {
+        response = response.header(name, value);
+    }
+    response.body(body(reply.body)).unwrap_or_else(|error| {
+        // Only a service that wrote a header with a line break in it comes here.
+        let mut failed = Response::new(whole(error.to_string().into()));
+        *failed.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
+        failed
+    })
+}
+
+fn whole(body: Vec<u8>) -> Body {
+    let never = |never: Infallible| match never {};
+    Full::new(Bytes::from(body)).map_err(never).boxed()
+}
+
+/// Half of the body, then a broken connection.
+fn halved(body: Vec<u8>) -> Body {
+    let mut half = body;
+    half.truncate(half.len() / 2);
+    let half = Bytes::from(half);
+    BoxBody::new(StreamBody::new(stream::unfold(
+        Some(half),
+        |half| async move {
+            match half {
+                Some(half) if !half.is_empty() => Some((Ok(Frame::data(half)), None)),
+                _ => {
+                    tokio::time::sleep(HALFWAY).await;
+                    Some((Err(io::ErrorKind::ConnectionAborted.into()), None))
+                }
+            }
+        },
+    )))
+}
+
+#[cfg(test)]
+mod tests;

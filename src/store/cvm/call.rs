@@ -1,0 +1,155 @@
+//! One signed call over HTTP: its body, its headers, its signature, its answer. What is called and what the answer
+//! means is in `mod` and `answer`.
+
+use std::time::Instant;
+
+use chrono::Utc;
+use reqwest::{
+    Method, Request, Url,
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue},
+};
+use secrecy::ExposeSecret;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    answer::{self, Told},
+    tc3,
+};
+use crate::{
+    error::{Error, Kind, Result},
+    http::Http,
+    settings::tencent::{Credentials, Keys},
+};
+
+const SERVICE: &str = "cvm";
+/// <https://www.tencentcloud.com/document/api/213/33277>
+const VERSION: &str = "2017-03-12";
+/// Without a charset: some of the provider's own code compares the whole value.
+const JSON: &str = "application/json";
+/// The documented pattern knows letters, digits and `-_,;.`.
+const CLIENT: &str = concat!("imgctl_", env!("CARGO_PKG_VERSION"));
+
+/// The API of one region, with the keys that sign.
+pub(super) struct Api {
+    http: Http,
+    endpoint: Url,
+    /// As it is sent and signed: with the port, unless it is the usual one.
+    host: String,
+    region: String,
+    keys: Keys,
+}
+
+impl Api {
+    pub fn new(http: Http, endpoint: Url, region: String, keys: Keys) -> Self {
+        let name = endpoint.host_str().unwrap_or_default();
+        let host = match endpoint.port() {
+            Some(port) => format!("{name}:{port}"),
+            None => name.to_owned(),
+        };
+        Self {
+            http,
+            endpoint,
+            host,
+            region,
+            keys,
+        }
+    }
+
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Sends one call about so many ids once, and reads its answer.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        action: &'static str,
+        ids: usize,
+        body: &impl Serialize,
+    ) -> Result<Told<T>> {
+        let started = Instant::now();
+        let request = self.request(action, body).await?;
+        let answer = self.http.send(request).await;
+        let milliseconds = started.elapsed().as_millis();
+        let answer = answer.inspect_err(|error| {
+            tracing::debug!(action, ids, error = ?error.kind, milliseconds, "no answer");
+        })?;
+        let told = answer::read(&answer, &self.host, Utc::now());
+        let (request_id, code) = match &told {
+            Ok(told) => (Some(told.request_id.as_str()), None),
+            Err(error) => (error.request_id.as_deref(), error.code.as_deref()),
+        };
+        let status = answer.status;
+        tracing::debug!(
+            action,
+            ids,
+            status,
+            request_id,
+            code,
+            milliseconds,
+            "answered"
+        );
+        told
+    }
+
+    async fn request(&self, action: &'static str, body: &impl Serialize) -> Result<Request> {
+        let body = serde_json::to_vec(body)
+            .map_err(|error| Error::new(Kind::Config, format!("cannot write the call: {error}")))?;
+        let mut request = Request::new(Method::POST, self.endpoint.clone());
+        // One instant for the timestamp, the date in the signature, and whether the keys still hold.
+        let now = Utc::now();
+        let keys = self.keys.at(now).await?;
+        let signed = tc3::Request {
+            service: SERVICE,
+            headers: &[("content-type", JSON), ("host", &self.host)],
+            body: &body,
+        };
+        let signature = tc3::authorization(&signed, &keys.secret_id, &keys.secret_key, now);
+        *request.headers_mut() = self.headers(action, &keys, &signature, now.timestamp())?;
+        *request.body_mut() = Some(body.into());
+        Ok(request)
+    }
+
+    fn headers(
+        &self,
+        action: &'static str,
+        keys: &Credentials,
+        signature: &str,
+        timestamp: i64,
+    ) -> Result<HeaderMap> {
+        let mut headers = HeaderMap::from_iter([
+            (CONTENT_TYPE, HeaderValue::from_static(JSON)),
+            (HOST, plain("the endpoint's host", &self.host)?),
+        ]);
+        for (name, value) in [
+            ("x-tc-action", HeaderValue::from_static(action)),
+            ("x-tc-version", HeaderValue::from_static(VERSION)),
+            ("x-tc-timestamp", HeaderValue::from(timestamp)),
+            ("x-tc-region", plain("the region", &self.region)?),
+            // The other choice, and the default, is Chinese.
+            ("x-tc-language", HeaderValue::from_static("en-US")),
+            ("x-tc-requestclient", HeaderValue::from_static(CLIENT)),
+        ] {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        headers.insert(AUTHORIZATION, secret("the secret id", signature)?);
+        if let Some(token) = &keys.token {
+            let token = secret("the token", token.expose_secret())?;
+            headers.insert(HeaderName::from_static("x-tc-token"), token);
+        }
+        Ok(headers)
+    }
+}
+
+fn plain(what: &str, value: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(value).map_err(|_| {
+        let message = format!("{what} holds characters that a header cannot carry");
+        Error::new(Kind::Config, message)
+    })
+}
+
+/// A value that no log shows.
+fn secret(what: &str, value: &str) -> Result<HeaderValue> {
+    let mut value = plain(what, value)?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,378 @@
+//! What a failed call to ECR means. The SDK's own text says little; the codes, the HTTP status and how far the request
+//! got say all that a decision needs.
+
+use std::{error::Error as StdError, time::Duration};
+
+use aws_sdk_ecr::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::RequestId,
+};
+use aws_smithy_runtime_api::{client::orchestrator::HttpResponse, http::Headers};
+
+use crate::{
+    error::{Error, Kind},
+    http::causes,
+};
+
+/// Sorts a failed call.
+pub fn describe<E>(error: &SdkError<E, HttpResponse>) -> Error
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    match error {
+        SdkError::ConstructionFailure(_) => {
+            Error::new(Kind::Config, format!("the request to ECR cannot be made: {}", causes(error)))
+        }
+        SdkError::TimeoutError(_) => Error::new(Kind::Lost, "ECR did not answer in time").code("Timeout"),
+        SdkError::DispatchFailure(_) if never_sent(error) => {
+            Error::new(Kind::Unreachable, format!("cannot reach ECR: {}", causes(error)))
+                .hint("check the network, the region, the endpoint and the proxy settings (HTTPS_PROXY, NO_PROXY)")
+        }
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+            Error::new(Kind::Lost, "ECR did not answer in time").code("Timeout")
+        }
+        SdkError::DispatchFailure(failure) if failure.is_user() => {
+            Error::new(Kind::Config, format!("the request to ECR cannot be sent: {}", causes(error)))
+        }
+        SdkError::DispatchFailure(_) => {
+            Error::new(Kind::Lost, format!("the connection to ECR broke: {}", causes(error))).code("ConnectionLost")
+        }
+        SdkError::ResponseError(response) => {
+            let status = response.raw().status().as_u16();
+            let broken = response.raw().body().bytes().is_none();
+            let described = match status {
+                // The body never came whole.
+                200..300 if broken => {
+                    Error::new(Kind::Lost, format!("ECR's answer broke off: {}", causes(error))).code("AnswerBroken")
+                }
+                200..300 => Error::new(Kind::Unreadable, format!("ECR's answer cannot be read: {}", causes(error))),
+                status => by_status(status),
+            };
+            described.request_id(error.request_id())
+        }
+        SdkError::ServiceError(failure) => {
+            let (meta, raw) = (failure.err().meta(), failure.raw());
+            let known = meta.code().map(|code| by_code(code, meta.message()));
+            let status = raw.status().as_u16();
+            let mut described = match known {
+                // What a load balancer says of a backend is no word of the service, whatever it is called.
+                Some(known) if known.kind != Kind::Failed || status < 500 => known,
+                _ => by_status(status),
+            };
+            described.request_id = error.request_id().map(str::to_owned);
+            described.retry_after = retry_after(raw.headers());
+            described
+        }
+        other => Error::new(Kind::Lost, format!("the call to ECR failed: {}", causes(other))),
+    }
+}
+
+/// The connection was never made, so the request never left.
+fn never_sent(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(client) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+            return client.is_connect();
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// What a code means, modelled by the service or not.
+/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html>
+fn by_code(code: &str, message: Option<&str>) -> Error {
+    // A code may come with its namespace before it, or an address after it.
+    let code = code
+        .rsplit('#')
+        .next()
+        .unwrap_or(code)
+        .split(':')
+        .next()
+        .unwrap_or(code);
+    let (kind, hint) = match code {
+        "ThrottlingException"
+        | "Throttling"
+        | "ThrottledException"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException"
+        | "RequestThrottled"
+        | "LimitExceededException"
+        | "SlowDown" => (Kind::Throttled, None),
+        "RepositoryNotFoundException" => (
+            Kind::NoStore,
+            Some("check the repository's name, its region and the account"),
+        ),
+        "RegistryNotFoundException" => (Kind::NoStore, Some("check the account and the region")),
+        "ImageNotFoundException" => (Kind::NotFound, None),
+        "LayersNotFoundException" => (Kind::NotFound, None),
+        "InvalidParameterException"
+        | "ValidationException"
+        | "ValidationError"
+        | "SerializationException"
+        | "InvalidParameterValue"
+        | "InvalidTagParameterException" => (Kind::Invalid, None),
+        "ServerException"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "InternalServerException" => (Kind::Lost, None),
+        "UnableToGetUpstreamImageException" | "UnableToGetUpstreamLayerException" => (
+            Kind::Failed,
+            Some(
+                "check the credentials of the repository's pull-through cache rule in Secrets Manager",
+            ),
+        ),
+        "KmsException" => (
+            Kind::Failed,
+            Some("check that the repository's KMS key is enabled and may be used"),
+        ),
+        "AccessDeniedException"
+        | "AccessDenied"
+        | "UnauthorizedOperation"
+        | "OptInRequired"
+        | "NotAuthorized" => (
+            Kind::Denied,
+            Some(
+                "the credentials are good and lack this permission; the README lists the least that is needed",
+            ),
+        ),
+        "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => (
+            Kind::Auth,
+            Some("the session ended: run `aws sso login`, or get new keys"),
+        ),
+        "InvalidSignatureException" | "SignatureDoesNotMatch" => (
+            Kind::Auth,
+            Some("check the secret key, and this machine's clock"),
+        ),
+        "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "MissingAuthenticationTokenException"
+        | "MissingAuthenticationToken"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException" => (
+            Kind::Auth,
+            Some("check the access key, and that it belongs to this partition"),
+        ),
+        "UnknownOperationException" | "InvalidAction" => (
+            Kind::Config,
+            Some("is this the endpoint of ECR? check AWS_ENDPOINT_URL_ECR"),
+        ),
+        // Newer than this program. Refused, and for a reason that nobody here knows.
+        _ => (Kind::Failed, None),
+    };
+    let error = Error::new(kind, message.unwrap_or("the service gave no reason")).code(code);
+    hint.map_or(error.clone(), |hint| error.hint(hint))
+}
+
+/// What an answer without a code means.
+fn by_status(status: u16) -> Error {
+    let (kind, said) = match status {
+        401 => (Kind::Auth, "ECR refused the credentials"),
+        403 => (
+            Kind::Denied,
+            "ECR, or something before it, denied the request",
+        ),
+        404 | 405 | 300..400 => (Kind::Config, "this is no endpoint of ECR"),
+        408 => (Kind::Lost, "ECR did not get the whole request"),
+        429 => (Kind::Throttled, "too many requests"),
+        400..500 => (Kind::Invalid, "ECR refused the request"),
+        500..600 => (Kind::Lost, "ECR failed"),
+        _ => (
+            Kind::Unreadable,
+            "ECR answered with a status that no answer has",
+        ),
+    };
+    Error::new(kind, format!("{said} (HTTP {status})")).code(format!("HTTP{status}"))
+}
+
+/// How long the service asks to wait: in seconds, or in AWS's own header in milliseconds.
+fn retry_after(headers: &Headers) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.trim().parse::<u64>().ok();
+    number("x-amz-retry-after")
+        .map(Duration::from_millis)
+        .or_else(|| number("retry-after").map(Duration::from_secs))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::Credentials;
+    use aws_sdk_ecr::{
+        Client, Config,
+        config::{BehaviorVersion, Region},
+        types::ImageIdentifier,
+    };
+    use aws_smithy_types::retry::RetryConfig;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::settings::aws::{http_client, timeouts};
+
+    /// Calls a server that answers every request with these bytes and closes; without bytes it closes at once.
+    async fn answer_to(answer: Option<Vec<u8>>) -> Result<usize, Error> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                match &answer {
+                    Some(bytes) if bytes.is_empty() => {
+                        tokio::time::sleep(Duration::from_secs(60)).await
+                    }
+                    Some(bytes) => drop(stream.write_all(bytes).await),
+                    None => {}
+                }
+            }
+        });
+        call(&format!("http://{address}"), Duration::from_secs(5)).await
+    }
+
+    async fn call(endpoint: &str, timeout: Duration) -> Result<usize, Error> {
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new(
+                "AKIAEXAMPLE",
+                "secret",
+                None,
+                None,
+                "test",
+            ))
+            .endpoint_url(endpoint)
+            .http_client(http_client(true))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts(timeout))
+            .build();
+        let image = ImageIdentifier::builder().image_tag("v1").build();
+        let call = Client::from_conf(config)
+            .batch_delete_image()
+            .repository_name("app")
+            .image_ids(image);
+        call.send()
+            .await
+            .map(|answer| answer.image_ids().len())
+            .map_err(|error| describe(&error))
+    }
+
+    fn http(status: &str, headers: &str, body: &str) -> Option<Vec<u8>> {
+        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n"
+        );
+        Some((head + body).into_bytes())
+    }
+
+    #[tokio::test]
+    async fn every_documented_error_has_its_meaning() {
+        use Kind::*;
+        let table = [
+            ("400 X", "ThrottlingException", Throttled),
+            ("400 X", "TooManyRequestsException", Throttled),
+            ("400 X", "LimitExceededException", Throttled),
+            ("400 X", "RepositoryNotFoundException", NoStore),
+            ("400 X", "ImageNotFoundException", NotFound),
+            ("400 X", "InvalidParameterException", Invalid),
+            ("400 X", "ValidationException", Invalid),
+            ("500 X", "ServerException", Lost),
+            ("503 X", "ServiceUnavailableException", Lost),
+            ("400 X", "UnableToGetUpstreamImageException", Failed),
+            ("400 X", "KmsException", Failed),
+            ("400 X", "AccessDeniedException", Denied),
+            ("400 X", "UnrecognizedClientException", Auth),
+            ("403 X", "InvalidSignatureException", Auth),
+            ("403 X", "SignatureDoesNotMatch", Auth),
+            ("400 X", "ExpiredTokenException", Auth),
+            ("403 X", "MissingAuthenticationTokenException", Auth),
+            ("403 X", "IncompleteSignature", Auth),
+            ("400 X", "UnknownOperationException", Config),
+            ("400 X", "SomethingNewer", Failed),
+            // Whatever a broken backend calls it: it may have been done.
+            ("500 X", "SomethingNewer", Lost),
+        ];
+        for (status, code, kind) in table {
+            let headers = format!("x-amzn-errortype: {code}:http://x/\r\nx-amzn-requestid: r1\r\n");
+            let body = format!("{{\"__type\":\"com.amazonaws.ecr#{code}\",\"message\":\"why\"}}");
+            let error = answer_to(http(status, &headers, &body)).await.unwrap_err();
+            assert_eq!(error.kind, kind, "{code}: {error:?}");
+            assert_eq!(error.request_id.as_deref(), Some("r1"), "{code}");
+            if error.kind != Lost || code != "SomethingNewer" {
+                assert_eq!(
+                    (error.code.as_deref(), error.message.as_str()),
+                    (Some(code), "why")
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_a_code_is_sorted_by_its_status() {
+        use Kind::*;
+        let html = "<html>no</html>";
+        for (status, kind) in [
+            ("301 Moved", Config),
+            ("401 X", Auth),
+            ("403 X", Denied),
+            ("404 X", Config),
+            ("418 X", Invalid),
+            ("429 X", Throttled),
+            ("500 X", Lost),
+            ("502 X", Lost),
+            ("503 X", Lost),
+            ("504 X", Lost),
+        ] {
+            let error = answer_to(http(status, "retry-after: 7\r\n", html))
+                .await
+                .unwrap_err();
+            assert_eq!(error.kind, kind, "{status}: {error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_wait_that_the_service_asks_for_is_kept() {
+        let body = "{\"__type\":\"ThrottlingException\"}";
+        for (header, wait) in [
+            ("retry-after: 7\r\n", 7_000),
+            ("x-amz-retry-after: 1500\r\n", 1_500),
+        ] {
+            let error = answer_to(http("400 X", header, body)).await.unwrap_err();
+            assert_eq!(error.retry_after, Some(Duration::from_millis(wait)));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_no_answer_proves_nothing() {
+        let garbage = answer_to(http("200 OK", "", "<html>")).await.unwrap_err();
+        assert_eq!(garbage.kind, Kind::Unreadable, "{garbage:?}");
+        let whole = http("200 OK", "", "{\"imageIds\":[],\"failures\":[]}").unwrap();
+        for cut in [whole.len() - 5, 60, 20] {
+            let error = answer_to(Some(whole[..cut].to_vec())).await.unwrap_err();
+            assert_eq!(error.kind, Kind::Lost, "cut at {cut}: {error:?}");
+        }
+        let closed = answer_to(None).await.unwrap_err();
+        assert_eq!(closed.kind, Kind::Lost, "{closed:?}");
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_was_never_sent_and_a_silent_server_may_have_done_it() {
+        let free = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let refused = call(&format!("http://{free}"), Duration::from_secs(5))
+            .await
+            .unwrap_err();
+        assert_eq!(refused.kind, Kind::Unreachable, "{refused:?}");
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = silent.local_addr().unwrap();
+        let error = call(&format!("http://{address}"), Duration::from_millis(300))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind, Kind::Lost, "{error:?}");
+    }
+}

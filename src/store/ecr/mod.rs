@@ -1,0 +1,336 @@
+//! AWS ECR: the calls, through the official SDK. How answers are read is in `decode`, what failures mean in
+//! `failure`; retries are the engine's, so the SDK's own are off.
+
+mod decode;
+mod failure;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
+
+use async_trait::async_trait;
+use aws_sdk_ecr::{
+    Client,
+    operation::RequestId,
+    types::{DescribeImagesFilter, ImageIdentifier, ImageStatusFilter, TagStatus},
+};
+use tokio::sync::Mutex;
+
+use self::failure::describe;
+use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Limits, Manifest, Page};
+use crate::{
+    error::Result,
+    image::{Digest, HostKind, ImageId, StoreRef},
+    settings::{Settings, aws},
+};
+
+/// Manifests are wanted as they were pushed, of each of the four kinds; without this ECR may convert them.
+const MEDIA_TYPES: [&str; 4] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+];
+
+/// SDK clients opened so far: repositories of one region share one, and with it one connection pool.
+#[derive(Default)]
+pub struct Clients {
+    opened: Mutex<HashMap<(Option<String>, HostKind), Opened>>,
+}
+
+#[derive(Clone)]
+struct Opened {
+    client: Client,
+    region: String,
+    caller: String,
+}
+
+pub struct Ecr {
+    client: Client,
+    store: StoreRef,
+    caller: String,
+    /// The account, once an answer has named it.
+    registry: OnceLock<String>,
+}
+
+impl Ecr {
+    pub async fn open(
+        settings: &Settings,
+        clients: &Clients,
+        store: &StoreRef,
+    ) -> Result<Arc<Self>> {
+        let mut opened = clients.opened.lock().await;
+        let key = (store.region.clone(), store.host);
+        let Opened {
+            client,
+            region,
+            caller,
+        } = match opened.get(&key) {
+            Some(known) => known.clone(),
+            None => {
+                let aws = aws::load(settings, store.region.as_deref(), store.host).await?;
+                let new = Opened {
+                    client: Client::from_conf(aws.config),
+                    region: aws.region,
+                    caller: aws.caller,
+                };
+                opened.insert(key, new.clone());
+                new
+            }
+        };
+        let store = StoreRef {
+            region: Some(region),
+            ..store.clone()
+        };
+        Ok(Arc::new(Self {
+            client,
+            store,
+            caller,
+            registry: OnceLock::new(),
+        }))
+    }
+
+    /// The account named in the reference. Without one the caller's own is meant.
+    fn registry(&self) -> Option<String> {
+        self.store.owner.clone()
+    }
+
+    /// Remembers the account that an answer names.
+    fn learn(&self, registry: Option<&str>) {
+        if let Some(registry) = registry {
+            // Every answer of one store names the same account.
+            let _ = self.registry.set(registry.to_owned());
+        }
+    }
+}
+
+#[async_trait]
+impl ImageStore for Ecr {
+    fn home(&self) -> StoreRef {
+        let owner = self
+            .store
+            .owner
+            .clone()
+            .or_else(|| self.registry.get().cloned());
+        StoreRef {
+            owner,
+            ..self.store.clone()
+        }
+    }
+
+    fn caller(&self) -> Option<String> {
+        Some(self.caller.clone())
+    }
+
+    fn limits(&self) -> Limits {
+        // Batches: <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html> and its
+        // siblings. Rates: <https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html>. None is
+        // published for describing and deleting; they are said to be low, so few are in flight.
+        let unpublished = Limit {
+            batch: 100,
+            per_second: 20,
+            in_flight: 4,
+        };
+        Limits {
+            delete: unpublished,
+            get: unpublished,
+            list: Limit {
+                batch: 1000,
+                per_second: 20,
+                in_flight: 2,
+            },
+            manifests: Limit {
+                batch: 100,
+                per_second: 1000,
+                in_flight: 4,
+            },
+            layers: Limit {
+                batch: 100,
+                per_second: 1000,
+                in_flight: 8,
+            },
+            poll: unpublished,
+            all_or_nothing: false,
+        }
+    }
+
+    async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
+        let call = self
+            .client
+            .batch_delete_image()
+            .set_registry_id(self.registry());
+        let call = call
+            .repository_name(&self.store.name)
+            .set_image_ids(Some(ids.iter().map(identifier).collect()));
+        let answer = call.send().await.map_err(|error| describe(&error))?;
+        let request = answer.request_id().map(str::to_owned);
+        Ok(Answer::Each(decode::deleted(
+            ids,
+            answer.image_ids(),
+            answer.failures(),
+            request.as_deref(),
+        )))
+    }
+
+    async fn get(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Image>> {
+        // A pinned tag is asked for by its tag: whether the digest fits is for `decode` to say.
+        let mut named: Vec<ImageIdentifier> = Vec::with_capacity(ids.len());
+        for id in ids.iter().map(by_tag_alone) {
+            if !named.contains(&id) {
+                named.push(id);
+            }
+        }
+        let call = self
+            .client
+            .describe_images()
+            .set_registry_id(self.registry());
+        let call = call
+            .repository_name(&self.store.name)
+            .set_image_ids(Some(named))
+            .filter(in_any_state());
+        let answer = call.send().await.map_err(|error| describe(&error))?;
+        self.learn(
+            answer
+                .image_details()
+                .first()
+                .and_then(|detail| detail.registry_id()),
+        );
+        Ok(Answer::Each(decode::described(
+            ids,
+            answer.image_details(),
+            answer.request_id(),
+        )))
+    }
+
+    async fn list(&self, after: Option<&str>) -> Result<Page<Image>> {
+        let call = self
+            .client
+            .describe_images()
+            .set_registry_id(self.registry());
+        let call = call
+            .repository_name(&self.store.name)
+            .max_results(1000)
+            .filter(in_any_state());
+        let answer = call
+            .set_next_token(after.map(str::to_owned))
+            .send()
+            .await
+            .map_err(|error| describe(&error))?;
+        self.learn(
+            answer
+                .image_details()
+                .first()
+                .and_then(|detail| detail.registry_id()),
+        );
+        let request = answer.request_id().map(str::to_owned);
+        let next = answer.next_token.filter(|token| !token.is_empty());
+        let details = answer.image_details.unwrap_or_default();
+        let items = details
+            .iter()
+            .map(|detail| decode::image(detail, request.as_deref()))
+            .collect::<Result<_>>()?;
+        Ok(Page {
+            items,
+            total: None,
+            next,
+        })
+    }
+
+    async fn stores(&self, after: Option<&str>) -> Result<Page<StoreRef>> {
+        let call = self
+            .client
+            .describe_repositories()
+            .set_registry_id(self.registry())
+            .max_results(1000);
+        let answer = call
+            .set_next_token(after.map(str::to_owned))
+            .send()
+            .await
+            .map_err(|error| describe(&error))?;
+        let repositories = answer.repositories.unwrap_or_default();
+        let items = repositories.into_iter().filter_map(|repository| {
+            let owner = repository.registry_id.or_else(|| self.registry());
+            Some(StoreRef {
+                owner,
+                name: repository.repository_name?,
+                ..self.store.clone()
+            })
+        });
+        let next = answer.next_token.filter(|token| !token.is_empty());
+        Ok(Page {
+            items: items.collect(),
+            total: None,
+            next,
+        })
+    }
+
+    async fn manifests(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Manifest>> {
+        let call = self
+            .client
+            .batch_get_image()
+            .set_registry_id(self.registry())
+            .repository_name(&self.store.name);
+        let call = call.set_image_ids(Some(ids.iter().map(by_tag_alone).collect()));
+        let call = call.set_accepted_media_types(Some(MEDIA_TYPES.map(String::from).into()));
+        let answer = call.send().await.map_err(|error| describe(&error))?;
+        self.learn(
+            answer
+                .images()
+                .first()
+                .and_then(|image| image.registry_id()),
+        );
+        let request = answer.request_id().map(str::to_owned);
+        Ok(Answer::Each(decode::manifests(
+            ids,
+            answer.images(),
+            answer.failures(),
+            request.as_deref(),
+        )))
+    }
+
+    async fn check_layers(&self, digests: &[Digest]) -> Result<Answer<Digest, LayerState>> {
+        let call = self
+            .client
+            .batch_check_layer_availability()
+            .set_registry_id(self.registry());
+        let call = call.repository_name(&self.store.name);
+        let call = call.set_layer_digests(Some(digests.iter().map(ToString::to_string).collect()));
+        let answer = call.send().await.map_err(|error| describe(&error))?;
+        let request = answer.request_id().map(str::to_owned);
+        Ok(Answer::Each(decode::layers(
+            digests,
+            answer.layers(),
+            answer.failures(),
+            request.as_deref(),
+        )))
+    }
+}
+
+fn identifier(id: &ImageId) -> ImageIdentifier {
+    let tag = id.tag().or_else(|| match id {
+        // Only a tag or a digest names a container image; an id of another kind is sent as it is and refused.
+        ImageId::Named(name) => Some(name),
+        _ => None,
+    });
+    let digest = id.digest().map(ToString::to_string);
+    ImageIdentifier::builder()
+        .set_image_tag(tag.map(str::to_owned))
+        .set_image_digest(digest)
+        .build()
+}
+
+fn by_tag_alone(id: &ImageId) -> ImageIdentifier {
+    match id {
+        ImageId::TagAt(tag, _) => identifier(&ImageId::Tag(tag.clone())),
+        id => identifier(id),
+    }
+}
+
+/// Without this filter only active images are described.
+fn in_any_state() -> DescribeImagesFilter {
+    DescribeImagesFilter::builder()
+        .tag_status(TagStatus::Any)
+        .image_status(ImageStatusFilter::Any)
+        .build()
+}

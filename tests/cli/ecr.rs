@@ -1,0 +1,529 @@
+//! ECR, end to end: what is deleted, what is said of it, and how many calls it took.
+
+use chrono::{TimeDelta, Utc};
+use imgctl::sandbox::{
+    World as Clouds,
+    ecr::{
+        REGION,
+        manifest::{Blob, Manifest},
+        repository::Repository,
+    },
+};
+
+use crate::world::World;
+
+/// A world with one repository, `team/app`, filled by `fill`.
+fn world(fill: impl FnOnce(&mut Repository)) -> World {
+    let mut clouds = Clouds::default();
+    fill(clouds.ecr.repository(REGION, "team/app", Utc::now()));
+    World::new(clouds)
+}
+
+/// Pushes an image of that name with these tags, some days ago.
+fn push(repository: &mut Repository, name: &str, tags: &[&str]) -> String {
+    let at = Utc::now() - TimeDelta::days(40);
+    repository
+        .push(&Manifest::image(name, 2), tags, at)
+        .to_string()
+}
+
+/// Whether a tag or digest is in `team/app` now.
+fn has(world: &World, name: &str) -> bool {
+    let mut clouds = world.sandbox.world();
+    clouds
+        .ecr
+        .repository(REGION, "team/app", Utc::now())
+        .has(name)
+}
+
+fn image(name: &str) -> String {
+    format!("ecr:team/app{name}")
+}
+
+#[test]
+fn a_tag_that_is_not_the_last_goes_alone() {
+    let world = world(|repository| drop(push(repository, "one", &["v1", "latest"])));
+    let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json"]);
+    assert_eq!(
+        (run.code, run.words()),
+        (0, vec!["untagged".to_owned()]),
+        "{}",
+        run.transcript()
+    );
+    assert!(!has(&world, "v1") && has(&world, "latest"));
+    assert_eq!(
+        (run.count("DescribeImages"), run.count("BatchDeleteImage")),
+        (1, 1)
+    );
+}
+
+#[test]
+fn with_its_last_tag_goes_the_image() {
+    let world = world(|repository| drop(push(repository, "one", &["v1", "v2"])));
+    let run = world.run(&[
+        "delete",
+        "ecr:team/app:v1",
+        "ecr:team/app:v2",
+        "--yes",
+        "-o",
+        "json",
+    ]);
+    assert_eq!(
+        (run.code, run.words()),
+        (0, vec!["deleted".to_owned(); 2]),
+        "{}",
+        run.transcript()
+    );
+    assert!(!has(&world, "v1") && !has(&world, "v2"));
+}
+
+#[test]
+fn a_digest_is_the_image_with_all_its_tags_and_needs_no_look() {
+    let mut digest = String::new();
+    let world = world(|repository| digest = push(repository, "one", &["v1", "v2"]));
+    let run = world.run(&[
+        "delete",
+        &image(&format!("@{digest}")),
+        "--yes",
+        "-o",
+        "json",
+    ]);
+    assert_eq!(
+        (run.code, run.words()),
+        (0, vec!["deleted".to_owned()]),
+        "{}",
+        run.transcript()
+    );
+    assert!(!has(&world, &digest));
+    assert_eq!(run.calls.len(), 1);
+}
+
+#[test]
+fn all_tags_takes_what_a_tag_points_to() {
+    let mut digest = String::new();
+    let world = world(|repository| digest = push(repository, "one", &["v1", "v2"]));
+    let run = world.run(&[
+        "delete",
+        "ecr:team/app:v1",
+        "--all-tags",
+        "--yes",
+        "-o",
+        "json",
+    ]);
+    assert_eq!(
+        (run.code, run.words()),
+        (0, vec!["deleted".to_owned()]),
+        "{}",
+        run.transcript()
+    );
+    assert!(!has(&world, &digest));
+}
+
+#[test]
+fn a_tag_and_its_image_named_together_are_both_told_of_and_sent_once() {
+    let mut digest = String::new();
+    let world = world(|repository| digest = push(repository, "one", &["v1", "v2"]));
+    let whole = image(&format!("@{digest}"));
+    let run = world.run(&[
+        "delete",
+        "ecr:team/app:v1",
+        &whole,
+        &whole,
+        "--yes",
+        "-o",
+        "json",
+    ]);
+    assert_eq!(
+        (run.code, run.words()),
+        (0, vec!["deleted".to_owned(); 2]),
+        "{}",
+        run.transcript()
+    );
+    assert_eq!(run.count("BatchDeleteImage"), 1);
+}
+
+#[test]
+fn a_pinned_tag_that_points_elsewhere_is_refused() {
+    let mut other = String::new();
+    let world = world(|repository| {
+        push(repository, "one", &["v1"]);
+        other = push(repository, "two", &["v2"]);
+    });
+    let run = world.run(&[
+        "delete",
+        &image(&format!(":v1@{other}")),
+        "--yes",
+        "-o",
+        "json",
+    ]);
+    assert_eq!(
+        (run.code, run.words()),
+        (1, vec!["refused".to_owned()]),
+        "{}",
+        run.transcript()
+    );
+    assert!(has(&world, "v1") && has(&world, "v2"));
+    assert_eq!(
+        run.json()["items"][0]["error"]["code"],
+        "ImageTagDoesNotMatchDigest"
+    );
+    assert_eq!(run.count("BatchDeleteImage"), 0);
+}
+
+#[test]
+fn a_repository_without_tag_or_digest_is_never_read_as_latest() {
+    let world = world(|repository| drop(push(repository, "one", &["latest"])));
+    let run = world.run(&["delete", "ecr:team/app", "--yes"]);
+    assert_eq!(run.code, 2);
+    assert!(run.calls.is_empty() && has(&world, "latest"));
+    insta::assert_snapshot!(run.transcript());
+}
+
+#[test]
+fn nothing_is_sent_when_nobody_can_be_asked() {
+    let world = world(|repository| drop(push(repository, "one", &["v1"])));
+    let run = world.run(&["delete", "ecr:team/app:v1"]);
+    assert_eq!(run.code, 4);
+    assert!(run.calls.is_empty() && has(&world, "v1"));
+    insta::assert_snapshot!(run.transcript());
+}
+
+#[test]
+fn a_dry_run_says_what_would_happen_and_changes_nothing() {
+    let world = world(|repository| {
+        push(repository, "one", &["v1"]);
+        push(repository, "two", &["v2", "latest"]);
+    });
+    let run = world.run(&[
+        "delete",
+        "-n",
+        "ecr:team/app:v1",
+        "ecr:team/app:v2",
+        "ecr:team/app:v3",
+    ]);
+    assert_eq!(run.count("BatchDeleteImage"), 0);
+    assert!(has(&world, "v1") && has(&world, "v2"));
+    insta::assert_snapshot!(run.transcript());
+}
+
+#[test]
+fn two_hundred_and_fifty_digests_are_three_calls_and_a_missing_one_is_told() {
+    let mut digests = Vec::new();
+    let world = world(|repository| {
+        digests = (0..249)
+            .map(|number| push(repository, &format!("i{number}"), &[]))
+            .collect();
+    });
+    digests.insert(100, format!("sha256:{}", "0".repeat(64)));
+    let list = digests
+        .iter()
+        .map(|digest| image(&format!("@{digest}")))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
+    assert_eq!(run.count("BatchDeleteImage"), 3);
+    assert_eq!(run.calls.len(), 3);
+    let words = run.words();
+    assert_eq!((words.len(), run.code), (250, 1));
+    assert!(
+        words
+            .iter()
+            .enumerate()
+            .all(|(place, word)| word == if place == 100 { "missing" } else { "deleted" })
+    );
+    let again = world.run_with(&["delete", "-", "--yes", "--ignore-missing"], &list);
+    assert_eq!(again.code, 0);
+}
+
+#[test]
+fn an_index_goes_before_its_children_even_when_named_after_them() {
+    let (mut index, mut child) = (String::new(), String::new());
+    let world = world(|repository| {
+        let (amd, arm) = (Manifest::image("amd", 2), Manifest::image("arm", 2));
+        let now = Utc::now();
+        child = repository.push(&amd, &[], now).to_string();
+        repository.push(&arm, &[], now);
+        index = repository
+            .push(
+                &Manifest::index(&[(&amd, "linux/amd64"), (&arm, "linux/arm64")]),
+                &["v1"],
+                now,
+            )
+            .to_string();
+    });
+    let (index, child) = (image(&format!("@{index}")), image(&format!("@{child}")));
+    let alone = world.run(&["delete", &child, "--yes", "-o", "json"]);
+    assert_eq!(
+        (alone.code, alone.words()),
+        (1, vec!["refused".to_owned()]),
+        "{}",
+        alone.transcript()
+    );
+    assert_eq!(
+        alone.json()["items"][0]["error"]["code"],
+        "ImageReferencedByManifestList"
+    );
+    let both = world.run(&["delete", &child, &index, "--yes", "-o", "json"]);
+    assert_eq!(
+        (both.code, both.words()),
+        (0, vec!["deleted".to_owned(); 2]),
+        "{}",
+        both.transcript()
+    );
+}
+
+#[test]
+fn a_throttled_call_is_made_again() {
+    let mut digest = String::new();
+    let world = world(|repository| digest = push(repository, "one", &["v1"]))
+        .fault("ecr:BatchDeleteImage:throttle:1");
+    let run = world.run(&[
+        "delete",
+        &image(&format!("@{digest}")),
+        "--yes",
+        "-o",
+        "json",
+    ]);
+    assert_eq!(
+        (run.code, run.words()),
+        (0, vec!["deleted".to_owned()]),
+        "{}",
+        run.transcript()
+    );
+    assert_eq!(run.count("BatchDeleteImage"), 2);
+}
+
+#[test]
+fn a_lost_answer_is_looked_after_and_never_called_missing() {
+    for fault in ["lose-answer", "truncate", "status=503", "drop"] {
+        let world = world(|repository| drop(push(repository, "one", &["v1"])))
+            .fault(&format!("ecr:BatchDeleteImage:{fault}:1"));
+        let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json"]);
+        let done = if fault == "lose-answer" || fault == "truncate" {
+            "gone"
+        } else {
+            "deleted"
+        };
+        assert_eq!(
+            (run.code, run.words()),
+            (0, vec![done.to_owned()]),
+            "{fault} {}",
+            run.transcript()
+        );
+        assert!(!has(&world, "v1"));
+    }
+}
+
+#[test]
+fn a_tag_that_was_pushed_again_after_a_lost_answer_is_left_alone() {
+    let mut clouds = Clouds::default();
+    push(
+        clouds.ecr.repository(REGION, "team/app", Utc::now()),
+        "old",
+        &["v1", "keep"],
+    );
+    let mut looks = 0;
+    clouds.ecr.before("DescribeImages", move |ecr| {
+        looks += 1;
+        if looks == 2 {
+            // The answer is lost; before anyone looks again, a pusher makes the tag anew.
+            push(
+                ecr.repository(REGION, "team/app", Utc::now()),
+                "new",
+                &["v1"],
+            );
+        }
+    });
+    let world = World::new(clouds).fault("ecr:BatchDeleteImage:lose-answer:1");
+    let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json"]);
+    assert_eq!(run.words(), ["gone"], "{}", run.transcript());
+    assert_eq!(run.count("BatchDeleteImage"), 1);
+    assert!(has(&world, "v1"), "the new image's tag was deleted");
+}
+
+#[test]
+fn garbage_stops_the_store_and_nothing_is_called_deleted() {
+    let mut digests = Vec::new();
+    let world = world(|repository| {
+        digests = (0..150)
+            .map(|number| push(repository, &format!("i{number}"), &[]))
+            .collect();
+    })
+    .fault("ecr:BatchDeleteImage:garble");
+    let list = digests
+        .iter()
+        .map(|digest| image(&format!("@{digest}")))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let run = world.run_with(
+        &["delete", "-", "--yes", "--concurrency", "1", "-o", "json"],
+        &list,
+    );
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.words()[..100].iter().all(|word| word == "gone"));
+    assert!(run.words()[100..].iter().all(|word| word == "skipped"));
+    assert_eq!(run.count("BatchDeleteImage"), 1);
+}
+
+#[test]
+fn what_an_answer_leaves_out_is_never_called_deleted() {
+    let mut digest = String::new();
+    let world = world(|repository| digest = push(repository, "one", &["v1"]))
+        .fault("ecr:BatchDeleteImage:empty");
+    let run = world.run(&[
+        "delete",
+        &image(&format!("@{digest}")),
+        "--yes",
+        "-o",
+        "json",
+    ]);
+    // The emulator did it and said nothing, so it was looked for and found gone.
+    assert_eq!(
+        (run.code, run.words()),
+        (0, vec!["gone".to_owned()]),
+        "{}",
+        run.transcript()
+    );
+}
+
+#[test]
+fn a_wrong_key_ends_with_what_the_service_says() {
+    let world = world(|_| {}).set("AWS_SECRET_ACCESS_KEY", "wrong");
+    let run = world.run(&["get", "ecr:team/app:v1"]);
+    assert_eq!((run.code, run.calls.len()), (3, 1));
+    insta::assert_snapshot!(run.transcript());
+}
+
+#[test]
+fn a_repository_that_is_not_there_is_said_once() {
+    let world = world(|_| {});
+    let run = world.run(&["delete", "ecr:team/nope:v1", "ecr:team/nope:v2", "--yes"]);
+    assert_eq!(run.code, 3);
+    insta::assert_snapshot!(run.transcript());
+}
+
+#[test]
+fn a_listing_of_2350_images_is_three_calls_and_shows_archived_ones() {
+    let world = world(|repository| {
+        for number in 0..2349 {
+            push(repository, &format!("i{number}"), &[]);
+        }
+        let old = Manifest::image("old", 1);
+        let digest = repository.push(&old, &["old"], Utc::now());
+        repository.archive(&digest, Utc::now());
+    });
+    let run = world.run(&["list", "ecr:team/app", "-o", "ndjson"]);
+    assert_eq!((run.code, run.calls.len()), (0, 3));
+    assert_eq!(run.stdout.lines().count(), 2350);
+    assert_eq!(
+        run.stdout
+            .lines()
+            .filter(|line| line.contains("\"state\":\"archived\""))
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_pattern_lists_the_repositories_that_it_means() {
+    let mut clouds = Clouds::default();
+    for name in ["team/app", "team/web", "team/app/deep", "other"] {
+        push(
+            clouds.ecr.repository(REGION, name, Utc::now()),
+            name,
+            &["v1"],
+        );
+    }
+    let world = World::new(clouds);
+    let run = world.run(&["list", "ecr:team/*"]);
+    insta::assert_snapshot!(run.transcript());
+    assert_eq!(world.run(&["list", "ecr:nothing/*"]).code, 3);
+}
+
+#[test]
+fn details_of_images_are_read_without_pulling_them() {
+    let world = world(|repository| drop(push(repository, "one", &["v1", "latest"])));
+    let run = world.run(&["get", "ecr:team/app:v1", "ecr:team/app:v2"]);
+    assert_eq!(run.count("BatchGetImage"), 0);
+    insta::assert_snapshot!(run.transcript());
+}
+
+#[test]
+fn a_manifest_comes_byte_for_byte() {
+    let manifest = Manifest::image("one", 2);
+    let world = world(|repository| {
+        repository.push(&manifest, &["v1"], Utc::now());
+    });
+    let run = world.run(&["get", "--manifest", "ecr:team/app:v1"]);
+    assert_eq!(run.code, 0);
+    assert_eq!(
+        imgctl::image::Digest::sha256_of(run.stdout.as_bytes()).to_string(),
+        world.run(&["get", "ecr:team/app:v1", "-o", "json"]).json()["items"][0]["digest"]
+    );
+    assert_eq!(world.run(&["get", "--manifest", "ecr:team/app:v2"]).code, 1);
+}
+
+#[test]
+fn layers_of_every_platform_are_checked_in_few_calls() {
+    let world = world(|repository| {
+        let (amd, arm) = (Manifest::image("amd", 3), Manifest::image("arm", 3));
+        repository.push(&amd, &[], Utc::now());
+        repository.push(&arm, &[], Utc::now());
+        repository.push(
+            &Manifest::index(&[(&amd, "linux/amd64"), (&arm, "linux/arm64")]),
+            &["v1"],
+            Utc::now(),
+        );
+    });
+    let run = world.run(&["check-layers", "ecr:team/app:v1", "-o", "json"]);
+    assert_eq!(run.code, 0, "{}", run.transcript());
+    assert!(run.words().iter().all(|word| word == "available"));
+    assert_eq!(
+        (
+            run.count("BatchGetImage"),
+            run.count("BatchCheckLayerAvailability")
+        ),
+        (2, 1)
+    );
+    let platforms = run.json().to_string();
+    assert!(platforms.contains("linux/amd64") && platforms.contains("linux/arm64"));
+}
+
+#[test]
+fn two_hundred_and_fifty_layers_are_three_calls_and_each_is_told_once() {
+    let blobs: Vec<Blob> = (0..250)
+        .map(|number| Blob::layer(&format!("l{number}")))
+        .collect();
+    let digests: Vec<String> = blobs.iter().map(|blob| blob.digest.to_string()).collect();
+    let world = world(|repository| {
+        for blob in &blobs[..249] {
+            repository.add_layer(blob.digest, 5);
+        }
+    });
+    let mut arguments = vec!["check-layers", "ecr:team/app", "-o", "json"];
+    arguments.extend(digests.iter().map(String::as_str));
+    arguments.push(&digests[0]);
+    let run = world.run(&arguments);
+    assert_eq!((run.code, run.calls.len()), (1, 3));
+    let words = run.words();
+    assert_eq!(words.len(), 250);
+    assert!(words[..249].iter().all(|word| word == "available"));
+    assert_ne!(words[249], "available");
+}
+
+#[test]
+fn what_is_listed_can_be_piped_into_a_deletion_of_images() {
+    let world = world(|repository| {
+        push(repository, "one", &["v1", "latest"]);
+        push(repository, "two", &[]);
+    });
+    let list = world.run(&["list", "ecr:team/app", "-o", "json"]);
+    let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list.stdout);
+    assert_eq!(
+        (run.code, run.words()),
+        (0, vec!["deleted".to_owned(); 2]),
+        "{}",
+        run.transcript()
+    );
+    assert!(!has(&world, "v1"));
+}

@@ -1,0 +1,221 @@
+//! A world of its own for one test: a sandbox, a home folder, a cleared environment, and runs of the real binary in it.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io::Write as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use imgctl::sandbox::{Call, Options, Sandbox, World as Clouds};
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub struct World {
+    pub sandbox: Sandbox,
+    home: TempDir,
+    variables: BTreeMap<String, String>,
+}
+
+/// One run of the binary.
+pub struct Run {
+    command: String,
+    pub stdout: String,
+    pub stderr: String,
+    pub code: i32,
+    pub calls: Vec<Call>,
+}
+
+impl World {
+    pub fn new(clouds: Clouds) -> Self {
+        Self::with(clouds, Options::default())
+    }
+
+    pub fn with(clouds: Clouds, options: Options) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let sandbox = runtime.block_on(Sandbox::start(clouds, options)).unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let mut variables: BTreeMap<String, String> = sandbox
+            .environment()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        variables.insert("HOME".into(), home.path().display().to_string());
+        Self {
+            sandbox,
+            home,
+            variables,
+        }
+    }
+
+    /// Sets a variable of the binary's environment.
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// Takes a variable out of it.
+    pub fn unset(mut self, name: &str) -> Self {
+        self.variables.remove(name);
+        self
+    }
+
+    pub fn fault(self, script: &str) -> Self {
+        self.sandbox.add_fault(script.parse().unwrap());
+        self
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_imgctl"));
+        command
+            .args(arguments)
+            .current_dir(self.home.path())
+            .env_clear()
+            .envs(&self.variables);
+        // Windows finds its own libraries and sockets by this one.
+        if let Some(root) = std::env::var_os("SystemRoot") {
+            command.env("SystemRoot", root);
+        }
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the binary with nothing on its standard input.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        self.run_with(arguments, "")
+    }
+
+    /// Runs the binary with this on its standard input.
+    pub fn run_with(&self, arguments: &[&str], stdin: &str) -> Run {
+        let before = self.sandbox.calls().len();
+        let mut child = self.spawn(arguments);
+        // The binary may end without reading all of it.
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+        self.wait(child, arguments, before)
+    }
+
+    /// Starts the binary, for tests that do something to it meanwhile.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().unwrap()
+    }
+
+    /// Waits for a binary that was started.
+    pub fn wait(&self, child: Child, arguments: &[&str], calls_before: usize) -> Run {
+        let output = child.wait_with_output().unwrap();
+        let command = format!("imgctl {}", arguments.join(" "));
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        let calls = self.sandbox.calls().split_off(calls_before);
+        Run {
+            command,
+            stdout,
+            stderr,
+            code: output.status.code().unwrap_or(-1),
+            calls,
+        }
+    }
+}
+
+impl Run {
+    /// The whole run as it is recorded. What differs from run to run is blanked.
+    pub fn transcript(&self) -> String {
+        let mut text = format!("$ {}\n", self.command);
+        for (name, part) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if !part.is_empty() {
+                writeln!(text, "--- {name}\n{}", steady(part.trim_end())).unwrap();
+            }
+        }
+        writeln!(text, "--- exit {}", self.code).unwrap();
+        for call in &self.calls {
+            let status = call
+                .status
+                .map(|status| status.to_string())
+                .unwrap_or_else(|| "no answer".into());
+            let code = call
+                .code
+                .as_deref()
+                .map(|code| format!(" {code}"))
+                .unwrap_or_default();
+            writeln!(
+                text,
+                "> {} {} [{}] {status}{code}",
+                call.service,
+                call.operation,
+                call.items.len()
+            )
+            .unwrap();
+        }
+        text
+    }
+
+    /// What it printed, as one JSON document.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error} in {}", self.transcript()))
+    }
+
+    /// The outcome, or state, of each item, in order.
+    pub fn words(&self) -> Vec<String> {
+        let word = |item: &Value| {
+            let word = item
+                .get("outcome")
+                .or(item.get("state"))
+                .and_then(Value::as_str);
+            word.unwrap_or("-").to_owned()
+        };
+        self.json()["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(word)
+            .collect()
+    }
+
+    /// How often an operation was called.
+    pub fn count(&self, operation: &str) -> usize {
+        self.calls
+            .iter()
+            .filter(|call| call.operation == operation)
+            .count()
+    }
+}
+
+/// Blanks times, durations and request ids.
+fn steady(text: &str) -> String {
+    const BLANKS: [(&str, &str); 5] = [
+        ("\"seconds\":", ",}"),
+        (" call in ", "s"),
+        (" calls in ", "s"),
+        ("\"request_id\":\"", "\""),
+        ("  request: ", ""),
+    ];
+    let steady = |line: &str| {
+        BLANKS.iter().fold(line.to_owned(), |line, (mark, ends)| {
+            blank(&line, mark, ends)
+        })
+    };
+    text.lines().map(steady).collect::<Vec<_>>().join("\n")
+}
+
+/// Replaces what stands between a mark and the next of some characters.
+fn blank(line: &str, mark: &str, ends: &str) -> String {
+    let Some((before, after)) = line.split_once(mark) else {
+        return line.to_owned();
+    };
+    let end = after
+        .find(|character| ends.contains(character))
+        .unwrap_or(after.len());
+    format!("{before}{mark}…{}", &after[end..])
+}

@@ -31,7 +31,11 @@ pub fn quick(stock: &Stock, plan: &StorePlan) -> Freed {
 
 /// Snapshots that stay are still paid for.
 fn left_behind(image: &Image) -> u64 {
-    image.leaves_behind.iter().filter_map(|left| left.bytes).sum()
+    image
+        .leaves_behind
+        .iter()
+        .filter_map(|left| left.bytes)
+        .sum()
 }
 
 /// Adds up layers, one image after the other in any order, so that no manifest has to be kept. One for each repository:
@@ -101,7 +105,14 @@ mod tests {
             for place in order {
                 exact.add(images[place].0, Some(&images[place].1));
             }
-            assert_eq!(exact.freed(), Freed { bytes: 140, unknown: 0 }, "{order:?}");
+            assert_eq!(
+                exact.freed(),
+                Freed {
+                    bytes: 140,
+                    unknown: 0
+                },
+                "{order:?}"
+            );
         }
     }
 
@@ -127,6 +138,12 @@ mod tests {
             .with(5, &["c"], 99, |image| image.bytes = None)
             .image(6, &["d"], 1)
             .prune(&["--older-than", "30d"]);
-        assert_eq!(quick(&told.stock, &told.plan.stores[0]), Freed { bytes: 270, unknown: 1 });
+        assert_eq!(
+            quick(&told.stock, &told.plan.stores[0]),
+            Freed {
+                bytes: 270,
+                unknown: 1
+            }
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! How the images of a repository hang together: indexes hold images, and signatures, attestations and other referrers
 //! are attached to them by `subject` or by a tag made of the digest. Places are positions in [`Stock::images`].
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::{
     inventory::{Reading, Stock, identity},
@@ -51,8 +51,12 @@ impl Graph {
                 None => {}
                 Some(Reading::Unreadable(why)) => graph.unreadable.push((place, why.clone())),
                 Some(Reading::Children(children)) => {
-                    for child in children.iter().filter_map(|child| places.get(child.as_str())) {
-                        graph.join(place, *child, Bond::Held);
+                    let known = children
+                        .iter()
+                        .filter_map(|child| places.get(child.as_str()));
+                    // An index may name an image twice, for two platforms.
+                    for child in known.copied().collect::<BTreeSet<_>>() {
+                        graph.join(place, child, Bond::Held);
                     }
                 }
             }
@@ -62,7 +66,7 @@ impl Graph {
                 named |= subject.is_none();
                 subject
             });
-            let subjects: Vec<String> = by_tag.chain(image.subject.clone()).collect();
+            let subjects: BTreeSet<String> = by_tag.chain(image.subject.clone()).collect();
             graph.named[place] = named;
             for subject in subjects {
                 match places.get(subject.as_str()) {
@@ -75,7 +79,7 @@ impl Graph {
     }
 
     fn join(&mut self, owner: usize, owned: usize, bond: Bond) {
-        if owner != owned && !self.owners[owned].contains(&(owner, bond)) {
+        if owner != owned {
             self.owners[owned].push((owner, bond));
             self.owned[owner].push((owned, bond));
         }
@@ -98,7 +102,9 @@ impl Graph {
 
     /// What it was attached to, if none of that is in the store.
     pub fn orphan_of(&self, place: usize) -> Option<&str> {
-        let attached = self.owners[place].iter().any(|(_, bond)| *bond == Bond::Attached);
+        let attached = self.owners[place]
+            .iter()
+            .any(|(_, bond)| *bond == Bond::Attached);
         self.lost[place].as_deref().filter(|_| !attached)
     }
 
@@ -113,7 +119,11 @@ impl Graph {
     }
 
     /// Goes from some images to all that belongs to them, and tells `visit` of each step; it says whether to go on.
-    pub fn spread(&self, from: impl IntoIterator<Item = usize>, mut visit: impl FnMut(usize, usize, Bond) -> bool) {
+    pub fn spread(
+        &self,
+        from: impl IntoIterator<Item = usize>,
+        mut visit: impl FnMut(usize, usize, Bond) -> bool,
+    ) {
         let mut queue: VecDeque<usize> = from.into_iter().collect();
         while let Some(owner) = queue.pop_front() {
             for (owned, bond) in &self.owned[owner] {
@@ -136,12 +146,15 @@ impl Graph {
 
     fn reach(&self, place: usize, bonds: &[Vec<(usize, Bond)>]) -> Vec<usize> {
         let mut found = vec![place];
-        let mut known = std::collections::HashSet::from([place]);
+        let mut known = HashSet::from([place]);
         let mut next = 0;
         while let Some(place) = found.get(next).copied() {
             next += 1;
             let held = bonds[place].iter().filter(|(_, bond)| *bond == Bond::Held);
-            found.extend(held.map(|(other, _)| *other).filter(|other| known.insert(*other)));
+            found.extend(
+                held.map(|(other, _)| *other)
+                    .filter(|other| known.insert(*other)),
+            );
         }
         found.remove(0);
         found
@@ -159,22 +172,39 @@ impl Graph {
     }
 
     /// Gives a pass, after all that is done, to each image that waits for no other by the bonds that count.
-    fn sort(&self, goes: &[bool], pass: &mut [usize], done: &mut [bool], counts: impl Fn(Bond) -> bool) {
-        let open: Vec<usize> = (0..goes.len()).filter(|place| goes[*place] && !done[*place]).collect();
-        let first = (0..goes.len()).filter(|place| done[*place]).map(|place| pass[place] + 1).max().unwrap_or(0);
+    fn sort(
+        &self,
+        goes: &[bool],
+        pass: &mut [usize],
+        done: &mut [bool],
+        counts: impl Fn(Bond) -> bool,
+    ) {
+        let open: Vec<usize> = (0..goes.len())
+            .filter(|place| goes[*place] && !done[*place])
+            .collect();
+        let first = (0..goes.len())
+            .filter(|place| done[*place])
+            .map(|place| pass[place] + 1)
+            .max()
+            .unwrap_or(0);
         let mut waits = vec![0; goes.len()];
         let mut ready = VecDeque::new();
         for place in open {
             pass[place] = first;
             let owners = self.owners[place].iter();
-            waits[place] = owners.filter(|(owner, bond)| counts(*bond) && goes[*owner] && !done[*owner]).count();
+            waits[place] = owners
+                .filter(|(owner, bond)| counts(*bond) && goes[*owner] && !done[*owner])
+                .count();
             if waits[place] == 0 {
                 ready.push_back(place);
             }
         }
         while let Some(place) = ready.pop_front() {
             done[place] = true;
-            for (owned, _) in self.owned[place].iter().filter(|(owned, bond)| goes[*owned] && !done[*owned] && counts(*bond)) {
+            for (owned, _) in self.owned[place]
+                .iter()
+                .filter(|(owned, bond)| goes[*owned] && !done[*owned] && counts(*bond))
+            {
                 pass[*owned] = pass[*owned].max(pass[place] + 1);
                 waits[*owned] -= 1;
                 if waits[*owned] == 0 {
@@ -190,7 +220,10 @@ impl Graph {
 /// <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema>
 pub fn attached_by(tag: &str) -> Option<String> {
     let rest = tag.strip_prefix("sha256-")?;
-    let hex = rest.get(..64).filter(|hex| hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))?;
+    let hex = rest.get(..64).filter(|hex| {
+        hex.bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })?;
     let suffix = &rest[64..];
     (suffix.is_empty() || suffix.starts_with('.')).then(|| format!("sha256:{hex}"))
 }
@@ -198,7 +231,12 @@ pub fn attached_by(tag: &str) -> Option<String> {
 /// An image in a sentence: its first tag or name, and enough of its digest to find it.
 pub fn called(image: &Image) -> String {
     let id = identity(image).map(short).unwrap_or_default();
-    match image.tags.first().filter(|tag| attached_by(tag).is_none()).or(image.name.as_ref()) {
+    match image
+        .tags
+        .first()
+        .filter(|tag| attached_by(tag).is_none())
+        .or(image.name.as_ref())
+    {
         Some(name) => format!("{name} ({id})"),
         None => id.to_owned(),
     }
@@ -214,7 +252,14 @@ mod tests {
         for suffix in ["", ".sig", ".att", ".sbom", ".cosign"] {
             assert_eq!(attached_by(&cosign(7, suffix)), Some(digest(7)), "{suffix}");
         }
-        for tag in ["sha256-abc.sig", "v1", "sha256-", &cosign(7, "a"), &cosign(7, "-x"), &cosign(7, "").to_uppercase()] {
+        for tag in [
+            "sha256-abc.sig",
+            "v1",
+            "sha256-",
+            &cosign(7, "a"),
+            &cosign(7, "-x"),
+            &cosign(7, "").to_uppercase(),
+        ] {
             assert_eq!(attached_by(tag), None, "{tag}");
         }
     }
@@ -246,9 +291,16 @@ mod tests {
 
     #[test]
     fn an_orphan_is_attached_to_nothing_that_is_there() {
-        let stock = Shelf::new().image(1, &["v1"], 1).referrer(2, 1, 1).referrer(3, 1, 9).image(4, &[&cosign(1, ".sig"), &cosign(9, ".sig")], 1).stock();
+        let stock = Shelf::new()
+            .image(1, &["v1"], 1)
+            .referrer(2, 1, 1)
+            .referrer(3, 1, 9)
+            .image(4, &[&cosign(1, ".sig"), &cosign(9, ".sig")], 1)
+            .stock();
         let graph = Graph::of(&stock);
-        let orphans: Vec<_> = (0..4).filter(|place| graph.orphan_of(*place).is_some()).collect();
+        let orphans: Vec<_> = (0..4)
+            .filter(|place| graph.orphan_of(*place).is_some())
+            .collect();
         assert_eq!(orphans, [2]);
         assert!(graph.follows(1) && !graph.follows(2) && graph.follows(3));
     }

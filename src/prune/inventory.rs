@@ -77,7 +77,9 @@ impl Stock {
     /// The digests whose manifests must still be read before anything can be decided.
     pub fn unread(&self) -> impl Iterator<Item = &str> {
         let indexes = self.images.iter().filter(|image| self.may_be_index(image));
-        indexes.filter_map(identity).filter(|id| !self.readings.contains_key(*id))
+        indexes
+            .filter_map(identity)
+            .filter(|id| !self.readings.contains_key(*id))
     }
 
     /// What an image of this store holds, if it is an index or may be one.
@@ -109,7 +111,10 @@ impl Reading {
 
 /// Whether a container image may be an index, as far as its listing says.
 pub fn may_be_index(image: &Image) -> bool {
-    image.media_type.as_deref().is_none_or(|media_type| !SINGLE.contains(&media_type))
+    image
+        .media_type
+        .as_deref()
+        .is_none_or(|media_type| !SINGLE.contains(&media_type))
 }
 
 /// How an image is known in its store: its digest, or the provider's id.
@@ -156,6 +161,9 @@ mod tests {
         stock.read(&digest(3), Reading::Children(vec![]));
         assert_eq!(stock.unread().collect::<Vec<_>>(), [digest(2), digest(4)]);
         assert_eq!(stock.reading(&stock.images()[0]), None);
-        assert!(matches!(stock.reading(&stock.images()[1]), Some(Reading::Unreadable(_))));
+        assert!(matches!(
+            stock.reading(&stock.images()[1]),
+            Some(Reading::Unreadable(_))
+        ));
     }
 }

@@ -22,20 +22,33 @@ pub enum Rank {
 }
 
 /// Ranks the images that would go, newest first, within their groups.
-pub fn newest(provider: Provider, images: &[Image], going: &[usize], keep: usize) -> Vec<(usize, Rank)> {
+pub fn newest(
+    provider: Provider,
+    images: &[Image],
+    going: &[usize],
+    keep: usize,
+) -> Vec<(usize, Rank)> {
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for place in going {
-        groups.entry(group(provider, &images[*place])).or_default().push(*place);
+        groups
+            .entry(group(provider, &images[*place]))
+            .or_default()
+            .push(*place);
     }
     let mut ranks = Vec::with_capacity(going.len());
     for (_, mut places) in groups {
         places.sort_by_key(|place| (Reverse(date(&images[*place])), identity(&images[*place])));
         let of = places.len();
-        let (dated, undated): (Vec<_>, Vec<_>) =
-            places.into_iter().partition(|place| date(&images[*place]).is_some());
+        let (dated, undated): (Vec<_>, Vec<_>) = places
+            .into_iter()
+            .partition(|place| date(&images[*place]).is_some());
         ranks.extend(undated.into_iter().map(|place| (place, Rank::Undated)));
         ranks.extend(dated.into_iter().enumerate().map(|(rank, place)| {
-            let rank = if rank < keep { Rank::Kept(rank + 1, of) } else { Rank::Beyond(of) };
+            let rank = if rank < keep {
+                Rank::Kept(rank + 1, of)
+            } else {
+                Rank::Beyond(of)
+            };
             (place, rank)
         }));
     }
@@ -90,7 +103,11 @@ struct Release {
 /// Reads `1.2.3`, `v1.2.3` or `1.2`. Anything after that is a pre-release or a variant, and no release.
 /// <https://semver.org/#spec-item-2>
 fn release(tag: &str) -> Option<Release> {
-    let mut parts = tag.strip_prefix(['v', 'V']).unwrap_or(tag).split('.').map(number);
+    let mut parts = tag
+        .strip_prefix(['v', 'V'])
+        .unwrap_or(tag)
+        .split('.')
+        .map(number);
     let minor = (parts.next()??, parts.next()??);
     let patch = match parts.next() {
         None => None,
@@ -123,7 +140,9 @@ pub fn releases(provider: Provider, images: &[Image]) -> HashMap<usize, String> 
     for (place, tag, Release { minor, patch }) in named() {
         let (major, small) = minor;
         let why = match patch {
-            Some(patch) if newest[&minor] == patch => format!("tag {tag} is the newest patch of {major}.{small}"),
+            Some(patch) if newest[&minor] == patch => {
+                format!("tag {tag} is the newest patch of {major}.{small}")
+            }
             Some(_) => continue,
             None => format!("tag {tag} names the newest release of {major}.{small}"),
         };
@@ -169,22 +188,54 @@ mod tests {
         ];
         let mut ranks = newest(Provider::Cvm, &images, &[0, 1, 2, 3, 4], 1);
         ranks.sort_by_key(|(place, _)| *place);
-        let kept: Vec<_> = ranks.iter().filter(|(_, rank)| matches!(rank, Rank::Kept(..))).map(|(place, _)| *place).collect();
+        let kept: Vec<_> = ranks
+            .iter()
+            .filter(|(_, rank)| matches!(rank, Rank::Kept(..)))
+            .map(|(place, _)| *place)
+            .collect();
         assert_eq!(kept, [1, 3, 4]);
     }
 
     #[test]
     fn an_image_without_a_date_is_kept_and_uses_no_place() {
-        let stock = Shelf::new().image(1, &["a"], 5).with(2, &["b"], 0, |image| image.pushed_at = None).image(3, &["c"], 9).stock();
+        let stock = Shelf::new()
+            .image(1, &["a"], 5)
+            .with(2, &["b"], 0, |image| image.pushed_at = None)
+            .image(3, &["c"], 9)
+            .stock();
         let mut ranks = newest(Provider::Ecr, stock.images(), &[0, 1, 2], 1);
         ranks.sort_by_key(|(place, _)| *place);
-        assert_eq!(ranks, [(0, Rank::Kept(1, 3)), (1, Rank::Undated), (2, Rank::Beyond(3))]);
+        assert_eq!(
+            ranks,
+            [
+                (0, Rank::Kept(1, 3)),
+                (1, Rank::Undated),
+                (2, Rank::Beyond(3))
+            ]
+        );
     }
 
     #[test]
     fn a_release_is_three_numbers_and_a_pre_release_is_none() {
-        let tags = ["v1.2.3", "1.2.4", "1.2.5-rc1", "1.2.10", "1.3.0", "2.0.0-alpine", "1.3", "latest", "2024.05.06", "12345", "1.2.3.4"];
-        let shelf = tags.iter().enumerate().fold(Shelf::new(), |shelf, (number, tag)| shelf.image(number, &[tag], 1));
+        let tags = [
+            "v1.2.3",
+            "1.2.4",
+            "1.2.5-rc1",
+            "1.2.10",
+            "1.3.0",
+            "2.0.0-alpine",
+            "1.3",
+            "latest",
+            "2024.05.06",
+            "12345",
+            "1.2.3.4",
+        ];
+        let shelf = tags
+            .iter()
+            .enumerate()
+            .fold(Shelf::new(), |shelf, (number, tag)| {
+                shelf.image(number, &[tag], 1)
+            });
         let kept = releases(Provider::Ecr, shelf.stock().images());
         let mut kept: Vec<_> = kept.keys().map(|place| tags[*place]).collect();
         kept.sort();
@@ -194,6 +245,9 @@ mod tests {
     #[test]
     fn the_reason_names_the_tag_and_its_minor_version() {
         let stock = Shelf::new().image(1, &["stable-ish", "v1.2.3"], 1).stock();
-        assert_eq!(releases(Provider::Ecr, stock.images())[&0], "tag v1.2.3 is the newest patch of 1.2");
+        assert_eq!(
+            releases(Provider::Ecr, stock.images())[&0],
+            "tag v1.2.3 is the newest patch of 1.2"
+        );
     }
 }

@@ -10,6 +10,7 @@
 //! follow the images that they belong to.
 
 mod age;
+mod decide;
 mod evidence;
 mod freed;
 mod graph;
@@ -17,18 +18,22 @@ mod guards;
 mod in_use;
 mod inventory;
 mod keep;
+mod listed;
 mod names;
 mod plan;
 mod recheck;
 mod select;
+mod words;
 
 pub use age::{Age, Size};
+pub use decide::decide;
 pub use evidence::Evidence;
 pub use freed::{Exact, Freed, quick};
 pub use guards::{GuardArgs, Guards, Stop};
 pub use in_use::{Known, Tally, scan};
 pub use inventory::{Reading, Stock, identity, may_be_index};
-pub use plan::{Action, Plan, Row, Rule, StorePlan, Totals, decide, listed};
+pub use listed::listed;
+pub use plan::{Action, Plan, Row, Rule, StorePlan, Totals};
 pub use recheck::{Saved, Step, recheck};
 pub use select::{Selection, Selectors};
 

@@ -49,7 +49,10 @@ impl Names {
                 return Some((name.to_owned(), pattern));
             }
         }
-        let whole = self.patterns.iter().filter(|pattern| pattern.as_str().contains(['/', ':']));
+        let whole = self
+            .patterns
+            .iter()
+            .filter(|pattern| pattern.as_str().contains(['/', ':']));
         for pattern in whole.filter(|_| !store.is_empty()) {
             let tags = labels(provider, image).map(|label| format!("{store}:{label}"));
             let mut names = tags.chain([store.to_owned()]);
@@ -63,7 +66,10 @@ impl Names {
 
 /// What people call an image: its tags, or the name of a machine image.
 pub fn labels(provider: Provider, image: &Image) -> impl Iterator<Item = &str> {
-    let name = image.name.as_deref().filter(|name| provider != Provider::Ecr && !name.is_empty());
+    let name = image
+        .name
+        .as_deref()
+        .filter(|name| provider != Provider::Ecr && !name.is_empty());
     image.tags.iter().map(String::as_str).chain(name)
 }
 

@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::{
-    commands::{check_layers, completions, delete, get, list, man, schema},
+    commands::{check_layers, completions, delete, get, list, man, sandbox, schema},
     context::Context,
     error::{Error, Kind, Result},
     exit::Exit,
@@ -44,6 +44,7 @@ enum Command {
     CheckLayers(check_layers::Args),
     #[command(alias = "ls")]
     List(list::Args),
+    Sandbox(sandbox::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -108,40 +109,37 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return not_understood(&error, &env),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build();
-    let exit = match runtime {
-        Ok(runtime) => {
-            let exit = runtime.block_on(dispatch(cli, env));
-            // A prompt may still block a thread on stdin; nobody waits for it.
-            runtime.shutdown_background();
-            exit
-        }
-        Err(_) => Exit::Nothing,
+        .build()
+    else {
+        return Exit::Nothing.into();
     };
-    exit.into()
+    let exit = runtime.block_on(dispatch(cli, env));
+    // A prompt may still block a thread on stdin; nobody waits for it.
+    runtime.shutdown_background();
+    exit
 }
 
-async fn dispatch(cli: Cli, env: Env) -> Exit {
+async fn dispatch(cli: Cli, env: Env) -> ExitCode {
     let Cli { flags, command } = cli;
     flags.log();
     let look = match flags.look(&env) {
         Ok(look) => look,
-        Err(error) => return offline(Err(error)),
+        Err(error) => return offline(Err(error)).into(),
     };
     let context = |name, dry_run, change: &dyn Fn(&mut Settings)| {
         let mut settings = flags.settings(env.clone());
         change(&mut settings);
         Context::new(settings, look, name, dry_run)
     };
-    match command {
+    let exit = match command {
         Command::Delete(args) => {
             let context = context("delete", args.dry_run, &|settings| args.settle(settings));
             context.run(delete::run(args, &context)).await
         }
         Command::Get(args) => {
-            let context = context("get", false, &|_| {});
+            let context = context("get", false, &|settings| args.settle(settings));
             context.run(get::run(args, &context)).await
         }
         Command::CheckLayers(args) => {
@@ -149,13 +147,20 @@ async fn dispatch(cli: Cli, env: Env) -> Exit {
             context.run(check_layers::run(args, &context)).await
         }
         Command::List(args) => {
-            let context = context("list", false, &|_| {});
+            let context = context("list", false, &|settings| args.settle(settings));
             context.run(list::run(args, &context)).await
+        }
+        // It ends with the code of the command that ran inside.
+        Command::Sandbox(args) => {
+            return sandbox::run(args)
+                .await
+                .unwrap_or_else(|error| offline(Err(error)).into());
         }
         Command::Schema(_) => offline(schema::run()),
         Command::Completions(args) => offline(completions::run(&args, Cli::command())),
         Command::Man(args) => offline(man::run(&args, Cli::command())),
-    }
+    };
+    exit.into()
 }
 
 /// The end of what needs no provider.

@@ -94,7 +94,7 @@ impl Context {
         let line = {
             let mut lines = self.lines.lock().expect("no holder of this lock panics");
             let account = (home.provider, home.owner, home.region);
-            let line = || Arc::new(Line::new(&store.limits(), self.settings.concurrency));
+            let line = || Arc::new(Line::new(&*store, self.settings.concurrency));
             Arc::clone(lines.entry(account).or_insert_with(line))
         };
         let (stop, calls) = (self.stop.clone(), Arc::clone(&self.calls));

@@ -74,10 +74,14 @@ impl Http {
             .execute(request)
             .await
             .map_err(|error| failed(&host, &error))?;
-        let (status, headers) = (
+        let (status, mut headers) = (
             answer.status().as_u16(),
             std::mem::take(answer.headers_mut()),
         );
+        // Huawei's IAM hands out its tokens in a header; `Response` must not print it.
+        if let Some(token) = headers.get_mut("x-subject-token") {
+            token.set_sensitive(true);
+        }
         let mut body = Vec::new();
         while let Some(chunk) = answer
             .chunk()
@@ -130,6 +134,18 @@ pub fn causes(error: &dyn std::error::Error) -> String {
         error = source;
     }
     error.to_string()
+}
+
+/// Tells whether the connection was never made, so that the request never left.
+pub fn never_sent(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(client) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+            return client.is_connect();
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// Reads an endpoint that a user gave in `variable`: https anywhere, plain http only on this machine.

@@ -62,7 +62,13 @@ pub async fn images(context: &Context, images: &[ImageRef], mut each: impl FnMut
 async fn describe(context: &Context, of: OfStore<'_>) -> Vec<(usize, Item)> {
     let (home, answers) = match context.open(of.store).await {
         Ok(session) => {
-            let answers = session.get(&of.ids).await;
+            let mut answers = session.get(&of.ids).await;
+            if context.settings.sharing && session.store.sharing().is_some() {
+                let found = answers.iter_mut().filter_map(|answer| answer.as_mut().ok());
+                if let Err(error) = session.add_sharing(found).await {
+                    context.printer.error(&error);
+                }
+            }
             if let Some(error) = session.halted() {
                 context.printer.error(error);
             }

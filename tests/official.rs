@@ -4,39 +4,50 @@
 
 use std::{
     env,
-    io::{Write, stderr},
+    io::{BufRead, BufReader, Write, stderr},
     path::PathBuf,
-    process::Command,
+    process::{Child, Command, Stdio},
 };
 
 use chrono::Utc;
-use imgctl::sandbox::{
-    Options, Sandbox, World,
-    ecr::{REGION, manifest::Manifest},
+use imgctl::{
+    image::{HostKind, ImageId, Provider, StoreRef},
+    sandbox::{
+        Options, Sandbox, World,
+        cvm::{self, Instance, LaunchConfiguration, LaunchTemplate},
+        ecr::{REGION, manifest::Manifest},
+    },
+    settings::{Env, Settings},
+    store::{self, ImageStore},
 };
 
-/// Runs a script of `tests/official` with the Python of one of the environments, pointed at the sandbox.
-fn run(environment: &str, script: &str, sandbox: &Sandbox) {
-    let Some(folder) = env::var_os("IMGCTL_OFFICIAL_CLIENTS") else {
-        return;
-    };
+/// A script of `tests/official`, to be run with the Python of one of the environments.
+fn script(environment: &str, script: &str) -> Command {
+    let folder = env::var_os("IMGCTL_OFFICIAL_CLIENTS").unwrap_or_default();
     let python = PathBuf::from(folder).join(environment).join("bin/python");
     let scripts = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/official");
-    let home = tempfile::tempdir().expect("a home for the client");
-    let done = Command::new(&python)
+    let mut command = Command::new(python);
+    command
         .arg("-B")
         .arg(scripts.join(script))
         .env_clear()
+        .env("PATH", "/usr/bin:/bin");
+    command
+}
+
+/// Runs a script to its end, pointed at the sandbox.
+fn run(environment: &str, name: &str, sandbox: &Sandbox) {
+    let home = tempfile::tempdir().expect("a home for the client");
+    let done = script(environment, name)
         .env("HOME", home.path())
-        .env("PATH", "/usr/bin:/bin")
         .envs(sandbox.environment())
         .output()
-        .unwrap_or_else(|error| panic!("{}: {error}", python.display()));
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
     let [said, wrong] =
         [done.stdout, done.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     assert!(
         done.status.success(),
-        "{script} ended with {}\n{said}{wrong}",
+        "{name} ended with {}\n{said}{wrong}",
         done.status
     );
 }
@@ -79,4 +90,105 @@ async fn the_emulator_answers_as_moto_does_where_moto_is_right() {
         .await
         .expect("a sandbox");
     run("aws", "ecr_beside_moto.py", &sandbox);
+}
+
+/// One region with 250 images, some of each kind that cannot be deleted, and what uses images.
+fn tencent() -> World {
+    let mut world = World::default();
+    let region = world.cvm.region(cvm::REGION);
+    let now = Utc::now();
+    for number in 0..250 {
+        region.add(&format!("img-more{number}"), now);
+    }
+    region.add("img-creating", now).state = "CREATING".into();
+    let sharing = region.add("img-sharing", now);
+    sharing.shared_with.insert("100000000002".into(), now);
+    region.add_foreign("img-shared", "SHARED_IMAGE", now);
+    region.add_foreign("img-public", "PUBLIC_IMAGE", now);
+    region.instances.push(Instance {
+        id: "ins-1".into(),
+        name: "vm".into(),
+        state: "RUNNING".into(),
+        zone: "ap-guangzhou-3".into(),
+        image: "img-more4".into(),
+        created: now,
+    });
+    region.launch_templates.push(LaunchTemplate {
+        id: "lt-1".into(),
+        name: "template".into(),
+        created: now,
+        versions: vec!["img-more5".into()],
+        default_version: 1,
+    });
+    region.launch_configurations.push(LaunchConfiguration {
+        id: "asc-1".into(),
+        name: "configuration".into(),
+        created: now,
+        image: None,
+        family: Some("web".into()),
+    });
+    world
+}
+
+#[tokio::test]
+async fn tccli_and_tencents_sdk_work_with_the_emulator() {
+    if !clients("tccli and Tencent's SDK") {
+        return;
+    }
+    let sandbox = Sandbox::start(tencent(), Options::default())
+        .await
+        .expect("a sandbox");
+    run("tencent", "cvm.py", &sandbox);
+}
+
+/// A program that is ended with the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn tencents_own_code_finds_every_request_of_the_store_signed_as_it_would_sign_it() {
+    if !clients("Tencent's signer") {
+        return;
+    }
+    for token in ["", "a-token"] {
+        let keys = [
+            ("TENCENTCLOUD_SECRET_ID", "AKIDofTheStore"),
+            ("TENCENTCLOUD_SECRET_KEY", "key-of-the-store"),
+            ("TENCENTCLOUD_TOKEN", token),
+        ];
+        let mut judge = script("tencent", "cvm_judge.py")
+            .envs(keys)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a judge");
+        let said = judge.stdout.take().expect("its output");
+        let _judge = Ended(judge);
+        let mut url = String::new();
+        let mut said = BufReader::new(said);
+        said.read_line(&mut url).expect("its address");
+        let endpoint = ("IMGCTL_CVM_ENDPOINT", url.trim());
+        let settings = Settings {
+            env: Env::of(keys.into_iter().chain([endpoint]), None),
+            ..Settings::default()
+        };
+        let home = StoreRef {
+            provider: Provider::Cvm,
+            owner: None,
+            region: Some("ap-singapore".into()),
+            name: String::new(),
+            host: HostKind::default(),
+        };
+        let store = store::cvm::open(&settings, &home).await.expect("a store");
+        let ids = [ImageId::Named("img-1".into())];
+        store.list(None).await.expect("a listing");
+        store.get(&ids).await.expect("a look");
+        store.rehearse(&ids).await.expect("a rehearsal");
+        store.delete(&ids).await.expect("a deletion");
+    }
 }

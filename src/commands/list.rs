@@ -8,6 +8,7 @@ use crate::{
     image::{ImageId, StoreRef},
     lookup,
     report::Item,
+    settings::Settings,
 };
 
 /// List the images of stores
@@ -16,6 +17,24 @@ pub struct Args {
     /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`
     #[arg(value_name = "STORE", required = true)]
     stores: Vec<String>,
+    /// CVM: also images that other accounts share with this one
+    #[arg(long)]
+    shared: bool,
+    /// CVM: also public images
+    #[arg(long)]
+    public: bool,
+    /// CVM: ask which accounts each image is shared with, one call an image
+    #[arg(long)]
+    sharing: bool,
+}
+
+impl Args {
+    /// What this command's flags change in the settings.
+    pub fn settle(&self, settings: &mut Settings) {
+        settings.shared = self.shared;
+        settings.public = self.public;
+        settings.sharing = self.sharing;
+    }
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
@@ -53,7 +72,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
 /// Prints one store's images; each page before the next is asked for.
 async fn images(context: &Context, session: &Session) -> Result<()> {
     let mut pages = session.pages();
-    while let Some(images) = pages.next().await? {
+    while let Some(mut images) = pages.next().await? {
+        if context.settings.sharing && session.store.sharing().is_some() {
+            session.add_sharing(&mut images).await?;
+        }
         let home = session.store.home();
         for image in images {
             let id = image

@@ -6,4 +6,6 @@ pub mod delete;
 pub mod get;
 pub mod list;
 pub mod man;
+pub mod sandbox;
 pub mod schema;
+mod tour;

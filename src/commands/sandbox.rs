@@ -37,7 +37,7 @@ pub struct Args {
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
     /// Show the main jobs, each command printed and run
-    #[arg(long, conflicts_with = "command")]
+    #[arg(long, conflicts_with_all = ["command", "seed", "images", "world"])]
     tour: bool,
     /// The same number gives the same world
     #[arg(long, default_value = "1", value_name = "N")]
@@ -103,7 +103,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         run_in(&sandbox, &args.command).await
     }?;
     if let Some(file) = &args.save {
-        sandbox.world().save(file).map_err(|error| cannot("write", file, &error))?;
+        sandbox.world().save(file)?;
     }
     Ok(code)
 }
@@ -112,11 +112,12 @@ impl Args {
     async fn start(&self) -> Result<Sandbox> {
         let now = chrono::Utc::now();
         let world = match &self.world {
-            Some(file) => World::load(file, now).map_err(|error| cannot("load", file, &error))?,
+            Some(file) => World::load(file)?,
             None => World::seeded(self.seed, self.images, now),
         };
         let faults = self.fault.iter().map(|spec| {
-            spec.parse::<Fault>().map_err(|error| Error::new(Kind::Usage, error.to_string()))
+            spec.parse::<Fault>()
+                .map_err(|error| Error::new(Kind::Usage, error.to_string()))
         });
         let options = Options {
             latency: self.latency.unwrap_or_default(),
@@ -132,8 +133,13 @@ impl Args {
 
     async fn serve(&self, sandbox: &Sandbox) -> Result<Exit> {
         output::plain(&self.shell.script(&variables(sandbox)));
-        output::aside(&format!("the sandbox serves on {}; Ctrl-C ends it", sandbox.url()));
-        tokio::signal::ctrl_c().await.map_err(|error| Error::new(Kind::Config, error.to_string()))?;
+        output::aside(&format!(
+            "the sandbox serves on {}; Ctrl-C ends it",
+            sandbox.url()
+        ));
+        tokio::signal::ctrl_c()
+            .await
+            .map_err(|error| Error::new(Kind::Config, error.to_string()))?;
         Ok(Exit::Done)
     }
 }
@@ -151,8 +157,13 @@ impl Shell {
             Self::Fish => format!("set -e {name}\n"),
             Self::Powershell => format!("Remove-Item -ErrorAction Ignore Env:{name}\n"),
         };
-        let cleared = CLEARED.iter().filter(|name| std::env::var_os(name).is_some()).map(|name| clear(name));
-        cleared.chain(variables.iter().map(|(name, value)| line(name, value))).collect()
+        let cleared = CLEARED
+            .iter()
+            .filter(|name| std::env::var_os(name).is_some())
+            .map(|name| clear(name));
+        cleared
+            .chain(variables.iter().map(|(name, value)| line(name, value)))
+            .collect()
     }
 }
 
@@ -170,7 +181,9 @@ pub(super) fn inside(sandbox: &Sandbox, program: &Path, arguments: &[OsString]) 
         command.env_remove(name);
     }
     command.args(arguments).envs(variables(sandbox));
-    let own = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
+    let own = std::env::current_exe()
+        .ok()
+        .and_then(|exe| Some(exe.parent()?.to_owned()));
     let path = std::env::var_os("PATH").unwrap_or_default();
     if let Ok(path) = std::env::join_paths(own.into_iter().chain(std::env::split_paths(&path))) {
         command.env("PATH", path);
@@ -181,7 +194,9 @@ pub(super) fn inside(sandbox: &Sandbox, program: &Path, arguments: &[OsString]) 
 async fn run_in(sandbox: &Sandbox, words: &[OsString]) -> Result<ExitCode> {
     let program = Path::new(&words[0]);
     // The lookup of a program uses this process's PATH, which has not this program's folder.
-    let own = std::env::current_exe().ok().filter(|_| program == Path::new("imgctl"));
+    let own = std::env::current_exe()
+        .ok()
+        .filter(|_| program == Path::new("imgctl"));
     let mut child = inside(sandbox, own.as_deref().unwrap_or(program), &words[1..]).spawn().map_err(|error| {
         Error::new(Kind::Usage, format!("cannot run {}: {error}", program.display()))
             .hint("the words after -- are one command, as in `imgctl sandbox -- imgctl list 'ecr:team/*'`")
@@ -204,9 +219,7 @@ fn code(status: ExitStatus) -> ExitCode {
         return ExitCode::from(128u8.saturating_add(signal as u8));
     }
     // Windows has larger codes; what does not fit is at least no success.
-    status.code().map_or(ExitCode::FAILURE, |code| ExitCode::from(u8::try_from(code).unwrap_or(1)))
-}
-
-fn cannot(what: &str, file: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::new(Kind::Usage, format!("cannot {what} {}: {error}", file.display()))
+    status.code().map_or(ExitCode::FAILURE, |code| {
+        ExitCode::from(u8::try_from(code).unwrap_or(1))
+    })
 }

@@ -95,7 +95,7 @@ impl Run<'_> {
             (_, Now::Going) if in_time => return None,
             (_, Now::Going) => Verdict::of(Outcome::Accepted),
             (Doubt::Requested | Doubt::Leaving, Now::Unclear(error))
-                if error.kind == Kind::Stopped =>
+                if error.kind == Kind::Stopped && self.session.stop.cause().is_some() =>
             {
                 Verdict::of(Outcome::Accepted)
             }

@@ -228,7 +228,7 @@ fn run(style: Style, batch: usize, count: usize, state: State) -> Ran {
             stop: stop.clone(),
             state: Mutex::new(state),
         });
-        let line = Arc::new(Line::new(&fake.limits(), None));
+        let line = Arc::new(Line::new(&*fake, None));
         let session = Session::new(fake.clone(), line, stop, 4, Arc::new(AtomicUsize::new(0)));
         let targets: Vec<_> = (0..count)
             .map(|number| Target::exact(name(number)))

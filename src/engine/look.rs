@@ -5,6 +5,8 @@ use std::{
     sync::Mutex,
 };
 
+use futures_util::{StreamExt, TryStreamExt, stream};
+
 use super::{
     pace::Op,
     read::{Ask, Refused},
@@ -66,6 +68,30 @@ impl Session {
         ids.iter()
             .map(|id| found.remove(id).expect("an answer an id"))
             .collect()
+    }
+
+    /// Notes of each of these images which accounts it is shared with, one call an image; where the answer cannot be
+    /// had, the image stays as it is and the error comes back.
+    pub async fn add_sharing<'i>(
+        &self,
+        images: impl IntoIterator<Item = &'i mut Image>,
+    ) -> Result<()> {
+        let ask = |image: &'i mut Image| async move {
+            // Asked on a copy, because a try that fails half-way must leave nothing behind.
+            let shared = self
+                .ask(Op::Sharing, || {
+                    let mut image = image.clone();
+                    async move { self.store.add_sharing(&mut image).await.map(|()| image) }
+                })
+                .await?;
+            *image = shared;
+            Ok(())
+        };
+        let calls: Vec<_> = images.into_iter().map(ask).collect();
+        stream::iter(calls)
+            .buffer_unordered(self.limit(Op::Sharing).in_flight.max(1))
+            .try_collect()
+            .await
     }
 
     /// A store that reads one image a call is listed instead, for as long as that is fewer calls. What the listing

@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     error::Kind,
-    store::{Limit, Limits},
+    store::{ImageStore, Limit},
 };
 
 /// Spare time between two calls, so that the network's jitter never squeezes one call too many into a second.
@@ -29,10 +29,22 @@ pub enum Op {
     Manifests,
     Layers,
     Poll,
+    Sharing,
 }
 
 impl Op {
-    pub fn limit(self, limits: &Limits) -> Limit {
+    const ALL: [Self; 7] = [
+        Self::Delete,
+        Self::Get,
+        Self::List,
+        Self::Manifests,
+        Self::Layers,
+        Self::Poll,
+        Self::Sharing,
+    ];
+
+    pub fn limit(self, store: &dyn ImageStore) -> Limit {
+        let limits = store.limits();
         match self {
             Self::Delete => limits.delete,
             Self::Get => limits.get,
@@ -40,21 +52,20 @@ impl Op {
             Self::Manifests => limits.manifests,
             Self::Layers => limits.layers,
             Self::Poll => limits.poll,
+            Self::Sharing => store.sharing().unwrap_or(limits.get),
         }
     }
 }
 
 /// The paces of all calls to one account.
 pub struct Line {
-    paces: [Pace; 6],
+    paces: [Pace; Op::ALL.len()],
 }
 
 impl Line {
-    pub fn new(limits: &Limits, concurrency: Option<usize>) -> Self {
-        use Op::*;
-        let pace = |op: Op| Pace::new(op.limit(limits), concurrency);
+    pub fn new(store: &dyn ImageStore, concurrency: Option<usize>) -> Self {
         Self {
-            paces: [Delete, Get, List, Manifests, Layers, Poll].map(pace),
+            paces: Op::ALL.map(|op| Pace::new(op.limit(store), concurrency)),
         }
     }
 

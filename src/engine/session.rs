@@ -53,7 +53,7 @@ impl Session {
     }
 
     pub fn limit(&self, op: Op) -> Limit {
-        op.limit(&self.limits)
+        op.limit(&*self.store)
     }
 
     /// What stopped this store, if anything did.
@@ -69,15 +69,16 @@ impl Session {
         }
     }
 
-    /// Why nothing more may be sent, if so.
-    pub fn closed(&self) -> Option<Error> {
-        self.stop.error().or_else(|| {
+    /// Why no such call may be sent any more, if so. A store that answered with garbage is not asked to delete
+    /// anything again; looking is still harmless, and settles what became of what was sent.
+    fn closed(&self, op: Op) -> Option<Error> {
+        let halted = || {
             let cause = self.halted.get()?;
-            Some(Error::new(
-                Kind::Stopped,
-                format!("not tried: the store was stopped ({cause})"),
-            ))
-        })
+            let harmless = cause.kind == Kind::Unreadable && op != Op::Delete;
+            let message = || format!("not tried: the store was stopped ({cause})");
+            (!harmless).then(|| Error::new(Kind::Stopped, message()))
+        };
+        self.stop.error().or_else(halted)
     }
 
     pub(super) fn pauses(&self) -> Pauses {
@@ -89,10 +90,10 @@ impl Session {
         let pace = self.line.of(op);
         let _turn = tokio::select! {
             biased;
-            () = self.stop.asked() => return Err(self.closed().expect("the run was stopped")),
+            () = self.stop.asked() => return Err(self.closed(op).expect("the run was stopped")),
             turn = pace.turn() => turn,
         };
-        if let Some(closed) = self.closed() {
+        if let Some(closed) = self.closed(op) {
             return Err(closed);
         }
         self.calls.fetch_add(1, Ordering::Relaxed);

@@ -230,6 +230,12 @@ pub fn plain(text: &str) {
     let _ = io::stdout().lock().write_all(text.as_bytes());
 }
 
+/// Says something that is no data, for commands that have no printer.
+pub fn aside(text: &str) {
+    // Nobody is left to tell that stderr is closed.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 /// Whether stdin is a person who can be asked.
 pub fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()

@@ -11,35 +11,15 @@ pub mod iam;
 pub mod server;
 pub mod sigv4;
 pub mod workspace;
+mod world;
 
 pub use calls::Call;
 pub use faults::Fault;
 pub use server::{Options, Sandbox};
+pub use world::World;
 
 use chrono::{DateTime, Utc};
 use hyper::body::Bytes;
-
-/// The clouds of one sandbox, with all that is in them.
-#[derive(Default)]
-pub struct World {
-    pub ecr: ecr::Ecr,
-    pub cvm: cvm::Cvm,
-    /// Services that a test brings along, by the name that faults and calls know them by.
-    pub others: Vec<(&'static str, Box<dyn Service>)>,
-}
-
-impl World {
-    /// Every service under the name that faults and calls know it by, in the order in which they are asked.
-    pub fn services(&mut self) -> impl Iterator<Item = (&'static str, &mut dyn Service)> {
-        let own: [(&'static str, &mut dyn Service); 2] =
-            [("ecr", &mut self.ecr), ("cvm", &mut self.cvm)];
-        let others = self
-            .others
-            .iter_mut()
-            .map(|(name, service)| (*name, service.as_mut() as &mut dyn Service));
-        own.into_iter().chain(others)
-    }
-}
 
 /// A request as it came in, nothing decoded.
 #[derive(Clone, Debug)]

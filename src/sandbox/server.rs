@@ -72,7 +72,9 @@ struct Shared {
 type Body = BoxBody<Bytes, io::Error>;
 
 impl Sandbox {
-    pub async fn start(world: World, options: Options) -> io::Result<Self> {
+    /// Starts to serve. A fault for a service that is not there is an error: it would test nothing.
+    pub async fn start(mut world: World, options: Options) -> io::Result<Self> {
+        check_services(&mut world, &options.faults)?;
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -145,6 +147,21 @@ impl Drop for Sandbox {
             // A panic in there has been printed already.
             let _ = thread.join();
         }
+    }
+}
+
+fn check_services(world: &mut World, faults: &[Fault]) -> io::Result<()> {
+    let known: Vec<_> = world.services().map(|(name, _)| name).collect();
+    let mut named = faults.iter().filter_map(|fault| fault.service.as_deref());
+    match named.find(|name| !known.contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "a fault names the service \"{name}\"; there are {}",
+                known.join(", ")
+            ),
+        )),
     }
 }
 

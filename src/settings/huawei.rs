@@ -1,1 +1,160 @@
-//! Huawei Cloud: credentials, project, region and endpoints, from everything its own tools read.
+//! Huawei Cloud: credentials, region, project and endpoints, from everything its own tools read. Which credentials
+//! win is in `credentials`, their file in `file`, hosts in `endpoints`; nothing here talks to the provider.
+//! <https://github.com/huaweicloud/huaweicloud-sdk-python-v3>
+//! <https://registry.terraform.io/providers/huaweicloud/huaweicloud/latest/docs#authentication>
+
+mod credentials;
+mod endpoints;
+mod file;
+#[cfg(test)]
+mod tests;
+
+use reqwest::Url;
+use secrecy::SecretString;
+use serde::Serialize;
+
+use self::credentials::Found;
+use super::{Env, Settings};
+use crate::error::{Error, Kind, Result};
+
+const REGION: [&str; 2] = ["HW_REGION_NAME", "OS_REGION_NAME"];
+const PROJECT_ID: [&str; 2] = ["HW_PROJECT_ID", "OS_PROJECT_ID"];
+const SDK_PROJECT_ID: &str = "HUAWEICLOUD_SDK_PROJECT_ID";
+const PROJECT_NAME: [&str; 2] = ["HW_PROJECT_NAME", "OS_PROJECT_NAME"];
+const ENTERPRISE_PROJECT: &str = "HW_ENTERPRISE_PROJECT_ID";
+
+/// All that calls to one region need.
+pub struct Huawei {
+    pub region: String,
+    pub credentials: Credentials,
+    /// Where the credentials were found, in words for a person.
+    pub source: String,
+    pub project: Project,
+    pub iam: Url,
+    pub workspace: Url,
+    /// Listings are narrowed to this enterprise project.
+    pub enterprise_project: Option<String>,
+}
+
+/// Who calls, and what proves it.
+pub enum Credentials {
+    /// Made elsewhere; it cannot be renewed.
+    Token(SecretString),
+    /// Exchanged for a token.
+    Password(Login),
+    /// Each call is signed.
+    Keys(Keys),
+}
+
+pub struct Login {
+    pub user: Named,
+    pub password: SecretString,
+    /// The project that the token is to be good for.
+    pub scope: Named,
+}
+
+#[derive(Clone)]
+pub struct Keys {
+    pub access_key: String,
+    pub secret_key: SecretString,
+    /// Of temporary keys.
+    pub security_token: Option<SecretString>,
+}
+
+/// A user or a project, as IAM wants it named. Names are unique only within their domain.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Named {
+    Id { id: String },
+    Name { name: String, domain: Domain },
+}
+
+/// An account, as IAM wants it named.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Domain {
+    Id { id: String },
+    Name { name: String },
+}
+
+/// The project that the user means.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Project {
+    /// Where it was given, with the place it was given in.
+    pub id: Option<(String, String)>,
+    /// The name to find it by; a region's own project is called as the region.
+    pub name: String,
+}
+
+impl Named {
+    /// The name, or else the id.
+    pub fn shown(&self) -> &str {
+        match self {
+            Self::Id { id } => id,
+            Self::Name { name, .. } => name,
+        }
+    }
+}
+
+impl Huawei {
+    /// Finds all that is needed for a region: the one of a reference, of `--region`, or of the environment.
+    pub fn load(settings: &Settings, region: Option<&str>) -> Result<Self> {
+        let env = &settings.env;
+        let region = region
+            .or(settings.region.as_deref())
+            .or_else(|| Some(env.first(&REGION)?.1));
+        // Asked for first: "no credentials" is the better news for someone who has set up nothing.
+        let found = credentials::find(settings, region.unwrap_or_default())?;
+        let region = checked(region.ok_or_else(|| {
+            Error::new(
+                Kind::Config,
+                "no region for Huawei Cloud: looked at the reference, --region, HW_REGION_NAME and OS_REGION_NAME",
+            )
+            .hint("name one, as in workspace://cn-north-4/… or --region cn-north-4")
+        })?)?;
+        let Found {
+            credentials,
+            source,
+            project,
+            iam_endpoint,
+        } = found;
+        Ok(Self {
+            iam: endpoints::iam(env, region, iam_endpoint)?,
+            workspace: endpoints::workspace(env, region)?,
+            region: region.to_owned(),
+            credentials,
+            source,
+            project,
+            enterprise_project: env.get(ENTERPRISE_PROJECT).map(Into::into),
+        })
+    }
+}
+
+/// A region becomes part of a host name that credentials are sent to.
+fn checked(region: &str) -> Result<&str> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    // A label of a host name has at most 63 characters: RFC 1035.
+    if (1..=63).contains(&region.len()) && region.bytes().all(plain) && !region.starts_with('-') {
+        return Ok(region);
+    }
+    Err(
+        Error::new(Kind::Config, format!("\"{region}\" is no region"))
+            .hint("a region is written like cn-north-4, with small letters, digits and -"),
+    )
+}
+
+/// The project that variables name. A project belongs to one region, so the variables say nothing of a region other
+/// than the one they name beside it.
+fn project(env: &Env, region: &str, ids: &[&str]) -> Project {
+    let elsewhere = env
+        .first(&REGION)
+        .is_some_and(|(_, of_variables)| of_variables != region);
+    let given = |names: &[&str]| {
+        let (name, value) = env.first(names).filter(|_| !elsewhere)?;
+        Some((value.to_owned(), name.to_owned()))
+    };
+    Project {
+        id: given(ids),
+        name: given(&PROJECT_NAME).map_or(region.to_owned(), |(name, _)| name),
+    }
+}

@@ -527,3 +527,26 @@ fn what_is_listed_can_be_piped_into_a_deletion_of_images() {
     );
     assert!(!has(&world, "v1"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let world = world(|repository| {
+        for number in 0..1500 {
+            push(repository, &format!("i{number}"), &[]);
+        }
+    });
+    let mut child = world.spawn(&["list", "ecr:team/app", "-o", "ndjson"]);
+    // The first line is read, the rest is not.
+    let mut reader = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut reader, &mut line).unwrap();
+    drop(reader);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

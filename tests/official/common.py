@@ -1,9 +1,7 @@
-"""What the scripts here share: a client, manifests, and a runner for functions called test_*."""
+"""What the scripts about ECR share: a client and manifests."""
 
 import hashlib
 import json
-import sys
-import traceback
 
 import boto3
 from botocore.config import Config
@@ -99,19 +97,3 @@ def refused(call, **parameters):
 
 def codes(answer):
     return [failure["failureCode"] for failure in answer["failures"]]
-
-
-def main(names):
-    """Runs every test_* and says what failed."""
-    tests = [(name, test) for name, test in names.items() if name.startswith("test_")]
-    failed = 0
-    for name, test in tests:
-        try:
-            test()
-        except Exception:
-            failed += 1
-            print(f"FAILED {name}", file=sys.stderr)
-            traceback.print_exc()
-        else:
-            print(f"ok {name}")
-    sys.exit(1 if failed or not tests else 0)

@@ -9,8 +9,9 @@ import sys
 from botocore.exceptions import ClientError
 
 from common import (
-    client, codes, image_manifest, index_manifest, main, push_image, push_layer, put, refused, sha256,
+    client, codes, image_manifest, index_manifest, push_image, push_layer, put, refused, sha256,
 )
+from runner import main
 
 
 def repository(name, **options):

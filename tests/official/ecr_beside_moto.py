@@ -11,7 +11,8 @@ import time
 
 from botocore.exceptions import ClientError
 
-from common import client, image_manifest, main, push_image, sha256
+from common import client, image_manifest, push_image, sha256
+from runner import main
 
 # Of an answer, what differs by design: times, and sizes, which moto takes from the config alone. The rest must agree.
 IGNORED = {

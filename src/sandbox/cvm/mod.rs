@@ -5,7 +5,7 @@ mod images;
 mod parameters;
 mod rates;
 mod seed;
-mod state;
+pub mod state;
 #[cfg(test)]
 mod tests;
 mod users;

@@ -7,6 +7,7 @@ use super::{
     Cvm,
     state::{Change, Instance, LaunchConfiguration, LaunchTemplate, Region},
 };
+use crate::sandbox::dice::Dice;
 
 const REGIONS: [&str; 3] = [super::REGION, "ap-singapore", "eu-frankfurt"];
 const FAMILIES: [&str; 5] = ["web", "batch", "database", "runner", "gateway"];
@@ -15,12 +16,12 @@ const PUBLIC: [(&str, &str); 2] = [("img-eb30mz89", "TencentOS"), ("img-487zeit5
 impl Cvm {
     /// `images` of the account's own, spread over three regions, with what goes with them.
     pub fn seeded(seed: u64, images: usize, now: DateTime<Utc>) -> Self {
-        let mut chance = Chance(seed);
+        let mut dice = Dice::new(seed);
         let mut cvm = Self::default();
         for number in 0..images {
             // Half of everything is in the first region.
             let region = [0, 0, 1, 2][number % 4];
-            own_image(cvm.region(REGIONS[region]), &mut chance, number, now);
+            own_image(cvm.region(REGIONS[region]), &mut dice, number, now);
         }
         for name in REGIONS {
             let region = cvm.region(name);
@@ -31,29 +32,29 @@ impl Cvm {
                 image.platform = platform.into();
             }
             let created = now - TimeDelta::days(40);
-            let shared = region.add_foreign(&chance.id(), "SHARED_IMAGE", created);
+            let shared = region.add_foreign(&new_id(&mut dice), "SHARED_IMAGE", created);
             shared.name = "golden-base".into();
-            put_to_use(region, &mut chance, name, now);
+            put_to_use(region, &mut dice, name, now);
         }
         cvm
     }
 }
 
-fn own_image(region: &mut Region, chance: &mut Chance, number: usize, now: DateTime<Utc>) {
-    let mut id = chance.id();
+fn own_image(region: &mut Region, dice: &mut Dice, number: usize, now: DateTime<Utc>) {
+    let mut id = new_id(dice);
     while region.images.contains_key(&id) {
-        id = chance.id();
+        id = new_id(dice);
     }
-    let family = FAMILIES[chance.below(FAMILIES.len())];
-    let minutes = i64::try_from(chance.below(400 * 24 * 60)).unwrap_or_default();
+    let family = FAMILIES[below(dice, FAMILIES.len())];
+    let minutes = i64::try_from(below(dice, 400 * 24 * 60)).unwrap_or_default();
     let created = now - TimeDelta::minutes(minutes);
     let image = region.add(&id, created);
     image.name = format!("{family}-{}-{number}", created.format("%Y%m%d"));
     image.description = format!("nightly build of {family}");
     image.family = Some(family.into());
-    image.deprecated = created < now - TimeDelta::days(200) && chance.one_in(2);
+    image.deprecated = created < now - TimeDelta::days(200) && dice.chance(50);
     image.tags.insert("team".into(), family.into());
-    match chance.below(40) {
+    match below(dice, 40) {
         0 => image.state = "CREATEFAILED".into(),
         1 => {
             image.state = "SYNCING".into();
@@ -84,14 +85,14 @@ fn becomes_normal(at: DateTime<Utc>) -> Change {
 }
 
 /// Some images run, some are named by templates, and auto scaling takes the newest of a family.
-fn put_to_use(region: &mut Region, chance: &mut Chance, name: &str, now: DateTime<Utc>) {
+fn put_to_use(region: &mut Region, dice: &mut Dice, name: &str, now: DateTime<Utc>) {
     let normal: Vec<_> = region
         .images
         .iter()
         .filter(|(_, image)| image.is_own() && image.state == "NORMAL")
         .map(|(id, _)| id.clone())
         .collect();
-    let mut used = normal.into_iter().filter(|_| chance.one_in(8)).peekable();
+    let mut used = normal.into_iter().filter(|_| dice.chance(12)).peekable();
     if let Some(image) = used.peek().cloned() {
         region.launch_templates.push(LaunchTemplate {
             id: format!("lt-{}", &image[4..]),
@@ -124,31 +125,13 @@ fn put_to_use(region: &mut Region, chance: &mut Chance, name: &str, now: DateTim
     });
 }
 
-/// SplitMix64: a world needs variety that repeats, not unpredictability.
-/// <https://prng.di.unimi.it/splitmix64.c>
-struct Chance(u64);
+/// An id as the service makes them: eight letters and digits.
+fn new_id(dice: &mut Dice) -> String {
+    const LETTERS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let letters = (0..8).map(|_| char::from(LETTERS[below(dice, LETTERS.len())]));
+    format!("img-{}", letters.collect::<String>())
+}
 
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound.max(1) as u64).unwrap_or_default()
-    }
-
-    fn one_in(&mut self, many: usize) -> bool {
-        self.below(many) == 0
-    }
-
-    /// An id as the service makes them: eight letters and digits.
-    fn id(&mut self) -> String {
-        const LETTERS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-        let letters = (0..8).map(|_| char::from(LETTERS[self.below(LETTERS.len())]));
-        format!("img-{}", letters.collect::<String>())
-    }
+fn below(dice: &mut Dice, end: usize) -> usize {
+    usize::try_from(dice.below(end.max(1) as u64)).unwrap_or_default()
 }

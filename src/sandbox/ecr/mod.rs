@@ -15,6 +15,7 @@ mod refusal;
 mod repositories;
 pub mod repository;
 mod request;
+mod saved;
 mod seed;
 mod session;
 
@@ -37,6 +38,8 @@ pub const ACCOUNT: &str = "123456789012";
 pub const ACCESS_KEY: (&str, &str) = ("AKIASANDBOX000000000", "sandbox-secret-that-opens-nothing");
 
 const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.";
+
+const REQUEST_ID: &str = "x-amzn-requestid";
 
 /// What plays another client just before an operation is answered.
 type Hook = Box<dyn FnMut(&mut Ecr) + Send>;
@@ -227,6 +230,15 @@ impl Ecr {
         })
     }
 
+    /// An answer of the fault script, which counts no request.
+    fn refuse(&self, refusal: &Refusal) -> Reply {
+        let mut reply = refusal.reply();
+        reply
+            .headers
+            .push((REQUEST_ID.into(), request_id(self.requests + 1)));
+        reply
+    }
+
     fn answer_sts(&self, request: &Received, request_id: &str) -> Reply {
         match sigv4::verify(request, "sts", &self.keys) {
             Err(distrust) => session::distrusted(distrust, request_id),
@@ -241,6 +253,10 @@ impl Ecr {
             ),
         }
     }
+}
+
+fn request_id(number: u64) -> String {
+    format!("00000000-0000-4000-8000-{number:012x}")
 }
 
 fn choose(operation: &str) -> Option<fn(Request) -> Result<Value, Refusal>> {
@@ -277,7 +293,7 @@ impl Service for Ecr {
 
     fn answer(&mut self, request: &Received) -> Reply {
         self.requests += 1;
-        let request_id = format!("00000000-0000-4000-8000-{:012x}", self.requests);
+        let request_id = request_id(self.requests);
         let target = request.header("x-amz-target").strip_prefix(TARGET);
         let mut reply = match target {
             None => self.answer_sts(request, &request_id),
@@ -291,16 +307,16 @@ impl Service for Ecr {
                     |body| refusal::json_reply(200, &body),
                 ),
         };
-        reply.headers.push(("x-amzn-requestid".into(), request_id));
+        reply.headers.push((REQUEST_ID.into(), request_id));
         reply
     }
 
     fn throttled(&self) -> Reply {
-        refusal::throttled().reply()
+        self.refuse(&refusal::throttled())
     }
 
     fn broken(&self, status: u16) -> Reply {
-        Refusal::of_status(status).reply()
+        self.refuse(&Refusal::of_status(status))
     }
 
     fn environment(&self, url: &str) -> Vec<(&'static str, String)> {

@@ -264,6 +264,26 @@ impl Repository {
         }
     }
 
+    /// The layers that no image has, with their sizes.
+    pub fn loose_layers(&self) -> impl Iterator<Item = (Digest, u64)> {
+        let loose = self.layers.iter().filter(|(_, layer)| layer.users == 0);
+        loose.map(|(digest, layer)| (*digest, layer.size))
+    }
+
+    /// Sets what is remembered of an image beside its push.
+    pub fn restore(
+        &mut self,
+        digest: Digest,
+        status: Status,
+        [pulled_at, archived_at, activated_at]: [Option<DateTime<Utc>>; 3],
+    ) {
+        self.set_status(digest, status, DateTime::default());
+        if let Some(image) = self.images.get_mut(&digest) {
+            (image.pulled_at, image.archived_at, image.activated_at) =
+                (pulled_at, archived_at, activated_at);
+        }
+    }
+
     /// An image's times, to be read and set.
     pub fn times(
         &mut self,
@@ -361,6 +381,10 @@ mod tests {
             "a push brings an archived image back"
         );
         repository.remove(&first);
+        assert!(
+            archived(&repository),
+            "what is left of its images is archived"
+        );
         repository.remove(&second);
         assert!(repository.layer(&base.digest).is_some());
         repository.sweep();

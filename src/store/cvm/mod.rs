@@ -55,6 +55,12 @@ pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
         Some(region) => region.clone(),
         None => tencent.region()?.value,
     };
+    if !is_region(&region) {
+        return Err(
+            Error::new(Kind::Config, format!("\"{region}\" is no region"))
+                .hint("a region looks like ap-guangzhou"),
+        );
+    }
     let endpoint = tencent.endpoint("cvm", ENDPOINT, &region)?.value;
     let now = Utc::now();
     let keys = tencent.keys(now).await?;
@@ -78,6 +84,12 @@ pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
             .filter_map(|(wanted, kind)| wanted.then_some(kind))
             .collect(),
     })
+}
+
+/// Whether it can be a region; which there are is the provider's business, and grows.
+fn is_region(name: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !name.is_empty() && name.bytes().all(letter)
 }
 
 /// Enough of an id to tell it from others.

@@ -3,6 +3,7 @@
 
 use std::{error::Error as StdError, time::Duration};
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ecr::{
     error::{ProvideErrorMetadata, SdkError},
     operation::RequestId,
@@ -11,7 +12,7 @@ use aws_smithy_runtime_api::{client::orchestrator::HttpResponse, http::Headers};
 
 use crate::{
     error::{Error, Kind},
-    http::causes,
+    http::{causes, never_sent},
 };
 
 /// Sorts a failed call.
@@ -24,6 +25,11 @@ where
             Error::new(Kind::Config, format!("the request to ECR cannot be made: {}", causes(error)))
         }
         SdkError::TimeoutError(_) => Error::new(Kind::Lost, "ECR did not answer in time").code("Timeout"),
+        SdkError::DispatchFailure(_) if no_credentials(error) => Error::new(
+            Kind::Auth,
+            format!("the AWS credentials ended and no new ones came: {}", causes(error)),
+        )
+        .hint("for a session that ended, run `aws sso login`, or get new keys"),
         SdkError::DispatchFailure(_) if never_sent(error) => {
             Error::new(Kind::Unreachable, format!("cannot reach ECR: {}", causes(error)))
                 .hint("check the network, the region, the endpoint and the proxy settings (HTTPS_PROXY, NO_PROXY)")
@@ -56,8 +62,12 @@ where
             let status = raw.status().as_u16();
             let mut described = match known {
                 // What a load balancer says of a backend is no word of the service, whatever it is called.
-                Some(known) if known.kind != Kind::Failed || status < 500 => known,
-                _ => by_status(status),
+                Some(known) if known.kind == Kind::Failed && status >= 500 => Error {
+                    kind: Kind::Lost,
+                    ..known
+                },
+                Some(known) => known,
+                None => by_status(status),
             };
             described.request_id = error.request_id().map(str::to_owned);
             described.retry_after = retry_after(raw.headers());
@@ -67,12 +77,12 @@ where
     }
 }
 
-/// The connection was never made, so the request never left.
-fn never_sent(error: &(dyn StdError + 'static)) -> bool {
+/// The request was never signed, so it never left.
+fn no_credentials(error: &(dyn StdError + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(client) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
-            return client.is_connect();
+        if error.is::<CredentialsError>() {
+            return true;
         }
         next = error.source();
     }
@@ -142,7 +152,7 @@ fn by_code(code: &str, message: Option<&str>) -> Error {
             Kind::Auth,
             Some("the session ended: run `aws sso login`, or get new keys"),
         ),
-        "InvalidSignatureException" | "SignatureDoesNotMatch" => (
+        "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" => (
             Kind::Auth,
             Some("check the secret key, and this machine's clock"),
         ),
@@ -162,7 +172,13 @@ fn by_code(code: &str, message: Option<&str>) -> Error {
         // Newer than this program. Refused, and for a reason that nobody here knows.
         _ => (Kind::Failed, None),
     };
-    let error = Error::new(kind, message.unwrap_or("the service gave no reason")).code(code);
+    let message = message.unwrap_or("the service gave no reason");
+    let message = match kind {
+        // What follows is the request as the service would sign it, with the session's token in it.
+        Kind::Auth => message.lines().next().unwrap_or_default(),
+        _ => message,
+    };
+    let error = Error::new(kind, message).code(code);
     hint.map_or(error.clone(), |hint| error.hint(hint))
 }
 
@@ -197,7 +213,10 @@ fn retry_after(headers: &Headers) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use aws_credential_types::Credentials;
+    use aws_credential_types::{
+        Credentials,
+        provider::{ProvideCredentials, future},
+    };
     use aws_sdk_ecr::{
         Client, Config,
         config::{BehaviorVersion, Region},
@@ -210,7 +229,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::settings::aws::{http_client, timeouts};
+    use crate::settings::aws::{direct, timeouts};
 
     /// Calls a server that answers every request with these bytes and closes; without bytes it closes at once.
     async fn answer_to(answer: Option<Vec<u8>>) -> Result<usize, Error> {
@@ -232,8 +251,8 @@ mod tests {
         call(&format!("http://{address}"), Duration::from_secs(5)).await
     }
 
-    async fn call(endpoint: &str, timeout: Duration) -> Result<usize, Error> {
-        let config = Config::builder()
+    fn config(endpoint: &str, timeout: Duration) -> aws_sdk_ecr::config::Builder {
+        Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new(
@@ -244,12 +263,14 @@ mod tests {
                 "test",
             ))
             .endpoint_url(endpoint)
-            .http_client(http_client(true))
+            .http_client(direct(endpoint).unwrap())
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts(timeout))
-            .build();
+    }
+
+    async fn call(endpoint: &str, timeout: Duration) -> Result<usize, Error> {
         let image = ImageIdentifier::builder().image_tag("v1").build();
-        let call = Client::from_conf(config)
+        let call = Client::from_conf(config(endpoint, timeout).build())
             .batch_delete_image()
             .repository_name("app")
             .image_ids(image);
@@ -289,6 +310,12 @@ mod tests {
             ("400 X", "ExpiredTokenException", Auth),
             ("403 X", "MissingAuthenticationTokenException", Auth),
             ("403 X", "IncompleteSignature", Auth),
+            ("400 X", "InvalidClientTokenId", Auth),
+            ("403 X", "RequestExpired", Auth),
+            ("403 X", "RequestTimeTooSkewed", Auth),
+            ("400 X", "RequestLimitExceeded", Throttled),
+            ("503 X", "ThrottlingException", Throttled),
+            ("400 X", "LayersNotFoundException", NotFound),
             ("400 X", "UnknownOperationException", Config),
             ("400 X", "SomethingNewer", Failed),
             // Whatever a broken backend calls it: it may have been done.
@@ -300,12 +327,10 @@ mod tests {
             let error = answer_to(http(status, &headers, &body)).await.unwrap_err();
             assert_eq!(error.kind, kind, "{code}: {error:?}");
             assert_eq!(error.request_id.as_deref(), Some("r1"), "{code}");
-            if error.kind != Lost || code != "SomethingNewer" {
-                assert_eq!(
-                    (error.code.as_deref(), error.message.as_str()),
-                    (Some(code), "why")
-                );
-            }
+            assert_eq!(
+                (error.code.as_deref(), error.message.as_str()),
+                (Some(code), "why")
+            );
         }
     }
 
@@ -349,9 +374,13 @@ mod tests {
         let garbage = answer_to(http("200 OK", "", "<html>")).await.unwrap_err();
         assert_eq!(garbage.kind, Kind::Unreadable, "{garbage:?}");
         let whole = http("200 OK", "", "{\"imageIds\":[],\"failures\":[]}").unwrap();
-        for cut in [whole.len() - 5, 60, 20] {
-            let error = answer_to(Some(whole[..cut].to_vec())).await.unwrap_err();
-            assert_eq!(error.kind, Kind::Lost, "cut at {cut}: {error:?}");
+        let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1d\r\n{\"imageIds\":[],\"failures\":[]}\r\n0\r\n\r\n";
+        for whole in [whole.as_slice(), chunks.as_bytes()] {
+            assert_eq!(answer_to(Some(whole.to_vec())).await, Ok(0));
+            for cut in 1..whole.len() {
+                let error = answer_to(Some(whole[..cut].to_vec())).await.unwrap_err();
+                assert_eq!(error.kind, Kind::Lost, "cut at {cut}: {error:?}");
+            }
         }
         let closed = answer_to(None).await.unwrap_err();
         assert_eq!(closed.kind, Kind::Lost, "{closed:?}");
@@ -374,5 +403,50 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(error.kind, Kind::Lost, "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn without_tls_on_the_other_side_nothing_was_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            }
+        });
+        let error = call(&format!("https://{address}"), Duration::from_secs(5))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind, Kind::Unreachable, "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn credentials_that_end_on_the_way_are_told_from_a_broken_connection() {
+        #[derive(Debug)]
+        struct Ended;
+        impl ProvideCredentials for Ended {
+            fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+            where
+                Self: 'a,
+            {
+                let ended = CredentialsError::provider_error("the session ended");
+                future::ProvideCredentials::ready(Err(ended))
+            }
+        }
+        let config = config("http://127.0.0.1:9", Duration::from_secs(5))
+            .credentials_provider(Ended)
+            .build();
+        let call = Client::from_conf(config).describe_repositories().send();
+        let error = describe(&call.await.unwrap_err());
+        assert_eq!(error.kind, Kind::Auth, "{error:?}");
+        assert!(error.message.contains("the session ended"), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_token_that_the_service_repeats_is_not_printed() {
+        let body = "{\"__type\":\"InvalidSignatureException\",\"message\":\"The signature does not match.\\n\\nThe Canonical String for this request should have been\\n'POST\\nx-amz-security-token:hunter2'\"}";
+        let error = answer_to(http("403 X", "", body)).await.unwrap_err();
+        assert_eq!(error.message, "The signature does not match.");
+        assert!(!format!("{error:?}").contains("hunter2"));
     }
 }

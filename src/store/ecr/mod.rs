@@ -2,7 +2,7 @@
 //! `failure`; retries are the engine's, so the SDK's own are off.
 
 mod decode;
-mod failure;
+pub(crate) mod failure;
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use self::failure::describe;
 use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Limits, Manifest, Page};
 use crate::{
-    error::Result,
+    error::{Error, Kind, Result},
     image::{Digest, HostKind, ImageId, StoreRef},
     settings::{Settings, aws},
 };
@@ -91,9 +91,13 @@ impl Ecr {
         }))
     }
 
-    /// The account named in the reference. Without one the caller's own is meant.
+    /// The account, as far as it is known: named in the reference, or by an answer. Without one the caller's own is
+    /// meant.
     fn registry(&self) -> Option<String> {
-        self.store.owner.clone()
+        self.store
+            .owner
+            .clone()
+            .or_else(|| self.registry.get().cloned())
     }
 
     /// Remembers the account that an answer names.
@@ -108,11 +112,7 @@ impl Ecr {
 #[async_trait]
 impl ImageStore for Ecr {
     fn home(&self) -> StoreRef {
-        let owner = self
-            .store
-            .owner
-            .clone()
-            .or_else(|| self.registry.get().cloned());
+        let owner = self.registry();
         StoreRef {
             owner,
             ..self.store.clone()
@@ -225,7 +225,10 @@ impl ImageStore for Ecr {
         );
         let request = answer.request_id().map(str::to_owned);
         let next = answer.next_token.filter(|token| !token.is_empty());
-        let details = answer.image_details.unwrap_or_default();
+        // Taking an answer without a list for an empty one would call everything absent.
+        let details = answer
+            .image_details
+            .ok_or_else(|| no_list("imageDetails", request.as_deref()))?;
         let items = details
             .iter()
             .map(|detail| decode::image(detail, request.as_deref()))
@@ -248,7 +251,10 @@ impl ImageStore for Ecr {
             .send()
             .await
             .map_err(|error| describe(&error))?;
-        let repositories = answer.repositories.unwrap_or_default();
+        let request = answer.request_id().map(str::to_owned);
+        let repositories = answer
+            .repositories
+            .ok_or_else(|| no_list("repositories", request.as_deref()))?;
         let items = repositories.into_iter().filter_map(|repository| {
             let owner = repository.registry_id.or_else(|| self.registry());
             Some(StoreRef {
@@ -325,6 +331,10 @@ fn by_tag_alone(id: &ImageId) -> ImageIdentifier {
         ImageId::TagAt(tag, _) => identifier(&ImageId::Tag(tag.clone())),
         id => identifier(id),
     }
+}
+
+fn no_list(name: &str, request: Option<&str>) -> Error {
+    Error::new(Kind::Unreadable, format!("ECR's answer has no {name}")).request_id(request)
 }
 
 /// Without this filter only active images are described.

@@ -1,1 +1,369 @@
-//! Huawei Cloud Workspace image servers.
+//! Huawei Cloud Workspace image servers: the calls. Who calls is in `token`, how a request is proven in `call` and
+//! `sign`, how answers are read in `servers` and `jobs`, what refusals mean in `errors`.
+
+mod call;
+mod errors;
+mod jobs;
+mod servers;
+mod sign;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, OnceLock},
+};
+
+use async_trait::async_trait;
+use chrono::Utc;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+pub use self::jobs::{JobReport, SubJob};
+use self::{
+    call::{Call, Service, decode},
+    errors::About,
+    servers::{Listed, Server},
+    token::{Access, Auth},
+};
+use super::{Answer, Deletion, Image, ImageStore, Job, Limit, Limits, Page};
+use crate::{
+    error::{Error, Kind, Result},
+    http::Response,
+    image::{ImageId, StoreRef},
+    settings::{Settings, huawei::Huawei},
+};
+
+/// The most servers that one deletion may name.
+/// <https://support.huaweicloud.com/intl/en-us/api-workspace/BatchDeleteImageServer.html>
+const MOST_DELETED: usize = 20;
+
+/// The most servers on one page. Without a limit the service sends ten, and the rest looks absent.
+/// <https://support.huaweicloud.com/api-workspace/ListImageServers.html>
+const PAGE: usize = 100;
+
+/// The longest id: the same pages.
+const LONGEST_ID: usize = 128;
+
+/// Services and logins opened so far: all stores of one region share one of each.
+#[derive(Default)]
+pub struct Clients {
+    opened: Mutex<HashMap<String, Arc<Region>>>,
+}
+
+/// What calls to one region go through.
+struct Region {
+    name: String,
+    service: Service,
+    auth: Auth,
+    enterprise_project: Option<String>,
+}
+
+/// The image servers of one project in one region.
+pub struct Workspace {
+    region: Arc<Region>,
+    store: StoreRef,
+    recursive: bool,
+    /// The credentials' project, once they have been asked.
+    project: OnceLock<String>,
+}
+
+/// Opens the image servers of a region with credentials of its own.
+pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Workspace> {
+    Clients::default().open(settings, store).await
+}
+
+impl Clients {
+    /// Opens the image servers of a region. Bad credentials show here; trouble that may pass is left to the first call.
+    pub async fn open(&self, settings: &Settings, store: &StoreRef) -> Result<Workspace> {
+        let huawei = Huawei::load(settings, store.region.as_deref())?;
+        let region = {
+            let mut opened = self.opened.lock().expect("no holder of this lock panics");
+            match opened.get(&huawei.region) {
+                Some(region) => Arc::clone(region),
+                None => {
+                    let region = Arc::new(Region {
+                        name: huawei.region.clone(),
+                        service: Service::new(&huawei.workspace, settings.timeout)?,
+                        enterprise_project: huawei.enterprise_project.clone(),
+                        auth: Auth::new(huawei, settings.timeout)?,
+                    });
+                    opened.insert(region.name.clone(), Arc::clone(&region));
+                    region
+                }
+            }
+        };
+        let workspace = Workspace {
+            store: StoreRef {
+                region: Some(region.name.clone()),
+                ..store.clone()
+            },
+            region,
+            recursive: settings.recursive,
+            project: OnceLock::new(),
+        };
+        match workspace.access().await {
+            Err(error) if !error.kind.nothing_done() => Err(error),
+            _ => Ok(workspace),
+        }
+    }
+}
+
+impl Workspace {
+    /// All that the service says of a job, whether or not it has ended.
+    pub async fn job(&self, id: &str) -> Result<JobReport> {
+        Ok(self.ask_job(id).await?.0)
+    }
+
+    async fn ask_job(&self, id: &str) -> Result<(JobReport, Option<String>)> {
+        checked(id)?;
+        let path = ["image-server-jobs", id];
+        let call = Call {
+            about: About::Job,
+            ..get("ShowImageJob", &path)
+        };
+        let answer = self.call(&call).await?;
+        let mut report: JobReport = decode(&call, &answer)?;
+        report.id = id.to_owned();
+        Ok((report, errors::request_id(&answer, None)))
+    }
+
+    /// What to call with, if it is of the project that the reference names.
+    async fn access(&self) -> Result<Access> {
+        let access = self.region.auth.access().await?;
+        match &self.store.owner {
+            Some(owner) if *owner != access.project => {
+                let message = format!(
+                    "the reference names the project {owner}, and the credentials are of {}",
+                    access.project
+                );
+                Err(Error::new(Kind::Config, message)
+                    .hint("use credentials of that project, or a reference without it"))
+            }
+            _ => {
+                self.project.get_or_init(|| access.project.clone());
+                Ok(access)
+            }
+        }
+    }
+
+    /// Makes a call, and once more with a new token where the first one was refused: such a call did nothing.
+    async fn call(&self, call: &Call<'_>) -> Result<Response> {
+        let mut access = self.access().await?;
+        let mut answer = self.send(call, &access).await?;
+        if answer.status == 401
+            && let Some(renewed) = self.region.auth.renewed(&access).await?
+        {
+            access = renewed;
+            answer = self.send(call, &access).await?;
+        }
+        if (200..300).contains(&answer.status) {
+            return Ok(answer);
+        }
+        let secrets = access.proof.secrets();
+        let error = errors::refused(call.about, &answer, Utc::now(), &secrets);
+        Err(match error.kind {
+            Kind::Auth => self.region.auth.refuse(error).await,
+            _ => error,
+        })
+    }
+
+    async fn send(&self, call: &Call<'_>, access: &Access) -> Result<Response> {
+        let project = access.project.as_str();
+        let path = [&["v1", project], call.path].concat();
+        let call = Call {
+            path: &path,
+            project: Some(project),
+            method: call.method.clone(),
+            body: call.body.clone(),
+            ..*call
+        };
+        self.region.service.send(&call, &access.proof).await
+    }
+}
+
+#[async_trait]
+impl ImageStore for Workspace {
+    fn home(&self) -> StoreRef {
+        let owner = self.project.get().cloned();
+        StoreRef {
+            owner: owner.or_else(|| self.store.owner.clone()),
+            ..self.store.clone()
+        }
+    }
+
+    fn caller(&self) -> Option<String> {
+        self.region.auth.caller()
+    }
+
+    fn limits(&self) -> Limits {
+        // What Workspace takes is not published. Other services of the provider take ten calls a second of each API:
+        // <https://support.huaweicloud.com/intl/pt-br/api-bpconsole/en-us_topic_0000002060988265.html>
+        // Deletions go one by one, because nothing says how they get along with each other.
+        let read = |batch| Limit {
+            batch,
+            per_second: 10,
+            // More than five bad signatures in a row lock a key; those under way when the first is refused stay below.
+            // <https://support.huaweicloud.com/en-us/ocr_faq/ocr_01_0063.html>
+            in_flight: 4,
+        };
+        let none = Limit {
+            batch: 1,
+            per_second: 1,
+            in_flight: 1,
+        };
+        Limits {
+            delete: Limit {
+                batch: MOST_DELETED,
+                per_second: 2,
+                in_flight: 1,
+            },
+            get: read(1),
+            list: read(PAGE),
+            poll: read(1),
+            manifests: none,
+            layers: none,
+            // "Instances that are being created or creating images are not supported. The response is abnormal."
+            // <https://support.huaweicloud.com/intl/en-us/api-workspace/BatchDeleteImageServer.html>
+            all_or_nothing: true,
+        }
+    }
+
+    async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
+        let items = ids.iter().map(server_id).collect::<Result<Vec<_>>>()?;
+        let distinct: HashSet<_> = items.iter().collect();
+        if !(1..=MOST_DELETED).contains(&items.len()) || distinct.len() < items.len() {
+            let message = format!("one call deletes 1 to {MOST_DELETED} different image servers");
+            return Err(Error::new(Kind::TooMany, message));
+        }
+        let body = json!({"items": items, "recursive": self.recursive});
+        let call = Call {
+            method: Method::PATCH,
+            body: Some(body.to_string().into_bytes()),
+            items: items.len(),
+            ..get(
+                "BatchDeleteImageServer",
+                &["image-servers", "actions", "batch-delete"],
+            )
+        };
+        let answer = self.call(&call).await?;
+        // The documents show a job, and also say that the answer is empty.
+        #[derive(Deserialize)]
+        struct Started {
+            job_id: Option<String>,
+        }
+        let job = if answer.body.trim_ascii().is_empty() {
+            None
+        } else {
+            decode::<Started>(&call, &answer)?.job_id
+        };
+        Ok(Answer::All(match job.filter(|id| !id.is_empty()) {
+            Some(id) => Deletion::Accepted(Job { id }),
+            None => Deletion::Requested,
+        }))
+    }
+
+    /// Asks for one server by its id, and not for a listing narrowed to it: whether a listing shows the servers of
+    /// every enterprise project is documented nowhere, and one that hides a server would make it look deleted. A 404 in
+    /// the service's own words is about the id itself, and nothing else is taken for absence.
+    async fn get(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Image>> {
+        let [id] = ids else {
+            let message = "one call shows one image server";
+            return Err(Error::new(Kind::TooMany, message));
+        };
+        let name = server_id(id)?;
+        let path = ["image-servers", name];
+        let call = Call {
+            about: About::Image,
+            items: 1,
+            ..get("ShowImageServer", &path)
+        };
+        let found = match self.call(&call).await {
+            Ok(answer) => {
+                let server: Server = decode(&call, &answer)?;
+                if server.id != name {
+                    let why = format!("it describes {}, and {name} was asked for", server.id);
+                    return Err(errors::unreadable(call.operation, &answer, why));
+                }
+                Ok(server.into_image(self.recursive, errors::request_id(&answer, None)))
+            }
+            Err(missing) if missing.kind == Kind::NotFound => Err(missing),
+            Err(error) => return Err(error),
+        };
+        Ok(Answer::Each(vec![(id.clone(), found)]))
+    }
+
+    async fn list(&self, after: Option<&str>) -> Result<Page<Image>> {
+        let offset: usize = match after {
+            None => 0,
+            Some(token) => token.parse().map_err(|_| {
+                Error::new(
+                    Kind::Usage,
+                    format!("\"{token}\" begins no page of image servers"),
+                )
+            })?,
+        };
+        let (offset_text, limit) = (offset.to_string(), PAGE.to_string());
+        let mut query = vec![("offset", offset_text.as_str()), ("limit", limit.as_str())];
+        if let Some(id) = &self.region.enterprise_project {
+            query.push(("enterprise_project_id", id));
+        }
+        let call = Call {
+            query: &query,
+            ..get("ListImageServers", &["image-servers"])
+        };
+        let answer = self.call(&call).await?;
+        let Listed { count, items } = decode(&call, &answer)?;
+        let end = offset + items.len();
+        let more = items.len() >= PAGE && count.is_none_or(|count| end < count);
+        let request_id = errors::request_id(&answer, None);
+        let items = items
+            .into_iter()
+            .map(|server| server.into_image(self.recursive, request_id.clone()));
+        Ok(Page {
+            items: items.collect(),
+            total: count,
+            next: more.then(|| end.to_string()),
+        })
+    }
+
+    async fn poll(&self, job: &Job) -> Result<Option<Answer<ImageId, Deletion>>> {
+        let (report, request_id) = self.ask_job(&job.id).await?;
+        report.verdict(request_id.as_deref())
+    }
+}
+
+/// A call that reads the store, below its project.
+fn get<'a>(operation: &'static str, path: &'a [&'a str]) -> Call<'a> {
+    Call {
+        operation,
+        about: About::Store,
+        method: Method::GET,
+        path,
+        query: &[],
+        body: None,
+        project: None,
+        items: 0,
+    }
+}
+
+fn server_id(id: &ImageId) -> Result<&str> {
+    match id {
+        ImageId::Named(id) => checked(id),
+        _ => Err(Error::new(
+            Kind::Invalid,
+            "image servers are named by their id, and have no tags or digests",
+        )),
+    }
+}
+
+/// An id stays one segment of the path that it is put into.
+fn checked(id: &str) -> Result<&str> {
+    if (1..=LONGEST_ID).contains(&id.len()) && !id.contains('/') {
+        return Ok(id);
+    }
+    let message = format!("an id has 1 to {LONGEST_ID} characters, and no slash");
+    Err(Error::new(Kind::Invalid, message))
+}

@@ -1,0 +1,150 @@
+//! The clouds of one sandbox with all that is in them: made from a seed, or kept in a file.
+
+use std::{
+    fs::File,
+    io::{BufReader, BufWriter, Write},
+    path::Path,
+};
+
+use anyhow::{Context, Result, ensure};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Service, cvm::Cvm, ecr::Ecr, workspace::Workspace};
+
+/// What a world's file says it is.
+const SCHEMA: &str = "imgctl-sandbox/v1";
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct World {
+    pub ecr: Ecr,
+    pub cvm: Cvm,
+    pub workspace: Workspace,
+    /// Services that a test brings along, by the name that faults and calls know them by.
+    #[serde(skip)]
+    pub others: Vec<(&'static str, Box<dyn Service>)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Saved<W> {
+    schema: String,
+    world: W,
+}
+
+impl World {
+    /// A believable world with so many container images, and fewer of everything that clouds have fewer of.
+    pub fn seeded(seed: u64, images: usize, now: DateTime<Utc>) -> Self {
+        let machines = (images / 5).clamp(12, 500);
+        Self {
+            ecr: Ecr::seeded(seed, images, now),
+            cvm: Cvm::seeded(seed, machines, now),
+            workspace: Workspace::seeded(seed, machines, now),
+            others: Vec::new(),
+        }
+    }
+
+    /// Every service under the name that faults and calls know it by, in the order in which they are asked.
+    pub fn services(&mut self) -> impl Iterator<Item = (&'static str, &mut dyn Service)> {
+        let own: [(&'static str, &mut dyn Service); 3] = [
+            ("ecr", &mut self.ecr),
+            ("cvm", &mut self.cvm),
+            ("workspace", &mut self.workspace),
+        ];
+        let others = self
+            .others
+            .iter_mut()
+            .map(|(name, service)| (*name, service.as_mut() as &mut dyn Service));
+        own.into_iter().chain(others)
+    }
+
+    /// Reads a world that [`World::save`] wrote.
+    pub fn load(file: &Path) -> Result<Self> {
+        let read = || -> Result<Self> {
+            let saved: Saved<Self> = serde_json::from_reader(BufReader::new(File::open(file)?))?;
+            ensure!(
+                saved.schema == SCHEMA,
+                "it is a \"{}\" and not a \"{SCHEMA}\"",
+                saved.schema
+            );
+            Ok(saved.world)
+        };
+        read().with_context(|| format!("cannot load the world in {}", file.display()))
+    }
+
+    /// Writes what is in the clouds to a file: not the faults, and not what a test set up to happen.
+    pub fn save(&self, file: &Path) -> Result<()> {
+        let write = || -> Result<()> {
+            let mut writer = BufWriter::new(File::create(file)?);
+            serde_json::to_writer(
+                &mut writer,
+                &Saved {
+                    schema: SCHEMA.into(),
+                    world: self,
+                },
+            )?;
+            Ok(writer.flush()?)
+        };
+        write().with_context(|| format!("cannot save the world to {}", file.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::ecr::{REGION, manifest::Manifest, repository::Mutability};
+
+    #[test]
+    fn a_world_comes_out_of_its_file_as_it_went_in() {
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let mut world = World::seeded(1, 300, now);
+        let repository = world.ecr.repository(REGION, "team/app", now);
+        repository.mutability = Mutability::ImmutableWithExclusion;
+        repository.exclusions = vec!["nightly*".into()];
+        let image = Manifest::image("deleted", 2);
+        repository.push(&image, &[], now);
+        repository.remove(&image.digest);
+
+        let folder = tempfile::tempdir().unwrap();
+        let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+        world.save(&first).unwrap();
+        let mut loaded = World::load(&first).unwrap();
+        loaded.save(&second).unwrap();
+        let [saved, again] = [first, second].map(|file| std::fs::read_to_string(file).unwrap());
+        assert!(saved == again, "saved, loaded and saved again is the same");
+        assert_eq!(loaded.ecr.snapshot(), world.ecr.snapshot());
+        let loaded = loaded.ecr.repository(REGION, "team/app", now);
+        assert!(
+            loaded
+                .layer(&image.blobs().next().unwrap().digest)
+                .is_some()
+        );
+        assert_eq!(loaded.exclusions, ["nightly*"]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_world_is_refused_with_its_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("world");
+        let image = r#"{"manifest":"{}","media_type":"","tags":[],"pushed_at":"2026-01-01T00:00:00Z","status":"ACTIVE"}"#;
+        let repository = format!(
+            r#"{{"created_at":"2026-01-01T00:00:00Z","mutability":"MUTABLE","images":[{image}]}}"#
+        );
+        let world = format!(
+            r#"{{"schema":"{SCHEMA}","world":{{"ecr":{{"account":"1","regions":{{"eu-west-1":{{"team/app":{repository}}}}}}}}}}}"#
+        );
+        for (text, why) in [
+            ("", "EOF"),
+            (
+                r#"{"schema":"imgctl/v1","world":{}}"#,
+                "it is a \"imgctl/v1\"",
+            ),
+            (world.as_str(), "repository team/app"),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let error = format!("{:#}", World::load(&file).err().expect(text));
+            assert!(error.contains(why), "{error}");
+        }
+        assert!(World::load(&folder.path().join("absent")).is_err());
+    }
+}

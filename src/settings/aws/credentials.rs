@@ -1,0 +1,165 @@
+//! Credentials, asked for before any work, so that missing ones are told apart from everything else. Secrets stay in
+//! the SDK's own types, which do not print them.
+
+use std::{error::Error as StdError, fmt, sync::Mutex};
+
+use aws_config::SdkConfig;
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
+};
+
+use super::{
+    super::{Env, Settings},
+    profile::Profile,
+};
+use crate::{
+    error::{Error, Kind, Result},
+    http,
+    settings::shortened,
+};
+
+pub(super) struct Found {
+    pub provider: SharedCredentialsProvider,
+    /// The access key's id, shortened.
+    pub caller: String,
+}
+
+pub(super) async fn ask(settings: &Settings, profile: &Profile, sdk: &SdkConfig) -> Result<Found> {
+    if settings.profile.is_none() {
+        whole(&settings.env)?;
+    }
+    let provider = sdk
+        .credentials_provider()
+        .ok_or_else(|| Error::new(Kind::Auth, "no AWS credentials"))?;
+    // A program that a profile names may take for ever.
+    let asked = tokio::time::timeout(settings.timeout, provider.provide_credentials()).await;
+    match asked {
+        Ok(Ok(first)) => {
+            let caller = shortened(first.access_key_id());
+            let first = Mutex::new(Some(first));
+            Ok(Found {
+                provider: SharedCredentialsProvider::new(Known { first, provider }),
+                caller,
+            })
+        }
+        Ok(Err(error)) => Err(describe(&error, settings, profile)),
+        Err(_) => Err(Error::new(
+            Kind::Auth,
+            format!(
+                "AWS credentials did not come within {} s",
+                settings.timeout.as_secs_f32()
+            ),
+        )
+        .hint("look at the profile's credential_process, or allow more with --timeout")),
+    }
+}
+
+/// Refuses half a key: the SDK would pass it over and go on to other credentials.
+fn whole(env: &Env) -> Result<()> {
+    let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    let (set, missing) = match names.map(|name| env.get(name).is_some()) {
+        [true, false] => (names[0], names[1]),
+        [false, true] => (names[1], names[0]),
+        _ => return Ok(()),
+    };
+    Err(
+        Error::new(Kind::Config, format!("{set} is set and {missing} is not"))
+            .hint("set both, or neither"),
+    )
+}
+
+fn describe(error: &CredentialsError, settings: &Settings, profile: &Profile) -> Error {
+    let name = profile.name();
+    // What the error says itself is its kind in other words.
+    let why = error
+        .source()
+        .map_or(String::new(), |source| format!(": {}", chain(source)));
+    let tried = format!(
+        "tried: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the profile {name:?}, web identity, the container's \
+         role, the machine's role"
+    );
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) if settings.profile.is_some() => Error::new(
+            Kind::Auth,
+            format!("the AWS profile {name:?} has no credentials{why}"),
+        )
+        .hint("--profile uses this profile alone; without it other sources are tried"),
+        CredentialsError::CredentialsNotLoaded(_) => Error::new(
+            Kind::Auth,
+            format!("no AWS credentials found; {tried}"),
+        )
+        .hint("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        CredentialsError::InvalidConfiguration(_) if profile.get("login_session").is_some() => {
+            Error::new(
+                Kind::Config,
+                format!("the AWS profile {name:?} is a session of `aws login`, which only AWS's own tools can use"),
+            )
+            .hint(format!(
+                "hand it over with `eval \"$(aws configure export-credentials --profile {name} --format env)\"`"
+            ))
+        }
+        CredentialsError::InvalidConfiguration(_) => Error::new(
+            Kind::Config,
+            format!("the AWS credentials are set up wrongly{why}"),
+        ),
+        error if http::never_sent(error) => Error::new(
+            Kind::Unreachable,
+            format!("the source of AWS credentials cannot be reached{why}"),
+        )
+        .hint("check the network and the proxy settings (HTTPS_PROXY, NO_PROXY)"),
+        _ => match ["sso_session", "sso_start_url"].iter().find_map(|key| profile.get(key)) {
+            Some(_) => Error::new(Kind::Auth, format!("AWS gave no credentials{why}"))
+                .hint(format!("run `aws sso login --profile {name}`")),
+            None if settings.profile.is_some() => Error::new(Kind::Auth, format!("AWS gave no credentials{why}"))
+                .hint(format!("look at the AWS profile {name:?}")),
+            // The last of the chain refused; that the ones before it had nothing is as much of the answer.
+            None => Error::new(Kind::Auth, format!("no AWS credentials found{why}; {tried}"))
+                .hint("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        },
+    }
+}
+
+/// All that is said on the way to the cause, each thing once: the outermost alone says little, and so does the
+/// innermost.
+pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut said: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !text.is_empty() && !said.iter().any(|earlier| earlier.contains(&text)) {
+            said.push(text);
+        }
+        next = error.source();
+    }
+    said.join(": ")
+}
+
+/// Credentials that were fetched already; later ones come from where the first came from.
+struct Known {
+    first: Mutex<Option<Credentials>>,
+    provider: SharedCredentialsProvider,
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Known")
+    }
+}
+
+impl ProvideCredentials for Known {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let first = self
+            .first
+            .lock()
+            .expect("no holder of this lock panics")
+            .take();
+        match first {
+            Some(first) => future::ProvideCredentials::ready(Ok(first)),
+            None => self.provider.provide_credentials(),
+        }
+    }
+}

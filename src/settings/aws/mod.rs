@@ -1,0 +1,209 @@
+//! AWS: credentials, region and endpoint, through the SDK's own chain. What the SDK leaves open is made definite: a
+//! profile that was named must exist (`profile`), credentials are asked for before any work (`credentials`), waits are
+//! finite and there is one TLS stack (`transport`), an endpoint of one's own is checked, retries are the engine's.
+
+mod credentials;
+mod profile;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, imds::region::ImdsRegionProvider,
+    profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::service_config::ServiceConfigKey;
+
+use self::profile::Profile;
+pub(crate) use self::transport::{direct, timeouts};
+use super::Settings;
+use crate::{
+    error::{Error, Kind, Result},
+    http,
+    image::{self, HostKind},
+};
+
+/// Stands in while credentials are looked for and no region is known yet, so that missing credentials are said at once
+/// and not after a wait for the machine's metadata.
+const ANY_REGION: &str = "us-east-1";
+
+/// What a client of ECR is made of, and where it was found.
+pub struct Aws {
+    pub config: aws_sdk_ecr::Config,
+    pub region: String,
+    /// What named the region: the reference, a flag, a variable, the profile, or the machine's metadata.
+    pub region_from: String,
+    /// The access key's id, shortened.
+    pub caller: String,
+    /// The profile in force, where there is one.
+    pub profile: Option<String>,
+    /// An endpoint of one's own.
+    pub endpoint: Option<String>,
+}
+
+/// Finds credentials, region and endpoint, or says what was looked at.
+pub async fn load(settings: &Settings, region: Option<&str>, host: HostKind) -> Result<Aws> {
+    let profile = Profile::load(settings).await?;
+    let http = transport::client(settings, &profile)?;
+    let named = named_region(settings, region, &profile)?;
+    let sdk = sdk(
+        settings,
+        &profile,
+        named.as_ref().map(|(region, _)| region),
+        &http,
+    )
+    .await;
+    let endpoint = endpoint(settings, &sdk)?;
+    let found = credentials::ask(settings, &profile, &sdk).await?;
+    let (region, region_from) = match named {
+        Some(named) => named,
+        None => (
+            region_of_machine(&http).await?,
+            "the machine's metadata".into(),
+        ),
+    };
+    let sdk = sdk
+        .into_builder()
+        .region(Region::new(region.clone()))
+        .credentials_provider(found.provider)
+        .build();
+    Ok(Aws {
+        config: config(&sdk, host, endpoint.as_deref()),
+        region,
+        region_from,
+        caller: found.caller,
+        profile: profile.exists().then(|| profile.name().to_owned()),
+        endpoint,
+    })
+}
+
+/// The SDK's settings, as its variables and files have them.
+async fn sdk(
+    settings: &Settings,
+    profile: &Profile,
+    region: Option<&String>,
+    http: &SharedHttpClient,
+) -> SdkConfig {
+    let region = Region::new(region.map_or(ANY_REGION, String::as_str).to_owned());
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http.clone())
+        // Set here, AWS_RETRY_MODE and AWS_MAX_ATTEMPTS are not read: values that other SDKs know would panic.
+        .retry_config(RetryConfig::standard())
+        .timeout_config(timeouts(settings.timeout))
+        .profile_name(profile.name())
+        .region(region.clone());
+    if settings.profile.is_some() {
+        let provider = ProviderConfig::without_region()
+            .with_region(Some(region))
+            .with_http_client(http.clone());
+        // Only this profile: the chain would take keys in the environment first, and the machine's role last.
+        let only = ProfileFileCredentialsProvider::builder()
+            .configure(&provider)
+            .profile_name(profile.name())
+            .build();
+        loader = loader.credentials_provider(only);
+    }
+    loader.load().await
+}
+
+/// The region that something names, and what names it.
+fn named_region(
+    settings: &Settings,
+    of_reference: Option<&str>,
+    profile: &Profile,
+) -> Result<Option<(String, String)>> {
+    let variable = settings.env.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]);
+    let named = of_reference
+        .map(|region| (region, "the reference".to_owned()))
+        .or_else(|| Some((settings.region.as_deref()?, "--region".into())))
+        .or_else(|| variable.map(|(name, region)| (region, name.into())))
+        .or_else(|| {
+            Some((
+                profile.get("region")?,
+                format!("the AWS profile {}", profile.name()),
+            ))
+        });
+    let Some((region, from)) = named else {
+        return Ok(None);
+    };
+    // It becomes part of a host's name, to which signed requests go.
+    let region = image::region(region).map_err(|error| {
+        let error = Error::from(error);
+        Error {
+            kind: Kind::Config,
+            message: format!("{from} names no AWS region: {}", error.message),
+            ..error
+        }
+    })?;
+    Ok(Some((region, from)))
+}
+
+async fn region_of_machine(http: &SharedHttpClient) -> Result<String> {
+    let provider = ProviderConfig::without_region().with_http_client(http.clone());
+    let found = ImdsRegionProvider::builder()
+        .configure(&provider)
+        .build()
+        .region()
+        .await;
+    found.map(|region| region.to_string()).ok_or_else(|| {
+        Error::new(
+            Kind::Config,
+            "no AWS region; tried: the reference, --region, AWS_REGION, AWS_DEFAULT_REGION, the profile, the machine's \
+             metadata",
+        )
+        .hint("name it in the reference (ecr://REGION/...), with --region or in AWS_REGION")
+    })
+}
+
+/// The endpoint that variables or the profile set, if it is safe to send credentials to.
+fn endpoint(settings: &Settings, sdk: &SdkConfig) -> Result<Option<String>> {
+    let key = ServiceConfigKey::builder()
+        .service_id("ECR")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build();
+    // The SDK ignores a value that it cannot read, and would go on to the real service.
+    let found = key
+        .ok()
+        .and_then(|key| sdk.service_config()?.load_config(key))
+        .filter(|endpoint| !endpoint.is_empty());
+    if let Some(endpoint) = &found {
+        let variable = settings
+            .env
+            .first(&["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"]);
+        let from = variable.map_or("endpoint_url of the AWS profile", |(name, _)| name);
+        http::endpoint(endpoint, from)?;
+    }
+    Ok(found)
+}
+
+/// The client's own settings.
+fn config(sdk: &SdkConfig, host: HostKind, endpoint: Option<&str>) -> aws_sdk_ecr::Config {
+    let mut config = aws_sdk_ecr::config::Builder::from(sdk)
+        // A blind repetition could delete what came anew in between; the engine repeats with care.
+        .retry_config(RetryConfig::disabled());
+    match endpoint {
+        Some(endpoint) => {
+            if let Some(direct) = direct(endpoint) {
+                config = config.http_client(direct);
+            }
+            // The SDK refuses these two together with an endpoint of one's own.
+            config = config
+                .endpoint_url(endpoint)
+                .use_fips(false)
+                .use_dual_stack(false);
+        }
+        None => {
+            // A host of either kind asks for it; otherwise variables and the profile say.
+            if host.fips {
+                config = config.use_fips(true);
+            }
+            if host.dual_stack {
+                config = config.use_dual_stack(true);
+            }
+        }
+    }
+    config.build()
+}

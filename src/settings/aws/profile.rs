@@ -1,0 +1,109 @@
+//! The AWS profile in force. One that somebody named must be there: without it the SDK would go on to other
+//! credentials, and delete as somebody else.
+
+use aws_config::profile::{ProfileSet, load};
+use aws_types::os_shim_internal::Fs;
+
+use super::super::Settings;
+use crate::{
+    error::{Error, Kind, Result},
+    words,
+};
+
+pub(super) struct Profile {
+    set: ProfileSet,
+    name: String,
+}
+
+impl Profile {
+    pub async fn load(settings: &Settings) -> Result<Self> {
+        let env = settings.env.to_sdk();
+        let set = load(&Fs::real(), &env, &Default::default(), None)
+            .await
+            .map_err(|error| {
+                let why = super::credentials::chain(&error);
+                Error::new(
+                    Kind::Config,
+                    format!("the AWS profiles cannot be read: {why}"),
+                )
+                .hint(files(settings))
+            })?;
+        let named = match &settings.profile {
+            Some(name) => Some((name.as_str(), "--profile")),
+            None => settings
+                .env
+                .get("AWS_PROFILE")
+                .map(|name| (name, "AWS_PROFILE")),
+        };
+        if let Some((name, from)) = named
+            && set.get_profile(name).is_none()
+        {
+            return Err(absent(name, from, &set, settings));
+        }
+        let name = named.map_or("default", |(name, _)| name).to_owned();
+        let profile = Self { set, name };
+        profile.sources(settings)?;
+        Ok(profile)
+    }
+
+    /// The profiles that this one takes its credentials from must be there for the same reason.
+    fn sources(&self, settings: &Settings) -> Result<()> {
+        let mut seen = vec![self.name.as_str()];
+        let mut profile = self.set.get_profile(&self.name);
+        while let Some(source) = profile.and_then(|profile| profile.get("source_profile")) {
+            // A loop is for the SDK to report.
+            if seen.contains(&source) {
+                break;
+            }
+            let from = format!("source_profile of the AWS profile {}", seen[seen.len() - 1]);
+            profile = self.set.get_profile(source);
+            if profile.is_none() {
+                return Err(absent(source, &from, &self.set, settings));
+            }
+            seen.push(source);
+        }
+        Ok(())
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Tells whether the files have it; the default one need not be there.
+    pub fn exists(&self) -> bool {
+        self.set.get_profile(&self.name).is_some()
+    }
+
+    /// What the profile has under this key.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let value = self.set.get_profile(&self.name)?.get(key)?;
+        Some(value).filter(|value| !value.is_empty())
+    }
+}
+
+fn absent(name: &str, from: &str, set: &ProfileSet, settings: &Settings) -> Error {
+    let mut known: Vec<_> = set.profiles().collect();
+    known.sort_unstable();
+    let meant = words::nearest(name, known.iter().copied())
+        .map_or(String::new(), |meant| format!("did you mean {meant}? "));
+    let known = if known.is_empty() {
+        "there are none".into()
+    } else {
+        format!("there are {}", known.join(", "))
+    };
+    Error::new(
+        Kind::Config,
+        format!("{from} names the AWS profile {name:?}, which does not exist"),
+    )
+    .hint(format!("{meant}{known}, in {}", files(settings)))
+}
+
+/// Where profiles are looked for.
+fn files(settings: &Settings) -> String {
+    let file = |variable, default: &str| settings.env.get(variable).unwrap_or(default).to_owned();
+    format!(
+        "{} and {}",
+        file("AWS_CONFIG_FILE", "~/.aws/config"),
+        file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+    )
+}

@@ -1,0 +1,237 @@
+//! Which credentials are in force: an explicit profile, variables, tccli's profile, the SDKs' file, the machine's own
+//! role. What was asked for and is not there, or is there by half, is an error, never a step to the next place.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use super::{
+    By, Found, Read, Tencent,
+    files::{self, Profile},
+    read, role, text_of,
+};
+use crate::{
+    error::{Error, Kind, Result},
+    settings::Env,
+};
+
+pub(super) const SECRET_ID: &str = "TENCENTCLOUD_SECRET_ID";
+pub(super) const SECRET_KEY: &str = "TENCENTCLOUD_SECRET_KEY";
+/// Each of the provider's tools has its own name for it: tccli, Terraform, the Node SDK.
+const TOKENS: [&str; 3] = [
+    "TENCENTCLOUD_TOKEN",
+    "TENCENTCLOUD_SECURITY_TOKEN",
+    "TENCENTCLOUD_SESSION_TOKEN",
+];
+pub(super) const ROLE_VARIABLES: [&str; 2] =
+    ["TENCENTCLOUD_ROLE_ARN", "TENCENTCLOUD_ROLE_SESSION_NAME"];
+pub(super) const SDK_FILE: &str = "TENCENTCLOUD_CREDENTIALS_FILE";
+
+/// The keys that sign a call.
+#[derive(Clone)]
+pub struct Credentials {
+    pub secret_id: String,
+    pub secret_key: SecretString,
+    pub token: Option<SecretString>,
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// Credentials for as long as a run lasts.
+pub struct Keys {
+    source: Source,
+    found: String,
+}
+
+enum Source {
+    Given(Credentials),
+    Role(role::Role),
+}
+
+impl Keys {
+    /// The keys for a call at this moment.
+    pub async fn at(&self, now: DateTime<Utc>) -> Result<Credentials> {
+        match &self.source {
+            Source::Role(role) => role.keys(now).await,
+            Source::Given(keys) => match keys.expires_at {
+                Some(end) if end <= now => Err(Error::new(
+                    Kind::Auth,
+                    format!("the login in {} ran out at {end}", self.found),
+                )
+                .hint("log in again with tccli (`tccli auth login` or `tccli sso login`)")),
+                _ => Ok(keys.clone()),
+            },
+        }
+    }
+
+    /// Where they come from.
+    pub fn found(&self) -> &str {
+        &self.found
+    }
+}
+
+impl Tencent<'_> {
+    /// The credentials in force.
+    pub async fn keys(&self, now: DateTime<Utc>) -> Result<Keys> {
+        let mut looked = Vec::new();
+        let source = match self.stored(&read, &mut looked)? {
+            Some(Found {
+                value: Profile::Keys(keys),
+                source,
+            }) => {
+                return Ok(Keys {
+                    source: Source::Given(keys),
+                    found: source,
+                });
+            }
+            Some(Found { source, .. }) => Some(source),
+            None => None,
+        };
+        match (role::Role::find(self.env, now).await, source) {
+            (Ok(role), source) => Ok(Keys {
+                found: match source {
+                    Some(source) => format!("the role {} of this machine ({source})", role.name()),
+                    None => format!("the role {} of this machine", role.name()),
+                },
+                source: Source::Role(role),
+            }),
+            // A bad endpoint for the metadata is a mistake to mend, not a missing credential.
+            (Err(error), _) if error.kind != Kind::Auth => Err(error),
+            (Err(error), Some(source)) => Err(Error::new(
+                Kind::Auth,
+                format!(
+                    "{source} asks for the role of this machine: {}",
+                    error.message
+                ),
+            )),
+            (Err(error), None) => {
+                looked.push(format!("the role of this machine ({})", error.message));
+                Err(Error::new(
+                    Kind::Auth,
+                    format!(
+                        "no credentials for Tencent Cloud: looked at {}",
+                        looked.join(", ")
+                    ),
+                )
+                .hint(format!(
+                    "set {SECRET_ID} and {SECRET_KEY}, or run `tccli configure`"
+                )))
+            }
+        }
+    }
+
+    /// What variables and files hold; notes what was looked at in vain.
+    pub(super) fn stored(
+        &self,
+        read: &Read<'_>,
+        looked: &mut Vec<String>,
+    ) -> Result<Option<Found<Profile>>> {
+        if self.profile.by != By::Flag {
+            if let Some(found) = variables(self.env)? {
+                return Ok(Some(found));
+            }
+            looked.push(format!("{SECRET_ID} and {SECRET_KEY} (not set)"));
+        }
+        if let Some(path) = self.profile_file("credential") {
+            if let Some(text) = text_of(&path, read)? {
+                let value = files::credential(&path, &text)?;
+                let source = format!("profile {} in {}", self.profile.name, path.display());
+                return Ok(Some(Found { value, source }));
+            }
+            if self.profile.by == By::Nobody {
+                looked.push(format!("{} (not there)", path.display()));
+            }
+        }
+        match self.profile.by {
+            By::Nobody => self.sdk_file(read, looked),
+            By::Flag => Err(self.no_such_profile("--profile")),
+            By::Variable(variable) => Err(self.no_such_profile(variable)),
+        }
+    }
+
+    /// A profile that was named and is not there is never replaced by other credentials.
+    fn no_such_profile(&self, by: &str) -> Error {
+        let place = match self.profile_file("credential") {
+            Some(path) => format!("{} is not there", path.display()),
+            None => "there is no home folder to look in".into(),
+        };
+        let name = self.profile.name;
+        Error::new(
+            Kind::Auth,
+            format!("{by} names the profile \"{name}\", but {place}"),
+        )
+        .hint(format!("make it with `tccli configure --profile {name}`"))
+    }
+
+    fn sdk_file(
+        &self,
+        read: &Read<'_>,
+        looked: &mut Vec<String>,
+    ) -> Result<Option<Found<Profile>>> {
+        let named = self.env.get(SDK_FILE).map(PathBuf::from);
+        let places = match &named {
+            Some(path) => vec![path.clone()],
+            None => {
+                let system = PathBuf::from("/etc/tencentcloud/credentials");
+                let own = self.env.home(".tencentcloud/credentials");
+                own.into_iter().chain([system]).collect()
+            }
+        };
+        for path in places {
+            match text_of(&path, read)? {
+                Some(text) => {
+                    return Ok(Some(Found {
+                        value: Profile::Keys(files::ini(&path, &text)?),
+                        source: path.display().to_string(),
+                    }));
+                }
+                None if named.is_some() => {
+                    return Err(files::broken(
+                        &path,
+                        format!("is not there; {SDK_FILE} names it"),
+                    ));
+                }
+                None => looked.push(format!("{} (not there)", path.display())),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Credentials in the environment. A token counts only beside the keys that it belongs to.
+fn variables(env: &Env) -> Result<Option<Found<Profile>>> {
+    let (secret_id, secret_key) = match (env.get(SECRET_ID), env.get(SECRET_KEY)) {
+        (None, None) => return Ok(None),
+        (Some(secret_id), Some(secret_key)) => (secret_id, secret_key),
+        (Some(_), None) => return Err(half(SECRET_ID, SECRET_KEY)),
+        (None, Some(_)) => return Err(half(SECRET_KEY, SECRET_ID)),
+    };
+    // tccli would act as that role; with the keys alone, imgctl would act as somebody else.
+    if let [Some(_), Some(_)] = ROLE_VARIABLES.map(|name| env.get(name)) {
+        let [role, session] = ROLE_VARIABLES;
+        let message =
+            format!("{role} and {session} ask for a role to be assumed, which imgctl does not do");
+        return Err(Error::new(Kind::Config, message).hint(format!(
+            "give the role's temporary keys and token, and unset {role}"
+        )));
+    }
+    let token = env.first(&TOKENS);
+    let source = match token {
+        Some((name, _)) => format!("{SECRET_ID}, {SECRET_KEY} and {name}"),
+        None => format!("{SECRET_ID} and {SECRET_KEY}"),
+    };
+    Ok(Some(Found {
+        value: Profile::Keys(Credentials {
+            secret_id: secret_id.into(),
+            secret_key: secret_key.into(),
+            token: token.map(|(_, token)| token.into()),
+            expires_at: None,
+        }),
+        source,
+    }))
+}
+
+fn half(set: &str, missing: &str) -> Error {
+    Error::new(Kind::Auth, format!("{set} is set and {missing} is missing"))
+        .hint("set both, or neither to use a profile")
+}

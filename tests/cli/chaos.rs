@@ -1,0 +1,112 @@
+//! Random images, random faults, the real binary: whatever happens, what is said is true of the emulator's state.
+
+use crate::conformance::CLOUDS;
+
+const FAULTS: [&str; 9] = [
+    "throttle",
+    "lose-answer",
+    "drop",
+    "status=500",
+    "status=503",
+    "truncate",
+    "garble",
+    "empty",
+    "slow=100ms",
+];
+
+/// Runs that are tried of each provider. Each number is its own case, so a failure can be repeated.
+const RUNS: u64 = 20;
+
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        // Knuth's constants of MMIX.
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % bound
+    }
+}
+
+#[test]
+fn whatever_goes_wrong_what_is_said_is_true() {
+    std::thread::scope(|threads| {
+        for cloud in &CLOUDS {
+            // Most of each run is waiting between tries, so they run side by side.
+            for half in 0..4 {
+                threads.spawn(move || {
+                    (half..RUNS)
+                        .step_by(4)
+                        .for_each(|seed| one_run(cloud, seed))
+                });
+            }
+        }
+    });
+}
+
+fn one_run(cloud: &crate::conformance::Cloud, seed: u64) {
+    let mut dice = Dice(seed * 7919 + 17);
+    let count = 1 + dice.below(cloud.batch * 2);
+    let mut world = cloud.world(count);
+    let mut script = Vec::new();
+    for _ in 0..1 + dice.below(4) {
+        let operation = if dice.below(4) == 0 {
+            "*"
+        } else {
+            cloud.delete
+        };
+        let fault = FAULTS[dice.below(FAULTS.len())];
+        script.push(format!(
+            "{}:{operation}:{fault}@{}:1",
+            cloud.name,
+            dice.below(3)
+        ));
+        world = world.fault(script.last().unwrap());
+    }
+    // Some that were never there are asked for as well.
+    let asked: Vec<usize> = (0..count + 2).filter(|_| dice.below(5) > 0).collect();
+    if asked.is_empty() {
+        return;
+    }
+    let arguments = ["delete", "-", "--yes", "-o", "json"];
+    let run = world.run_with(&arguments, &cloud.list(asked.iter().copied()));
+    let left = cloud.left(&world, count);
+    let case = || {
+        format!(
+            "{} seed {seed} {script:?}\n{}",
+            cloud.name,
+            run.transcript()
+        )
+    };
+    assert_eq!(run.words().len(), asked.len(), "{}", case());
+    for (number, word) in asked.iter().zip(run.words()) {
+        let there = left.contains(number);
+        match word.as_str() {
+            "deleted" | "gone" | "missing" => {
+                assert!(!there, "{number} is {word} and there: {}", case())
+            }
+            "failed" | "refused" | "skipped" => {
+                assert!(
+                    there || *number >= count,
+                    "{number} is {word} and not there: {}",
+                    case()
+                );
+            }
+            "unknown" => {}
+            other => panic!("{other}: {}", case()),
+        }
+        if *number >= count {
+            assert_ne!(word, "deleted", "{number} was never there: {}", case());
+        }
+    }
+    for number in (0..count).filter(|number| !asked.contains(number)) {
+        assert!(
+            left.contains(&number),
+            "{number} was not asked for and is gone: {}",
+            case()
+        );
+    }
+}

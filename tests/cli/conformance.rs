@@ -1,0 +1,365 @@
+//! What every provider must do alike: one text, run against each. What differs (how many ids a call takes, whether
+//! layers exist) comes from the cloud, never from the text.
+
+use chrono::{TimeDelta, Utc};
+use imgctl::sandbox::{World as Clouds, ecr};
+
+use crate::world::World;
+
+/// One provider's emulator, as far as the text needs it.
+pub struct Cloud {
+    pub name: &'static str,
+    /// The operation that deletes.
+    pub delete: &'static str,
+    /// Ids that one deletion takes.
+    pub batch: usize,
+    /// Puts an image with this number into the world.
+    pub add: fn(&mut Clouds, usize),
+    /// How that image is referred to.
+    pub image: fn(usize) -> String,
+    /// The store that holds them all.
+    pub store: &'static str,
+    /// Whether the image is there and not on its way out.
+    pub has: fn(&mut Clouds, usize) -> bool,
+    /// A variable without which there are no credentials.
+    pub key: &'static str,
+}
+
+const REPOSITORY: &str = "team/app";
+
+pub const CLOUDS: [Cloud; 3] = [
+    Cloud {
+        name: "ecr",
+        delete: "BatchDeleteImage",
+        batch: 100,
+        add: |clouds, number| {
+            let at = Utc::now() - TimeDelta::days(30);
+            let image = ecr::manifest::Manifest::image(&format!("i{number}"), 1);
+            clouds.ecr.repository(ecr::REGION, REPOSITORY, at).push(
+                &image,
+                &[&format!("v{number}")],
+                at,
+            );
+        },
+        image: |number| format!("ecr:{REPOSITORY}:v{number}"),
+        store: "ecr:team/app",
+        has: |clouds, number| {
+            clouds
+                .ecr
+                .repository(ecr::REGION, REPOSITORY, Utc::now())
+                .has(&format!("v{number}"))
+        },
+        key: "AWS_ACCESS_KEY_ID",
+    },
+    Cloud {
+        name: "cvm",
+        delete: "DeleteImages",
+        batch: 10,
+        add: |clouds, number| {
+            let at = Utc::now() - TimeDelta::days(30);
+            clouds
+                .cvm
+                .region("ap-guangzhou")
+                .add(&format!("img-{number:08}"), at);
+        },
+        image: |number| format!("cvm:img-{number:08}"),
+        store: "cvm:",
+        has: |clouds, number| {
+            let image = clouds
+                .cvm
+                .region("ap-guangzhou")
+                .images
+                .get(&format!("img-{number:08}"));
+            image.is_some_and(|image| image.state != "DELETING")
+        },
+        key: "TENCENTCLOUD_SECRET_ID",
+    },
+    Cloud {
+        name: "workspace",
+        delete: "BatchDeleteImageServer",
+        batch: 20,
+        add: |clouds, number| {
+            let at = Utc::now() - TimeDelta::days(30);
+            clouds.workspace.job_time = std::time::Duration::ZERO;
+            clouds
+                .workspace
+                .region("cn-north-4")
+                .add(&format!("server{number}"), at);
+        },
+        image: |number| format!("workspace:server{number}"),
+        store: "workspace:",
+        has: |clouds, number| {
+            let server = clouds
+                .workspace
+                .region("cn-north-4")
+                .server(&format!("server{number}"));
+            server.is_some_and(|server| server.status != "DELETING")
+        },
+        key: "HW_USER_NAME",
+    },
+];
+
+impl Cloud {
+    /// A world with the images 0 to `count`.
+    pub fn world(&self, count: usize) -> World {
+        let mut clouds = Clouds::default();
+        (0..count).for_each(|number| (self.add)(&mut clouds, number));
+        World::new(clouds)
+    }
+
+    pub fn list(&self, numbers: impl IntoIterator<Item = usize>) -> String {
+        numbers
+            .into_iter()
+            .map(|number| (self.image)(number) + "\n")
+            .collect()
+    }
+
+    pub fn left(&self, world: &World, count: usize) -> Vec<usize> {
+        let mut clouds = world.sandbox.world();
+        (0..count)
+            .filter(|number| (self.has)(&mut clouds, *number))
+            .collect()
+    }
+}
+
+#[test]
+fn many_images_are_deleted_in_full_batches_and_told_of_in_order() {
+    for cloud in &CLOUDS {
+        let count = cloud.batch * 2 + 1;
+        let world = cloud.world(count);
+        let run = world.run_with(
+            &["delete", "-", "--yes", "-o", "json"],
+            &cloud.list(0..count),
+        );
+        assert_eq!(run.code, 0, "{}", run.transcript());
+        assert!(
+            run.words().iter().all(|word| word == "deleted"),
+            "{}",
+            run.transcript()
+        );
+        assert_eq!(run.count(cloud.delete), 3, "{}", run.transcript());
+        assert!(cloud.left(&world, count).is_empty());
+        let items = run.json()["items"].clone();
+        assert_eq!(items.as_array().unwrap().len(), count);
+    }
+}
+
+#[test]
+fn an_image_named_twice_is_one_item_at_its_first_place() {
+    for cloud in &CLOUDS {
+        let world = cloud.world(3);
+        let run = world.run_with(
+            &["delete", "-", "--yes", "-o", "json"],
+            &cloud.list([2, 0, 2, 1, 0]),
+        );
+        assert_eq!(
+            (run.code, run.words()),
+            (0, vec!["deleted".to_owned(); 3]),
+            "{}",
+            run.transcript()
+        );
+    }
+}
+
+#[test]
+fn what_is_not_there_is_missing_and_counts_as_done_only_on_request() {
+    for cloud in &CLOUDS {
+        let world = cloud.world(1);
+        let list = cloud.list([0, 7]);
+        let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
+        assert_eq!(
+            (run.code, run.words()),
+            (1, vec!["deleted".into(), "missing".into()]),
+            "{}",
+            run.transcript()
+        );
+        let again = world.run_with(
+            &["delete", "-", "--yes", "--ignore-missing", "-o", "json"],
+            &list,
+        );
+        assert_eq!(
+            (again.code, again.words()),
+            (0, vec!["missing".into(), "missing".into()])
+        );
+    }
+}
+
+#[test]
+fn without_a_yes_nothing_is_sent() {
+    for cloud in &CLOUDS {
+        let world = cloud.world(1);
+        let run = world.run(&["delete", &(cloud.image)(0)]);
+        assert_eq!((run.code, run.calls.len()), (4, 0), "{}", run.transcript());
+        assert_eq!(cloud.left(&world, 1), [0]);
+    }
+}
+
+#[test]
+fn a_guard_on_the_number_stops_before_anything_is_sent() {
+    for cloud in &CLOUDS {
+        let world = cloud.world(3);
+        let arguments = ["delete", "-", "--yes", "--max-delete", "2"];
+        let run = world.run_with(&arguments, &cloud.list(0..3));
+        assert_eq!((run.code, run.calls.len()), (4, 0), "{}", run.transcript());
+    }
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    for cloud in &CLOUDS {
+        let world = cloud.world(3);
+        let run = world.run_with(&["delete", "-", "-n", "-o", "json"], &cloud.list(0..3));
+        assert_eq!(
+            (run.code, run.words()),
+            (0, vec!["would_delete".to_owned(); 3]),
+            "{}",
+            run.transcript()
+        );
+        assert_eq!(run.json()["dry_run"], true);
+        assert_eq!(cloud.left(&world, 3), [0, 1, 2]);
+    }
+}
+
+#[test]
+fn details_come_in_the_order_asked() {
+    for cloud in &CLOUDS {
+        let world = cloud.world(3);
+        let run = world.run_with(&["get", "-", "-o", "json"], &cloud.list([2, 9, 0]));
+        assert_eq!(
+            (run.code, run.words()[1].as_str()),
+            (1, "missing"),
+            "{}",
+            run.transcript()
+        );
+        let again = world.run_with(&["get", "-", "-o", "ndjson"], &cloud.list([2, 0]));
+        assert_eq!(
+            (again.code, again.stdout.lines().count()),
+            (0, 2),
+            "{}",
+            again.transcript()
+        );
+    }
+}
+
+#[test]
+fn a_listing_can_be_piped_into_a_deletion() {
+    for cloud in &CLOUDS {
+        let world = cloud.world(5);
+        let list = world.run(&["list", cloud.store, "-o", "ndjson"]);
+        assert_eq!(
+            (list.code, list.stdout.lines().count()),
+            (0, 5),
+            "{}",
+            list.transcript()
+        );
+        let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list.stdout);
+        assert_eq!(
+            (run.code, run.words()),
+            (0, vec!["deleted".to_owned(); 5]),
+            "{}",
+            run.transcript()
+        );
+    }
+}
+
+#[test]
+fn a_throttled_deletion_is_made_again_and_a_lost_one_looked_after() {
+    for cloud in &CLOUDS {
+        for fault in ["throttle", "lose-answer", "drop", "status=503", "truncate"] {
+            let world = cloud
+                .world(3)
+                .fault(&format!("{}:{}:{fault}:1", cloud.name, cloud.delete));
+            let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &cloud.list(0..3));
+            let good = run
+                .words()
+                .iter()
+                .all(|word| word == "deleted" || word == "gone");
+            assert!(good && run.code == 0, "{fault}: {}", run.transcript());
+            assert!(cloud.left(&world, 3).is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_silent_provider_does_not_hang_us() {
+    for cloud in &CLOUDS {
+        let world = cloud.world(1).fault(&format!("{}:*:hang", cloud.name));
+        let run = world.run(&[
+            "get",
+            &(cloud.image)(0),
+            "--timeout",
+            "300ms",
+            "--attempts",
+            "2",
+        ]);
+        assert_ne!(run.code, 0, "{}", run.transcript());
+    }
+}
+
+#[test]
+fn a_deadline_ends_the_run_with_a_report() {
+    for cloud in &CLOUDS {
+        let count = cloud.batch * 6;
+        let world = cloud
+            .world(count)
+            .fault(&format!("{}:{}:slow=800ms", cloud.name, cloud.delete));
+        let arguments = [
+            "delete",
+            "-",
+            "--yes",
+            "--deadline",
+            "3s",
+            "--concurrency",
+            "1",
+            "-o",
+            "json",
+        ];
+        let run = world.run_with(&arguments, &cloud.list(0..count));
+        assert_eq!(
+            (run.code, run.words().len()),
+            (1, count),
+            "{}",
+            run.transcript()
+        );
+        let left = cloud.left(&world, count);
+        for (number, word) in run.words().iter().enumerate() {
+            assert_eq!(
+                word == "skipped",
+                left.contains(&number),
+                "{number} {word}: {}",
+                run.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn without_credentials_nothing_is_sent_and_the_exit_code_says_so() {
+    for cloud in &CLOUDS {
+        let world = cloud
+            .world(1)
+            .unset(cloud.key)
+            .set("AWS_EC2_METADATA_DISABLED", "true")
+            .set("IMGCTL_TENCENT_METADATA_ENDPOINT", "off");
+        let run = world.run(&["delete", &(cloud.image)(0), "--yes", "-o", "json"]);
+        assert_eq!((run.code, run.calls.len()), (3, 0), "{}", run.transcript());
+        assert!(run.stderr.starts_with("{\"error\":"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn several_clouds_are_one_run() {
+    let mut clouds = Clouds::default();
+    CLOUDS.iter().for_each(|cloud| (cloud.add)(&mut clouds, 0));
+    let world = World::new(clouds);
+    let list: String = CLOUDS.iter().map(|cloud| cloud.list([0])).collect();
+    let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
+    assert_eq!(
+        (run.code, run.words()),
+        (0, vec!["deleted".to_owned(); CLOUDS.len()]),
+        "{}",
+        run.transcript()
+    );
+    let profile = world.run_with(&["delete", "-", "--yes", "--profile", "x"], &list);
+    assert_eq!((profile.code, profile.calls.len()), (2, 0));
+}

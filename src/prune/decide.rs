@@ -123,17 +123,15 @@ impl Deciding<'_> {
     /// Asks the selectors about everything that does not follow others.
     fn judge(&mut self) {
         for place in self.places() {
-            if !matches!(self.fates[place], Fate::Open) || self.graph.follows(place) {
+            if !matches!(self.fates[place], Fate::Open) {
                 continue;
             }
-            self.fates[place] = self.judged(place);
-        }
-        // What follows others is not judged, but may follow something in another store as well.
-        for place in self.places() {
-            if let (Fate::Open, Some(subject)) = (&self.fates[place], self.graph.lost(place))
-                && self.everywhere.contains(subject)
-            {
-                self.fates[place] = elsewhere(subject);
+            let mut lost = self.graph.lost(place).iter();
+            if let Some(subject) = lost.find(|subject| self.everywhere.contains(subject.as_str())) {
+                let why = format!("attached to {}, which is in another store", short(subject));
+                self.fates[place] = Fate::Stays(Rule::Attached, why);
+            } else if !self.graph.follows(place) {
+                self.fates[place] = self.judged(place);
             }
         }
     }
@@ -141,17 +139,15 @@ impl Deciding<'_> {
     fn judged(&self, place: usize) -> Fate {
         let image = &self.images()[place];
         let orphan_of = self.graph.orphan_of(place);
-        if let Some(subject) = orphan_of {
-            if self.everywhere.contains(subject) {
-                return elsewhere(subject);
-            }
-            if !self.graph.is_named(place) && !self.selection.orphans {
-                let why = format!(
-                    "what it is attached to is not here ({}); --orphans selects such",
-                    short(subject)
-                );
-                return Fate::Stays(Rule::Orphan, why);
-            }
+        if let Some(subject) = orphan_of
+            && !self.graph.is_named(place)
+            && !self.selection.orphans
+        {
+            let why = format!(
+                "what it is attached to is not here ({}); --orphans selects such",
+                short(subject)
+            );
+            return Fate::Stays(Rule::Orphan, why);
         }
         let around = Surroundings {
             provider: self.stock.store.provider,
@@ -410,11 +406,6 @@ fn held(image: &Image) -> Option<String> {
         Some(Hold::Refused(error)) => Some(format!("the provider would refuse: {error}")),
         None => None,
     }
-}
-
-fn elsewhere(subject: &str) -> Fate {
-    let why = format!("attached to {}, which is in another store", short(subject));
-    Fate::Stays(Rule::Attached, why)
 }
 
 #[cfg(test)]

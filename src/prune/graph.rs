@@ -23,8 +23,8 @@ pub enum Bond {
 pub struct Graph {
     owners: Vec<Vec<(usize, Bond)>>,
     owned: Vec<Vec<(usize, Bond)>>,
-    /// What an image says that it is attached to, where that is not in the store.
-    lost: Vec<Option<String>>,
+    /// What an image says that it is attached to and that is not in the store.
+    lost: Vec<Vec<String>>,
     /// It has a tag that people gave it.
     named: Vec<bool>,
     /// Indexes that cannot be read, and why.
@@ -42,7 +42,7 @@ impl Graph {
         let mut graph = Self {
             owners: vec![Vec::new(); images.len()],
             owned: vec![Vec::new(); images.len()],
-            lost: vec![None; images.len()],
+            lost: vec![Vec::new(); images.len()],
             named: vec![false; images.len()],
             unreadable: Vec::new(),
         };
@@ -71,7 +71,7 @@ impl Graph {
             for subject in subjects {
                 match places.get(subject.as_str()) {
                     Some(subject) => graph.join(*subject, place, Bond::Attached),
-                    None => graph.lost[place] = Some(subject),
+                    None => graph.lost[place].push(subject),
                 }
             }
         }
@@ -105,12 +105,13 @@ impl Graph {
         let attached = self.owners[place]
             .iter()
             .any(|(_, bond)| *bond == Bond::Attached);
-        self.lost[place].as_deref().filter(|_| !attached)
+        let first = self.lost[place].first().filter(|_| !attached);
+        first.map(String::as_str)
     }
 
     /// What it says it is attached to that is not in the store, whatever else it is attached to.
-    pub fn lost(&self, place: usize) -> Option<&str> {
-        self.lost[place].as_deref()
+    pub fn lost(&self, place: usize) -> &[String] {
+        &self.lost[place]
     }
 
     /// It has a tag that people gave it.

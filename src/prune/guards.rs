@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_guard_that_stops_says_by_how_much_and_what_to_do() {
-        let table: [(&[&str], &[(&str, &str)]); 6] = [
+        type Said = (&'static str, &'static str);
+        let table: [(&[&str], &[Said]); 6] = [
             (&["--older-than", "30d", "--keep", "1"], &[]),
             (
                 &["--older-than", "30d", "--keep", "1", "--max-delete", "7"],

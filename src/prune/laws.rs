@@ -117,9 +117,10 @@ fn flags() -> impl Strategy<Value = Vec<&'static str>> {
             // What excludes each other on a command line.
             let is = |flag: &&str| flags.contains(flag);
             let first = groups[group][0];
-            if !is(&first) && !(first.starts_with("--tag") && is(&"--untagged")) {
-                flags.extend(groups[group]);
+            if is(&first) || first.starts_with("--tag") && is(&"--untagged") {
+                continue;
             }
+            flags.extend(groups[group]);
         }
         flags
     })

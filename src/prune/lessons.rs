@@ -418,6 +418,11 @@ fn orphans_stay_until_they_are_asked_for_and_are_none_while_their_subject_is_in_
             .image(2, &[&cosign(51, ".sig")], 99)
             .image(3, &["a"], 99)
             .image(4, &[&cosign(60, ".sig")], 99)
+            .image(
+                5,
+                &[&cosign(3, ".sig"), &cosign(70, ".sig"), &cosign(60, ".att")],
+                99,
+            )
     };
     let other = Shelf::named("other").image(60, &["x"], 1).stock();
     let goes = |flags: &[&str]| {

@@ -75,7 +75,9 @@ pub struct Selectors {
     #[arg(long, value_name = "STATE")]
     pub state: Vec<String>,
 
-    /// Only signatures, attestations and other referrers whose image is gone; without this they are kept
+    /// Only signatures, attestations and other referrers whose image is in no store of this run; without this they are kept
+    ///
+    /// Signatures that are kept in a repository of their own are orphans there, unless the images' repository is named too.
     #[arg(long)]
     pub orphans: bool,
 }

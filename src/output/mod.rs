@@ -7,6 +7,7 @@ pub mod progress;
 mod safe;
 
 use std::{
+    collections::HashSet,
     io::{self, BufRead, BufWriter, IsTerminal, Stdout, Write},
     sync::{
         Mutex, MutexGuard,
@@ -69,6 +70,8 @@ struct Out {
     begun: bool,
     /// The reader went away; the run goes on without it.
     closed: bool,
+    /// What was said of errors.
+    errors: HashSet<String>,
 }
 
 impl Printer {
@@ -80,6 +83,7 @@ impl Printer {
             summary: Summary::default(),
             begun: false,
             closed: false,
+            errors: HashSet::new(),
         };
         Self {
             look,
@@ -223,11 +227,15 @@ impl Printer {
         ));
     }
 
-    /// What ended the run, or one store of it.
+    /// What ended the run, or one store of it. The same is said once, however many stores it ended.
     pub fn error(&self, error: &Error) {
-        match self.look.format {
-            Format::Table => self.stderr(&human::error(error, self.look.color)),
-            Format::Json | Format::Ndjson => self.stderr(&json::error(error)),
+        let text = match self.look.format {
+            Format::Table => human::error(error, self.look.color),
+            Format::Json | Format::Ndjson => json::error(error),
+        };
+        let new = self.out().errors.insert(text.clone());
+        if new {
+            self.stderr(&text);
         }
     }
 

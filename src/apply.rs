@@ -220,6 +220,12 @@ pub fn question(plan: &Plan, items: &[Item]) -> Result<String> {
             plural(tags, "tag")
         )),
     }
+    match items.iter().map(|item| item.takes_along.len()).sum() {
+        0 => {}
+        around => what.push(format!(
+            "take along {around} groups and machines around them"
+        )),
+    }
     if what.is_empty() {
         return Err(Error::new(Kind::Guard, "nothing of this can be deleted"));
     }

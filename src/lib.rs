@@ -22,6 +22,7 @@ pub mod manifest;
 pub mod output;
 pub mod patterns;
 mod plan;
+pub mod prune;
 pub mod report;
 pub mod sandbox;
 pub mod settings;

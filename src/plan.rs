@@ -222,6 +222,7 @@ impl StorePlan {
         use Outcome::*;
         if matches!(verdict.outcome, Deleted | Gone | Accepted | WouldDelete) {
             item.left_behind = std::mem::take(&mut item.image.leaves_behind);
+            item.takes_along = std::mem::take(&mut item.image.takes_along);
         }
         item.job = verdict
             .job

@@ -103,10 +103,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         run_in(&sandbox, &args.command).await
     }?;
     if let Some(file) = &args.save {
-        sandbox
-            .world()
-            .save(file)
-            .map_err(|error| cannot("write", file, &error))?;
+        sandbox.world().save(file)?;
     }
     Ok(code)
 }
@@ -115,7 +112,7 @@ impl Args {
     async fn start(&self) -> Result<Sandbox> {
         let now = chrono::Utc::now();
         let world = match &self.world {
-            Some(file) => World::load(file).map_err(|error| cannot("load", file, &error))?,
+            Some(file) => World::load(file)?,
             None => World::seeded(self.seed, self.images, now),
         };
         let faults = self.fault.iter().map(|spec| {
@@ -225,11 +222,4 @@ fn code(status: ExitStatus) -> ExitCode {
     status.code().map_or(ExitCode::FAILURE, |code| {
         ExitCode::from(u8::try_from(code).unwrap_or(1))
     })
-}
-
-fn cannot(what: &str, file: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::new(
-        Kind::Usage,
-        format!("cannot {what} {}: {error}", file.display()),
-    )
 }

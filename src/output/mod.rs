@@ -3,15 +3,21 @@
 
 pub mod human;
 mod json;
+pub mod progress;
 mod safe;
 
 use std::{
     io::{self, BufRead, BufWriter, IsTerminal, Stdout, Write},
-    sync::{Mutex, MutexGuard},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use clap::ValueEnum;
 
+use self::progress::{Progress, State};
 pub use self::safe::safe;
 use crate::{
     error::Error,
@@ -37,6 +43,8 @@ pub struct Look {
     pub color: bool,
     /// Columns of the terminal that stdout is, if it is one.
     pub width: Option<u16>,
+    /// Say on stderr how far a long run is.
+    pub progress: bool,
 }
 
 /// Rows that a table collects before it prints them, so that a long list comes out page by page.
@@ -47,6 +55,10 @@ pub struct Printer {
     command: &'static str,
     dry_run: bool,
     out: Mutex<Out>,
+    progress: Progress,
+    /// Items that have ended, printed or not, and how many there will be.
+    ended: AtomicUsize,
+    expected: AtomicUsize,
 }
 
 struct Out {
@@ -74,6 +86,9 @@ impl Printer {
             command,
             dry_run,
             out: Mutex::new(out),
+            progress: Progress::new(look.progress && !look.quiet, io::stderr().is_terminal()),
+            ended: AtomicUsize::new(0),
+            expected: AtomicUsize::new(0),
         }
     }
 
@@ -85,6 +100,29 @@ impl Printer {
     /// The reader of stdout went away.
     pub fn closed(&self) -> bool {
         self.out().closed
+    }
+
+    /// So many items will end in this run.
+    pub fn expect(&self, items: usize) {
+        self.expected.store(items, Ordering::Relaxed);
+    }
+
+    /// One of them did.
+    pub fn ended(&self) {
+        self.ended.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Shows how far the run is.
+    pub fn progress(&self, calls: usize, elapsed: Duration, tick: Duration) {
+        let expected = self.expected.load(Ordering::Relaxed);
+        let done = self.ended.load(Ordering::Relaxed);
+        let state = State {
+            done,
+            expected: (expected > 0).then_some(expected),
+            calls,
+            elapsed,
+        };
+        self.progress.show(&state, tick);
     }
 
     /// Prints one item, or keeps it for the table.
@@ -114,11 +152,12 @@ impl Printer {
 
     /// Hands on what was printed so far.
     pub fn flush(&self) {
-        self.out().flush();
+        self.progress.aside(|| self.out().flush());
     }
 
     /// Ends the data of a run, and says on stderr what it came to.
     pub fn finish(&self, calls: usize, seconds: f64) {
+        self.progress.end();
         let mut out = self.out();
         out.summary.calls = calls;
         out.summary.seconds = (seconds * 1000.0).round() / 1000.0;
@@ -147,7 +186,7 @@ impl Printer {
         if !rows.iter().all(Item::was_not_tried) {
             let text = human::table(&rows, &self.look, chrono::Utc::now(), !out.begun);
             out.write(text.as_bytes());
-            out.flush();
+            self.progress.aside(|| out.flush());
             out.begun = true;
         }
     }
@@ -169,7 +208,8 @@ impl Printer {
     /// Something that a person must see even when the run is quiet: a plan to agree to, a warning.
     pub fn stderr(&self, text: &str) {
         // Nobody is left to tell that stderr is closed.
-        let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+        self.progress
+            .aside(|| drop(writeln!(io::stderr().lock(), "{}", text.trim_end())));
     }
 
     /// Shows a plan to a person, whatever the format of the data.
@@ -194,6 +234,8 @@ impl Printer {
     /// Asks a person; only `y` or `yes` agrees. The wait for the answer blocks a thread of its own, so that an
     /// interrupt is heard meanwhile.
     pub async fn agreed(&self, question: &str) -> bool {
+        // A line that moves would run over the question.
+        self.progress.end();
         self.flush();
         let _ = write!(io::stderr().lock(), "{question} [y/N] ");
         let answer = tokio::task::spawn_blocking(|| {
@@ -243,7 +285,7 @@ pub fn can_ask() -> bool {
 
 impl Look {
     /// What the terminals allow, where the flags do not decide.
-    pub fn of_terminal(format: Format, quiet: bool, color: Option<bool>) -> Self {
+    pub fn of_terminal(format: Format, quiet: bool, color: Option<bool>, progress: bool) -> Self {
         let terminal = io::stdout().is_terminal();
         let width = comfy_table::Table::new().width();
         Self {
@@ -251,6 +293,7 @@ impl Look {
             quiet,
             color: color.unwrap_or(terminal && io::stderr().is_terminal()),
             width,
+            progress,
         }
     }
 }

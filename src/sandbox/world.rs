@@ -2,10 +2,11 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, BufWriter, Write},
+    io::{BufReader, BufWriter, Write},
     path::Path,
 };
 
+use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -58,24 +59,33 @@ impl World {
     }
 
     /// Reads a world that [`World::save`] wrote.
-    pub fn load(file: &Path) -> io::Result<Self> {
-        let saved: Saved<Self> = serde_json::from_reader(BufReader::new(File::open(file)?))?;
-        if saved.schema != SCHEMA {
-            let why = format!("it is a \"{}\" and not a \"{SCHEMA}\"", saved.schema);
-            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
-        }
-        Ok(saved.world)
+    pub fn load(file: &Path) -> Result<Self> {
+        let read = || -> Result<Self> {
+            let saved: Saved<Self> = serde_json::from_reader(BufReader::new(File::open(file)?))?;
+            ensure!(
+                saved.schema == SCHEMA,
+                "it is a \"{}\" and not a \"{SCHEMA}\"",
+                saved.schema
+            );
+            Ok(saved.world)
+        };
+        read().with_context(|| format!("cannot load the world in {}", file.display()))
     }
 
     /// Writes what is in the clouds to a file: not the faults, and not what a test set up to happen.
-    pub fn save(&self, file: &Path) -> io::Result<()> {
-        let mut writer = BufWriter::new(File::create(file)?);
-        let saved = Saved {
-            schema: SCHEMA.into(),
-            world: self,
+    pub fn save(&self, file: &Path) -> Result<()> {
+        let write = || -> Result<()> {
+            let mut writer = BufWriter::new(File::create(file)?);
+            serde_json::to_writer(
+                &mut writer,
+                &Saved {
+                    schema: SCHEMA.into(),
+                    world: self,
+                },
+            )?;
+            Ok(writer.flush()?)
         };
-        serde_json::to_writer(&mut writer, &saved)?;
-        writer.flush()
+        write().with_context(|| format!("cannot save the world to {}", file.display()))
     }
 }
 
@@ -132,7 +142,7 @@ mod tests {
             (world.as_str(), "repository team/app"),
         ] {
             std::fs::write(&file, text).unwrap();
-            let error = World::load(&file).err().expect(text).to_string();
+            let error = format!("{:#}", World::load(&file).err().expect(text));
             assert!(error.contains(why), "{error}");
         }
         assert!(World::load(&folder.path().join("absent")).is_err());

@@ -45,7 +45,7 @@ pub struct Args {
     /// How many container images there are, roughly
     #[arg(long, default_value = "200", value_name = "N")]
     images: usize,
-    /// Load the world from a file: one that --save wrote, or what `imgctl list … -o json` printed
+    /// Load the world from a file that --save wrote
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "images"])]
     world: Option<PathBuf>,
     /// Write the world to a file at the end

@@ -16,7 +16,7 @@ struct Stop {
     pipe: &'static [&'static [&'static str]],
 }
 
-const STOPS: [Stop; 8] = [
+const STOPS: [Stop; 9] = [
     Stop {
         why: "What is there? A pattern means several repositories; the digest names the image, whatever its tags do.",
         pipe: &[&["list", "ecr:base/*"]],
@@ -40,6 +40,17 @@ const STOPS: [Stop; 8] = [
             "--dry-run",
             "ecr:base/alpine:3.10",
             "ecr:base/alpine:no-such-tag",
+        ]],
+    },
+    Stop {
+        why: "Which are stale? Selectors narrow a listing by age, tag, size and state.",
+        pipe: &[&[
+            "list",
+            "ecr:team/*",
+            "--older-than",
+            "1y",
+            "--larger-than",
+            "200MB",
         ]],
     },
     Stop {

@@ -93,6 +93,13 @@ impl Provider {
         }
     }
 
+    /// The provider with this scheme, in either case.
+    pub(crate) fn of_scheme(scheme: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|provider| provider.scheme().eq_ignore_ascii_case(scheme))
+    }
+
     /// Its name in a sentence.
     pub fn title(self) -> &'static str {
         match self {

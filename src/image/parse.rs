@@ -67,10 +67,7 @@ impl FromStr for Provider {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let known = Self::ALL
-            .into_iter()
-            .find(|provider| provider.scheme().eq_ignore_ascii_case(text));
-        known.ok_or_else(|| {
+        Self::of_scheme(text).ok_or_else(|| {
             let wrong = Part::whole(text).wrong("there is no such provider");
             match foreign::meant(text) {
                 Some(meant) => wrong.or(format!("did you mean {meant}")),
@@ -128,7 +125,7 @@ fn read(text: &str, wanted: Wanted) -> Result<Read<'_>, ParseError> {
             .or("credentials come from the environment and from the provider's own files"));
     }
     if let Some((scheme, rest)) = whole.split_once(':') {
-        if let Ok(provider) = scheme.as_str().parse::<Provider>() {
+        if let Some(provider) = Provider::of_scheme(scheme.as_str()) {
             return match provider {
                 Provider::Ecr => ecr(rest),
                 Provider::Cvm | Provider::Workspace => by_id(provider, rest),

@@ -3,6 +3,7 @@
 
 use std::{fmt, ops::Range};
 
+use super::Provider;
 use crate::error::{Error, Kind};
 
 /// Columns of the text that an error shows; longer ones are cut around the place.
@@ -211,7 +212,7 @@ fn cover_secrets(text: &str) -> String {
 /// Where a text holds what could be a user's name and password, or a token, before an `@`.
 pub(super) fn secret(text: &str) -> Option<Range<usize>> {
     let (start, pasted) = match text.split_once(':') {
-        Some((scheme, rest)) if scheme.parse::<super::Provider>().is_ok() => {
+        Some((scheme, rest)) if Provider::of_scheme(scheme).is_some() => {
             // `workspace://PROJECT@REGION/…` is no secret; `//USER:PASSWORD@…` is one.
             let authority = rest.strip_prefix("//")?.split('/').next()?;
             (scheme.len() + 3 + authority.find(':')? + 1, true)

@@ -1,0 +1,249 @@
+//! References from where users keep them: arguments, standard input, files. A source holds references one a line, or
+//! the JSON that imgctl itself prints, whole or as a filter left it (`json`), in any mixture.
+
+mod json;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fs::File,
+    hash::{BuildHasher, Hash, RandomState},
+    io::{self, BufRead, BufReader, Read},
+    path::PathBuf,
+    str::FromStr,
+};
+
+use crate::{
+    error::{Error, Kind, Result},
+    image::ParseError,
+};
+
+/// Bytes of a line that are read; the longest reference has far fewer.
+const LONGEST_LINE: usize = 64 << 10;
+
+/// Reads all references in their order, each once, at its first place. `-` among arguments or files is standard input.
+/// An empty list is no error here: whether there must be something is for the command to say.
+pub fn read<T>(arguments: &[String], files: &[PathBuf]) -> Result<Vec<T>>
+where
+    T: FromStr<Err = ParseError> + Eq + Hash,
+{
+    read_from(arguments, files, io::stdin())
+}
+
+fn read_from<T>(arguments: &[String], files: &[PathBuf], mut stdin: impl Read) -> Result<Vec<T>>
+where
+    T: FromStr<Err = ParseError> + Eq + Hash,
+{
+    let mut list = List::default();
+    for argument in arguments {
+        match argument.as_str() {
+            "-" => list.source("standard input", &mut stdin)?,
+            text => list.add(text.parse()?),
+        }
+    }
+    for file in files {
+        let name = file.display().to_string();
+        match name.as_str() {
+            "-" => list.source("standard input", &mut stdin)?,
+            _ => {
+                let open = File::open(file).map_err(|error| unreadable(&name, &error))?;
+                list.source(&name, open)?;
+            }
+        }
+    }
+    Ok(list.order)
+}
+
+/// References in their order, each once.
+struct List<T> {
+    order: Vec<T>,
+    /// Where the first reference with this hash stands.
+    places: HashMap<u64, usize>,
+    /// Where others with the hash of an earlier one stand; hardly ever any.
+    collided: Vec<usize>,
+    hasher: RandomState,
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self {
+            order: Vec::new(),
+            places: HashMap::new(),
+            collided: Vec::new(),
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+impl<T> List<T>
+where
+    T: FromStr<Err = ParseError> + Eq + Hash,
+{
+    fn add(&mut self, reference: T) {
+        let place = self.order.len();
+        match self.places.entry(self.hasher.hash_one(&reference)) {
+            Entry::Vacant(entry) => {
+                entry.insert(place);
+            }
+            Entry::Occupied(entry) => {
+                let same = |place: &usize| self.order[*place] == reference;
+                if same(entry.get()) || self.collided.iter().any(same) {
+                    return;
+                }
+                self.collided.push(place);
+            }
+        }
+        self.order.push(reference);
+    }
+
+    /// Reads one source to its end.
+    fn source(&mut self, name: &str, source: impl Read) -> Result<()> {
+        let mut lines = Lines::new(BufReader::with_capacity(1 << 16, source));
+        self.lines(&mut lines).map_err(|problem| match problem {
+            Problem::Unreadable(error) => unreadable(name, &error),
+            Problem::Wrong(line, error) => Error {
+                message: format!("{name}, line {line}: {}", error.message),
+                ..error
+            },
+        })
+    }
+
+    fn lines(&mut self, lines: &mut Lines<impl BufRead>) -> Result<(), Problem> {
+        let mut line = Vec::new();
+        lines.byte_order_mark()?;
+        while let Some(first) = lines.next_visible()? {
+            match first {
+                b'#' => lines.skip_line()?,
+                b'{' | b'[' | b'"' => json::value(self, lines)?,
+                _ => {
+                    let text = lines.line(&mut line)?;
+                    let reference = text
+                        .parse()
+                        .map_err(|error: ParseError| Problem::Wrong(lines.number, error.into()))?;
+                    self.add(reference);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a source cannot be taken, and in which line.
+enum Problem {
+    Unreadable(io::Error),
+    Wrong(usize, Error),
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Error {
+    Error::new(Kind::Usage, format!("cannot read {name}: {error}"))
+}
+
+/// A source that knows in which line it is.
+struct Lines<R> {
+    source: R,
+    /// Of what comes next, from 1.
+    number: usize,
+}
+
+impl<R: BufRead> Lines<R> {
+    fn new(source: R) -> Self {
+        Self { source, number: 1 }
+    }
+
+    fn wrong(&self, message: &str) -> Problem {
+        Problem::Wrong(self.number, Error::new(Kind::Usage, message))
+    }
+
+    /// Passes over the mark that some editors put before a text.
+    fn byte_order_mark(&mut self) -> Result<(), Problem> {
+        let begin = self.source.fill_buf()?;
+        if begin.starts_with(b"\xff\xfe") || begin.starts_with(b"\xfe\xff") {
+            let Problem::Wrong(line, error) = self.wrong("this text is UTF-16") else {
+                return Ok(());
+            };
+            return Err(Problem::Wrong(line, error.hint("save it as UTF-8")));
+        }
+        if begin.starts_with("\u{feff}".as_bytes()) {
+            self.source.consume("\u{feff}".len());
+        }
+        Ok(())
+    }
+
+    /// Passes over white space and empty lines; the byte that comes next.
+    fn next_visible(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            match self.source.fill_buf()?.first() {
+                None => return Ok(None),
+                Some(space) if space.is_ascii_whitespace() => {
+                    self.number += usize::from(*space == b'\n');
+                    self.source.consume(1);
+                }
+                Some(visible) => return Ok(Some(*visible)),
+            }
+        }
+    }
+
+    /// Passes over the rest of a line, however long it is. Its end is left.
+    fn skip_line(&mut self) -> io::Result<()> {
+        loop {
+            let buffer = self.source.fill_buf()?;
+            let end = buffer.iter().position(|byte| *byte == b'\n');
+            let (length, done) = (
+                end.unwrap_or(buffer.len()),
+                end.is_some() || buffer.is_empty(),
+            );
+            self.source.consume(length);
+            if done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The rest of a line with its end, if all of it is at hand.
+    fn at_hand(&mut self) -> io::Result<Option<&[u8]>> {
+        let buffer = self.source.fill_buf()?;
+        let end = buffer.iter().position(|byte| *byte == b'\n');
+        Ok(end.map(|end| &buffer[..=end]))
+    }
+
+    /// The rest of a line. Its end is left, so that the number is still its own.
+    fn line<'line>(&mut self, line: &'line mut Vec<u8>) -> Result<&'line str, Problem> {
+        line.clear();
+        loop {
+            let buffer = self.source.fill_buf()?;
+            let end = buffer.iter().position(|byte| *byte == b'\n');
+            let length = end.unwrap_or(buffer.len());
+            let done = end.is_some() || buffer.is_empty();
+            line.extend_from_slice(&buffer[..length]);
+            self.source.consume(length);
+            if line.len() > LONGEST_LINE {
+                return Err(self.wrong("this line is longer than any reference"));
+            }
+            if done {
+                break;
+            }
+        }
+        match std::str::from_utf8(line) {
+            Ok(text) => Ok(text.trim_ascii_end()),
+            Err(_) => Err(self.wrong("this is no UTF-8 text")),
+        }
+    }
+}
+
+impl<R: BufRead> Read for Lines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.source.read(buffer)?;
+        self.number += buffer[..length]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
+        Ok(length)
+    }
+}

@@ -67,6 +67,7 @@ const STOPS: [Stop; 9] = [
             "--yes",
             "ecr:base/alpine:3.10",
             "cvm:img-2z9lgipz",
+            "workspace:697620082246500000",
         ]],
     },
     Stop {

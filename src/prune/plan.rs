@@ -17,7 +17,7 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq)]
 pub struct StorePlan {
     pub store: StoreRef,
-    /// One an image, in the order of [`Stock::images`].
+    /// One an image, in the order of [`super::Stock::images`].
     pub rows: Vec<Row>,
     pub totals: Totals,
     /// What a person should know before agreeing.
@@ -67,7 +67,7 @@ pub enum Rule {
 /// What becomes of one image, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Its place in [`Stock::images`].
+    /// Its place in [`super::Stock::images`].
     pub image: usize,
     pub action: Action,
     pub rule: Rule,

@@ -176,8 +176,14 @@ impl Workspace {
                 return self.throttled();
             }
             self.run_hooks(operation);
-            let answer = self.iam.answer(operation, request);
-            return answer.unwrap_or_else(|refusal| self.refused(&refusal));
+            return match self.iam.answer(operation, request) {
+                Ok(mut reply) => {
+                    let id = ("X-IAM-Trace-Id".into(), self.request_id());
+                    reply.headers.push(id);
+                    reply
+                }
+                Err(refusal) => self.refused(&refusal),
+            };
         }
         let Some((project, route)) = Route::of(request) else {
             return self.broken(404);

@@ -34,9 +34,12 @@ fn add(
     let id = format!("6976{:09}{number:05}", dice.below(1_000_000_000));
     let days = i64::try_from(dice.below(400)).unwrap_or_default();
     let minutes = i64::try_from(dice.below(24 * 60)).unwrap_or_default();
-    let created = now - TimeDelta::days(days) - TimeDelta::minutes(minutes);
     let (team, system) = (*dice.pick(&TEAMS), *dice.pick(&SYSTEMS));
     let (fate, hours) = (dice.below(24), dice.below(5));
+    let created = match fate {
+        0 => now - TimeDelta::minutes(2),
+        _ => now - TimeDelta::days(days) - TimeDelta::minutes(minutes),
+    };
     let project = workspace.region(region);
     if fate == 4 {
         let failing = Failing::new("FAILED", "WKS.00211401", "The server group has changed.");

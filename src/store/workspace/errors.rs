@@ -129,12 +129,13 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// The id to give to the provider's support: services, the gateway and Keystone put it in different places.
+/// The id to give to the provider's support: services, gateway, Keystone and IAM each have a place for it.
 pub fn request_id(answer: &Response, body: Option<&Value>) -> Option<String> {
     answer
         .header("x-request-id")
         .or_else(|| body?["request_id"].as_str())
         .or_else(|| answer.header("x-openstack-request-id"))
+        .or_else(|| answer.header("x-iam-trace-id"))
         .filter(|id| !id.is_empty())
         .map(|id| bounded(id, LONGEST_CODE))
 }

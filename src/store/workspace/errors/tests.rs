@@ -239,6 +239,7 @@ fn the_request_id_is_found_in_each_of_its_places() {
             Some("of-body"),
         ),
         (&[("x-openstack-request-id", "req-1")], "", Some("req-1")),
+        (&[("x-iam-trace-id", "trace")], "{}", Some("trace")),
         (&[], "{}", None),
     ] {
         let error = refused(About::Store, &answer(500, headers, body), now(), &[]);

@@ -112,7 +112,7 @@ async fn follow(context: &Context, named: &ImageRef) -> Result<Exit> {
         job: Some(home.image(named.id.clone()).to_string()),
         ..Item::new(reference, home.provider)
     };
-    let items: Vec<Item> = match answer {
+    let mut items: Vec<Item> = match answer {
         Ok(Some(Answer::Each(answers))) => answers
             .into_iter()
             .map(|(id, answer)| {
@@ -123,11 +123,16 @@ async fn follow(context: &Context, named: &ImageRef) -> Result<Exit> {
                 item(home.image(id).to_string(), verdict)
             })
             .collect(),
-        Ok(Some(Answer::All(_))) => vec![item(reference, Verdict::of(Outcome::Deleted))],
-        Ok(None) => vec![item(reference, Verdict::of(Outcome::Accepted))],
+        Ok(Some(Answer::All(_))) => vec![item(reference.clone(), Verdict::of(Outcome::Deleted))],
+        Ok(None) => vec![item(reference.clone(), Verdict::of(Outcome::Accepted))],
         Err(error) if error.kind.stops_store() => return Err(error),
-        Err(error) => vec![item(reference, Verdict::failed(error))],
+        Err(error) => vec![item(reference.clone(), Verdict::failed(error))],
     };
+    if items.is_empty() {
+        let silent = Error::new(Kind::Lost, "the job has ended and speaks of no image")
+            .hint("look at the images themselves with `imgctl get`");
+        items.push(item(reference, Verdict::unknown(silent)));
+    }
     items.iter().for_each(|item| context.printer.item(item));
     context.finish();
     Ok(Exit::of_items(&items, false))

@@ -76,7 +76,7 @@ enum Shell {
 }
 
 /// Variables that would lead a tool past the sandbox, or to other credentials than its own.
-const CLEARED: [&str; 14] = [
+const CLEARED: [&str; 23] = [
     "AWS_PROFILE",
     "AWS_SESSION_TOKEN",
     "AWS_ENDPOINT_URL",
@@ -90,6 +90,15 @@ const CLEARED: [&str; 14] = [
     "OS_AUTH_TOKEN",
     "HW_PROJECT_ID",
     "HW_AUTH_URL",
+    "OS_PROJECT_ID",
+    "HW_PROJECT_NAME",
+    "OS_PROJECT_NAME",
+    "HW_USER_ID",
+    "OS_USER_ID",
+    "HW_DOMAIN_ID",
+    "HUAWEICLOUD_SDK_PROJECT_ID",
+    "HUAWEICLOUD_SDK_SECURITY_TOKEN",
+    "HW_ENTERPRISE_PROJECT_ID",
     "IMGCTL_OUTPUT",
 ];
 

@@ -6,6 +6,7 @@
 
 mod confirm;
 mod delete;
+mod judge;
 mod look;
 mod pace;
 mod pages;

@@ -179,7 +179,9 @@ impl Printer {
             Format::Ndjson => {}
         }
         out.flush();
-        if !self.look.quiet {
+        // Where JSON is wanted, a program may read stderr too: there it holds JSON or nothing.
+        let for_people = self.look.format == Format::Table || io::stderr().is_terminal();
+        if for_people && !self.look.quiet {
             self.stderr(&human::summary(&out.summary, self.dry_run));
         }
     }

@@ -343,7 +343,9 @@ fn without_credentials_nothing_is_sent_and_the_exit_code_says_so() {
             .set("IMGCTL_TENCENT_METADATA_ENDPOINT", "off");
         let run = world.run(&["delete", &(cloud.image)(0), "--yes", "-o", "json"]);
         assert_eq!((run.code, run.calls.len()), (3, 0), "{}", run.transcript());
-        assert!(run.stderr.starts_with("{\"error\":"), "{}", run.stderr);
+        let error: serde_json::Value =
+            serde_json::from_str(&run.stderr).expect("stderr is one JSON object");
+        assert_eq!(error["error"]["kind"], "auth", "{}", run.stderr);
     }
 }
 

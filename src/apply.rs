@@ -10,6 +10,7 @@ use crate::{
     engine::{Options, Verdict},
     error::{Error, Kind, Result},
     image::{ImageId, ImageRef, StoreRef},
+    lookup::by_store,
     plan::{Next, Step, StorePlan, Wish},
     report::{Item, Outcome},
 };
@@ -26,16 +27,8 @@ pub struct Plan {
 impl Plan {
     /// Opens the stores of these distinct images, and looks at what must be known.
     pub async fn make(context: &Context, asked: &[ImageRef], wish: Wish) -> Self {
-        let mut by_name: HashMap<&StoreRef, Vec<(usize, ImageId)>> = HashMap::new();
-        let mut order = Vec::new();
-        for (place, image) in asked.iter().enumerate() {
-            let of_store = by_name.entry(&image.store).or_insert_with(|| {
-                order.push(&image.store);
-                Vec::new()
-            });
-            of_store.push((place, image.id.clone()));
-        }
-        let opened = join_all(order.iter().map(|store| context.open(store))).await;
+        let named = by_store(asked);
+        let opened = join_all(named.iter().map(|of| context.open(of.store))).await;
         let mut plan = Self {
             stores: Vec::new(),
             unopened: Vec::new(),
@@ -44,10 +37,8 @@ impl Plan {
         // The same store under two names, with its region and without, is one store.
         let mut homes: HashMap<StoreRef, usize> = HashMap::new();
         let mut sessions = Vec::new();
-        for (store, session) in order.into_iter().zip(opened) {
-            let images = by_name
-                .remove(store)
-                .expect("every store in the order has images");
+        for (of, session) in named.into_iter().zip(opened) {
+            let images = of.places.into_iter().zip(of.ids);
             match session {
                 Ok(session) => match homes.get(&session.store.home()) {
                     Some(place) => {
@@ -56,7 +47,7 @@ impl Plan {
                     }
                     None => {
                         homes.insert(session.store.home(), sessions.len());
-                        sessions.push((session, images));
+                        sessions.push((session, images.collect()));
                     }
                 },
                 Err(error) => {
@@ -64,7 +55,7 @@ impl Plan {
                     plan.unopened.extend(
                         images
                             .into_iter()
-                            .map(|(place, id)| (place, unopened(store, id, &error))),
+                            .map(|(place, id)| (place, unopened(of.store, id, &error))),
                     );
                 }
             }
@@ -218,6 +209,12 @@ pub fn question(plan: &Plan, items: &[Item]) -> Result<String> {
         tags => what.push(format!(
             "remove {} from images that stay",
             plural(tags, "tag")
+        )),
+    }
+    match items.iter().map(|item| item.takes_along.len()).sum() {
+        0 => {}
+        around => what.push(format!(
+            "take along {around} groups and machines around them"
         )),
     }
     if what.is_empty() {

@@ -171,6 +171,7 @@ fn offline(result: Result<Exit>) -> Exit {
             quiet: false,
             color: false,
             width: None,
+            progress: false,
         };
         Printer::new(look, "", false).error(&error);
         Exit::of_error(error.kind)
@@ -197,6 +198,7 @@ fn not_understood(error: &clap::Error, env: &Env) -> ExitCode {
             quiet: false,
             color: false,
             width: None,
+            progress: false,
         };
         Printer::new(look, "", false).error(&Error::new(Kind::Usage, message));
     } else {
@@ -245,7 +247,14 @@ impl Flags {
                 )
             })?,
         };
-        Ok(Look::of_terminal(format, self.quiet, self.color_of(env)))
+        // What -v says comes line by line; a line that moves would be torn by it.
+        let progress = !self.no_progress && self.verbose == 0;
+        Ok(Look::of_terminal(
+            format,
+            self.quiet,
+            self.color_of(env),
+            progress,
+        ))
     }
 
     fn color_of(&self, env: &Env) -> Option<bool> {

@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -19,6 +19,9 @@ use crate::{
     settings::Settings,
     store::{self, Clients},
 };
+
+/// How often progress is looked at.
+const TICK: Duration = Duration::from_millis(200);
 
 /// Stores of one account and region share their pace.
 type Account = (Provider, Option<String>, Option<String>);
@@ -139,9 +142,18 @@ impl Context {
             }
             std::future::pending::<std::convert::Infallible>().await
         };
+        let progress = async {
+            let mut ticks = tokio::time::interval(TICK);
+            loop {
+                ticks.tick().await;
+                let calls = self.calls.load(Ordering::Relaxed);
+                self.printer.progress(calls, self.started.elapsed(), TICK);
+            }
+        };
         tokio::select! {
             never = signals => never,
             never = deadline => never,
+            never = progress => never,
         }
     }
 }

@@ -165,3 +165,10 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<anyhow::Error> for Error {
+    /// Of files that a user named: the whole chain says what and where.
+    fn from(error: anyhow::Error) -> Self {
+        Self::new(Kind::Usage, format!("{error:#}"))
+    }
+}

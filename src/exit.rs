@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::{
-    error::Kind,
+    error::{Error, Kind},
     report::{Item, Outcome},
 };
 
@@ -75,15 +75,19 @@ impl Item {
     /// It ended because its store was stopped, and nothing was sent for it.
     pub fn was_not_tried(&self) -> bool {
         let sent = matches!(self.outcome, Some(Outcome::Unknown | Outcome::Gone));
-        let stopped = |kind: Kind| kind.stops_store() || kind == Kind::Stopped;
-        !sent && self.error.as_ref().is_some_and(|error| stopped(error.kind))
+        let by_store = |error: &Error| match error.kind {
+            // A run that was cut short has a code that says so; a store that was stopped has none of its own.
+            Kind::Stopped => error.code.is_none(),
+            kind => kind.stops_store(),
+        };
+        !sent && self.error.as_ref().is_some_and(by_store)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{error::Error, image::Provider};
+    use crate::image::Provider;
 
     fn item(outcome: Outcome, kind: Option<Kind>) -> Item {
         let error = kind.map(|kind| Error::new(kind, "why"));

@@ -1,4 +1,4 @@
-//! imgctl deletes, reads, lists and prunes images in several clouds with one grammar.
+//! imgctl deletes, reads and lists images in several clouds with one grammar.
 //!
 //! Data flow: `cli` turns arguments into [`settings`] and hands a verb in `commands` its references ([`image`],
 //! `intake`). The verb opens stores ([`store`]: one file a provider, each method one call) and lets the `engine`
@@ -6,6 +6,7 @@
 //!
 //! To change what a provider is asked or how its answers are read: `store/PROVIDER`. Batching, retrying, what counts
 //! as done: `engine`. What users type: `cli`, `commands`. What they see: `output`. The emulator: [`sandbox`].
+//! Which images are stale, and what must stay whatever a rule says: [`prune`]; the selectors of `list` are its first use.
 
 pub mod apply;
 pub mod cli;
@@ -22,6 +23,7 @@ pub mod manifest;
 pub mod output;
 pub mod patterns;
 mod plan;
+pub mod prune;
 pub mod report;
 pub mod sandbox;
 pub mod settings;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::{
-    engine::{Session, Target, Verdict},
+    engine::{Session, Target, Verdict, tags_going},
     error::{Error, Kind, Result},
     image::{ImageId, ImageRef},
     report::{Item, Outcome},
@@ -161,12 +161,7 @@ impl StorePlan {
 
     /// What each target would come to if all goes well.
     pub fn expected(&self) -> Vec<Outcome> {
-        let mut going: HashMap<_, HashSet<String>> = HashMap::new();
-        for target in &self.targets {
-            if let (Some(tag), Some(digest)) = (target.id.tag(), target.digest()) {
-                going.entry(digest).or_default().insert(tag.to_owned());
-            }
-        }
+        let going = tags_going(&self.targets);
         let nothing = HashSet::new();
         let takes_image = |target: &Target| {
             let tags = target
@@ -222,6 +217,7 @@ impl StorePlan {
         use Outcome::*;
         if matches!(verdict.outcome, Deleted | Gone | Accepted | WouldDelete) {
             item.left_behind = std::mem::take(&mut item.image.leaves_behind);
+            item.takes_along = std::mem::take(&mut item.image.takes_along);
         }
         item.job = verdict
             .job

@@ -73,10 +73,13 @@ pub struct Item {
     #[serde(flatten)]
     pub image: Image,
     /// Of a layer: the platforms of the image that need it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<String>,
+    /// What goes with it: the groups and machines around an image server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takes_along: Vec<LeftBehind>,
     /// What the deletion left, and what costs money.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_behind: Vec<LeftBehind>,
     /// The provider's job, as a reference for `imgctl get --job`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,6 +99,7 @@ impl Item {
             outcome: None,
             image: Image::default(),
             platforms: Vec::new(),
+            takes_along: Vec::new(),
             left_behind: Vec::new(),
             job: None,
             error: None,

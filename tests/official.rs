@@ -16,6 +16,8 @@ use imgctl::{
         Options, Sandbox, World,
         cvm::{self, Instance, LaunchConfiguration, LaunchTemplate},
         ecr::{REGION, manifest::Manifest},
+        iam,
+        workspace::state::Failing,
     },
     settings::{Env, Settings},
     store::{self, ImageStore},
@@ -37,10 +39,15 @@ fn script(environment: &str, script: &str) -> Command {
 
 /// Runs a script to its end, pointed at the sandbox.
 fn run(environment: &str, name: &str, sandbox: &Sandbox) {
+    run_with(environment, name, sandbox, &[]);
+}
+
+fn run_with(environment: &str, name: &str, sandbox: &Sandbox, variables: &[(&str, &str)]) {
     let home = tempfile::tempdir().expect("a home for the client");
     let done = script(environment, name)
         .env("HOME", home.path())
         .envs(sandbox.environment())
+        .envs(variables.iter().copied())
         .output()
         .unwrap_or_else(|error| panic!("{name}: {error}"));
     let [said, wrong] =
@@ -139,6 +146,33 @@ async fn tccli_and_tencents_sdk_work_with_the_emulator() {
         .await
         .expect("a sandbox");
     run("tencent", "cvm.py", &sandbox);
+}
+
+#[tokio::test]
+async fn huaweis_sdk_works_with_the_emulator() {
+    if !clients("Huawei's SDK") {
+        return;
+    }
+    let mut world = World::default();
+    let workspace = &mut world.workspace;
+    let project = workspace.region(iam::REGION);
+    for number in 0..230 {
+        project.add(&number.to_string(), Utc::now());
+    }
+    project.server_mut("7").expect("it was added").status = "CREATING".into();
+    let failing = Failing::new("FAILED", "WKS.00211401", "The server group has changed.");
+    project.failing.insert("8".into(), failing);
+    let keys = ("temporary", "secret-of-temporary", Some("session"));
+    workspace.iam.add_key(keys.0, keys.1, keys.2);
+    let id = workspace.iam.project_id(iam::REGION).expect("a project");
+    let sandbox = Sandbox::start(world, Options::default())
+        .await
+        .expect("a sandbox");
+    let variables = [
+        ("SANDBOX_PROJECT", id.as_str()),
+        ("SANDBOX_TOKEN", iam::TOKEN),
+    ];
+    run_with("huawei", "workspace.py", &sandbox, &variables);
 }
 
 /// A program that is ended with the test.

@@ -72,6 +72,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let images: Vec<ImageRef> = intake::read(&args.images, &args.from)?;
     context.one_profile(images.iter().map(|image| image.store.provider))?;
     args.guard(images.len())?;
+    context.printer.expect(images.len());
     let ask = !args.yes && !args.dry_run;
     let wish = Wish {
         all_tags: args.all_tags,
@@ -95,6 +96,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let streams = context.printer.streams();
     let items = plan
         .apply(&options, |item| {
+            context.printer.ended();
             if streams {
                 context.printer.item(item);
                 context.printer.flush();

@@ -4,18 +4,21 @@ use std::path::PathBuf;
 
 use crate::{
     context::Context,
+    engine::{Op, Verdict},
     error::{Error, Kind, Result},
     exit::Exit,
-    image::ImageRef,
+    image::{ImageId, ImageRef},
     intake, lookup,
+    report::{Item, Outcome},
     settings::Settings,
+    store::{Answer, Job},
 };
 
 /// Show details of images
 #[derive(clap::Args)]
 pub struct Args {
     /// Images; `-` reads references, or imgctl's own JSON, from standard input
-    #[arg(value_name = "IMAGE", required_unless_present = "from")]
+    #[arg(value_name = "IMAGE", required_unless_present_any = ["from", "job"])]
     images: Vec<String>,
     /// Read references, or imgctl's own JSON, from a file
     #[arg(long, value_name = "FILE")]
@@ -26,6 +29,9 @@ pub struct Args {
     /// CVM: ask which accounts each image is shared with, one call an image
     #[arg(long)]
     sharing: bool,
+    /// Follow up a job that a deletion left running: the `job` of its report
+    #[arg(long, value_name = "JOB", conflicts_with_all = ["images", "from", "manifest"])]
+    job: Option<ImageRef>,
     /// An image that is not there counts as done
     #[arg(long)]
     ignore_missing: bool,
@@ -39,6 +45,9 @@ impl Args {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
+    if let Some(job) = &args.job {
+        return follow(context, job).await;
+    }
     let images: Vec<ImageRef> = intake::read(&args.images, &args.from)?;
     context.one_profile(images.iter().map(|image| image.store.provider))?;
     if args.manifest {
@@ -46,6 +55,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     }
     let mut items = Vec::new();
     lookup::images(context, &images, |item| {
+        context.printer.ended();
         context.printer.item(&item);
         items.push(item);
     })
@@ -81,4 +91,44 @@ async fn manifest(context: &Context, images: &[ImageRef]) -> Result<Exit> {
             })
         }
     }
+}
+
+/// Says what became of the images of a job, as far as the provider knows.
+async fn follow(context: &Context, named: &ImageRef) -> Result<Exit> {
+    let ImageId::Named(id) = &named.id else {
+        return Err(Error::new(
+            Kind::Unsupported,
+            format!("{} runs no jobs", named.store.provider.title()),
+        ));
+    };
+    let session = context.open(&named.store).await?;
+    let job = Job { id: id.clone() };
+    let answer = session.ask(Op::Poll, || session.store.poll(&job)).await;
+    let home = session.store.home();
+    let reference = home.image(named.id.clone()).to_string();
+    let item = |reference: String, verdict: Verdict| Item {
+        outcome: Some(verdict.outcome),
+        error: verdict.error,
+        job: Some(home.image(named.id.clone()).to_string()),
+        ..Item::new(reference, home.provider)
+    };
+    let items: Vec<Item> = match answer {
+        Ok(Some(Answer::Each(answers))) => answers
+            .into_iter()
+            .map(|(id, answer)| {
+                let verdict = match answer {
+                    Ok(_) => Verdict::of(Outcome::Deleted),
+                    Err(error) => Verdict::failed(error),
+                };
+                item(home.image(id).to_string(), verdict)
+            })
+            .collect(),
+        Ok(Some(Answer::All(_))) => vec![item(reference, Verdict::of(Outcome::Deleted))],
+        Ok(None) => vec![item(reference, Verdict::of(Outcome::Accepted))],
+        Err(error) if error.kind.stops_store() => return Err(error),
+        Err(error) => vec![item(reference, Verdict::failed(error))],
+    };
+    items.iter().for_each(|item| context.printer.item(item));
+    context.finish();
+    Ok(Exit::of_items(&items, false))
 }

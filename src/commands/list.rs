@@ -5,10 +5,12 @@ use crate::{
     engine::Session,
     error::{Error, Result},
     exit::Exit,
-    image::{ImageId, StoreRef},
+    image::StoreRef,
     lookup,
+    prune::{Selection, Selectors, Stock, listed},
     report::Item,
     settings::Settings,
+    store::Image,
 };
 
 /// List the images of stores
@@ -17,6 +19,8 @@ pub struct Args {
     /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`
     #[arg(value_name = "STORE", required = true)]
     stores: Vec<String>,
+    #[command(flatten, next_help_heading = "Which images")]
+    selectors: Selectors,
     /// CVM: also images that other accounts share with this one
     #[arg(long)]
     shared: bool,
@@ -44,6 +48,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         .map(|text| Ok(text.parse()?))
         .collect::<Result<_>>()?;
     context.one_profile(stores.iter().map(|store| store.provider))?;
+    let selection = args.selectors.compile(chrono::Utc::now())?;
     let mut tally = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for store in &stores {
@@ -56,7 +61,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         };
         for session in sessions {
             if seen.insert(session.store.home())
-                && let Err(error) = images(context, &session).await
+                && let Err(error) = images(context, &session, &selection).await
             {
                 tally.push(failed(context, &session.store.home(), error));
             }
@@ -69,31 +74,43 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     Ok(Exit::of_items(&tally, false))
 }
 
-/// Prints one store's images; each page before the next is asked for.
-async fn images(context: &Context, session: &Session) -> Result<()> {
+/// Prints one store's images; each page before the next is asked for, unless the selectors must see all of them.
+async fn images(context: &Context, session: &Session, selection: &Selection) -> Result<()> {
     let mut pages = session.pages();
+    let mut waiting = Vec::new();
     while let Some(mut images) = pages.next().await? {
         if context.settings.sharing && session.store.sharing().is_some() {
             session.add_sharing(&mut images).await?;
         }
-        let home = session.store.home();
-        for image in images {
-            let id = image
-                .id
-                .clone()
-                .unwrap_or_else(|| ImageId::Named(String::new()));
-            let item = Item {
-                image,
-                ..Item::new(home.image(id).to_string(), home.provider)
-            };
-            context.printer.item(&item);
+        if selection.needs_all() {
+            waiting.append(&mut images);
+            continue;
         }
-        context.printer.flush();
+        print(context, session, images, selection);
         if context.printer.closed() {
-            break;
+            return Ok(());
         }
     }
+    print(context, session, waiting, selection);
     Ok(())
+}
+
+/// Prints those of some images that the selectors choose.
+fn print(context: &Context, session: &Session, images: Vec<Image>, selection: &Selection) {
+    let home = session.store.home();
+    let stock = Stock::new(home.clone(), images);
+    for (image, shown) in stock.images().iter().zip(listed(&stock, selection)) {
+        if let (true, Some(id)) = (shown, &image.id) {
+            let reference = home.image(id.clone()).to_string();
+            let item = Item {
+                image: image.clone(),
+                ..Item::new(reference, home.provider)
+            };
+            context.printer.ended();
+            context.printer.item(&item);
+        }
+    }
+    context.printer.flush();
 }
 
 /// A store that could not be listed is said at once, and counts for the exit code.

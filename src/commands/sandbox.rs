@@ -45,7 +45,7 @@ pub struct Args {
     /// How many container images there are, roughly
     #[arg(long, default_value = "200", value_name = "N")]
     images: usize,
-    /// Load the world from a file: one that --save wrote, or what `imgctl list … -o json` printed
+    /// Load the world from a file that --save wrote
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "images"])]
     world: Option<PathBuf>,
     /// Write the world to a file at the end
@@ -103,10 +103,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         run_in(&sandbox, &args.command).await
     }?;
     if let Some(file) = &args.save {
-        sandbox
-            .world()
-            .save(file)
-            .map_err(|error| cannot("write", file, &error))?;
+        sandbox.world().save(file)?;
     }
     Ok(code)
 }
@@ -115,7 +112,7 @@ impl Args {
     async fn start(&self) -> Result<Sandbox> {
         let now = chrono::Utc::now();
         let world = match &self.world {
-            Some(file) => World::load(file).map_err(|error| cannot("load", file, &error))?,
+            Some(file) => World::load(file)?,
             None => World::seeded(self.seed, self.images, now),
         };
         let faults = self.fault.iter().map(|spec| {
@@ -225,11 +222,4 @@ fn code(status: ExitStatus) -> ExitCode {
     status.code().map_or(ExitCode::FAILURE, |code| {
         ExitCode::from(u8::try_from(code).unwrap_or(1))
     })
-}
-
-fn cannot(what: &str, file: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::new(
-        Kind::Usage,
-        format!("cannot {what} {}: {error}", file.display()),
-    )
 }

@@ -16,7 +16,7 @@ struct Stop {
     pipe: &'static [&'static [&'static str]],
 }
 
-const STOPS: [Stop; 8] = [
+const STOPS: [Stop; 9] = [
     Stop {
         why: "What is there? A pattern means several repositories; the digest names the image, whatever its tags do.",
         pipe: &[&["list", "ecr:base/*"]],
@@ -43,6 +43,17 @@ const STOPS: [Stop; 8] = [
         ]],
     },
     Stop {
+        why: "Which are stale? Selectors narrow a listing by age, tag, size and state.",
+        pipe: &[&[
+            "list",
+            "ecr:team/*",
+            "--older-than",
+            "1y",
+            "--larger-than",
+            "200MB",
+        ]],
+    },
+    Stop {
         why: "What a listing prints is what a deletion reads, so any filter fits between them.",
         pipe: &[
             &["list", "cvm:", "-o", "ndjson", "--quiet"],
@@ -56,6 +67,7 @@ const STOPS: [Stop; 8] = [
             "--yes",
             "ecr:base/alpine:3.10",
             "cvm:img-2z9lgipz",
+            "workspace:697620082246500000",
         ]],
     },
     Stop {

@@ -21,7 +21,7 @@ use super::{
     pace::Op,
     read::in_order,
     session::Session,
-    target::{Now, Target, Verdict},
+    target::{Now, Target, Verdict, tags_going},
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -404,17 +404,6 @@ impl Run<'_> {
                 .for_each(|place| (self.emit)(place, Verdict::of(outcome)));
         }
     }
-}
-
-/// The tags that these targets remove, by image.
-fn tags_going(targets: &[Target]) -> HashMap<Digest, HashSet<String>> {
-    let mut going: HashMap<_, HashSet<_>> = HashMap::new();
-    for target in targets {
-        if let (Some(tag), Some(digest)) = (target.id.tag(), target.digest()) {
-            going.entry(digest).or_default().insert(tag.to_owned());
-        }
-    }
-    going
 }
 
 /// The look before sending failed, so nothing was sent: whatever the look's error was, the image is as it was.

@@ -18,7 +18,7 @@ pub use delete::Options;
 pub use pace::{Line, Op};
 pub use session::Session;
 pub use stop::{Cause as StopCause, Stop};
-pub use target::{Target, Verdict};
+pub use target::{Target, Verdict, tags_going};
 
 #[cfg(test)]
 mod laws;

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::{pace::Op, session::Session};
 use crate::{
     error::{Error, Kind, Result},
-    image::StoreRef,
+    image::{ImageId, StoreRef},
     store::{Image, Page},
 };
 
@@ -38,6 +38,8 @@ impl Tokens {
 pub struct Pages<'s> {
     session: &'s Session,
     tokens: Tokens,
+    /// Images of a listing that goes by offsets, which shift when others add and delete meanwhile.
+    seen: HashSet<ImageId>,
 }
 
 impl Session {
@@ -45,6 +47,7 @@ impl Session {
         Pages {
             session: self,
             tokens: Tokens::default(),
+            seen: HashSet::new(),
         }
     }
 
@@ -73,6 +76,11 @@ impl Pages<'_> {
             .session
             .ask(Op::List, || self.session.store.list(after))
             .await?;
-        self.tokens.turn(page).map(Some)
+        let by_offset = page.total.is_some();
+        let mut images = self.tokens.turn(page)?;
+        if by_offset {
+            images.retain(|image| image.id.clone().is_none_or(|id| self.seen.insert(id)));
+        }
+        Ok(Some(images))
     }
 }

@@ -45,13 +45,11 @@ impl Stop {
 
     /// The error of what is not tried any more.
     pub fn error(&self) -> Option<Error> {
-        Some(Error::new(
-            Kind::Stopped,
-            match self.cause()? {
-                Cause::Interrupt => "not tried: the run was interrupted",
-                Cause::Deadline => "not tried: the run's deadline passed",
-            },
-        ))
+        let (code, message) = match self.cause()? {
+            Cause::Interrupt => ("Interrupted", "not tried: the run was interrupted"),
+            Cause::Deadline => ("DeadlinePassed", "not tried: the run's deadline passed"),
+        };
+        Some(Error::new(Kind::Stopped, message).code(code))
     }
 
     /// Ends when nothing more may be sent.

@@ -1,6 +1,6 @@
 //! What is sent for what was asked, and what became of it. A tag is pinned to the digest that was seen; pure.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     error::{Error, Kind, Result},
@@ -160,6 +160,17 @@ pub enum Now {
     Refused(Error),
     /// The look itself failed.
     Unclear(Error),
+}
+
+/// The tags that these targets remove, by image.
+pub fn tags_going(targets: &[Target]) -> HashMap<Digest, HashSet<String>> {
+    let mut going: HashMap<_, HashSet<_>> = HashMap::new();
+    for target in targets {
+        if let (Some(tag), Some(digest)) = (target.id.tag(), target.digest()) {
+            going.entry(digest).or_default().insert(tag.to_owned());
+        }
+    }
+    going
 }
 
 fn moved(tag: &str, is: &Digest, expected: &Digest) -> Error {

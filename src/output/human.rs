@@ -9,6 +9,7 @@ use super::{Look, safe};
 use crate::{
     error::Error,
     report::{Item, Outcome, Summary},
+    store::LeftBehind,
 };
 
 /// Digits of a digest that are shown where the whole does not fit.
@@ -194,15 +195,26 @@ fn tags(tags: &[String]) -> String {
 
 fn note(item: &Item) -> String {
     let error = item.error.iter().map(ToString::to_string);
-    let left = item.left_behind.iter().map(|left| {
-        let bytes = left
+    let around = |verb: &str, thing: &LeftBehind| {
+        let bytes = thing
             .bytes
             .map(|bytes| format!(" ({})", size(bytes)))
             .unwrap_or_default();
-        format!("leaves {} {}{bytes}", left.kind.replace('_', " "), left.id)
-    });
+        format!(
+            "{verb} {} {}{bytes}",
+            thing.kind.replace('_', " "),
+            thing.id
+        )
+    };
+    let taken = item.takes_along.iter().map(|thing| around("takes", thing));
+    let left = item.left_behind.iter().map(|thing| around("leaves", thing));
     let job = item.job.iter().map(|job| format!("job {job}"));
-    error.chain(left).chain(job).collect::<Vec<_>>().join("; ")
+    error
+        .chain(taken)
+        .chain(left)
+        .chain(job)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// Bytes in the unit that a person reads, with three significant digits.

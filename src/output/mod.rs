@@ -3,15 +3,22 @@
 
 pub mod human;
 mod json;
+pub mod progress;
 mod safe;
 
 use std::{
+    collections::HashSet,
     io::{self, BufRead, BufWriter, IsTerminal, Stdout, Write},
-    sync::{Mutex, MutexGuard},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use clap::ValueEnum;
 
+use self::progress::{Progress, State};
 pub use self::safe::safe;
 use crate::{
     error::Error,
@@ -37,6 +44,8 @@ pub struct Look {
     pub color: bool,
     /// Columns of the terminal that stdout is, if it is one.
     pub width: Option<u16>,
+    /// Say on stderr how far a long run is.
+    pub progress: bool,
 }
 
 /// Rows that a table collects before it prints them, so that a long list comes out page by page.
@@ -47,6 +56,10 @@ pub struct Printer {
     command: &'static str,
     dry_run: bool,
     out: Mutex<Out>,
+    progress: Progress,
+    /// Items that have ended, printed or not, and how many there will be.
+    ended: AtomicUsize,
+    expected: AtomicUsize,
 }
 
 struct Out {
@@ -57,6 +70,8 @@ struct Out {
     begun: bool,
     /// The reader went away; the run goes on without it.
     closed: bool,
+    /// What was said of errors.
+    errors: HashSet<String>,
 }
 
 impl Printer {
@@ -68,12 +83,16 @@ impl Printer {
             summary: Summary::default(),
             begun: false,
             closed: false,
+            errors: HashSet::new(),
         };
         Self {
             look,
             command,
             dry_run,
             out: Mutex::new(out),
+            progress: Progress::new(look.progress && !look.quiet, io::stderr().is_terminal()),
+            ended: AtomicUsize::new(0),
+            expected: AtomicUsize::new(0),
         }
     }
 
@@ -85,6 +104,29 @@ impl Printer {
     /// The reader of stdout went away.
     pub fn closed(&self) -> bool {
         self.out().closed
+    }
+
+    /// So many items will end in this run.
+    pub fn expect(&self, items: usize) {
+        self.expected.store(items, Ordering::Relaxed);
+    }
+
+    /// One of them did.
+    pub fn ended(&self) {
+        self.ended.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Shows how far the run is.
+    pub fn progress(&self, calls: usize, elapsed: Duration, tick: Duration) {
+        let expected = self.expected.load(Ordering::Relaxed);
+        let done = self.ended.load(Ordering::Relaxed);
+        let state = State {
+            done,
+            expected: (expected > 0).then_some(expected),
+            calls,
+            elapsed,
+        };
+        self.progress.show(&state, tick);
     }
 
     /// Prints one item, or keeps it for the table.
@@ -114,11 +156,12 @@ impl Printer {
 
     /// Hands on what was printed so far.
     pub fn flush(&self) {
-        self.out().flush();
+        self.progress.aside(|| self.out().flush());
     }
 
     /// Ends the data of a run, and says on stderr what it came to.
     pub fn finish(&self, calls: usize, seconds: f64) {
+        self.progress.end();
         let mut out = self.out();
         out.summary.calls = calls;
         out.summary.seconds = (seconds * 1000.0).round() / 1000.0;
@@ -147,7 +190,7 @@ impl Printer {
         if !rows.iter().all(Item::was_not_tried) {
             let text = human::table(&rows, &self.look, chrono::Utc::now(), !out.begun);
             out.write(text.as_bytes());
-            out.flush();
+            self.progress.aside(|| out.flush());
             out.begun = true;
         }
     }
@@ -169,7 +212,8 @@ impl Printer {
     /// Something that a person must see even when the run is quiet: a plan to agree to, a warning.
     pub fn stderr(&self, text: &str) {
         // Nobody is left to tell that stderr is closed.
-        let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+        self.progress
+            .aside(|| drop(writeln!(io::stderr().lock(), "{}", text.trim_end())));
     }
 
     /// Shows a plan to a person, whatever the format of the data.
@@ -183,17 +227,23 @@ impl Printer {
         ));
     }
 
-    /// What ended the run, or one store of it.
+    /// What ended the run, or one store of it. The same is said once, however many stores it ended.
     pub fn error(&self, error: &Error) {
-        match self.look.format {
-            Format::Table => self.stderr(&human::error(error, self.look.color)),
-            Format::Json | Format::Ndjson => self.stderr(&json::error(error)),
+        let text = match self.look.format {
+            Format::Table => human::error(error, self.look.color),
+            Format::Json | Format::Ndjson => json::error(error),
+        };
+        let new = self.out().errors.insert(text.clone());
+        if new {
+            self.stderr(&text);
         }
     }
 
     /// Asks a person; only `y` or `yes` agrees. The wait for the answer blocks a thread of its own, so that an
     /// interrupt is heard meanwhile.
     pub async fn agreed(&self, question: &str) -> bool {
+        // A line that moves would run over the question.
+        self.progress.end();
         self.flush();
         let _ = write!(io::stderr().lock(), "{question} [y/N] ");
         let answer = tokio::task::spawn_blocking(|| {
@@ -243,7 +293,7 @@ pub fn can_ask() -> bool {
 
 impl Look {
     /// What the terminals allow, where the flags do not decide.
-    pub fn of_terminal(format: Format, quiet: bool, color: Option<bool>) -> Self {
+    pub fn of_terminal(format: Format, quiet: bool, color: Option<bool>, progress: bool) -> Self {
         let terminal = io::stdout().is_terminal();
         let width = comfy_table::Table::new().width();
         Self {
@@ -251,6 +301,7 @@ impl Look {
             quiet,
             color: color.unwrap_or(terminal && io::stderr().is_terminal()),
             width,
+            progress,
         }
     }
 }

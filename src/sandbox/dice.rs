@@ -23,6 +23,12 @@ impl Dice {
         self.throw() % end
     }
 
+    /// One of these, of which there is at least one.
+    pub fn pick<'c, T>(&mut self, choices: &'c [T]) -> &'c T {
+        let place = usize::try_from(self.below(choices.len() as u64)).unwrap_or_default();
+        &choices[place]
+    }
+
     /// Whether something happens that happens `percent` times in a hundred.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent

@@ -2,14 +2,15 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, BufWriter, Write},
+    io::{BufReader, BufWriter, Write},
     path::Path,
 };
 
+use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Service, cvm::Cvm, ecr::Ecr};
+use super::{Service, cvm::Cvm, ecr::Ecr, workspace::Workspace};
 
 /// What a world's file says it is.
 const SCHEMA: &str = "imgctl-sandbox/v1";
@@ -19,6 +20,7 @@ const SCHEMA: &str = "imgctl-sandbox/v1";
 pub struct World {
     pub ecr: Ecr,
     pub cvm: Cvm,
+    pub workspace: Workspace,
     /// Services that a test brings along, by the name that faults and calls know them by.
     #[serde(skip)]
     pub others: Vec<(&'static str, Box<dyn Service>)>,
@@ -37,14 +39,18 @@ impl World {
         Self {
             ecr: Ecr::seeded(seed, images, now),
             cvm: Cvm::seeded(seed, machines, now),
+            workspace: Workspace::seeded(seed, machines, now),
             others: Vec::new(),
         }
     }
 
     /// Every service under the name that faults and calls know it by, in the order in which they are asked.
     pub fn services(&mut self) -> impl Iterator<Item = (&'static str, &mut dyn Service)> {
-        let own: [(&'static str, &mut dyn Service); 2] =
-            [("ecr", &mut self.ecr), ("cvm", &mut self.cvm)];
+        let own: [(&'static str, &mut dyn Service); 3] = [
+            ("ecr", &mut self.ecr),
+            ("cvm", &mut self.cvm),
+            ("workspace", &mut self.workspace),
+        ];
         let others = self
             .others
             .iter_mut()
@@ -53,24 +59,33 @@ impl World {
     }
 
     /// Reads a world that [`World::save`] wrote.
-    pub fn load(file: &Path) -> io::Result<Self> {
-        let saved: Saved<Self> = serde_json::from_reader(BufReader::new(File::open(file)?))?;
-        if saved.schema != SCHEMA {
-            let why = format!("it is a \"{}\" and not a \"{SCHEMA}\"", saved.schema);
-            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
-        }
-        Ok(saved.world)
+    pub fn load(file: &Path) -> Result<Self> {
+        let read = || -> Result<Self> {
+            let saved: Saved<Self> = serde_json::from_reader(BufReader::new(File::open(file)?))?;
+            ensure!(
+                saved.schema == SCHEMA,
+                "it is a \"{}\" and not a \"{SCHEMA}\"",
+                saved.schema
+            );
+            Ok(saved.world)
+        };
+        read().with_context(|| format!("cannot load the world in {}", file.display()))
     }
 
     /// Writes what is in the clouds to a file: not the faults, and not what a test set up to happen.
-    pub fn save(&self, file: &Path) -> io::Result<()> {
-        let mut writer = BufWriter::new(File::create(file)?);
-        let saved = Saved {
-            schema: SCHEMA.into(),
-            world: self,
+    pub fn save(&self, file: &Path) -> Result<()> {
+        let write = || -> Result<()> {
+            let mut writer = BufWriter::new(File::create(file)?);
+            serde_json::to_writer(
+                &mut writer,
+                &Saved {
+                    schema: SCHEMA.into(),
+                    world: self,
+                },
+            )?;
+            Ok(writer.flush()?)
         };
-        serde_json::to_writer(&mut writer, &saved)?;
-        writer.flush()
+        write().with_context(|| format!("cannot save the world to {}", file.display()))
     }
 }
 
@@ -127,7 +142,7 @@ mod tests {
             (world.as_str(), "repository team/app"),
         ] {
             std::fs::write(&file, text).unwrap();
-            let error = World::load(&file).err().expect(text).to_string();
+            let error = format!("{:#}", World::load(&file).err().expect(text));
             assert!(error.contains(why), "{error}");
         }
         assert!(World::load(&folder.path().join("absent")).is_err());

@@ -1,6 +1,6 @@
 //! Huawei Cloud: credentials, region, project and endpoints, from everything its own tools read. Which credentials
 //! win is in `credentials`, their file in `file`, hosts in `endpoints`; nothing here talks to the provider.
-//! <https://github.com/huaweicloud/huaweicloud-sdk-python-v3#2-credentials-configuration->
+//! <https://github.com/huaweicloud/huaweicloud-sdk-python-v3>
 //! <https://registry.terraform.io/providers/huaweicloud/huaweicloud/latest/docs#authentication>
 
 mod credentials;

@@ -8,9 +8,9 @@ pub mod workspace;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     error::{Error, Kind, Result},
@@ -220,16 +220,31 @@ pub struct Image {
     pub description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "whole_seconds"
+    )]
     pub pushed_at: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "whole_seconds"
+    )]
     pub created_at: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "whole_seconds"
+    )]
     pub updated_at: Option<DateTime<Utc>>,
     /// When it was last pulled, as far as the provider recorded it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "whole_seconds"
+    )]
     pub pulled_at: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "whole_seconds"
+    )]
     pub archived_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
@@ -273,6 +288,9 @@ pub struct Image {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enterprise_project: Option<String>,
 
+    /// What a deletion takes with it, with the options of this run.
+    #[serde(skip)]
+    pub takes_along: Vec<LeftBehind>,
     /// What stays, and costs money, after this image is deleted with the options of this run.
     #[serde(skip)]
     pub leaves_behind: Vec<LeftBehind>,
@@ -286,10 +304,19 @@ pub struct Snapshot {
     pub bytes: u64,
 }
 
-/// Something that a deletion does not take with it.
+/// Times as every reader understands them: RFC 3339 in UTC, without fractions, which `jq` for one cannot read.
+fn whole_seconds<S: Serializer>(
+    time: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
+        .serialize(serializer)
+}
+
+/// Something around an image: a deletion leaves it behind, or takes it along.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftBehind {
-    /// `snapshot` or `ims_image`.
+    /// `snapshot`, `ims_image`, `server_group`, `app_group`, `instance`.
     pub kind: String,
     pub id: String,
     #[serde(skip_serializing_if = "Option::is_none")]

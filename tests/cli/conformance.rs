@@ -27,7 +27,7 @@ pub struct Cloud {
 
 const REPOSITORY: &str = "team/app";
 
-pub const CLOUDS: [Cloud; 2] = [
+pub const CLOUDS: [Cloud; 3] = [
     Cloud {
         name: "ecr",
         delete: "BatchDeleteImage",
@@ -73,6 +73,29 @@ pub const CLOUDS: [Cloud; 2] = [
             image.is_some_and(|image| image.state != "DELETING")
         },
         key: "TENCENTCLOUD_SECRET_ID",
+    },
+    Cloud {
+        name: "workspace",
+        delete: "BatchDeleteImageServer",
+        batch: 20,
+        add: |clouds, number| {
+            let at = Utc::now() - TimeDelta::days(30);
+            clouds.workspace.job_time = std::time::Duration::ZERO;
+            clouds
+                .workspace
+                .region("cn-north-4")
+                .add(&format!("server{number}"), at);
+        },
+        image: |number| format!("workspace:server{number}"),
+        store: "workspace:",
+        has: |clouds, number| {
+            let server = clouds
+                .workspace
+                .region("cn-north-4")
+                .server(&format!("server{number}"));
+            server.is_some_and(|server| server.status != "DELETING")
+        },
+        key: "HW_USER_NAME",
     },
 ];
 
@@ -279,13 +302,13 @@ fn a_deadline_ends_the_run_with_a_report() {
         let count = cloud.batch * 6;
         let world = cloud
             .world(count)
-            .fault(&format!("{}:{}:slow=400ms", cloud.name, cloud.delete));
+            .fault(&format!("{}:{}:slow=800ms", cloud.name, cloud.delete));
         let arguments = [
             "delete",
             "-",
             "--yes",
             "--deadline",
-            "1s",
+            "3s",
             "--concurrency",
             "1",
             "-o",

@@ -527,3 +527,89 @@ fn what_is_listed_can_be_piped_into_a_deletion_of_images() {
     );
     assert!(!has(&world, "v1"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let world = world(|repository| {
+        for number in 0..1500 {
+            push(repository, &format!("i{number}"), &[]);
+        }
+    });
+    let mut child = world.spawn(&["list", "ecr:team/app", "-o", "ndjson"]);
+    // The first line is read, the rest is not.
+    let mut reader = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut reader, &mut line).unwrap();
+    drop(reader);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn a_listing_shows_what_the_selectors_choose_and_a_deletion_takes_it_from_there() {
+    let world = world(|repository| {
+        for (name, tag, days) in [
+            ("old", "pr-1", 90),
+            ("older", "pr-2", 120),
+            ("new", "pr-3", 1),
+            ("release", "v1.0.0", 200),
+        ] {
+            repository.push(
+                &Manifest::image(name, 1),
+                &[tag],
+                Utc::now() - TimeDelta::days(days),
+            );
+        }
+    });
+    let tags = |arguments: &[&str]| {
+        let run = world.run(&[&["list", "ecr:team/app", "-o", "json"], arguments].concat());
+        assert_eq!(run.code, 0, "{}", run.transcript());
+        let mut tags: Vec<_> = run.json()["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["tags"][0].as_str().unwrap().to_owned())
+            .collect();
+        tags.sort();
+        tags
+    };
+    assert_eq!(tags(&["--older-than", "30d"]), ["pr-1", "pr-2", "v1.0.0"]);
+    assert_eq!(
+        tags(&["--older-than", "30d", "--tag", "pr-*"]),
+        ["pr-1", "pr-2"]
+    );
+    assert_eq!(
+        tags(&["--older-than", "30d", "--exclude", "v*", "--keep", "1"]),
+        ["pr-2"]
+    );
+    assert_eq!(
+        world
+            .run(&["list", "ecr:team/app", "--older-than", "-3d"])
+            .code,
+        2
+    );
+    let stale = world.run(&[
+        "list",
+        "ecr:team/app",
+        "--older-than",
+        "30d",
+        "--tag",
+        "pr-*",
+        "-o",
+        "ndjson",
+    ]);
+    let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &stale.stdout);
+    assert_eq!(
+        (run.code, run.words()),
+        (0, vec!["deleted".to_owned(); 2]),
+        "{}",
+        run.transcript()
+    );
+    assert!(has(&world, "pr-3") && has(&world, "v1.0.0"));
+}

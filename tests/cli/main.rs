@@ -5,4 +5,7 @@ mod chaos;
 mod conformance;
 mod cvm;
 mod ecr;
+mod moto;
+mod schema;
+mod workspace;
 mod world;

@@ -12,6 +12,8 @@ use imgctl::sandbox::{Call, Options, Sandbox, World as Clouds};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::schema;
+
 pub struct World {
     pub sandbox: Sandbox,
     home: TempDir,
@@ -117,6 +119,11 @@ impl World {
         let command = format!("imgctl {}", arguments.join(" "));
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        for (flag, format) in arguments.iter().zip(arguments.iter().skip(1)) {
+            if *flag == "-o" {
+                schema::check(format, &stdout);
+            }
+        }
         let calls = self.sandbox.calls().split_off(calls_before);
         Run {
             command,

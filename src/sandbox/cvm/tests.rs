@@ -46,11 +46,15 @@ fn signed(service: &str, action: &str, body: &Value, now: DateTime<Utc>) -> Rece
         &body,
         now,
     );
-    let authorization = verify::sign(&request, service, SECRET_ID, SECRET_KEY);
+    sign(&mut request, service, &now.date_naive().to_string());
+    request
+}
+
+fn sign(request: &mut Received, service: &str, date: &str) {
+    let authorization = verify::sign(request, service, date, (SECRET_ID, SECRET_KEY));
     request
         .headers
         .insert("authorization", authorization.parse().unwrap());
-    request
 }
 
 /// The content of a success, or the code of a failure.

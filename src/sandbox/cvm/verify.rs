@@ -163,21 +163,18 @@ fn keyed(key: &[u8], text: &str) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// Signs a request as it stands.
+/// Signs a request as it stands, for a date that should be that of its timestamp.
 #[cfg(test)]
-pub(super) fn sign(request: &Received, service: &str, secret_id: &str, secret_key: &str) -> String {
-    let timestamp = request.header("x-tc-timestamp").parse().unwrap();
-    let date = chrono::DateTime::from_timestamp(timestamp, 0)
-        .unwrap()
-        .date_naive()
-        .to_string();
+pub(super) fn sign(request: &Received, service: &str, date: &str, keys: (&str, &str)) -> String {
+    let (secret_id, secret_key) = keys;
     let claim = Claim {
         secret_id,
-        date: &date,
+        date,
         service,
         signed: vec!["content-type", "host"],
         signature: "",
     };
+    let timestamp = request.header("x-tc-timestamp").parse().unwrap();
     let value = |name: &str| request.header(name).to_owned();
     let signature = expected(&claim, request, timestamp, secret_key, &value);
     format!(

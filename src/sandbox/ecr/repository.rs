@@ -381,6 +381,10 @@ mod tests {
             "a push brings an archived image back"
         );
         repository.remove(&first);
+        assert!(
+            archived(&repository),
+            "what is left of its images is archived"
+        );
         repository.remove(&second);
         assert!(repository.layer(&base.digest).is_some());
         repository.sweep();

@@ -75,6 +75,10 @@ fn describe(error: &CredentialsError, settings: &Settings, profile: &Profile) ->
     let why = error
         .source()
         .map_or(String::new(), |source| format!(": {}", chain(source)));
+    let tried = format!(
+        "tried: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the profile {name:?}, web identity, the container's \
+         role, the machine's role"
+    );
     match error {
         CredentialsError::CredentialsNotLoaded(_) if settings.profile.is_some() => Error::new(
             Kind::Auth,
@@ -83,10 +87,7 @@ fn describe(error: &CredentialsError, settings: &Settings, profile: &Profile) ->
         .hint("--profile uses this profile alone; without it other sources are tried"),
         CredentialsError::CredentialsNotLoaded(_) => Error::new(
             Kind::Auth,
-            format!(
-                "no AWS credentials found; tried: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the profile {name:?}, web \
-                 identity, the container's role, the machine's role"
-            ),
+            format!("no AWS credentials found; {tried}"),
         )
         .hint("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
         CredentialsError::InvalidConfiguration(_) if profile.get("login_session").is_some() => {
@@ -107,13 +108,15 @@ fn describe(error: &CredentialsError, settings: &Settings, profile: &Profile) ->
             format!("the source of AWS credentials cannot be reached{why}"),
         )
         .hint("check the network and the proxy settings (HTTPS_PROXY, NO_PROXY)"),
-        _ => {
-            let wrong = Error::new(Kind::Auth, format!("AWS gave no credentials{why}"));
-            match ["sso_session", "sso_start_url"].iter().find_map(|key| profile.get(key)) {
-                Some(_) => wrong.hint(format!("run `aws sso login --profile {name}`")),
-                None => wrong.hint(format!("look at the AWS profile {name:?}")),
-            }
-        }
+        _ => match ["sso_session", "sso_start_url"].iter().find_map(|key| profile.get(key)) {
+            Some(_) => Error::new(Kind::Auth, format!("AWS gave no credentials{why}"))
+                .hint(format!("run `aws sso login --profile {name}`")),
+            None if settings.profile.is_some() => Error::new(Kind::Auth, format!("AWS gave no credentials{why}"))
+                .hint(format!("look at the AWS profile {name:?}")),
+            // The last of the chain refused; that the ones before it had nothing is as much of the answer.
+            None => Error::new(Kind::Auth, format!("no AWS credentials found{why}; {tried}"))
+                .hint("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        },
     }
 }
 

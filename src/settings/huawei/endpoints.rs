@@ -21,7 +21,7 @@ const APPSTREAM: [&str; 5] = [
 const CLOUD: &str = "HW_CLOUD";
 const DEFAULT_CLOUD: &str = "myhuaweicloud.com";
 /// European regions are a cloud of their own.
-/// <https://github.com/huaweicloud/terraform-provider-huaweicloud/blob/master/huaweicloud/config/config.go>
+/// <https://github.com/huaweicloud/terraform-provider-huaweicloud>
 const EUROPE: (&str, &str) = ("eu-west-1", "myhuaweicloud.eu");
 
 const WORKSPACE_ENDPOINT: &str = "IMGCTL_WORKSPACE_ENDPOINT";

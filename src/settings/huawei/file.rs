@@ -1,6 +1,6 @@
 //! The SDK's file of credentials: INI, a section a profile, `[basic]` unless another is named. What is wrong with it is
 //! said without its contents.
-//! <https://github.com/huaweicloud/huaweicloud-sdk-python-v3#222-profile->
+//! <https://github.com/huaweicloud/huaweicloud-sdk-python-v3>
 
 use std::{
     collections::HashMap,

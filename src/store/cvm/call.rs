@@ -91,7 +91,11 @@ impl Api {
         told
     }
 
-    async fn request(&self, action: &'static str, body: &impl Serialize) -> Result<Request> {
+    pub(super) async fn request(
+        &self,
+        action: &'static str,
+        body: &impl Serialize,
+    ) -> Result<Request> {
         let body = serde_json::to_vec(body)
             .map_err(|error| Error::new(Kind::Config, format!("cannot write the call: {error}")))?;
         let mut request = Request::new(Method::POST, self.endpoint.clone());

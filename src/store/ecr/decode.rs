@@ -293,8 +293,8 @@ pub fn layers(
 }
 
 fn time(time: Option<&SdkTime>) -> Option<DateTime<Utc>> {
-    let time = time?;
-    DateTime::from_timestamp(time.secs(), time.subsec_nanos())
+    // The service sends seconds as a floating number; what is finer than a millisecond is an artefact of that.
+    DateTime::from_timestamp_millis(time?.to_millis().ok()?)
 }
 
 #[cfg(test)]

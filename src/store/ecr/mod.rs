@@ -7,14 +7,17 @@ pub(crate) mod failure;
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
+    time::Instant,
 };
 
 use async_trait::async_trait;
 use aws_sdk_ecr::{
     Client,
+    error::{ProvideErrorMetadata, SdkError},
     operation::RequestId,
     types::{DescribeImagesFilter, ImageIdentifier, ImageStatusFilter, TagStatus},
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::sync::Mutex;
 
 use self::failure::describe;
@@ -91,9 +94,13 @@ impl Ecr {
         }))
     }
 
-    /// The account named in the reference. Without one the caller's own is meant.
+    /// The account, as far as it is known: named in the reference, or by an answer. Without one the caller's own is
+    /// meant.
     fn registry(&self) -> Option<String> {
-        self.store.owner.clone()
+        self.store
+            .owner
+            .clone()
+            .or_else(|| self.registry.get().cloned())
     }
 
     /// Remembers the account that an answer names.
@@ -108,11 +115,7 @@ impl Ecr {
 #[async_trait]
 impl ImageStore for Ecr {
     fn home(&self) -> StoreRef {
-        let owner = self
-            .store
-            .owner
-            .clone()
-            .or_else(|| self.registry.get().cloned());
+        let owner = self.registry();
         StoreRef {
             owner,
             ..self.store.clone()
@@ -163,7 +166,7 @@ impl ImageStore for Ecr {
         let call = call
             .repository_name(&self.store.name)
             .set_image_ids(Some(ids.iter().map(identifier).collect()));
-        let answer = call.send().await.map_err(|error| describe(&error))?;
+        let answer = heard("BatchDeleteImage", ids.len(), call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
         Ok(Answer::Each(decode::deleted(
             ids,
@@ -189,7 +192,7 @@ impl ImageStore for Ecr {
             .repository_name(&self.store.name)
             .set_image_ids(Some(named))
             .filter(in_any_state());
-        let answer = call.send().await.map_err(|error| describe(&error))?;
+        let answer = heard("DescribeImages", ids.len(), call.send()).await?;
         self.learn(
             answer
                 .image_details()
@@ -212,11 +215,8 @@ impl ImageStore for Ecr {
             .repository_name(&self.store.name)
             .max_results(1000)
             .filter(in_any_state());
-        let answer = call
-            .set_next_token(after.map(str::to_owned))
-            .send()
-            .await
-            .map_err(|error| describe(&error))?;
+        let call = call.set_next_token(after.map(str::to_owned));
+        let answer = heard("DescribeImages", 0, call.send()).await?;
         self.learn(
             answer
                 .image_details()
@@ -246,11 +246,8 @@ impl ImageStore for Ecr {
             .describe_repositories()
             .set_registry_id(self.registry())
             .max_results(1000);
-        let answer = call
-            .set_next_token(after.map(str::to_owned))
-            .send()
-            .await
-            .map_err(|error| describe(&error))?;
+        let call = call.set_next_token(after.map(str::to_owned));
+        let answer = heard("DescribeRepositories", 0, call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
         let repositories = answer
             .repositories
@@ -279,7 +276,7 @@ impl ImageStore for Ecr {
             .repository_name(&self.store.name);
         let call = call.set_image_ids(Some(ids.iter().map(by_tag_alone).collect()));
         let call = call.set_accepted_media_types(Some(MEDIA_TYPES.map(String::from).into()));
-        let answer = call.send().await.map_err(|error| describe(&error))?;
+        let answer = heard("BatchGetImage", ids.len(), call.send()).await?;
         self.learn(
             answer
                 .images()
@@ -302,7 +299,7 @@ impl ImageStore for Ecr {
             .set_registry_id(self.registry());
         let call = call.repository_name(&self.store.name);
         let call = call.set_layer_digests(Some(digests.iter().map(ToString::to_string).collect()));
-        let answer = call.send().await.map_err(|error| describe(&error))?;
+        let answer = heard("BatchCheckLayerAvailability", digests.len(), call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
         Ok(Answer::Each(decode::layers(
             digests,
@@ -311,6 +308,33 @@ impl ImageStore for Ecr {
             request.as_deref(),
         )))
     }
+}
+
+/// Waits for an answer, notes it for `-vv` in one line without its contents, and sorts a failure.
+async fn heard<T: RequestId, E>(
+    action: &str,
+    ids: usize,
+    call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> Result<T>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let started = Instant::now();
+    let answer = call.await.map_err(|error| describe(&error));
+    let milliseconds = started.elapsed().as_millis();
+    match &answer {
+        Ok(answer) => tracing::debug!(
+            action,
+            ids,
+            request_id = answer.request_id(),
+            milliseconds,
+            "answered"
+        ),
+        Err(error) => {
+            tracing::debug!(action, ids, kind = ?error.kind, code = error.code, milliseconds, "failed")
+        }
+    }
+    answer
 }
 
 fn identifier(id: &ImageId) -> ImageIdentifier {

@@ -218,3 +218,36 @@ fn secret(secret: &SecretString) -> Result<HeaderValue> {
     value.set_sensitive(true);
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_does_not_print_what_proves_it() {
+        let endpoint: Url = "https://appstream.example.com".parse().unwrap();
+        let service = Service::new(&endpoint, Duration::from_secs(1)).unwrap();
+        let keys = Keys {
+            access_key: "AK".into(),
+            secret_key: "secret-key".into(),
+            security_token: Some("session-token".into()),
+        };
+        for proof in [
+            Proof::Token("shown-to-nobody".into()),
+            Proof::Itself("shown-to-nobody".into()),
+            Proof::Keys(keys),
+        ] {
+            let call = super::super::get("ListImageServers", &["image-servers"]);
+            let request = service.request(&call, &proof).unwrap();
+            let shown = format!("{request:?}");
+            for secret in [
+                "shown-to-nobody",
+                "secret-key",
+                "session-token",
+                "Signature=",
+            ] {
+                assert!(!shown.contains(secret), "{shown}");
+            }
+        }
+    }
+}

@@ -41,7 +41,7 @@ use crate::{
 const MOST_DELETED: usize = 20;
 
 /// The most servers on one page. Without a limit the service sends ten, and the rest looks absent.
-/// <https://support.huaweicloud.com/intl/en-us/api-workspace/ListImageServers.html>
+/// <https://support.huaweicloud.com/api-workspace/ListImageServers.html>
 const PAGE: usize = 100;
 
 /// The longest id: the same pages.
@@ -199,13 +199,14 @@ impl ImageStore for Workspace {
     }
 
     fn limits(&self) -> Limits {
-        // The gateway takes 200 calls a second of each API; Workspace's own limits are not published, and other
-        // services of the provider bear some ten writes a minute, so deletions go one at a time, reads a few.
-        // <https://support.huaweicloud.com/intl/en-us/api-workspace/workspace_02_0100.html>
+        // What Workspace takes is not published. Other services of the provider take ten calls a second of each API:
+        // <https://support.huaweicloud.com/intl/pt-br/api-bpconsole/en-us_topic_0000002060988265.html>
+        // Deletions go one by one, because nothing says how they get along with each other.
         let read = |batch| Limit {
             batch,
-            per_second: 20,
-            // Five bad signatures lock a key; calls that are under way when the first is refused stay below that.
+            per_second: 10,
+            // More than five bad signatures in a row lock a key; those under way when the first is refused stay below.
+            // <https://support.huaweicloud.com/en-us/ocr_faq/ocr_01_0063.html>
             in_flight: 4,
         };
         let none = Limit {
@@ -360,7 +361,7 @@ fn server_id(id: &ImageId) -> Result<&str> {
 
 /// An id stays one segment of the path that it is put into.
 fn checked(id: &str) -> Result<&str> {
-    if (1..=LONGEST_ID).contains(&id.len()) && !id.contains('/') && ![".", ".."].contains(&id) {
+    if (1..=LONGEST_ID).contains(&id.len()) && !id.contains('/') {
         return Ok(id);
     }
     let message = format!("an id has 1 to {LONGEST_ID} characters, and no slash");

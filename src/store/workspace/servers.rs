@@ -74,7 +74,12 @@ impl Server {
             id: Some(ImageId::Named(self.id)),
             ..Image::default()
         };
-        image.leaves_behind = leaves_behind(&image, recursive);
+        image.leaves_behind = product(&image);
+        let around = around(&image);
+        match recursive {
+            true => image.takes_along = around,
+            false => image.leaves_behind.extend(around),
+        }
         image
     }
 }
@@ -97,25 +102,30 @@ fn hold(state: &str, request_id: Option<String>) -> Option<Hold> {
     }
 }
 
-/// The image built on a server always stays; without recursion so do the machine and the groups around it.
+/// The image that was built on a server; a deletion leaves it.
+fn product(image: &Image) -> Vec<LeftBehind> {
+    named([("ims_image", &image.product_image)])
+}
+
+/// The machine and the groups around a server; only a recursive deletion takes them along.
 /// <https://registry.terraform.io/providers/huaweicloud/huaweicloud/latest/docs/resources/workspace_app_image_server>
-fn leaves_behind(image: &Image, recursive: bool) -> Vec<LeftBehind> {
-    let product = [("ims_image", &image.product_image)];
-    let around = [
+fn around(image: &Image) -> Vec<LeftBehind> {
+    named([
         ("server_group", &image.server_group),
         ("app_group", &image.app_group),
         ("instance", &image.instance),
-    ];
-    let around = around.into_iter().filter(|_| !recursive);
-    product
+    ])
+}
+
+fn named<const N: usize>(things: [(&str, &Option<String>); N]) -> Vec<LeftBehind> {
+    let there = things
         .into_iter()
-        .chain(around)
-        .filter_map(|(kind, id)| {
-            Some(LeftBehind {
-                kind: kind.into(),
-                id: id.clone()?,
-                bytes: None,
-            })
+        .filter_map(|(kind, id)| Some((kind, id.clone()?)));
+    there
+        .map(|(kind, id)| LeftBehind {
+            kind: kind.into(),
+            id,
+            bytes: None,
         })
         .collect()
 }

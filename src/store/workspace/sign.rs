@@ -1,6 +1,6 @@
 //! Signatures with access keys, SDK-HMAC-SHA256: from a request and a time to the `Authorization` header, and nothing
 //! else. The secret key signs as it is; no date, region or service goes into it.
-//! <https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm.html>
+//! <https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm-001.html>
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};

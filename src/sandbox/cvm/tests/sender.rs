@@ -104,6 +104,10 @@ fn a_sender_who_is_not_who_they_say_or_not_in_time_is_refused() {
             Err("AuthFailure.SecretIdNotFound"),
         ),
         (
+            Box::new(|request| sign(request, "cvm", "2026-01-02")),
+            Err("AuthFailure.SignatureFailure"),
+        ),
+        (
             Box::new(change("x-tc-token", "stale")),
             Err("AuthFailure.TokenFailure"),
         ),

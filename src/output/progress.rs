@@ -1,0 +1,101 @@
+//! Progress on stderr: a line that moves in a terminal, a plain line now and then where logs are kept. Nothing for
+//! runs that are over in a moment, nothing where it is not wanted.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Runs shorter than this show nothing.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Between two plain lines.
+const PLAIN: Duration = Duration::from_secs(10);
+
+pub struct Progress {
+    bar: ProgressBar,
+    terminal: bool,
+    wanted: bool,
+}
+
+/// How far a run is.
+pub struct State {
+    /// Items that have ended, and how many there will be where that is known.
+    pub done: usize,
+    pub expected: Option<usize>,
+    pub calls: usize,
+    pub elapsed: Duration,
+}
+
+impl Progress {
+    pub fn new(wanted: bool, terminal: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let style =
+            ProgressStyle::with_template("{spinner} {msg}").expect("this template is well-formed");
+        bar.set_style(style);
+        Self {
+            bar,
+            terminal,
+            wanted,
+        }
+    }
+
+    /// Shows the state, if it is time. `tick` is the time since the last call.
+    pub fn show(&self, state: &State, tick: Duration) {
+        if !self.wanted || state.elapsed < PATIENCE {
+            return;
+        }
+        if self.terminal {
+            if self.bar.is_hidden() {
+                self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            }
+            self.bar.set_message(text(state));
+            self.bar.tick();
+        } else if state.elapsed.as_secs() / PLAIN.as_secs()
+            != state.elapsed.saturating_sub(tick).as_secs() / PLAIN.as_secs()
+        {
+            super::aside(&text(state));
+        }
+    }
+
+    /// Makes way for something that is printed.
+    pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+
+    /// Goes away for good.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+        self.bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+}
+
+fn text(state: &State) -> String {
+    let images = match (state.done, state.expected) {
+        (done, Some(expected)) => format!("{done} of {expected} images"),
+        (0, None) => "looking".into(),
+        (done, None) => format!("{done} images"),
+    };
+    format!(
+        "{images} · {} calls · {} s",
+        state.calls,
+        state.elapsed.as_secs()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_says_how_far_it_is() {
+        let state = |done, expected| State {
+            done,
+            expected,
+            calls: 3,
+            elapsed: Duration::from_millis(4700),
+        };
+        assert_eq!(text(&state(0, None)), "looking · 3 calls · 4 s");
+        assert_eq!(text(&state(7, None)), "7 images · 3 calls · 4 s");
+        assert_eq!(text(&state(7, Some(10))), "7 of 10 images · 3 calls · 4 s");
+    }
+}

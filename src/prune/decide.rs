@@ -1,0 +1,490 @@
+//! Puts it together: what becomes of each image, and why, in the order in which it can be explained. First what stays
+//! on its own account, then what the selectors leave, then what those need, then the newest of the rest; the others go,
+//! with what belongs to them alone.
+
+use std::collections::{BTreeSet, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Action, Evidence, Guards, Plan, Row, Rule, Selection, Stock, StorePlan, Totals,
+    freed::quick,
+    graph::{Bond, Graph, called},
+    inventory::identity,
+    keep::{Rank, newest, releases},
+    select::{Judgement, Surroundings, short},
+};
+use crate::{
+    image::Provider,
+    store::{Hold, Image},
+};
+
+/// Decides for whole stores. Indexes that nobody read count as unreadable.
+pub fn decide(
+    stocks: &[Stock],
+    selection: &Selection,
+    evidence: &Evidence,
+    guards: &Guards,
+) -> Plan {
+    // A signature may lie in another repository than what it is about.
+    let everywhere: HashSet<&str> = match stocks {
+        [_] => HashSet::new(),
+        _ => stocks
+            .iter()
+            .flat_map(|stock| stock.images().iter().filter_map(identity))
+            .collect(),
+    };
+    let deciding = |stock| {
+        let mut deciding = Deciding {
+            stock,
+            selection,
+            everywhere: &everywhere,
+            graph: Graph::of(stock),
+            fates: vec![Fate::Open; stock.images().len()],
+        };
+        deciding.stays_by_itself(evidence, guards);
+        deciding.judge();
+        deciding.keep_what_nothing_decides();
+        deciding.keep_releases();
+        deciding.keep_what_belongs();
+        deciding.keep_newest();
+        deciding.keep_what_belongs();
+        deciding.go();
+        deciding.keep_if_unreadable();
+        deciding.plan()
+    };
+    let mut plan = Plan {
+        stores: stocks.iter().map(deciding).collect(),
+        stops: Vec::new(),
+    };
+    plan.stops = guards.check(&plan);
+    plan
+}
+
+#[derive(Clone, Debug)]
+enum Fate {
+    Open,
+    /// The selectors fit it.
+    Chosen(String),
+    Stays(Rule, String),
+    Goes(Rule, String),
+}
+
+struct Deciding<'a> {
+    stock: &'a Stock,
+    selection: &'a Selection,
+    everywhere: &'a HashSet<&'a str>,
+    graph: Graph,
+    /// Of each image, by place.
+    fates: Vec<Fate>,
+}
+
+impl Deciding<'_> {
+    fn places(&self) -> std::ops::Range<usize> {
+        0..self.fates.len()
+    }
+
+    fn images(&self) -> &[Image] {
+        self.stock.images()
+    }
+
+    /// What nothing can select.
+    fn stays_by_itself(&mut self, evidence: &Evidence, guards: &Guards) {
+        let stock = self.stock;
+        let (provider, name) = (stock.store.provider, stock.store.name.as_str());
+        for (place, image) in stock.images().iter().enumerate() {
+            let own = if let Some(why) = guards.protected(provider, name, image) {
+                Some((Rule::Protected, why))
+            } else if let Some(why) = self.selection.excluded(provider, name, image) {
+                Some((Rule::Excluded, why))
+            } else if let Some(why) = evidence.of(&stock.store, image) {
+                Some((Rule::InUse, why.to_owned()))
+            } else {
+                held(image).map(|why| (Rule::Held, why))
+            };
+            if let Some((rule, why)) = own {
+                self.fates[place] = Fate::Stays(rule, why);
+            }
+        }
+        // Whoever runs one platform got there through the index, and may do so again.
+        for (place, image) in stock.images().iter().enumerate() {
+            let Some(why) = evidence.of(&stock.store, image) else {
+                continue;
+            };
+            for holder in self.graph.holders(place) {
+                if matches!(self.fates[holder], Fate::Open) {
+                    let why = format!("it holds {}, which is {why}", called(image));
+                    self.fates[holder] = Fate::Stays(Rule::InUse, why);
+                }
+            }
+        }
+    }
+
+    /// Asks the selectors about everything that does not follow others.
+    fn judge(&mut self) {
+        for place in self.places() {
+            if !matches!(self.fates[place], Fate::Open) {
+                continue;
+            }
+            let mut lost = self.graph.lost(place).iter();
+            if let Some(subject) = lost.find(|subject| self.everywhere.contains(subject.as_str())) {
+                let why = format!("attached to {}, which is in another store", short(subject));
+                self.fates[place] = Fate::Stays(Rule::Attached, why);
+            } else if !self.graph.follows(place) {
+                self.fates[place] = self.judged(place);
+            }
+        }
+    }
+
+    fn judged(&self, place: usize) -> Fate {
+        let image = &self.images()[place];
+        let orphan_of = self.graph.orphan_of(place);
+        if let Some(subject) = orphan_of
+            && !self.graph.is_named(place)
+            && !self.selection.orphans
+        {
+            let why = format!(
+                "what it is attached to is not here ({}); --orphans selects such",
+                short(subject)
+            );
+            return Fate::Stays(Rule::Orphan, why);
+        }
+        let around = Surroundings {
+            provider: self.stock.store.provider,
+            pulled: self.pulled(place),
+            orphan_of,
+        };
+        match self.selection.judge(image, around) {
+            Judgement::Fits(why) => Fate::Chosen(why),
+            Judgement::Not(why) => Fate::Stays(Rule::NotSelected, why),
+        }
+    }
+
+    /// The last pull of an image or of anything it holds: a platform may be pulled past its index.
+    fn pulled(&self, place: usize) -> Option<DateTime<Utc>> {
+        let own = self.images()[place].pulled_at?;
+        if self.graph.owned(place).is_empty() {
+            return Some(own);
+        }
+        let held = self.graph.held(place).into_iter();
+        held.filter_map(|held| self.images()[held].pulled_at)
+            .chain([own])
+            .max()
+    }
+
+    /// Images that only follow each other, in a circle, follow nothing that was judged.
+    fn keep_what_nothing_decides(&mut self) {
+        let mut reached: Vec<bool> = self
+            .places()
+            .map(|place| !matches!(self.fates[place], Fate::Open))
+            .collect();
+        let from: Vec<usize> = self.places().filter(|place| reached[*place]).collect();
+        self.graph.spread(from, |_, owned, _| {
+            !std::mem::replace(&mut reached[owned], true)
+        });
+        for place in self.places().filter(|place| !reached[*place]) {
+            let why = "it belongs to images that belong to it".to_owned();
+            self.fates[place] = Fate::Stays(Rule::NotSelected, why);
+        }
+    }
+
+    fn keep_releases(&mut self) {
+        if !self.selection.keep_semver {
+            return;
+        }
+        let mut releases = releases(self.stock.store.provider, self.images());
+        for (place, fate) in self.fates.iter_mut().enumerate() {
+            let Fate::Chosen(chosen) = fate else {
+                continue;
+            };
+            match releases.remove(&place) {
+                Some(why) => *fate = Fate::Stays(Rule::Release, why),
+                None => add(chosen, "no release that --keep-semver keeps"),
+            }
+        }
+    }
+
+    /// What a kept image holds stays, and what is attached to it, and so on.
+    fn keep_what_belongs(&mut self) {
+        let Self {
+            graph,
+            fates,
+            stock,
+            ..
+        } = self;
+        let kept = |fate: &Fate| matches!(fate, Fate::Stays(..));
+        let from: Vec<usize> = (0..fates.len())
+            .filter(|place| kept(&fates[*place]))
+            .collect();
+        graph.spread(from, |owner, owned, bond| {
+            if kept(&fates[owned]) {
+                return false;
+            }
+            let owner = called(&stock.images()[owner]);
+            fates[owned] = match bond {
+                Bond::Held => Fate::Stays(Rule::Needed, format!("needed by {owner}")),
+                Bond::Attached => {
+                    Fate::Stays(Rule::Attached, format!("attached to {owner}, which stays"))
+                }
+            };
+            true
+        });
+    }
+
+    /// Of what would go now, the newest stay. An index with all that it holds counts as one.
+    fn keep_newest(&mut self) {
+        let Some(keep) = self.selection.keep else {
+            return;
+        };
+        let chosen = |fate: &Fate| matches!(fate, Fate::Chosen(_));
+        let from: Vec<usize> = self
+            .places()
+            .filter(|place| chosen(&self.fates[*place]))
+            .collect();
+        let mut within = vec![false; self.fates.len()];
+        self.graph.spread(from.iter().copied(), |_, owned, bond| {
+            bond == Bond::Held && !std::mem::replace(&mut within[owned], true)
+        });
+        let going: Vec<usize> = from.into_iter().filter(|place| !within[*place]).collect();
+        for (place, rank) in newest(self.stock.store.provider, self.images(), &going, keep) {
+            let Fate::Chosen(why) = &mut self.fates[place] else {
+                continue;
+            };
+            match rank {
+                Rank::Beyond(of) => {
+                    add(
+                        why,
+                        &format!("not among the newest {keep} of {of} (--keep {keep})"),
+                    );
+                }
+                Rank::Kept(rank, of) => {
+                    let why = format!(
+                        "number {rank} by age of {of} that would go, and --keep {keep} holds the newest"
+                    );
+                    self.fates[place] = Fate::Stays(Rule::Newest, why);
+                }
+                Rank::Undated => {
+                    let why = "its age is not known, so --keep cannot tell whether it is among the newest";
+                    self.fates[place] = Fate::Stays(Rule::Newest, why.into());
+                }
+            }
+        }
+    }
+
+    /// What was chosen goes, with all that only follows it.
+    fn go(&mut self) {
+        let Self {
+            graph,
+            fates,
+            stock,
+            ..
+        } = self;
+        let mut from = Vec::new();
+        for (place, fate) in fates.iter_mut().enumerate() {
+            if let Fate::Chosen(why) = fate {
+                *fate = Fate::Goes(Rule::Selected, std::mem::take(why));
+                from.push(place);
+            }
+        }
+        graph.spread(from, |owner, owned, bond| {
+            let open = matches!(fates[owned], Fate::Open);
+            if open {
+                let owner = called(&stock.images()[owner]);
+                let why = match bond {
+                    Bond::Held => format!("only images that go need it: {owner}"),
+                    Bond::Attached => format!("attached to {owner}, which goes"),
+                };
+                fates[owned] = Fate::Goes(Rule::Follows, why);
+            }
+            open
+        });
+    }
+
+    /// An index that nobody can read may need anything. It stays itself, for nobody can tell what it is.
+    fn keep_if_unreadable(&mut self) {
+        let Some((index, why)) = self.graph.unreadable.first().cloned() else {
+            return;
+        };
+        let index = called(&self.images()[index]);
+        for fate in &mut self.fates {
+            if !matches!(fate, Fate::Stays(..)) {
+                let why = format!("{index} might need it, and cannot be read: {why}");
+                *fate = Fate::Stays(Rule::Unreadable, why);
+            }
+        }
+        for (place, why) in &self.graph.unreadable {
+            if matches!(self.fates[*place], Fate::Stays(Rule::Unreadable, _)) {
+                let why = format!("nobody can tell what it holds, for it cannot be read: {why}");
+                self.fates[*place] = Fate::Stays(Rule::Unreadable, why);
+            }
+        }
+    }
+
+    fn plan(self) -> StorePlan {
+        let goes: Vec<bool> = self
+            .fates
+            .iter()
+            .map(|fate| matches!(fate, Fate::Goes(..)))
+            .collect();
+        let passes = self.graph.passes(&goes);
+        let graph = &self.graph;
+        let row = |(place, fate): (usize, Fate)| {
+            let (action, rule, reason) = match fate {
+                Fate::Stays(rule, why) => (Action::Keep, rule, format!("kept: {why}")),
+                Fate::Goes(rule, why) => (Action::Delete, rule, why),
+                // Each image was judged, follows one that was, or is kept for neither; a mistake here must not delete.
+                Fate::Open | Fate::Chosen(_) => (
+                    Action::Keep,
+                    Rule::NotSelected,
+                    "kept: nothing decides".into(),
+                ),
+            };
+            // One may be both: an index that is about what it holds.
+            let owners: BTreeSet<usize> = graph
+                .owners(place)
+                .iter()
+                .map(|(owner, _)| *owner)
+                .collect();
+            let attached = graph
+                .owned(place)
+                .iter()
+                .filter(|(_, bond)| *bond == Bond::Attached);
+            Row {
+                image: place,
+                action,
+                rule,
+                reason,
+                needed_by: owners.into_iter().collect(),
+                attached: attached.count(),
+                pass: passes[place],
+            }
+        };
+        let unreadable = |(place, why): &(usize, String)| {
+            let index = called(&self.stock.images()[*place]);
+            format!(
+                "{}: {index} cannot be read ({why}); nothing that it might need is deleted",
+                self.stock.store.name
+            )
+        };
+        let warnings = graph.unreadable.iter().map(unreadable).collect();
+        let tagged =
+            |place: usize| self.stock.store.provider == Provider::Ecr && graph.is_named(place);
+        let mut plan = StorePlan {
+            store: self.stock.store.clone(),
+            rows: self.fates.into_iter().enumerate().map(row).collect(),
+            totals: Totals::default(),
+            warnings,
+        };
+        let freed = quick(self.stock, &plan);
+        let count = |test: &dyn Fn(&Row) -> bool| plan.rows.iter().filter(|row| test(row)).count();
+        plan.totals = Totals {
+            images: plan.rows.len(),
+            deleted: count(&|row| row.action == Action::Delete),
+            kept: count(&|row| row.action == Action::Keep),
+            tagged: count(&|row| tagged(row.image)),
+            tagged_kept: count(&|row| tagged(row.image) && row.action == Action::Keep),
+            bytes: freed.bytes,
+            unsized_images: freed.unknown,
+        };
+        plan
+    }
+}
+
+fn add(why: &mut String, more: &str) {
+    if !why.is_empty() {
+        why.push_str(", ");
+    }
+    why.push_str(more);
+}
+
+fn held(image: &Image) -> Option<String> {
+    match &image.hold {
+        _ if identity(image).is_none() => {
+            Some("the provider named neither its digest nor its id".into())
+        }
+        Some(Hold::Going) => Some("already on its way out".into()),
+        Some(Hold::Refused(error)) => Some(format!("the provider would refuse: {error}")),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prune::sample::{Shelf, cosign, machine, planned, store};
+
+    #[test]
+    fn what_the_provider_holds_stays_with_the_provider_s_reason() {
+        let error = crate::error::Error::new(crate::error::Kind::Protected, "it is shared");
+        let told = Shelf::new()
+            .with(1, &["a"], 9, |image| {
+                image.hold = Some(Hold::Refused(error))
+            })
+            .with(2, &["b"], 9, |image| image.hold = Some(Hold::Going))
+            .image(3, &["c"], 9)
+            .prune(&["--older-than", "1d"]);
+        assert_eq!(told.goes(), [3]);
+        assert_eq!(
+            told.reason(1),
+            "kept: the provider would refuse: it is shared"
+        );
+        assert_eq!(told.reason(2), "kept: already on its way out");
+    }
+
+    #[test]
+    fn totals_add_up_over_stores_and_a_pass_waits_for_the_one_before() {
+        let app = Shelf::new()
+            .index(1, &["a"], 9, &[2, 3])
+            .image(2, &[], 9)
+            .image(3, &["b"], 1)
+            .image(4, &["c"], 9)
+            .stock();
+        let machines = Stock::new(
+            store(Provider::Cvm, ""),
+            [
+                machine("img-1", "web", None, 9),
+                machine("img-2", "db", None, 1),
+            ],
+        );
+        let plan = planned(
+            &[app, machines],
+            &["--older-than", "5d"],
+            &Evidence::default(),
+        );
+        let sum = plan.totals();
+        assert_eq!(
+            (
+                sum.images,
+                sum.deleted,
+                sum.kept,
+                sum.tagged,
+                sum.tagged_kept
+            ),
+            (6, 4, 2, 3, 1)
+        );
+        assert_eq!((sum.bytes, sum.unsized_images), (200, 1));
+        let passes: Vec<Vec<usize>> = plan.stores[0]
+            .passes()
+            .iter()
+            .map(|pass| pass.iter().map(|row| row.image + 1).collect())
+            .collect();
+        assert_eq!(passes, [vec![1, 4], vec![2]]);
+        assert_eq!(
+            plan.stores[0]
+                .after(&plan.stores[0].rows[1])
+                .collect::<Vec<_>>(),
+            [0]
+        );
+    }
+
+    #[test]
+    fn images_that_only_belong_to_each_other_stay() {
+        let told = Shelf::new()
+            .image(1, &[&cosign(2, ".sig")], 9)
+            .index(2, &[&cosign(1, ".sig")], 9, &[3])
+            .image(3, &[], 9)
+            .index(4, &["a"], 9, &[3])
+            .prune(&["--older-than", "1d"]);
+        assert_eq!(told.goes(), [4]);
+    }
+}

@@ -1,0 +1,200 @@
+//! What is known to be in use, from whichever source: text (`in_use`), a scan of instances and launch templates, the
+//! images' own description. It only remembers; each entry keeps its image, with its own words for the reason.
+
+use std::collections::HashMap;
+
+use super::{Stock, inventory::identity, keep::date};
+use crate::{image::StoreRef, store::Image};
+
+/// Images and families in use, and how that is known.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    ids: HashMap<String, Vec<Use>>,
+    families: HashMap<String, Vec<Use>>,
+}
+
+#[derive(Clone, Debug)]
+struct Use {
+    /// In this store only.
+    store: Option<StoreRef>,
+    why: String,
+}
+
+impl Evidence {
+    /// An image id or digest is in use, in whichever store it is. The reason is shown as it is: `in use, instance ins-1`.
+    pub fn id(&mut self, id: &str, why: impl Into<String>) {
+        add(&mut self.ids, id, None, why);
+    }
+
+    /// An image of that store is in use.
+    pub fn id_in(&mut self, store: &StoreRef, id: &str, why: impl Into<String>) {
+        add(&mut self.ids, id, Some(store), why);
+    }
+
+    /// Whatever belongs to that family in that store is in use, for it may be started at any time.
+    pub fn family_in(&mut self, store: &StoreRef, family: &str, why: impl Into<String>) {
+        add(&mut self.families, family, Some(store), why);
+    }
+
+    /// The newest usable image of each family is what starting from the family gives, so it is in use; the newest of
+    /// all as well, for when none is usable.
+    pub fn newest_of_families(&mut self, stock: &Stock) {
+        let mut newest: HashMap<&str, [Option<&Image>; 2]> = HashMap::new();
+        for image in stock.images() {
+            let Some(family) = image.family.as_deref().filter(|family| !family.is_empty()) else {
+                continue;
+            };
+            let usable = image.state.as_deref() == Some("normal") && image.deprecated != Some(true);
+            let known = newest.entry(family).or_default();
+            for (slot, fits) in known.iter_mut().zip([true, usable]) {
+                if fits && slot.is_none_or(|known| date(known) < date(image)) {
+                    *slot = Some(image);
+                }
+            }
+        }
+        for (family, images) in newest {
+            for image in images.into_iter().flatten() {
+                if let Some(id) = identity(image) {
+                    self.id_in(&stock.store, id, format!("the newest of family {family}"));
+                }
+            }
+        }
+    }
+
+    /// Images that other accounts were given.
+    pub fn shared_out(&mut self, stock: &Stock) {
+        for image in stock.images() {
+            let accounts = image.shared_with.as_deref().unwrap_or_default();
+            if let (Some(id), false) = (identity(image), accounts.is_empty()) {
+                self.id_in(
+                    &stock.store,
+                    id,
+                    format!("shared with account {}", accounts.join(", ")),
+                );
+            }
+        }
+    }
+
+    /// Image servers with a server group or an application group on them.
+    pub fn grouped(&mut self, stock: &Stock) {
+        for image in stock.images() {
+            let groups = [
+                ("server group", &image.server_group),
+                ("application group", &image.app_group),
+            ];
+            for (kind, group) in groups {
+                let group = group.as_deref().filter(|group| !group.is_empty());
+                if let (Some(id), Some(group)) = (identity(image), group) {
+                    self.id_in(&stock.store, id, format!("{kind} {group} depends on it"));
+                }
+            }
+        }
+    }
+
+    /// How it is known that an image is in use.
+    pub fn of(&self, store: &StoreRef, image: &Image) -> Option<&str> {
+        let by_id = identity(image).and_then(|id| find(&self.ids, id, store));
+        by_id.or_else(|| find(&self.families, image.family.as_deref()?, store))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.families.is_empty()
+    }
+}
+
+/// The first that says so is the one that is quoted.
+fn add(
+    to: &mut HashMap<String, Vec<Use>>,
+    key: &str,
+    store: Option<&StoreRef>,
+    why: impl Into<String>,
+) {
+    let uses = to.entry(key.to_owned()).or_default();
+    if !uses
+        .iter()
+        .any(|known| known.store.is_none() || known.store.as_ref() == store)
+    {
+        uses.push(Use {
+            store: store.cloned(),
+            why: why.into(),
+        });
+    }
+}
+
+fn find<'e>(uses: &'e HashMap<String, Vec<Use>>, key: &str, store: &StoreRef) -> Option<&'e str> {
+    let here = |entry: &&Use| entry.store.as_ref().is_none_or(|known| known == store);
+    uses.get(key)?
+        .iter()
+        .find(here)
+        .map(|entry| entry.why.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        image::Provider,
+        prune::sample::{machine, store},
+    };
+
+    fn kept(stock: &Stock, evidence: &Evidence) -> Vec<String> {
+        let used = stock
+            .images()
+            .iter()
+            .filter(|image| evidence.of(&stock.store, image).is_some());
+        used.map(|image| identity(image).unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn the_newest_usable_image_of_a_family_is_in_use_and_the_newest_of_all_too() {
+        let old = |image: Image| Image {
+            deprecated: Some(true),
+            ..image
+        };
+        let images = [
+            machine("img-1", "a", Some("web"), 9),
+            machine("img-2", "b", Some("web"), 5),
+            old(machine("img-3", "c", Some("web"), 3)),
+            old(machine("img-4", "d", Some("web"), 4)),
+            machine("img-5", "e", None, 4),
+        ];
+        let stock = Stock::new(store(Provider::Cvm, ""), images);
+        let mut evidence = Evidence::default();
+        evidence.newest_of_families(&stock);
+        assert_eq!(kept(&stock, &evidence), ["img-2", "img-3"]);
+    }
+
+    #[test]
+    fn who_names_a_family_uses_all_of_it_in_that_region_only() {
+        let here = Stock::new(
+            store(Provider::Cvm, ""),
+            [machine("img-1", "a", Some("web"), 9)],
+        );
+        let mut evidence = Evidence::default();
+        evidence.family_in(
+            &here.store,
+            "web",
+            "in use, launch configuration asc-1 names its family",
+        );
+        assert_eq!(kept(&here, &evidence), ["img-1"]);
+        let mut there = here.clone();
+        there.store.region = Some("elsewhere".into());
+        assert_eq!(kept(&there, &evidence), [""; 0]);
+    }
+
+    #[test]
+    fn shared_images_and_image_servers_with_groups_are_in_use() {
+        let mut shared = machine("img-1", "a", None, 9);
+        shared.shared_with = Some(vec!["100".into()]);
+        let mut alone = machine("img-2", "b", None, 9);
+        (alone.shared_with, alone.server_group) = (Some(vec![]), Some(String::new()));
+        let mut group = machine("img-3", "c", None, 9);
+        group.app_group = Some("g-1".into());
+        let stock = Stock::new(store(Provider::Workspace, ""), [shared, alone, group]);
+        let mut evidence = Evidence::default();
+        evidence.shared_out(&stock);
+        evidence.grouped(&stock);
+        assert_eq!(kept(&stock, &evidence), ["img-1", "img-3"]);
+    }
+}

@@ -1,0 +1,149 @@
+//! The bytes that deletions really free. A registry stores a layer once, so what kept images share is not freed, and what
+//! two deleted images share is freed once.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Action, Stock, StorePlan};
+use crate::{image::Digest, manifest::Blob, store::Image};
+
+/// What a deletion frees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Freed {
+    pub bytes: u64,
+    /// Images whose layers nobody could tell; while there are any, `bytes` may be off.
+    pub unknown: usize,
+}
+
+/// Adds up the images' own sizes: never less than what is freed, as far as they are known. An index is as large as the
+/// largest of its images, which are counted themselves.
+pub fn quick(stock: &Stock, plan: &StorePlan) -> Freed {
+    let mut freed = Freed::default();
+    for row in plan.rows.iter().filter(|row| row.action == Action::Delete) {
+        let image = &stock.images()[row.image];
+        match (stock.reading(image), image.bytes) {
+            (Some(super::Reading::Children(children)), _) if !children.is_empty() => {}
+            (_, Some(bytes)) => freed.bytes += bytes.saturating_sub(left_behind(image)),
+            (_, None) => freed.unknown += 1,
+        }
+    }
+    freed
+}
+
+/// Snapshots that stay are still paid for.
+fn left_behind(image: &Image) -> u64 {
+    image
+        .leaves_behind
+        .iter()
+        .filter_map(|left| left.bytes)
+        .sum()
+}
+
+/// Adds up layers, one image after the other in any order, so that no manifest has to be kept. One for each repository:
+/// a registry shares no layers between them.
+#[derive(Clone, Debug, Default)]
+pub struct Exact {
+    needed: HashSet<Digest>,
+    going: HashMap<Digest, u64>,
+    unknown: usize,
+}
+
+impl Exact {
+    /// Takes the blobs of an image that is kept or deleted, or `None` if its manifest could not be read. Indexes have none.
+    pub fn add(&mut self, action: Action, blobs: Option<&[Blob]>) {
+        let Some(blobs) = blobs else {
+            self.unknown += 1;
+            return;
+        };
+        for blob in blobs {
+            match (action, blob.bytes) {
+                (Action::Keep, _) => {
+                    self.going.remove(&blob.digest);
+                    self.needed.insert(blob.digest.clone());
+                }
+                (Action::Delete, Some(bytes)) if !self.needed.contains(&blob.digest) => {
+                    self.going.insert(blob.digest.clone(), bytes);
+                }
+                (Action::Delete, _) => {}
+            }
+        }
+    }
+
+    pub fn freed(&self) -> Freed {
+        Freed {
+            bytes: self.going.values().sum(),
+            unknown: self.unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        prune::sample::{Shelf, digest},
+        store::LeftBehind,
+    };
+
+    fn blobs(numbers: &[(usize, u64)]) -> Vec<Blob> {
+        let blob = |(number, bytes): &(usize, u64)| Blob {
+            digest: digest(*number).parse().unwrap(),
+            bytes: Some(*bytes),
+            media_type: None,
+        };
+        numbers.iter().map(blob).collect()
+    }
+
+    #[test]
+    fn layers_that_kept_images_share_are_not_freed_and_others_once_in_any_order() {
+        let images = [
+            (Action::Delete, blobs(&[(1, 10), (2, 20), (3, 40)])),
+            (Action::Keep, blobs(&[(1, 10)])),
+            (Action::Delete, blobs(&[(3, 40), (4, 80), (4, 80)])),
+        ];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [0, 2, 1]] {
+            let mut exact = Exact::default();
+            for place in order {
+                exact.add(images[place].0, Some(&images[place].1));
+            }
+            assert_eq!(
+                exact.freed(),
+                Freed {
+                    bytes: 140,
+                    unknown: 0
+                },
+                "{order:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_manifest_that_could_not_be_read_is_said() {
+        let mut exact = Exact::default();
+        exact.add(Action::Keep, None);
+        assert_eq!(exact.freed().unknown, 1);
+    }
+
+    #[test]
+    fn the_quick_sum_counts_no_index_and_nothing_that_stays_behind() {
+        let left = |bytes| LeftBehind {
+            kind: "snapshot".into(),
+            id: "snap-1".into(),
+            bytes: Some(bytes),
+        };
+        let told = Shelf::new()
+            .index(1, &["a"], 99, &[2, 3])
+            .image(2, &[], 99)
+            .image(3, &[], 99)
+            .with(4, &["b"], 99, |image| image.leaves_behind = vec![left(30)])
+            .with(5, &["c"], 99, |image| image.bytes = None)
+            .image(6, &["d"], 1)
+            .prune(&["--older-than", "30d"]);
+        assert_eq!(
+            quick(&told.stock, &told.plan.stores[0]),
+            Freed {
+                bytes: 270,
+                unknown: 1
+            }
+        );
+    }
+}

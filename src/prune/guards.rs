@@ -1,0 +1,259 @@
+//! What stands between a selection and a disaster: protected names, and bounds on what one run may delete. A guard that
+//! stops says by how much, and what to do if it was meant.
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Plan, names::Names};
+use crate::{
+    error::{Error, Kind, Result},
+    image::Provider,
+    store::Image,
+};
+
+/// Names that nobody deletes by a rule.
+const PROTECTED: [&str; 4] = ["latest", "stable", "prod*", "release*"];
+
+// No doc comment: it would replace the help of the command that these flags are flattened into.
+#[derive(Args, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GuardArgs {
+    /// Never delete images with a tag, or machine images with a name, that fits; besides latest, stable, prod* and release*
+    #[arg(long, value_name = "GLOB")]
+    pub protect: Vec<String>,
+
+    /// Protect only what --protect names
+    #[arg(long)]
+    pub no_default_protect: bool,
+
+    /// Stop before anything is sent if more images than this would go
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub max_delete: usize,
+
+    /// Stop before anything is sent if more than this share of all images would go
+    #[arg(long, value_name = "PERCENT", default_value_t = 90, value_parser = clap::value_parser!(u8).range(0..=100))]
+    #[schemars(range(max = 100))]
+    pub max_percent: u8,
+
+    /// A repository may lose its last tagged image
+    #[arg(long)]
+    pub allow_empty: bool,
+}
+
+impl Default for GuardArgs {
+    fn default() -> Self {
+        Self {
+            protect: Vec::new(),
+            no_default_protect: false,
+            max_delete: 1000,
+            max_percent: 90,
+            allow_empty: false,
+        }
+    }
+}
+
+/// Guards made ready for use.
+#[derive(Clone, Debug)]
+pub struct Guards {
+    protect: Names,
+    max_delete: usize,
+    max_percent: u8,
+    allow_empty: bool,
+}
+
+/// A guard that stops a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Stop {
+    /// Its flag, without dashes: `max-delete`.
+    pub guard: String,
+    /// Which, and by how much.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl GuardArgs {
+    pub fn compile(&self) -> Result<Guards> {
+        if self.max_percent > 100 {
+            return Err(Error::new(Kind::Usage, "--max-percent is at most 100"));
+        }
+        let defaults = PROTECTED
+            .iter()
+            .copied()
+            .filter(|_| !self.no_default_protect);
+        let patterns = defaults.chain(self.protect.iter().map(String::as_str));
+        Ok(Guards {
+            protect: Names::new("--protect", patterns)?,
+            max_delete: self.max_delete,
+            max_percent: self.max_percent,
+            allow_empty: self.allow_empty,
+        })
+    }
+}
+
+impl Guards {
+    /// The protection that an image is under.
+    pub fn protected(&self, provider: Provider, store: &str, image: &Image) -> Option<String> {
+        let (label, pattern) = self.protect.find(provider, store, image)?;
+        Some(format!("{label} is protected by {pattern}"))
+    }
+
+    /// The guards that a plan runs into; while there is one, nothing may be sent.
+    pub fn check(&self, plan: &Plan) -> Vec<Stop> {
+        let totals = plan.totals();
+        let (delete, images) = (totals.deleted, totals.images);
+        let mut stops = Vec::new();
+        if delete > self.max_delete {
+            stops.push(Stop {
+                guard: "max-delete".into(),
+                message: format!(
+                    "{delete} images would go, {} more than --max-delete {} allows",
+                    delete - self.max_delete,
+                    self.max_delete
+                ),
+                hint: format!("narrow the selection, or allow them with --max-delete {delete}"),
+            });
+        }
+        if delete * 100 > images * usize::from(self.max_percent) {
+            // Rounded up, so that the figure named is the one that would let it pass.
+            let percent = (delete * 100).div_ceil(images.max(1));
+            stops.push(Stop {
+                guard: "max-percent".into(),
+                message: format!(
+                    "{delete} of {images} images would go: {percent}%, and --max-percent allows {}%",
+                    self.max_percent
+                ),
+                hint: format!("narrow the selection, or allow it with --max-percent {percent}"),
+            });
+        }
+        let emptied = plan.stores.iter().filter(|of| {
+            of.store.provider == Provider::Ecr && of.totals.tagged > 0 && of.totals.tagged_kept == 0
+        });
+        for of in emptied.filter(|_| !self.allow_empty) {
+            stops.push(Stop {
+                guard: "allow-empty".into(),
+                message: format!(
+                    "repository {} would lose all of its {} tagged images",
+                    of.store.name, of.totals.tagged
+                ),
+                hint: "keep some with --keep N or --exclude, or allow it with --allow-empty".into(),
+            });
+        }
+        stops
+    }
+}
+
+impl From<Stop> for Error {
+    fn from(stop: Stop) -> Self {
+        Self::new(Kind::Guard, stop.message).hint(format!("nothing was sent; {}", stop.hint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prune::sample::Shelf;
+
+    fn shelf(count: usize) -> Shelf {
+        (1..=count).fold(Shelf::new(), |shelf, number| {
+            shelf.image(number, &[&format!("t{number}")], 99)
+        })
+    }
+
+    #[test]
+    fn a_guard_that_stops_says_by_how_much_and_what_to_do() {
+        type Said = (&'static str, &'static str);
+        let table: [(&[&str], &[Said]); 6] = [
+            (&["--older-than", "30d", "--keep", "1"], &[]),
+            (
+                &["--older-than", "30d", "--keep", "1", "--max-delete", "7"],
+                &[(
+                    "max-delete",
+                    "9 images would go, 2 more than --max-delete 7 allows",
+                )],
+            ),
+            (
+                &["--older-than", "30d", "--keep", "1", "--max-percent", "89"],
+                &[(
+                    "max-percent",
+                    "9 of 10 images would go: 90%, and --max-percent allows 89%",
+                )],
+            ),
+            (
+                &["--older-than", "30d"],
+                &[
+                    (
+                        "max-percent",
+                        "10 of 10 images would go: 100%, and --max-percent allows 90%",
+                    ),
+                    (
+                        "allow-empty",
+                        "repository app would lose all of its 10 tagged images",
+                    ),
+                ],
+            ),
+            (
+                &[
+                    "--older-than",
+                    "30d",
+                    "--max-percent",
+                    "100",
+                    "--allow-empty",
+                ],
+                &[],
+            ),
+            (&["--older-than", "100d"], &[]),
+        ];
+        for (flags, expected) in table {
+            let plan = shelf(10).prune(flags).plan;
+            let stops: Vec<_> = plan
+                .stops
+                .iter()
+                .map(|stop| (stop.guard.as_str(), stop.message.as_str()))
+                .collect();
+            assert_eq!(stops, expected, "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_hint_of_a_guard_allows_passes() {
+        let told = shelf(1)
+            .image(101, &["x"], 1)
+            .image(102, &["y"], 1)
+            .prune(&["--older-than", "30d", "--max-percent", "33"]);
+        assert_eq!(
+            told.plan.stops[0].hint,
+            "narrow the selection, or allow it with --max-percent 34"
+        );
+    }
+
+    #[test]
+    fn protected_names_are_the_defaults_and_more_or_only_those_that_are_named() {
+        let tags = ["latest", "stable", "prod-1", "release-2", "mine", "other"];
+        for (flags, kept) in [
+            (&["--tag", "*"][..], "latest stable prod-1 release-2"),
+            (
+                &["--tag", "*", "--protect", "mi*"],
+                "latest stable prod-1 release-2 mine",
+            ),
+            (
+                &["--tag", "*", "--protect", "mi*", "--no-default-protect"],
+                "mine",
+            ),
+            (&["--tag", "*", "--no-default-protect"], ""),
+        ] {
+            let shelf = tags
+                .iter()
+                .enumerate()
+                .fold(Shelf::new(), |shelf, (number, tag)| {
+                    shelf.image(number, &[tag], 99)
+                });
+            let goes = shelf.prune(flags).goes();
+            let left: Vec<_> = (0..tags.len())
+                .filter(|number| !goes.contains(number))
+                .map(|number| tags[number])
+                .collect();
+            assert_eq!(left.join(" "), kept, "{flags:?}");
+        }
+    }
+}

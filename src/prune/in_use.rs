@@ -1,0 +1,474 @@
+//! Evidence from text of any shape: pods, task definitions, lists. It is read as a stream of words, whatever the quotes
+//! and brackets around them, so neither a huge file nor one endless line fills the memory. What it names too broadly it
+//! protects too broadly: a file that cannot be understood exactly must not cost an image.
+
+use std::{
+    collections::{HashMap, HashSet, hash_map::RandomState},
+    hash::BuildHasher,
+    io::{self, BufRead},
+};
+
+use super::{Evidence, Stock, inventory::identity, words::Words};
+use crate::image::Provider;
+
+/// What some text was found to name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Distinct references, digests and ids in it. None at all means that it is no evidence.
+    pub recognised: usize,
+    /// How many images of the inventory they mean. None means that it is evidence of something else.
+    pub protected: usize,
+}
+
+/// The names by which the images of some stores can be found.
+pub struct Known<'s> {
+    stocks: &'s [Stock],
+    /// Digests and provider's ids, with the stores that have them.
+    ids: HashMap<&'s str, Vec<usize>>,
+    repositories: HashMap<&'s str, Vec<usize>>,
+    tags: HashMap<(usize, &'s str), &'s str>,
+}
+
+impl<'s> Known<'s> {
+    pub fn of(stocks: &'s [Stock]) -> Self {
+        let mut known = Self {
+            stocks,
+            ids: HashMap::new(),
+            repositories: HashMap::new(),
+            tags: HashMap::new(),
+        };
+        for (place, stock) in stocks.iter().enumerate() {
+            if stock.store.provider == Provider::Ecr {
+                known
+                    .repositories
+                    .entry(&stock.store.name)
+                    .or_default()
+                    .push(place);
+            }
+            for image in stock.images() {
+                let Some(id) = identity(image) else { continue };
+                known.ids.entry(id).or_default().push(place);
+                known
+                    .tags
+                    .extend(image.tags.iter().map(|tag| ((place, tag.as_str()), id)));
+            }
+        }
+        known
+    }
+}
+
+/// Reads text and adds what it names to the evidence, with the source's name and the line.
+pub fn scan(
+    source: &str,
+    mut text: impl BufRead,
+    known: &Known,
+    evidence: &mut Evidence,
+) -> io::Result<Tally> {
+    let mut scan = Scan {
+        source,
+        known,
+        evidence,
+        seen: HashSet::new(),
+        protected: HashSet::new(),
+        hash: RandomState::new(),
+    };
+    let mut words = Words::default();
+    loop {
+        let bytes = text.fill_buf()?;
+        if bytes.is_empty() {
+            break;
+        }
+        bytes
+            .iter()
+            .for_each(|byte| words.byte(*byte, |word, line| scan.word(word, line)));
+        let length = bytes.len();
+        text.consume(length);
+    }
+    // The end of the text ends its last word.
+    words.byte(b'\n', |word, line| scan.word(word, line));
+    Ok(Tally {
+        recognised: scan.seen.len(),
+        protected: scan.protected.len(),
+    })
+}
+
+struct Scan<'a, 's> {
+    source: &'a str,
+    known: &'a Known<'s>,
+    evidence: &'a mut Evidence,
+    /// Hashes of what was recognised: enough to count by, and small.
+    seen: HashSet<u64>,
+    protected: HashSet<(usize, &'s str)>,
+    hash: RandomState,
+}
+
+impl<'s> Scan<'_, 's> {
+    fn word(&mut self, word: &str, line: usize) {
+        // The end of a sentence, of a heading, of a list.
+        let word = word.trim_end_matches(['.', ':', '/', '@']);
+        let (path, digest) = match find_digest(word) {
+            Some(at) => (
+                word[..at].trim_end_matches(['@', '/', ':']),
+                Some(&word[at..at + DIGEST]),
+            ),
+            None => (word, None),
+        };
+        let located = Located::of(path);
+        if let Some(digest) = digest {
+            self.recognised(word);
+            self.digest(&located, digest, line);
+        }
+        self.tag(&located, word, digest.is_some(), line);
+        self.ids(word, line);
+    }
+
+    /// A digest with a repository of ours means that one; any other may be a mirror's name of ours.
+    fn digest(&mut self, located: &Located, digest: &str, line: usize) {
+        let Some(places) = self.known.ids.get(digest) else {
+            return;
+        };
+        let exact = self.stocks(located, located.split_tag().0);
+        let elsewhere = located.registry.is_some();
+        for place in places {
+            if exact.contains(place) || exact.is_empty() && !elsewhere {
+                self.protect(*place, digest, line);
+            }
+        }
+    }
+
+    fn tag(&mut self, located: &Located, word: &str, has_digest: bool, line: usize) {
+        let (repository, tag) = located.split_tag();
+        let places = self.stocks(located, repository);
+        // An image of a registry without a tag means `latest`; a bare word means nothing.
+        let tag = match tag {
+            None if located.registry.is_some() && !has_digest => "latest",
+            None => return,
+            Some(tag) => tag,
+        };
+        if located.registry.is_some() || !places.is_empty() {
+            self.recognised(word);
+        }
+        for place in places {
+            if let Some(id) = self.known.tags.get(&(place, tag)) {
+                self.protect(place, id, line);
+            }
+        }
+    }
+
+    /// Provider's ids, alone or as a part of a path. They are opaque, so only those of the inventory are known, and
+    /// Tencent's by their form.
+    fn ids(&mut self, word: &str, line: usize) {
+        let parts = word
+            .split(['/', ':', '@'])
+            .filter(|part| part.len() < word.len());
+        for part in parts.chain([word]) {
+            let known = self.known.ids.get_key_value(part);
+            let known = known.filter(|(id, _)| !id.starts_with("sha256:"));
+            if known.is_some() || is_machine_image(part) {
+                self.recognised(part);
+            }
+            if let Some((_, places)) = known {
+                for place in places {
+                    self.protect(*place, part, line);
+                }
+            }
+        }
+    }
+
+    /// The repositories of the inventory that a path means.
+    fn stocks(&self, located: &Located, repository: &str) -> Vec<usize> {
+        let same = |known: &Option<String>, said: Option<&str>| match (known, said) {
+            (Some(known), Some(said)) => known == said,
+            _ => true,
+        };
+        let places = self
+            .known
+            .repositories
+            .get(repository)
+            .into_iter()
+            .flatten()
+            .copied();
+        let here = |place: &usize| {
+            let store = &self.known.stocks[*place].store;
+            let (owner, region) = located.registry.unwrap_or_default();
+            same(&store.owner, owner) && same(&store.region, region)
+        };
+        places.filter(here).collect()
+    }
+
+    fn recognised(&mut self, what: &str) {
+        self.seen.insert(self.hash.hash_one(what));
+    }
+
+    fn protect(&mut self, place: usize, id: &str, line: usize) {
+        let Some((id, _)) = self.known.ids.get_key_value(id) else {
+            return;
+        };
+        if self.protected.insert((place, id)) {
+            let why = format!("in use, {} line {line}", self.source);
+            self.evidence
+                .id_in(&self.known.stocks[place].store, id, why);
+        }
+    }
+}
+
+/// Where a word says that an image is: a registry of ECR (account, region), if it names one, and a path.
+struct Located<'w> {
+    registry: Option<(Option<&'w str>, Option<&'w str>)>,
+    path: &'w str,
+}
+
+impl<'w> Located<'w> {
+    fn of(word: &'w str) -> Self {
+        if let Some(rest) = word.strip_prefix("ecr:") {
+            let Some((authority, path)) = rest
+                .strip_prefix("//")
+                .and_then(|rest| rest.split_once('/'))
+            else {
+                return Self {
+                    registry: Some((None, None)),
+                    path: rest,
+                };
+            };
+            let (owner, region) = match authority.split_once('@') {
+                Some((owner, region)) => (Some(owner), region),
+                None => (None, authority),
+            };
+            return Self {
+                registry: Some((owner, Some(region))),
+                path,
+            };
+        }
+        // `docker-pullable://`, `https://` and their like.
+        let word = word.rsplit_once("://").map_or(word, |(_, rest)| rest);
+        match word.split_once('/') {
+            Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => Self {
+                registry: registry(host),
+                path,
+            },
+            _ => Self {
+                registry: None,
+                path: word,
+            },
+        }
+    }
+
+    /// The repository, and the tag if there is one.
+    fn split_tag(&self) -> (&'w str, Option<&'w str>) {
+        let tag = self.path.rfind('/').map_or(0, |slash| slash + 1);
+        match self.path[tag..].find(':') {
+            Some(colon) => (
+                &self.path[..tag + colon],
+                Some(&self.path[tag + colon + 1..]),
+            ),
+            None => (self.path, None),
+        }
+    }
+}
+
+/// Account and region of a registry's host. Looser than what may be asked of a provider: every variant counts.
+fn registry(host: &str) -> Option<(Option<&str>, Option<&str>)> {
+    let (account, rest) = host.split_once('.')?;
+    let rest = rest
+        .strip_prefix("dkr.ecr")
+        .or_else(|| rest.strip_prefix("dkr-ecr"))?;
+    let rest = rest
+        .strip_prefix("-fips")
+        .unwrap_or(rest)
+        .strip_prefix('.')?;
+    let (region, _) = rest.split_once('.')?;
+    (account.len() == 12).then_some((Some(account), Some(region)))
+}
+
+/// The length of `sha256:` and 64 digits.
+const DIGEST: usize = 7 + 64;
+
+/// Where in a word a whole digest stands.
+fn find_digest(word: &str) -> Option<usize> {
+    let hex = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+    let whole = |at: &usize| {
+        let rest = &word.as_bytes()[*at + 7..];
+        rest.iter().take_while(|byte| hex(byte)).count() == 64
+    };
+    word.match_indices("sha256:").map(|(at, _)| at).find(whole)
+}
+
+/// The form of Tencent's image ids: `img-` and 8 letters or digits.
+/// <https://www.tencentcloud.com/document/product/213/33272>
+fn is_machine_image(part: &str) -> bool {
+    let rest = part.strip_prefix("img-");
+    rest.is_some_and(|rest| {
+        rest.len() == 8 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prune::sample::{Shelf, digest, machine, store};
+
+    fn stocks() -> Vec<Stock> {
+        vec![
+            Shelf::named("team/app")
+                .image(1, &["v1", "v1.0"], 1)
+                .image(2, &["latest"], 1)
+                .image(3, &[], 1)
+                .stock(),
+            Shelf::named("other").image(1, &["v1"], 1).stock(),
+            Stock::new(
+                store(Provider::Cvm, ""),
+                [machine("img-6pb6lrmy", "web", None, 1)],
+            ),
+            Stock::new(
+                store(Provider::Workspace, ""),
+                [machine("697612196993040384", "web", None, 1)],
+            ),
+        ]
+    }
+
+    /// What some text protects, as `STORE/NUMBER line`.
+    fn protected(text: &[u8]) -> (Tally, Vec<String>) {
+        let stocks = stocks();
+        let mut evidence = Evidence::default();
+        let buffer = io::BufReader::with_capacity(7, text);
+        let tally = scan("f", buffer, &Known::of(&stocks), &mut evidence).unwrap();
+        let mut found = Vec::new();
+        for stock in &stocks {
+            for image in stock.images() {
+                if let Some(why) = evidence.of(&stock.store, image) {
+                    let why = why.strip_prefix("in use, ").unwrap();
+                    let id = identity(image).unwrap();
+                    found.push(format!(
+                        "{}/{} {why}",
+                        stock.store.name,
+                        id.trim_start_matches("sha256:").trim_start_matches('0')
+                    ));
+                }
+            }
+        }
+        (tally, found)
+    }
+
+    const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+
+    #[test]
+    fn references_of_every_form_are_recognised() {
+        let (one, two, three) = (digest(1), digest(2), digest(3));
+        let table: Vec<(String, Vec<&str>)> = vec![
+            (format!("{HOST}/team/app:v1"), vec!["team/app/1 f line 1"]),
+            (
+                format!("\n\n  \"image\": \"{HOST}/team/app:v1.0\","),
+                vec!["team/app/1 f line 3"],
+            ),
+            (
+                format!("{HOST}/team/app@{two}"),
+                vec!["team/app/2 f line 1"],
+            ),
+            (
+                format!("{HOST}/team/app:v1@{three}"),
+                vec!["team/app/1 f line 1", "team/app/3 f line 1"],
+            ),
+            (format!("{HOST}/team/app"), vec!["team/app/2 f line 1"]),
+            (
+                format!("docker-pullable://{HOST}/team/app@{one}"),
+                vec!["team/app/1 f line 1"],
+            ),
+            (
+                "123456789012.dkr-ecr-fips.eu-west-1.on.aws/team/app:v1".into(),
+                vec!["team/app/1 f line 1"],
+            ),
+            ("ecr:team/app:v1".into(), vec!["team/app/1 f line 1"]),
+            (
+                format!("ecr://123456789012@eu-west-1/team/app@{two}"),
+                vec!["team/app/2 f line 1"],
+            ),
+            ("team/app:v1".into(), vec!["team/app/1 f line 1"]),
+            (
+                "registry.example.com:5000/team/app:v1.".into(),
+                vec!["team/app/1 f line 1"],
+            ),
+            (
+                format!("mirror.example.com/copies/app@{two}"),
+                vec!["team/app/2 f line 1"],
+            ),
+            // A bare digest is in use wherever it is.
+            (one.clone(), vec!["team/app/1 f line 1", "other/1 f line 1"]),
+            (
+                format!("arn:aws:ecr:eu-west-1:123456789012:repository/team/app/{three}"),
+                vec!["team/app/3 f line 1"],
+            ),
+            (
+                format!("{{\"image\":\"{}\"}}", "team/app:v1".replace('/', "\\/")),
+                vec!["team/app/1 f line 1"],
+            ),
+            (
+                "\"{\\\"a\\\":\\\"x\\nteam/app:v1\\n\\\"}\"".into(),
+                vec!["team/app/1 f line 1"],
+            ),
+            (
+                "team\\u002fapp\\u003av1".into(),
+                vec!["team/app/1 f line 1"],
+            ),
+            ("IMAGE=team/app:v1;".into(), vec!["team/app/1 f line 1"]),
+            ("img-6pb6lrmy".into(), vec!["/img-6pb6lrmy f line 1"]),
+            (
+                "cvm://ap-guangzhou/img-6pb6lrmy".into(),
+                vec!["/img-6pb6lrmy f line 1"],
+            ),
+            (
+                "workspace://p@cn-north-4/697612196993040384".into(),
+                vec!["/697612196993040384 f line 1"],
+            ),
+            // Others' images, and what looks like one.
+            (
+                "999999999999.dkr.ecr.eu-west-1.amazonaws.com/team/app:v1".into(),
+                vec![],
+            ),
+            (
+                format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app@{one}"),
+                vec![],
+            ),
+            (
+                "app:v1 team/app v1 team/app:v10 1697612196993040384".into(),
+                vec![],
+            ),
+            (format!("{one}0"), vec![]),
+        ];
+        for (text, expected) in table {
+            assert_eq!(protected(text.as_bytes()).1, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_recognised_is_counted_once_and_useless_text_counts_for_nothing() {
+        let text = format!(
+            "{HOST}/team/app:v1 {HOST}/team/app:v1 {HOST}/gone:v2 img-00000000 team/app:nope"
+        );
+        let (tally, _) = protected(text.as_bytes());
+        assert_eq!(
+            tally,
+            Tally {
+                recognised: 4,
+                protected: 1
+            }
+        );
+        for text in [
+            "",
+            "{}",
+            "{\"items\":[]}",
+            "time 12:30:45 at 10.0.0.1:80 docker.io/library/nginx:1.25",
+            "\0\0",
+        ] {
+            assert_eq!(protected(text.as_bytes()).0, Tally::default(), "{text}");
+        }
+    }
+
+    #[test]
+    fn files_of_powershell_are_read_as_well() {
+        let wide: Vec<u8> = "\u{feff}x\nteam/app:v1\r\n"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        assert_eq!(protected(&wide).1, ["team/app/1 f line 2"]);
+    }
+}

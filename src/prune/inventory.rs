@@ -1,0 +1,169 @@
+//! What there is: the images of a store, and what its indexes hold as far as they could be read. Filled by whoever
+//! fetches; everything else in `prune` only reads it.
+
+use std::collections::HashMap;
+
+use crate::{
+    error::Result,
+    image::{Digest, ImageId, Provider, StoreRef},
+    manifest::Contents,
+    store::Image,
+};
+
+/// The images of one store (a repository, a region, a project), each once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stock {
+    pub store: StoreRef,
+    images: Vec<Image>,
+    readings: HashMap<String, Reading>,
+}
+
+/// What an index holds, or why nobody knows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    /// Its images; none, if it turned out to be no index.
+    Children(Vec<Digest>),
+    /// Why it cannot be read; everything that it might need is kept.
+    Unreadable(String),
+}
+
+/// Media types of single images; anything else might be an index.
+/// <https://github.com/opencontainers/image-spec/blob/main/media-types.md>, <https://distribution.github.io/distribution/spec/manifest-v2-2/>
+const SINGLE: [&str; 5] = [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.artifact.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+];
+
+impl Stock {
+    /// Takes a store's whole listing. An image that two pages named is one, with the tags of both.
+    pub fn new(store: StoreRef, listed: impl IntoIterator<Item = Image>) -> Self {
+        let mut images: Vec<Image> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for image in listed {
+            let known = identity(&image).and_then(|id| places.get(id).copied());
+            if let Some(place) = known {
+                let tags = &mut images[place].tags;
+                for tag in image.tags {
+                    if !tags.contains(&tag) {
+                        tags.push(tag);
+                    }
+                }
+                continue;
+            }
+            if let Some(id) = identity(&image) {
+                places.insert(id.to_owned(), images.len());
+            }
+            images.push(image);
+        }
+        Self {
+            store,
+            images,
+            readings: HashMap::new(),
+        }
+    }
+
+    pub fn images(&self) -> &[Image] {
+        &self.images
+    }
+
+    /// Says what an index holds.
+    pub fn read(&mut self, digest: &str, reading: Reading) {
+        self.readings.insert(digest.to_owned(), reading);
+    }
+
+    /// The digests whose manifests must still be read before anything can be decided.
+    pub fn unread(&self) -> impl Iterator<Item = &str> {
+        let indexes = self.images.iter().filter(|image| self.may_be_index(image));
+        indexes
+            .filter_map(identity)
+            .filter(|id| !self.readings.contains_key(*id))
+    }
+
+    /// What an image of this store holds, if it is an index or may be one.
+    pub fn reading(&self, image: &Image) -> Option<&Reading> {
+        static NOBODY: std::sync::LazyLock<Reading> =
+            std::sync::LazyLock::new(|| Reading::Unreadable("nobody read it".into()));
+        let read = identity(image).and_then(|id| self.readings.get(id));
+        // An answer counts also where the listing's media type did not let one expect it.
+        read.or_else(|| self.may_be_index(image).then(|| &*NOBODY))
+    }
+
+    fn may_be_index(&self, image: &Image) -> bool {
+        self.store.provider == Provider::Ecr && may_be_index(image)
+    }
+}
+
+impl Reading {
+    /// Of a manifest that was fetched, or not.
+    pub fn of(contents: Result<Contents>) -> Self {
+        match contents {
+            Ok(Contents::Index(children)) => {
+                Self::Children(children.into_iter().map(|child| child.digest).collect())
+            }
+            Ok(Contents::Image(_)) => Self::Children(Vec::new()),
+            Err(error) => Self::Unreadable(error.to_string()),
+        }
+    }
+}
+
+/// Whether a container image may be an index, as far as its listing says.
+pub fn may_be_index(image: &Image) -> bool {
+    image
+        .media_type
+        .as_deref()
+        .is_none_or(|media_type| !SINGLE.contains(&media_type))
+}
+
+/// How an image is known in its store: its digest, or the provider's id.
+pub fn identity(image: &Image) -> Option<&str> {
+    match (&image.id, &image.digest) {
+        (Some(ImageId::Named(id)), _) => Some(id),
+        (_, Some(digest)) => Some(digest),
+        (Some(id), None) => id.digest().map(Digest::as_str),
+        (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prune::sample::{digest, repository};
+
+    #[test]
+    fn an_image_that_two_pages_named_is_one_with_the_tags_of_both() {
+        let named = |tag: &str| Image {
+            digest: Some(digest(1)),
+            tags: vec![tag.into()],
+            ..Image::default()
+        };
+        let stock = Stock::new(repository("app"), [named("a"), named("b"), named("a")]);
+        assert_eq!(stock.images().len(), 1);
+        assert_eq!(stock.images()[0].tags, ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_of_an_unknown_kind_must_be_read() {
+        let of = |n: usize, media_type: Option<&str>| Image {
+            digest: Some(digest(n)),
+            media_type: media_type.map(Into::into),
+            ..Image::default()
+        };
+        let listed = [
+            of(1, Some("application/vnd.oci.image.manifest.v1+json")),
+            of(2, Some("application/vnd.oci.image.index.v1+json")),
+            of(3, None),
+            of(4, Some("application/x-new")),
+        ];
+        let mut stock = Stock::new(repository("app"), listed);
+        stock.read(&digest(3), Reading::Children(vec![]));
+        assert_eq!(stock.unread().collect::<Vec<_>>(), [digest(2), digest(4)]);
+        assert_eq!(stock.reading(&stock.images()[0]), None);
+        assert!(matches!(
+            stock.reading(&stock.images()[1]),
+            Some(Reading::Unreadable(_))
+        ));
+    }
+}

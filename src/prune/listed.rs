@@ -1,0 +1,85 @@
+//! The selectors on a listing: they show what they fit of each image by itself, and leave out what nothing but a plan
+//! knows: what is needed, protected or in use.
+
+use super::{
+    Selection, Stock,
+    graph::Graph,
+    keep::{Rank, newest, releases},
+    select::{Judgement, Surroundings},
+};
+
+/// Tells which images of a stock a listing with selectors shows. A page of a listing will do for a stock, unless
+/// [`Selection::needs_all`] says otherwise.
+pub fn listed(stock: &Stock, selection: &Selection) -> Vec<bool> {
+    let graph = Graph::of(stock);
+    let (provider, images) = (stock.store.provider, stock.images());
+    let fits = |place: usize| {
+        let image = &images[place];
+        let around = Surroundings {
+            provider,
+            pulled: image.pulled_at,
+            orphan_of: graph.orphan_of(place),
+        };
+        let fits = matches!(selection.judge(image, around), Judgement::Fits(_));
+        fits && selection
+            .excluded(provider, &stock.store.name, image)
+            .is_none()
+    };
+    let mut shown: Vec<bool> = (0..images.len()).map(fits).collect();
+    if selection.keep_semver {
+        releases(provider, images)
+            .keys()
+            .for_each(|place| shown[*place] = false);
+    }
+    if let Some(keep) = selection.keep {
+        let going: Vec<usize> = (0..images.len()).filter(|place| shown[*place]).collect();
+        for (place, rank) in newest(provider, images, &going, keep) {
+            shown[place] = matches!(rank, Rank::Beyond(_));
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::prune::{
+        Selectors,
+        sample::{Shelf, cosign, now},
+    };
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        selectors: Selectors,
+    }
+
+    fn shown(shelf: Shelf, flags: &[&str]) -> Vec<usize> {
+        let stock = shelf.stock();
+        let flags = Flags::try_parse_from([&["list"], flags].concat()).unwrap();
+        let shown = listed(&stock, &flags.selectors.compile(now()).unwrap());
+        (0..shown.len())
+            .filter(|place| shown[*place])
+            .map(|place| place + 1)
+            .collect()
+    }
+
+    #[test]
+    fn a_listing_shows_what_the_selectors_fit_by_itself() {
+        let shelf = || {
+            Shelf::new()
+                .index(1, &["v1.0.0"], 9, &[2])
+                .image(2, &[], 9)
+                .image(3, &["v1.0.1"], 8)
+                .image(4, &[&cosign(70, ".sig")], 8)
+        };
+        assert_eq!(shown(shelf(), &[]), [1, 2, 3, 4]);
+        assert_eq!(shown(shelf(), &["--untagged"]), [2]);
+        assert_eq!(shown(shelf(), &["--keep-semver", "--tag", "v*"]), [1]);
+        assert_eq!(shown(shelf(), &["--tag", "*", "--keep", "2"]), [1]);
+        assert_eq!(shown(shelf(), &["--orphans"]), [4]);
+        assert_eq!(shown(shelf(), &["--exclude", "v1.0.0"]), [2, 3, 4]);
+    }
+}

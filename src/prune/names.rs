@@ -1,0 +1,127 @@
+//! Globs over what images are called: tags of containers, names of machine images, and, where a pattern has a `/` or
+//! `:`, repositories and whole names. Keeps each pattern's text, because reasons quote it.
+
+use super::inventory::identity;
+use crate::{
+    error::{Error, Kind, Result},
+    image::Provider,
+    patterns::Pattern,
+    store::Image,
+};
+
+/// The globs of one flag, any of which may fit.
+#[derive(Clone, Debug)]
+pub struct Names {
+    patterns: Vec<Pattern>,
+}
+
+impl Names {
+    /// Compiles the globs of a flag; an empty one is refused, for it is an unset variable of a script.
+    pub fn new<T: AsRef<str>>(flag: &str, texts: impl IntoIterator<Item = T>) -> Result<Self> {
+        let pattern = |text: T| {
+            let text = text.as_ref();
+            text.parse::<Pattern>()
+                .map_err(|why| Error::new(Kind::Usage, format!("{flag} \"{text}\": {why}")))
+        };
+        let patterns = texts.into_iter().map(pattern).collect::<Result<_>>()?;
+        Ok(Self { patterns })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
+    /// The pattern that fits a tag or name.
+    pub fn fit(&self, label: &str) -> Option<&str> {
+        let fits = self.patterns.iter().find(|pattern| pattern.matches(label));
+        fits.map(Pattern::as_str)
+    }
+
+    /// What a pattern fits of an image, and the pattern: a tag or name, the id, or, if the pattern has a `/` or `:`, the
+    /// repository or `REPOSITORY:TAG`.
+    pub fn find(&self, provider: Provider, store: &str, image: &Image) -> Option<(String, &str)> {
+        if self.is_empty() {
+            return None;
+        }
+        let own = labels(provider, image).chain(identity(image));
+        for name in own {
+            if let Some(pattern) = self.fit(name) {
+                return Some((name.to_owned(), pattern));
+            }
+        }
+        let whole = self
+            .patterns
+            .iter()
+            .filter(|pattern| pattern.as_str().contains(['/', ':']));
+        for pattern in whole.filter(|_| !store.is_empty()) {
+            let tags = labels(provider, image).map(|label| format!("{store}:{label}"));
+            let mut names = tags.chain([store.to_owned()]);
+            if let Some(name) = names.find(|name| pattern.matches(name)) {
+                return Some((name, pattern.as_str()));
+            }
+        }
+        None
+    }
+}
+
+/// What people call an image: its tags, or the name of a machine image.
+pub fn labels(provider: Provider, image: &Image) -> impl Iterator<Item = &str> {
+    let name = image
+        .name
+        .as_deref()
+        .filter(|name| provider != Provider::Ecr && !name.is_empty());
+    image.tags.iter().map(String::as_str).chain(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tagged(tags: &[&str]) -> Image {
+        Image {
+            digest: Some("sha256:abc".into()),
+            tags: tags.iter().map(|tag| tag.to_string()).collect(),
+            ..Image::default()
+        }
+    }
+
+    #[test]
+    fn a_pattern_fits_tags_and_with_a_slash_or_colon_repositories() {
+        for (pattern, tags, found) in [
+            ("v*", vec!["v1"], true),
+            ("v*", vec!["latest"], false),
+            // A repository's name alone is no tag.
+            ("te*", vec!["v1"], false),
+            ("team/*", vec!["v1"], true),
+            ("team/*", vec![], true),
+            ("team/app:v1", vec!["v2", "v1"], true),
+            ("team/app:v1", vec!["v2"], false),
+            ("**/app:v1", vec!["v1"], true),
+            ("sha256:a*", vec![], true),
+            ("{a,v}1", vec!["v1"], true),
+        ] {
+            let names = Names::new("--exclude", [pattern]).unwrap();
+            let hit = names.find(Provider::Ecr, "team/app", &tagged(&tags));
+            assert_eq!(hit.is_some(), found, "{pattern} {tags:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_or_broken_pattern_is_refused_and_never_protects_in_silence() {
+        for pattern in ["", "[", "{a"] {
+            let error = Names::new("--exclude", [pattern]).unwrap_err();
+            assert_eq!(error.kind, Kind::Usage, "{pattern}");
+            assert!(error.message.starts_with("--exclude "), "{error}");
+        }
+    }
+
+    #[test]
+    fn machine_images_are_called_by_their_name() {
+        let image = Image {
+            name: Some("prod-web".into()),
+            ..Image::default()
+        };
+        let names = Names::new("--protect", ["prod*"]).unwrap();
+        assert!(names.find(Provider::Cvm, "", &image).is_some());
+    }
+}

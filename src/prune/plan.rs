@@ -1,0 +1,142 @@
+//! What would become of every image: the words in which a plan is shown, saved and run. Who decides is `decide`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Stop;
+use crate::image::StoreRef;
+
+/// What would happen to every image of some stores.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    pub stores: Vec<StorePlan>,
+    /// Guards that stop the run; while there is one, nothing may be sent.
+    pub stops: Vec<Stop>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct StorePlan {
+    pub store: StoreRef,
+    /// One an image, in the order of [`super::Stock::images`].
+    pub rows: Vec<Row>,
+    pub totals: Totals,
+    /// What a person should know before agreeing.
+    pub warnings: Vec<String>,
+}
+
+/// What would become of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Delete,
+    Keep,
+}
+
+/// Which rule decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Deleted: every selector fits.
+    Selected,
+    /// Deleted: it belongs only to images that are deleted.
+    Follows,
+    /// Kept from here on: a protected name.
+    Protected,
+    /// It fits an exclusion.
+    Excluded,
+    /// Something uses it.
+    InUse,
+    /// The provider would not delete it, or does so already.
+    Held,
+    /// A selector does not fit.
+    NotSelected,
+    /// The newest patch of a minor version.
+    Release,
+    /// Among the newest of those that would go.
+    Newest,
+    /// A kept index holds it.
+    Needed,
+    /// It is attached to a kept image.
+    Attached,
+    /// What it was attached to is gone, and orphans were not asked for.
+    Orphan,
+    /// An index could not be read that might need it.
+    Unreadable,
+}
+
+/// What becomes of one image, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its place in [`super::Stock::images`].
+    pub image: usize,
+    pub action: Action,
+    pub rule: Rule,
+    /// A sentence's worth, for people; of what stays it begins with `kept: `.
+    pub reason: String,
+    /// Places of the images that it belongs to: the indexes that hold it, and what it is attached to.
+    pub needed_by: Vec<usize>,
+    /// How many images are attached to it.
+    pub attached: usize,
+    /// When it goes: everything of one pass can go at once, after the passes before it.
+    pub pass: usize,
+}
+
+/// The sum of a store's plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Totals {
+    pub images: usize,
+    pub deleted: usize,
+    pub kept: usize,
+    /// Images with a tag that people gave them, before and after.
+    pub tagged: usize,
+    pub tagged_kept: usize,
+    /// The sizes of the images that would go, added up; what is freed is not more.
+    pub bytes: u64,
+    /// Images that would go and whose size is not known.
+    pub unsized_images: usize,
+}
+
+impl Plan {
+    pub fn totals(&self) -> Totals {
+        let mut sum = Totals::default();
+        for Totals {
+            images,
+            deleted,
+            kept,
+            tagged,
+            tagged_kept,
+            bytes,
+            unsized_images,
+        } in self.stores.iter().map(|of| of.totals)
+        {
+            sum.images += images;
+            sum.deleted += deleted;
+            sum.kept += kept;
+            sum.tagged += tagged;
+            sum.tagged_kept += tagged_kept;
+            sum.bytes += bytes;
+            sum.unsized_images += unsized_images;
+        }
+        sum
+    }
+}
+
+impl StorePlan {
+    /// The rows to delete, pass by pass. A row goes only when all that `after` names for it are gone.
+    pub fn passes(&self) -> Vec<Vec<&Row>> {
+        let mut passes = Vec::new();
+        for row in self.rows.iter().filter(|row| row.action == Action::Delete) {
+            if passes.len() <= row.pass {
+                passes.resize_with(row.pass + 1, Vec::new);
+            }
+            passes[row.pass].push(row);
+        }
+        passes
+    }
+
+    /// Places of the images that must be gone before this one may be sent. If one of them stays after all, so does this.
+    pub fn after<'p>(&'p self, row: &'p Row) -> impl Iterator<Item = usize> + 'p {
+        let goes = |place: &usize| self.rows[*place].action == Action::Delete;
+        row.needed_by.iter().copied().filter(goes)
+    }
+}

@@ -1,0 +1,357 @@
+//! Holds a saved plan against the world as it is now. What is not as it was when a person agreed is refused, image by
+//! image, and so is all that belongs to what is refused.
+
+use std::collections::HashMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Evidence, Guards, Row, Stock,
+    graph::{Bond, Graph, called},
+    inventory::identity,
+};
+use crate::{
+    error::{Error, Kind, Result},
+    store::{Hold, Image},
+};
+
+/// What must not have changed about an image that is to be deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Saved {
+    /// Its digest, or the provider's id.
+    pub id: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How many images were attached to it.
+    #[serde(default)]
+    pub attached: usize,
+}
+
+/// When an image that may still go goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub pass: usize,
+    /// Places in the saved plan of what must be gone before it may be sent.
+    pub after: Vec<usize>,
+}
+
+impl Saved {
+    /// Of a row and its image; `None` if the image has no name to find it by.
+    pub fn of(row: &Row, image: &Image) -> Option<Self> {
+        Some(Self {
+            id: identity(image)?.to_owned(),
+            tags: image.tags.clone(),
+            name: image.name.clone(),
+            attached: row.attached,
+        })
+    }
+}
+
+/// Checks all that a saved plan deletes in one store against a fresh, whole listing of that store, with its indexes
+/// read. What is missing by now is [`Kind::NotFound`], what changed [`Kind::Changed`], what is used [`Kind::InUse`].
+pub fn recheck(
+    saved: &[Saved],
+    fresh: &Stock,
+    evidence: &Evidence,
+    guards: &Guards,
+) -> Vec<Result<Step>> {
+    let images = fresh.images();
+    let graph = Graph::of(fresh);
+    let ids = images
+        .iter()
+        .enumerate()
+        .filter_map(|(place, image)| Some((identity(image)?, place)));
+    let places: HashMap<&str, usize> = ids.collect();
+    let found: Vec<Option<usize>> = saved
+        .iter()
+        .map(|saved| places.get(saved.id.as_str()).copied())
+        .collect();
+    let check = |(saved, place): (&Saved, &Option<usize>)| match place {
+        None => Err(Error::new(Kind::NotFound, "it is not there any more")),
+        Some(place) => check(saved, fresh, *place, &graph, evidence, guards),
+    };
+    let mut verdicts: Vec<Result<()>> = saved.iter().zip(&found).map(check).collect();
+
+    // Everything that is not going, by now, keeps what belongs to it.
+    let mut saved_at: Vec<Option<usize>> = vec![None; images.len()];
+    for (number, place) in found.iter().enumerate() {
+        if let (Some(place), Ok(())) = (place, &verdicts[number]) {
+            saved_at[*place] = Some(number);
+        }
+    }
+    let from: Vec<usize> = (0..images.len())
+        .filter(|place| saved_at[*place].is_none())
+        .collect();
+    graph.spread(from, |owner, owned, bond| {
+        let Some(number) = saved_at[owned].take() else {
+            return false;
+        };
+        let owner = called(&images[owner]);
+        verdicts[number] = Err(changed(match bond {
+            Bond::Held => format!("{owner} holds it, and is not deleted by this plan"),
+            Bond::Attached => {
+                format!("it is attached to {owner}, which is not deleted by this plan")
+            }
+        }));
+        true
+    });
+    let goes: Vec<bool> = saved_at.iter().map(Option::is_some).collect();
+    let passes = graph.passes(&goes);
+    let step = |(verdict, place): (Result<()>, &Option<usize>)| {
+        verdict?;
+        let place = place.ok_or_else(|| Error::new(Kind::NotFound, "it is not there any more"))?;
+        let owners = graph
+            .owners(place)
+            .iter()
+            .filter_map(|(owner, _)| saved_at[*owner]);
+        Ok(Step {
+            pass: passes[place],
+            after: owners.collect(),
+        })
+    };
+    verdicts.into_iter().zip(&found).map(step).collect()
+}
+
+/// Checks one image by itself.
+fn check(
+    saved: &Saved,
+    fresh: &Stock,
+    place: usize,
+    graph: &Graph,
+    evidence: &Evidence,
+    guards: &Guards,
+) -> Result<()> {
+    let image = &fresh.images()[place];
+    let (provider, name) = (fresh.store.provider, fresh.store.name.as_str());
+    if let Some(gained) = image.tags.iter().find(|tag| !saved.tags.contains(tag)) {
+        return Err(changed(format!(
+            "it got the tag {gained} since the plan was made"
+        )));
+    }
+    if let Some(lost) = saved.tags.iter().find(|tag| !image.tags.contains(tag)) {
+        let now = fresh
+            .images()
+            .iter()
+            .find(|other| other.tags.contains(lost));
+        return Err(changed(match now {
+            Some(other) => format!(
+                "tag {lost} moved to {} since the plan was made",
+                called(other)
+            ),
+            None => format!("it lost the tag {lost} since the plan was made"),
+        }));
+    }
+    if saved.name != image.name {
+        let name = image.name.as_deref().unwrap_or_default();
+        return Err(changed(format!("it is called \"{name}\" now")));
+    }
+    let attached = graph
+        .owned(place)
+        .iter()
+        .filter(|(_, bond)| *bond == Bond::Attached)
+        .count();
+    if attached > saved.attached {
+        return Err(changed(
+            "something was attached to it since the plan was made".into(),
+        ));
+    }
+    if let Some(why) = guards.protected(provider, name, image) {
+        return Err(Error::new(Kind::Protected, why));
+    }
+    if let Some(why) = evidence.of(&fresh.store, image) {
+        return Err(Error::new(Kind::InUse, why));
+    }
+    if let Some(held) = graph
+        .held(place)
+        .into_iter()
+        .find_map(|held| evidence.of(&fresh.store, &fresh.images()[held]))
+    {
+        return Err(Error::new(
+            Kind::InUse,
+            format!("it holds an image that is {held}"),
+        ));
+    }
+    if let Some(Hold::Refused(error)) = &image.hold {
+        return Err(error.clone());
+    }
+    if let Some((index, why)) = graph.unreadable.first() {
+        let index = called(&fresh.images()[*index]);
+        return Err(changed(format!(
+            "{index} might need it, and cannot be read: {why}"
+        )));
+    }
+    Ok(())
+}
+
+fn changed(why: String) -> Error {
+    Error::new(Kind::Changed, why).hint("make a new plan, and look at it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prune::{
+        Action, GuardArgs,
+        sample::{Shelf, digest},
+    };
+
+    const FLAGS: [&str; 2] = ["--older-than", "30d"];
+
+    /// What a plan made of one shelf says when it is run on another.
+    fn rechecked(then: Shelf, now: Shelf, evidence: &Evidence) -> Vec<Result<Step, String>> {
+        let told = then.prune(&FLAGS);
+        let rows = told.plan.stores[0]
+            .rows
+            .iter()
+            .filter(|row| row.action == Action::Delete);
+        let saved: Vec<Saved> = rows
+            .map(|row| Saved::of(row, &told.stock.images()[row.image]).unwrap())
+            .collect();
+        let text = serde_json::to_string(&saved).unwrap();
+        let saved: Vec<Saved> = serde_json::from_str(&text).unwrap();
+        let guards = GuardArgs::default().compile().unwrap();
+        let verdicts = recheck(&saved, &now.stock(), evidence, &guards).into_iter();
+        verdicts
+            .map(|verdict| verdict.map_err(|error| format!("{:?}: {error}", error.kind)))
+            .collect()
+    }
+
+    fn then() -> Shelf {
+        Shelf::new()
+            .index(1, &["a"], 99, &[2])
+            .image(2, &[], 99)
+            .image(3, &["b"], 99)
+            .image(4, &["keep"], 1)
+    }
+
+    #[test]
+    fn what_is_as_it_was_goes_in_its_order() {
+        let step = |pass, after: &[usize]| {
+            Ok(Step {
+                pass,
+                after: after.to_vec(),
+            })
+        };
+        let verdicts = rechecked(then(), then(), &Evidence::default());
+        assert_eq!(verdicts, [step(0, &[]), step(1, &[0]), step(0, &[])]);
+    }
+
+    #[test]
+    fn what_changed_since_is_refused_and_the_change_is_named() {
+        let child = &digest(2)[..19];
+        let table: [(Shelf, [Option<String>; 3]); 8] = [
+            (
+                Shelf::new()
+                    .index(1, &["a"], 99, &[2])
+                    .image(2, &[], 99)
+                    .image(3, &["b", "new"], 99),
+                [
+                    None,
+                    None,
+                    Some("Changed: it got the tag new since the plan was made".into()),
+                ],
+            ),
+            (
+                Shelf::new()
+                    .index(1, &["a"], 99, &[2])
+                    .image(2, &[], 99)
+                    .image(3, &[], 99)
+                    .image(4, &["b"], 1),
+                [
+                    None,
+                    None,
+                    Some(format!(
+                        "Changed: tag b moved to b ({}) since the plan was made",
+                        &digest(4)[..19]
+                    )),
+                ],
+            ),
+            (
+                then().index(5, &["fresh"], 0, &[2]),
+                [
+                    None,
+                    Some(format!(
+                        "Changed: fresh ({}) holds it, and is not deleted by this plan",
+                        &digest(5)[..19]
+                    )),
+                    None,
+                ],
+            ),
+            (
+                Shelf::new()
+                    .index(1, &["a", "x"], 99, &[2])
+                    .image(2, &[], 99)
+                    .image(3, &["b"], 99),
+                [
+                    Some("Changed: it got the tag x since the plan was made".into()),
+                    Some(format!(
+                        "Changed: a ({}) holds it, and is not deleted by this plan",
+                        &digest(1)[..19]
+                    )),
+                    None,
+                ],
+            ),
+            (
+                then().referrer(9, 0, 3),
+                [
+                    None,
+                    None,
+                    Some("Changed: something was attached to it since the plan was made".into()),
+                ],
+            ),
+            (
+                Shelf::new().index(1, &["a"], 99, &[2]).image(2, &[], 99),
+                [
+                    None,
+                    None,
+                    Some("NotFound: it is not there any more".into()),
+                ],
+            ),
+            (
+                Shelf::new()
+                    .index(1, &["a"], 99, &[2])
+                    .image(2, &["prod"], 99)
+                    .image(3, &["b"], 99),
+                [
+                    None,
+                    Some("Changed: it got the tag prod since the plan was made".into()),
+                    None,
+                ],
+            ),
+            (
+                then().unreadable(9, &["odd"], 0),
+                std::array::from_fn(|_| {
+                    Some(format!(
+                        "Changed: odd ({}) might need it, and cannot be read: it is garbled",
+                        &digest(9)[..19]
+                    ))
+                }),
+            ),
+        ];
+        assert_eq!(child.len(), 19);
+        for (number, (now, expected)) in table.into_iter().enumerate() {
+            let verdicts = rechecked(then(), now, &Evidence::default());
+            let refused: Vec<_> = verdicts.into_iter().map(Result::err).collect();
+            assert_eq!(refused, expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_use_by_now_is_refused_with_the_index_that_holds_it() {
+        let mut evidence = Evidence::default();
+        evidence.id(&digest(2), "in use, pods.json line 7");
+        let verdicts = rechecked(then(), then(), &evidence);
+        let refused: Vec<_> = verdicts.into_iter().map(Result::err).collect();
+        assert_eq!(
+            refused,
+            [
+                Some("InUse: it holds an image that is in use, pods.json line 7".into()),
+                Some("InUse: in use, pods.json line 7".into()),
+                None
+            ]
+        );
+    }
+}

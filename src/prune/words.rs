@@ -1,0 +1,106 @@
+//! Cuts any text into the words that references could be, byte by byte: JSON in JSON, tables, UTF-16, lines without end.
+
+/// Longer words are no references: a repository of 256 characters, a tag of 128, a digest, a host.
+const LONGEST: usize = 2048;
+
+/// Cuts bytes into words of the characters that references are made of.
+#[derive(Default)]
+pub struct Words {
+    word: String,
+    too_long: bool,
+    line: usize,
+    escape: Escape,
+}
+
+/// Where in a JSON escape the text is: JSON is often carried within JSON, and `\n` must not glue to the next word.
+#[derive(Clone, Copy, Default)]
+enum Escape {
+    #[default]
+    None,
+    Begun,
+    Unicode(u32, u32),
+}
+
+impl Words {
+    /// Takes the next byte, and tells of a word that it ends, with the line.
+    pub fn byte(&mut self, byte: u8, mut found: impl FnMut(&str, usize)) {
+        let mut byte = byte;
+        match (self.escape, byte) {
+            // Every second byte of UTF-16, which PowerShell writes.
+            (_, 0) => return,
+            (Escape::Unicode(digits, value), _) if byte.is_ascii_hexdigit() => {
+                let value = value << 4 | char::from(byte).to_digit(16).unwrap_or_default();
+                self.escape = Escape::Unicode(digits + 1, value);
+                if digits + 1 < 4 {
+                    return;
+                }
+                byte = u8::try_from(value).unwrap_or(b' ');
+            }
+            (_, b'\\') => {
+                self.escape = Escape::Begun;
+                return;
+            }
+            (Escape::Begun, b'u') => {
+                self.escape = Escape::Unicode(0, 0);
+                return;
+            }
+            (Escape::Begun, b'/') | (Escape::None, _) => {}
+            (Escape::Begun, b'n' | b'r' | b't' | b'b' | b'f') => byte = b' ',
+            (Escape::Begun | Escape::Unicode(..), _) => self.end(&mut found),
+        }
+        self.escape = Escape::None;
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/' | b':' | b'@') {
+            self.too_long |= self.word.len() >= LONGEST;
+            if !self.too_long {
+                self.word.push(char::from(byte));
+            }
+            return;
+        }
+        self.end(&mut found);
+        self.line += usize::from(byte == b'\n');
+    }
+
+    fn end(&mut self, found: &mut impl FnMut(&str, usize)) {
+        if !self.too_long && !self.word.is_empty() {
+            found(&self.word, self.line + 1);
+        }
+        self.word.clear();
+        self.too_long = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &[u8]) -> Vec<String> {
+        let (mut words, mut found) = (Words::default(), Vec::new());
+        for byte in text.iter().chain(b"\n") {
+            words.byte(*byte, |word, line| found.push(format!("{line} {word}")));
+        }
+        found
+    }
+
+    #[test]
+    fn quotes_brackets_and_escapes_end_words_and_escaped_letters_are_read() {
+        for (text, found) in [
+            ("a:b, (c/d)\n[e@f]", vec!["1 a:b", "1 c/d", "2 e@f"]),
+            (r#"{"a":"b\/c"}"#, vec!["1 a", "1 :", "1 b/c"]),
+            (r#""x\ny\\nz""#, vec!["1 x", "1 y", "1 z"]),
+            (r"a\u002fb\u0020c\u00", vec!["1 a/b", "1 c"]),
+            (r"a\qb", vec!["1 a", "1 qb"]),
+            ("\r\n\r\nä-b", vec!["3 -b"]),
+        ] {
+            assert_eq!(words(text.as_bytes()), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn one_endless_line_does_not_fill_the_memory() {
+        let mut words = Words::default();
+        for _ in 0..1_000_000 {
+            words.byte(b'a', |_, _| panic!("no word ends here"));
+        }
+        assert!(words.word.capacity() <= 2 * LONGEST);
+    }
+}

@@ -1,1 +1,0 @@
-//! Huawei Cloud IAM: tokens, projects and who is who.

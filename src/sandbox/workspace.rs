@@ -1,1 +1,0 @@
-//! Huawei Cloud Workspace image servers, as their documents describe them.

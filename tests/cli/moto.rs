@@ -1,0 +1,178 @@
+//! A smoke run of the real binary against moto, an emulator of AWS that others wrote: only where it is known to answer
+//! as ECR does. Needs the virtual environment that `.ci/run` makes; without it the test says that it was skipped.
+
+use std::{
+    io::Write as _,
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// Puts two repositories into moto: images with one and with two tags, and one without.
+const SEED: &str = r#"
+import hashlib, json, sys, boto3
+ecr = boto3.client("ecr", endpoint_url=sys.argv[1], region_name="eu-west-1")
+media = "application/vnd.docker.distribution.manifest.v2+json"
+ecr.create_repository(repositoryName="team/app")
+for number, tags in enumerate([["v1"], ["v2", "latest"], ["v3"]]):
+    blob = {"mediaType": "x", "size": 7, "digest": "sha256:%064x" % number}
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": media, "config": blob, "layers": [blob]})
+    digest = "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
+    for tag in tags:
+        ecr.put_image(repositoryName="team/app", imageManifest=manifest, imageManifestMediaType=media,
+                      imageTag=tag, imageDigest=digest)
+"#;
+
+/// A moto server that ends with the test.
+struct Moto {
+    server: Child,
+    url: String,
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+impl Moto {
+    fn start(python: &PathBuf) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let server = Command::new(python)
+            .args([
+                "-m",
+                "moto.server",
+                "-H",
+                "127.0.0.1",
+                "-p",
+                &port.to_string(),
+            ])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let moto = Self {
+            server,
+            url: format!("http://127.0.0.1:{port}"),
+        };
+        let started = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(
+                started.elapsed() < Duration::from_secs(60),
+                "moto did not start"
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        moto
+    }
+
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("AWS_ENDPOINT_URL_ECR", &self.url)
+            .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE000000000")
+            .env("AWS_SECRET_ACCESS_KEY", "anything")
+            .env("AWS_REGION", "eu-west-1");
+        command
+    }
+
+    /// Runs the binary; its exit code, and the words and tags of its items.
+    fn imgctl(&self, arguments: &[&str]) -> (Option<i32>, Vec<(String, Vec<String>)>) {
+        let output = self
+            .command(env!("CARGO_BIN_EXE_imgctl"))
+            .args(arguments)
+            .args(["-o", "json"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let document: Value =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let item = |item: &Value| {
+            let word = item["outcome"]
+                .as_str()
+                .or(item["state"].as_str())
+                .unwrap_or("-")
+                .to_owned();
+            let tags = item["tags"].as_array().into_iter().flatten();
+            (
+                word,
+                tags.filter_map(|tag| tag.as_str().map(str::to_owned))
+                    .collect(),
+            )
+        };
+        (
+            output.status.code(),
+            document["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(item)
+                .collect(),
+        )
+    }
+}
+
+#[test]
+fn moto_is_read_and_deleted_from() {
+    let Some(clients) = std::env::var_os("IMGCTL_OFFICIAL_CLIENTS") else {
+        // Past the capture of the test's output.
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: moto: IMGCTL_OFFICIAL_CLIENTS names no folder of clients"
+        );
+        return;
+    };
+    let python = PathBuf::from(clients).join("aws/bin/python");
+    let moto = Moto::start(&python);
+    let seeded = moto
+        .command(&python)
+        .args(["-c", SEED, &moto.url])
+        .status()
+        .unwrap();
+    assert!(seeded.success());
+
+    let (code, items) = moto.imgctl(&["list", "ecr:team/*"]);
+    let tags: Vec<_> = items.iter().map(|(_, tags)| tags.join(" ")).collect();
+    assert_eq!(
+        (code, tags),
+        (Some(0), vec!["v1".into(), "latest v2".into(), "v3".into()])
+    );
+
+    let word = |word: &str| word.to_owned();
+    let words = |items: Vec<(String, Vec<String>)>| {
+        items.into_iter().map(|(word, _)| word).collect::<Vec<_>>()
+    };
+    let (code, items) = moto.imgctl(&["get", "ecr:team/app:v1", "ecr:team/app:nope"]);
+    assert_eq!(
+        (code, words(items)),
+        (Some(1), vec![word("-"), word("missing")])
+    );
+
+    let gone = [
+        "delete",
+        "--yes",
+        "ecr:team/app:v1",
+        "ecr:team/app:latest",
+        "ecr:team/app:nope",
+    ];
+    let (code, items) = moto.imgctl(&gone);
+    assert_eq!(
+        (code, words(items)),
+        (
+            Some(1),
+            vec![word("deleted"), word("untagged"), word("missing")]
+        )
+    );
+    let (code, items) = moto.imgctl(&["list", "ecr:team/app"]);
+    let tags: Vec<_> = items.iter().map(|(_, tags)| tags.join(" ")).collect();
+    assert_eq!((code, tags), (Some(0), vec![word("v2"), word("v3")]));
+    assert_eq!(moto.imgctl(&["list", "ecr:nope"]).0, Some(3));
+}

@@ -25,6 +25,7 @@ fn a_list_is_lines_or_our_own_json_in_any_shape_that_a_filter_leaves() {
         "\"ecr:aa:1\"\n\"cvm:img-2\"\n",
         "\u{feff}{\n  \"ref\": \"ecr:aa:1\"\n}\n{\n  \"ref\": \"cvm:img-2\"\n}\n",
         "{\"ref\":\"ecr:aa:1\"}{\"ref\":\"cvm:img-2\"}",
+        "\"ecr:aa:1\" \"cvm:img-2\"\n",
         "{\"ref\":\"ecr:\\u0061a:1\"}\n# by hand\ncvm:img-2\n",
         "ecr:aa:1\n{\n\"ref\":\"cvm:img-2\"}",
     ] {
@@ -76,6 +77,7 @@ fn an_error_names_the_source_and_the_line() {
             "list, line 1: this JSON cannot be read: EOF",
         ),
         ("[\"ecr:aa:1\"],", "list, line 1: "),
+        ("{\n\"ref\":\n\"ecr:aa:1\"}\n12\n", "list, line 4: "),
         ("12\n", "list, line 1: "),
         (
             "ecr:aa:1 cvm:img-2",
@@ -173,6 +175,8 @@ impl Read for Dripping<'_> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn whatever_is_printed_is_read_back_in_its_order(images in vec(arbitrary::image(), 0..6), shape in 0..5) {
         let lines: Vec<_> = images.iter().map(ToString::to_string).collect();

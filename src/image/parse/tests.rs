@@ -17,6 +17,8 @@ fn full(text: &str) -> String {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn what_is_printed_is_read_back(image in arbitrary::image()) {
         let text = image.to_string();

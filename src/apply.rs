@@ -1,7 +1,10 @@
 //! From references to a report: stores opened and planned side by side, deleted from side by side, each image told of
 //! exactly once.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Mutex,
+};
 
 use futures_util::future::join_all;
 
@@ -43,7 +46,9 @@ impl Plan {
                 Ok(session) => match homes.get(&session.store.home()) {
                     Some(place) => {
                         let (_, known): &mut (_, Vec<(usize, ImageId)>) = &mut sessions[*place];
-                        known.extend(images);
+                        // Named in both ways, an image is still one.
+                        let ids: HashSet<_> = known.iter().map(|(_, id)| id.clone()).collect();
+                        known.extend(images.filter(|(_, id)| !ids.contains(id)));
                     }
                     None => {
                         homes.insert(session.store.home(), sessions.len());

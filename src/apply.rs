@@ -243,7 +243,7 @@ fn whereabouts(store: &StorePlan) -> String {
     let home = store.session.store.home();
     let region = home.region.unwrap_or_default();
     let account = match (home.owner, store.session.store.caller()) {
-        (Some(owner), _) => format!("account {owner}"),
+        (Some(owner), _) => format!("{} {owner}", home.provider.owner_word()),
         (None, Some(caller)) => format!("the account of key {caller}"),
         (None, None) => "an unknown account".into(),
     };

@@ -109,6 +109,14 @@ impl Provider {
         }
     }
 
+    /// What the owner of a store is called.
+    pub fn owner_word(self) -> &'static str {
+        match self {
+            Self::Ecr | Self::Cvm => "account",
+            Self::Workspace => "project",
+        }
+    }
+
     /// Its images are made of layers; otherwise they are machine images.
     pub fn has_layers(self) -> bool {
         self == Self::Ecr

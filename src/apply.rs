@@ -73,9 +73,9 @@ impl Plan {
     }
 
     /// What would happen, image by image, in the order asked; the services are asked themselves where they can be.
-    pub async fn rehearse(&self) -> Vec<Item> {
+    pub async fn rehearse(&mut self) -> Vec<Item> {
         let mut items: Vec<_> = self.unopened.clone();
-        let rehearsed = join_all(self.stores.iter().map(rehearse)).await;
+        let rehearsed = join_all(self.stores.iter_mut().map(rehearse)).await;
         for (store, verdicts) in self.stores.iter().zip(rehearsed) {
             for step in &store.steps {
                 let verdict = match &step.next {
@@ -114,24 +114,32 @@ async fn delete(store: &StorePlan, options: &Options, end: &(impl Fn(usize, Item
             Next::Ended(verdict, _) => end(step.place, store.item(step, verdict.clone())),
         }
     }
-    let emit = |place: usize, verdict: Verdict| {
+    let tell = |place: usize, verdict: Verdict| {
         for step in &steps_of[place] {
             end(step.place, store.item(step, verdict.clone()));
         }
     };
+    for (place, verdict) in &store.refused {
+        tell(*place, verdict.clone());
+    }
+    let sent: Vec<usize> = (0..store.targets.len())
+        .filter(|place| !store.refused.contains_key(place))
+        .collect();
+    let targets: Vec<_> = sent
+        .iter()
+        .map(|place| store.targets[*place].clone())
+        .collect();
+    let leaving = (0..sent.len())
+        .filter(|place| store.leaving.contains(&sent[*place]))
+        .collect();
+    let emit = |place: usize, verdict: Verdict| tell(sent[place], verdict);
     store
         .session
-        .delete(
-            &store.targets,
-            &store.leaving,
-            store.looked_at,
-            options,
-            &emit,
-        )
+        .delete(&targets, &leaving, store.looked_at, options, &emit)
         .await;
 }
 
-async fn rehearse(store: &StorePlan) -> Vec<Verdict> {
+async fn rehearse(store: &mut StorePlan) -> Vec<Verdict> {
     let expected = store.expected().into_iter().map(Verdict::of);
     if !store.session.store.rehearses() {
         return expected.collect();
@@ -146,12 +154,15 @@ async fn rehearse(store: &StorePlan) -> Vec<Verdict> {
         .cloned()
         .zip(store.session.rehearse(&ids).await)
         .collect();
-    let judge =
-        |(target, expected): (&crate::engine::Target, Verdict)| match answers.remove(&target.id) {
-            Some(Err(error)) => would(Verdict::failed(error)),
-            Some(Ok(())) | None => expected,
-        };
-    store.targets.iter().zip(expected).map(judge).collect()
+    let mut verdicts: Vec<_> = expected.collect();
+    for (place, target) in store.targets.iter().enumerate() {
+        if let Some(Err(error)) = answers.remove(&target.id) {
+            let verdict = Verdict::failed(error);
+            verdicts[place] = would(verdict.clone());
+            store.refused.insert(place, verdict);
+        }
+    }
+    verdicts
 }
 
 /// What a dry run calls an ending.
@@ -164,15 +175,11 @@ fn would(verdict: Verdict) -> Verdict {
 }
 
 fn unopened(store: &StoreRef, id: ImageId, error: &Error) -> Item {
-    let outcome = if error.kind == Kind::Stopped {
-        Outcome::Skipped
-    } else {
-        Outcome::Failed
-    };
+    let Verdict { outcome, error, .. } = Verdict::not_sent(error.clone());
     let item = Item::new(store.image(id).to_string(), store.provider);
     Item {
         outcome: Some(outcome),
-        error: Some(error.clone()),
+        error,
         ..item
     }
 }

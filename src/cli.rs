@@ -166,14 +166,7 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
 /// The end of what needs no provider.
 fn offline(result: Result<Exit>) -> Exit {
     result.unwrap_or_else(|error| {
-        let look = Look {
-            format: Format::Table,
-            quiet: false,
-            color: false,
-            width: None,
-            progress: false,
-        };
-        Printer::new(look, "", false).error(&error);
+        Printer::for_errors(Format::Table).error(&error);
         Exit::of_error(error.kind)
     })
 }
@@ -193,14 +186,7 @@ fn not_understood(error: &clap::Error, env: &Env) -> ExitCode {
             .next()
             .unwrap_or_default()
             .trim();
-        let look = Look {
-            format: Format::Json,
-            quiet: false,
-            color: false,
-            width: None,
-            progress: false,
-        };
-        Printer::new(look, "", false).error(&Error::new(Kind::Usage, message));
+        Printer::for_errors(Format::Json).error(&Error::new(Kind::Usage, message));
     } else {
         let _ = error.print();
     }

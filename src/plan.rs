@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::{
     engine::{Session, Target, Verdict, tags_going},
-    error::{Error, Kind, Result},
+    error::Result,
     image::{ImageId, ImageRef},
     report::{Item, Outcome},
     store::{Hold, Image},
@@ -30,6 +30,8 @@ pub struct StorePlan {
     pub targets: Vec<Target>,
     /// Targets that are on their way out already.
     pub leaving: HashSet<usize>,
+    /// Targets that the service said it would refuse, when it was asked beforehand. What was shown so is not sent.
+    pub refused: HashMap<usize, Verdict>,
     pub looked_at: Instant,
     /// What was asked for, in order, with its place among all that the run was asked for.
     pub steps: Vec<Step>,
@@ -71,6 +73,7 @@ impl StorePlan {
             session,
             targets: Vec::new(),
             leaving: HashSet::new(),
+            refused: HashMap::new(),
             looked_at: Instant::now(),
             steps: Vec::new(),
         };
@@ -99,7 +102,7 @@ impl StorePlan {
     ) -> Next {
         let image = match seen {
             Ok(image) => image,
-            Err(error) => return Next::Ended(not_looked_at(error), None),
+            Err(error) => return Next::Ended(Verdict::not_sent(error), None),
         };
         let hold = image.hold.clone();
         if let Some(Hold::Refused(error)) = hold {
@@ -188,14 +191,7 @@ impl StorePlan {
                 let target = &self.targets[*place];
                 let id = match (&step.asked, target.digest()) {
                     // What was asked for by tag is named by the tag and what it pointed to.
-                    (ImageId::Tag(tag), Some(digest)) if target.id.tag() == Some(tag) => {
-                        ImageId::TagAt(tag.clone(), digest)
-                    }
-                    (ImageId::Tag(tag), Some(digest))
-                        if !matches!(target.id, ImageId::Named(_)) =>
-                    {
-                        ImageId::TagAt(tag.clone(), digest)
-                    }
+                    (ImageId::Tag(tag), Some(digest)) => ImageId::TagAt(tag.clone(), digest),
                     (asked, _) => asked.clone(),
                 };
                 (id, target.seen.clone())
@@ -225,19 +221,5 @@ impl StorePlan {
         item.outcome = Some(verdict.outcome);
         item.error = verdict.error;
         item
-    }
-}
-
-/// The look failed, so nothing was and will be sent for this image.
-fn not_looked_at(error: Error) -> Verdict {
-    let outcome = match error.kind {
-        Kind::NotFound => Outcome::Missing,
-        Kind::Stopped => Outcome::Skipped,
-        _ => Outcome::Failed,
-    };
-    Verdict {
-        outcome,
-        error: Some(error),
-        job: None,
     }
 }

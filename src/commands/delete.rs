@@ -61,8 +61,6 @@ pub struct Args {
 impl Args {
     /// What this command's flags change in the settings.
     pub fn settle(&self, settings: &mut Settings) {
-        settings.no_wait = self.no_wait;
-        settings.job_timeout = self.timeout_job;
         settings.recursive = self.recursive;
         settings.delete_snapshots = self.delete_snapshots;
     }
@@ -78,14 +76,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         all_tags: args.all_tags,
         shown: ask || args.dry_run,
     };
-    let plan = Plan::make(context, &images, wish).await;
+    let mut plan = Plan::make(context, &images, wish).await;
     if args.dry_run {
         let items = plan.rehearse().await;
         return Ok(args.report(context, &plan, &items, true));
     }
     let mut agreed = false;
     if ask && plan.stores.iter().any(|store| !store.targets.is_empty()) {
-        args.ask(context, &plan).await?;
+        args.ask(context, &mut plan).await?;
         agreed = true;
     }
     let options = Options {
@@ -124,7 +122,7 @@ impl Args {
     }
 
     /// Shows the plan and asks; anything but a yes ends the run with nothing deleted.
-    async fn ask(&self, context: &Context, plan: &Plan) -> Result<()> {
+    async fn ask(&self, context: &Context, plan: &mut Plan) -> Result<()> {
         let items = plan.rehearse().await;
         let printer = &context.printer;
         printer.plan(&items);

@@ -304,23 +304,9 @@ impl Run<'_> {
                     doubt: Doubt::Leaving,
                 }),
                 Now::Unclear(error) if doubt => self.settle(place, Verdict::unknown(error)),
-                Now::Unclear(error) => self.settle(place, not_sent(error)),
+                Now::Unclear(error) => self.settle(place, Verdict::not_sent(error)),
             }
         }
         left
-    }
-}
-
-/// The look before sending failed, so nothing was sent: whatever the look's error was, the image is as it was.
-fn not_sent(error: Error) -> Verdict {
-    let outcome = if error.kind == Kind::Stopped {
-        Outcome::Skipped
-    } else {
-        Outcome::Failed
-    };
-    Verdict {
-        outcome,
-        error: Some(error),
-        job: None,
     }
 }

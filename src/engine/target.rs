@@ -199,6 +199,21 @@ impl Verdict {
         }
     }
 
+    /// Of an image that was not sent, because what had to come before failed: whatever that error was, the image is as
+    /// it was.
+    pub fn not_sent(error: Error) -> Self {
+        let outcome = match error.kind {
+            Kind::NotFound => Outcome::Missing,
+            Kind::Stopped => Outcome::Skipped,
+            _ => Outcome::Failed,
+        };
+        Self {
+            outcome,
+            error: Some(error),
+            job: None,
+        }
+    }
+
     pub fn unknown(error: Error) -> Self {
         Self {
             outcome: Outcome::Unknown,

@@ -96,6 +96,18 @@ impl Printer {
         }
     }
 
+    /// A printer for what ends a run before it has begun.
+    pub fn for_errors(format: Format) -> Self {
+        let look = Look {
+            format,
+            quiet: false,
+            color: false,
+            width: None,
+            progress: false,
+        };
+        Self::new(look, "", false)
+    }
+
     /// Items are printed as they come, in whatever order; otherwise they are wanted in the order asked.
     pub fn streams(&self) -> bool {
         self.look.format == Format::Ndjson

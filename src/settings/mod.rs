@@ -77,10 +77,6 @@ pub struct Settings {
     pub concurrency: Option<usize>,
     /// For the whole run.
     pub deadline: Option<Duration>,
-    /// For one job of a provider.
-    pub job_timeout: Duration,
-    /// Do not wait for what a provider does after it has answered.
-    pub no_wait: bool,
     /// Workspace: also the servers and groups of an image server.
     pub recursive: bool,
     /// CVM: also the snapshots bound to an image.
@@ -103,8 +99,6 @@ impl Default for Settings {
             attempts: 4,
             concurrency: None,
             deadline: None,
-            job_timeout: Duration::from_secs(20 * 60),
-            no_wait: false,
             recursive: false,
             delete_snapshots: false,
             shared: false,

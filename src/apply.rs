@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 
 use crate::{
     context::Context,
-    engine::{Options, Verdict},
+    engine::{Options, Session, Verdict},
     error::{Error, Kind, Result},
     image::{ImageId, ImageRef, StoreRef},
     lookup::by_store,
@@ -70,6 +70,12 @@ impl Plan {
             .map(|(session, images)| StorePlan::make(session, images, wish));
         plan.stores = join_all(plans).await;
         plan
+    }
+
+    /// The stores from which something would go.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        let stores = self.stores.iter().filter(|of| !of.targets.is_empty());
+        stores.map(|of| &*of.session)
     }
 
     /// What would happen, image by image, in the order asked; the services are asked themselves where they can be.
@@ -166,7 +172,7 @@ async fn rehearse(store: &mut StorePlan) -> Vec<Verdict> {
 }
 
 /// What a dry run calls an ending.
-fn would(verdict: Verdict) -> Verdict {
+pub fn would(verdict: Verdict) -> Verdict {
     let outcome = match verdict.outcome {
         Outcome::Refused => Outcome::WouldRefuse,
         outcome => outcome,
@@ -190,7 +196,7 @@ fn in_order(mut items: Vec<(usize, Item)>) -> Vec<Item> {
 }
 
 /// One question for the whole plan, or an error where a plan cannot be agreed to.
-pub fn question(plan: &Plan, items: &[Item]) -> Result<String> {
+pub fn question(sessions: &[&Session], items: &[Item]) -> Result<String> {
     let count = |outcome| {
         items
             .iter()
@@ -200,6 +206,7 @@ pub fn question(plan: &Plan, items: &[Item]) -> Result<String> {
     let bytes: u64 = items
         .iter()
         .filter(|item| item.outcome == Some(Outcome::WouldDelete))
+        .filter(|item| !item.image.is_index())
         .filter_map(|item| item.image.bytes)
         .sum();
     let mut what = Vec::new();
@@ -233,8 +240,8 @@ pub fn question(plan: &Plan, items: &[Item]) -> Result<String> {
         return Err(Error::new(Kind::Guard, "nothing of this can be deleted"));
     }
     let mut places: Vec<String> = Vec::new();
-    for store in plan.stores.iter().filter(|store| !store.targets.is_empty()) {
-        let place = whereabouts(store);
+    for session in sessions {
+        let place = whereabouts(session);
         if !places.contains(&place) {
             places.push(place);
         }
@@ -246,10 +253,10 @@ pub fn question(plan: &Plan, items: &[Item]) -> Result<String> {
 }
 
 /// Provider, account and region of a store; where no answer names the account, whose key it is.
-fn whereabouts(store: &StorePlan) -> String {
-    let home = store.session.store.home();
+fn whereabouts(session: &Session) -> String {
+    let home = session.store.home();
     let region = home.region.unwrap_or_default();
-    let account = match (home.owner, store.session.store.caller()) {
+    let account = match (home.owner, session.store.caller()) {
         (Some(owner), _) => format!("{} {owner}", home.provider.owner_word()),
         (None, Some(caller)) => format!("the account of key {caller}"),
         (None, None) => "an unknown account".into(),

@@ -110,6 +110,23 @@ impl Context {
         )))
     }
 
+    /// Asks a person to agree; anything but a yes ends the run with nothing deleted.
+    pub async fn agreed(&self, question: &str) -> Result<()> {
+        let agreed = tokio::select! {
+            agreed = self.printer.agreed(question) => agreed,
+            () = self.stop.asked() => false,
+        };
+        if agreed {
+            return Ok(());
+        }
+        let why = match self.stop.cause() {
+            Some(_) => "stopped",
+            None => "not agreed",
+        };
+        let message = format!("{why}; nothing was deleted");
+        Err(Error::new(Kind::Guard, message))
+    }
+
     /// Ends the output of a run.
     pub fn finish(&self) {
         self.printer.finish(

@@ -208,18 +208,7 @@ impl StorePlan {
         if item.image.digest.is_none() {
             item.image.digest = step.asked.digest().map(ToString::to_string);
         }
-        // The state that it had is not the state that it is in.
-        item.image.state = None;
-        use Outcome::*;
-        if matches!(verdict.outcome, Deleted | Gone | Accepted | WouldDelete) {
-            item.left_behind = std::mem::take(&mut item.image.leaves_behind);
-            item.takes_along = std::mem::take(&mut item.image.takes_along);
-        }
-        item.job = verdict
-            .job
-            .map(|job| home.image(ImageId::Named(job.id)).to_string());
-        item.outcome = Some(verdict.outcome);
-        item.error = verdict.error;
+        item.end(&home, verdict);
         item
     }
 }

@@ -6,8 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    engine::Verdict,
     error::Error,
-    image::Provider,
+    image::{ImageId, Provider, StoreRef},
+    prune::{Action, Rule},
+    saved,
     store::{Image, LeftBehind},
 };
 
@@ -59,6 +62,24 @@ impl Outcome {
     }
 }
 
+/// What `prune` chose for an image, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Choice {
+    pub action: Action,
+    pub rule: Rule,
+    pub reason: String,
+    /// Digests of the images that it belongs to: indexes that hold it, and what it is attached to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needed_by: Vec<String>,
+    /// How many images are attached to it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attached: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 /// One item of the output: an image, or a layer of one.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "item")]
@@ -72,6 +93,8 @@ pub struct Item {
     pub outcome: Option<Outcome>,
     #[serde(flatten)]
     pub image: Image,
+    #[serde(flatten)]
+    pub choice: Option<Choice>,
     /// Of a layer: the platforms of the image that need it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<String>,
@@ -98,6 +121,7 @@ impl Item {
             provider,
             outcome: None,
             image: Image::default(),
+            choice: None,
             platforms: Vec::new(),
             takes_along: Vec::new(),
             left_behind: Vec::new(),
@@ -107,10 +131,40 @@ impl Item {
         }
     }
 
+    /// Ends with this outcome: the state that the image had is not the state that it is in.
+    pub fn ends_with(&mut self, outcome: Outcome) {
+        self.image.state = None;
+        self.outcome = Some(outcome);
+        use Outcome::*;
+        if matches!(outcome, Deleted | Gone | Accepted | WouldDelete) {
+            self.left_behind = std::mem::take(&mut self.image.leaves_behind);
+            self.takes_along = std::mem::take(&mut self.image.takes_along);
+        } else {
+            self.left_behind.clear();
+            self.takes_along.clear();
+        }
+    }
+
+    /// Ends with what became of it in its store.
+    pub fn end(&mut self, home: &StoreRef, verdict: Verdict) {
+        self.ends_with(verdict.outcome);
+        self.job = verdict
+            .job
+            .map(|job| home.image(ImageId::Named(job.id)).to_string());
+        self.error = verdict.error;
+    }
+
+    /// A plan keeps it.
+    pub fn is_kept(&self) -> bool {
+        let choice = self.choice.as_ref();
+        choice.is_some_and(|choice| choice.action == Action::Keep)
+    }
+
     /// The word that counts in the summary: the outcome, or the state that was read.
     pub fn word(&self) -> &str {
         match (&self.outcome, &self.image.state, &self.error) {
             (Some(outcome), ..) => outcome.word(),
+            _ if self.is_kept() => "kept",
             (None, Some(state), _) => state,
             (None, None, Some(_)) => "failed",
             (None, None, None) => "found",
@@ -135,13 +189,14 @@ impl Summary {
     pub fn add(&mut self, item: &Item) {
         *self.counts.entry(item.word().to_owned()).or_default() += 1;
         let counts = match item.outcome {
-            None => item.error.is_none(),
+            None => item.error.is_none() && !item.is_kept(),
             Some(outcome) => matches!(
                 outcome,
                 Outcome::Deleted | Outcome::Gone | Outcome::WouldDelete
             ),
         };
-        if counts {
+        // An index is as large as the largest image it holds, which is counted itself.
+        if counts && !item.image.is_index() {
             self.bytes += item.image.bytes.unwrap_or(0);
         }
     }
@@ -155,6 +210,9 @@ pub struct Document {
     pub schema: String,
     pub command: String,
     pub dry_run: bool,
+    /// Of `prune`: the sums of its plan, and what it was made with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<saved::Head>,
     pub items: Vec<Item>,
     pub summary: Summary,
 }

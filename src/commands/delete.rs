@@ -2,6 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::prune::{
+    InUseArgs,
+    saved_plan::{self, Asked},
+};
 use crate::{
     apply::{Plan, question},
     cli::duration,
@@ -9,11 +13,10 @@ use crate::{
     engine::Options,
     error::{Error, Kind, Result},
     exit::Exit,
-    image::ImageRef,
-    intake,
     output::can_ask,
     plan::Wish,
     report::Item,
+    saved::SavedPlan,
     settings::Settings,
 };
 
@@ -26,7 +29,10 @@ pub struct Args {
     /// Images; `-` reads references, or imgctl's own JSON, from standard input
     #[arg(value_name = "IMAGE", required_unless_present = "from")]
     images: Vec<String>,
-    /// Read references, or imgctl's own JSON, from a file
+    /// Read references, or imgctl's own JSON, from a file; or run the plan that `prune --dry-run -o json` saved
+    ///
+    /// Of a plan each image is held against its store as it is now: what changed since, by tags, indexes, signatures or
+    /// use, is refused.
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
     /// Show what would happen and change nothing
@@ -56,6 +62,8 @@ pub struct Args {
     /// CVM: also the snapshots bound to an image
     #[arg(long)]
     delete_snapshots: bool,
+    #[command(flatten, next_help_heading = "With a plan: what is in use by now")]
+    in_use: InUseArgs,
 }
 
 impl Args {
@@ -67,7 +75,16 @@ impl Args {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
-    let images: Vec<ImageRef> = intake::read(&args.images, &args.from)?;
+    let images = match saved_plan::asked(&args.images, &args.from)? {
+        Asked::Plan(plan) => return args.run_plan(plan, context).await,
+        Asked::Images(images) => images,
+    };
+    if args.in_use.is_given() {
+        let message = "--in-use and --skip-usage-check are about plans, and this is none";
+        return Err(Error::new(Kind::Usage, message).hint(
+            "images that are named are deleted as named; `imgctl prune` keeps what is in use",
+        ));
+    }
     context.one_profile(images.iter().map(|image| image.store.provider))?;
     args.guard(images.len())?;
     context.printer.expect(images.len());
@@ -86,11 +103,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         args.ask(context, &mut plan).await?;
         agreed = true;
     }
-    let options = Options {
-        agreed,
-        no_wait: args.no_wait,
-        job_timeout: args.timeout_job,
-    };
+    let options = args.options(agreed);
     let streams = context.printer.streams();
     let items = plan
         .apply(&options, |item| {
@@ -126,23 +139,61 @@ impl Args {
         let items = plan.rehearse().await;
         let printer = &context.printer;
         printer.plan(&items);
-        let question = question(plan, &items)?;
-        let agreed = tokio::select! {
-            agreed = printer.agreed(&question) => agreed,
-            () = context.stop.asked() => false,
-        };
-        if agreed {
-            return Ok(());
+        let sessions: Vec<_> = plan.sessions().collect();
+        context.agreed(&question(&sessions, &items)?).await
+    }
+
+    /// Runs a saved plan: what it deletes, as far as it is still as it was.
+    async fn run_plan(&self, plan: SavedPlan, context: &Context) -> Result<Exit> {
+        for (flag, here, there) in [
+            ("--recursive", self.recursive, plan.head.recursive),
+            (
+                "--delete-snapshots",
+                self.delete_snapshots,
+                plan.head.delete_snapshots,
+            ),
+        ] {
+            if here != there {
+                let made = if there { "with" } else { "without" };
+                let message = format!("the plan was made {made} {flag}");
+                return Err(Error::new(Kind::Usage, message).hint("run it as it was made"));
+            }
         }
-        let why = if context.stop.cause().is_some() {
-            "stopped"
-        } else {
-            "not agreed"
-        };
-        Err(Error::new(
-            Kind::Guard,
-            format!("{why}; nothing was deleted"),
-        ))
+        if self.all_tags {
+            let message = "a plan names whole images: --all-tags says nothing";
+            return Err(Error::new(Kind::Usage, message));
+        }
+        context.one_profile(
+            plan.images
+                .iter()
+                .map(|image| image.reference.store.provider),
+        )?;
+        let files = self.in_use.open()?;
+        self.guard(plan.images.len())?;
+        let mut carrying = saved_plan::open(context, plan, files, self.in_use.check()).await?;
+        if self.dry_run {
+            let items = carrying.rehearse(context).await;
+            items.iter().for_each(|item| context.printer.item(item));
+            context.finish();
+            return Ok(Exit::of_items(&items, self.ignore_missing));
+        }
+        if !self.yes && !carrying.is_empty() {
+            let items = carrying.rehearse(context).await;
+            context.printer.plan(&items);
+            let sessions: Vec<_> = carrying.sessions().collect();
+            context.agreed(&question(&sessions, &items)?).await?;
+        }
+        let items = carrying.out(context, &self.options(true)).await;
+        context.finish();
+        Ok(Exit::of_items(&items, self.ignore_missing))
+    }
+
+    fn options(&self, agreed: bool) -> Options {
+        Options {
+            agreed,
+            no_wait: self.no_wait,
+            job_timeout: self.timeout_job,
+        }
     }
 
     fn report(&self, context: &Context, plan: &Plan, items: &[Item], print: bool) -> Exit {

@@ -14,6 +14,7 @@ mod read;
 mod session;
 mod stop;
 mod target;
+mod users;
 
 pub use delete::Options;
 pub use pace::{Line, Op};

@@ -30,10 +30,11 @@ pub enum Op {
     Layers,
     Poll,
     Sharing,
+    Users,
 }
 
 impl Op {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Delete,
         Self::Get,
         Self::List,
@@ -41,6 +42,7 @@ impl Op {
         Self::Layers,
         Self::Poll,
         Self::Sharing,
+        Self::Users,
     ];
 
     pub fn limit(self, store: &dyn ImageStore) -> Limit {
@@ -53,6 +55,7 @@ impl Op {
             Self::Layers => limits.layers,
             Self::Poll => limits.poll,
             Self::Sharing => store.sharing().unwrap_or(limits.get),
+            Self::Users => store.scanning().unwrap_or(limits.list),
         }
     }
 }

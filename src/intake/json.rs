@@ -9,6 +9,7 @@ use super::{Lines, List, Problem};
 use crate::{
     error::{Error, Kind},
     image::ParseError,
+    prune::Action,
 };
 
 /// Reads one value, over as many lines as it takes.
@@ -120,19 +121,34 @@ where
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<(), A::Error> {
-        let mut found = false;
+        let (mut found, mut kept, mut reference) = (false, false, None);
         while let Some(name) = fields.next_key::<String>()? {
             match name.as_str() {
-                "ref" | "items" => {
+                "ref" => reference = Some(fields.next_value::<String>()?),
+                "items" => {
                     found = true;
                     fields.next_value_seed(self.again())?;
+                }
+                "action" => kept = fields.next_value::<Action>()? == Action::Keep,
+                "plan" => {
+                    return self.refuse(
+                        Error::new(Kind::Usage, "this is a plan, and is run as a whole").hint(
+                            "save it with `imgctl prune … --dry-run -o json > PLAN`, run it with `imgctl delete --from PLAN`",
+                        ),
+                    );
                 }
                 _ => drop(fields.next_value::<IgnoredAny>()?),
             }
         }
-        match found {
-            true => Ok(()),
-            false => self.refuse(
+        match reference {
+            // A reader that wanted only what goes would have left it out.
+            Some(reference) if kept => self.refuse(
+                Error::new(Kind::Usage, format!("a plan keeps {reference}"))
+                    .hint("take only what it deletes: select(.action == \"delete\")"),
+            ),
+            Some(reference) => self.visit_str(&reference),
+            None if found => Ok(()),
+            None => self.refuse(
                 Error::new(Kind::Usage, "this object has no \"ref\"")
                     .hint("give what imgctl prints with -o json, or references one a line"),
             ),

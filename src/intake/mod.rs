@@ -31,7 +31,8 @@ where
     read_from(arguments, files, io::stdin())
 }
 
-fn read_from<T>(arguments: &[String], files: &[PathBuf], mut stdin: impl Read) -> Result<Vec<T>>
+/// The same from another standard input.
+pub fn read_from<T>(arguments: &[String], files: &[PathBuf], mut stdin: impl Read) -> Result<Vec<T>>
 where
     T: FromStr<Err = ParseError> + Eq + Hash,
 {

@@ -5,17 +5,20 @@ use serde_json::json;
 use crate::{
     error::Error,
     report::{Item, Summary},
+    saved::Head,
 };
 
 /// The version of the output's schema. A breaking change makes it `v2`.
 pub const SCHEMA: &str = "imgctl/v1";
 
 /// The beginning of a document, up to its first item.
-pub fn head(command: &str, dry_run: bool) -> String {
+pub fn head(command: &str, dry_run: bool, plan: Option<&Head>) -> String {
+    let plan = plan.map(|plan| format!("\"plan\":{},", json!(plan)));
     format!(
-        "{{\"schema\":{},\"command\":{},\"dry_run\":{dry_run},\"items\":[\n",
+        "{{\"schema\":{},\"command\":{},\"dry_run\":{dry_run},{}\"items\":[\n",
         json!(SCHEMA),
-        json!(command)
+        json!(command),
+        plan.unwrap_or_default()
     )
 }
 

@@ -13,7 +13,7 @@ use std::{
         Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use clap::ValueEnum;
@@ -23,6 +23,7 @@ pub use self::safe::safe;
 use crate::{
     error::Error,
     report::{Item, Summary},
+    saved::Head,
 };
 
 /// How data is printed.
@@ -60,6 +61,8 @@ pub struct Printer {
     /// Items that have ended, printed or not, and how many there will be.
     ended: AtomicUsize,
     expected: AtomicUsize,
+    /// What the run does now, and since when.
+    doing: Mutex<(&'static str, Instant)>,
 }
 
 struct Out {
@@ -72,6 +75,8 @@ struct Out {
     closed: bool,
     /// What was said of errors.
     errors: HashSet<String>,
+    /// What a JSON document says of the plan that its items are of.
+    plan: Option<Head>,
 }
 
 impl Printer {
@@ -84,6 +89,7 @@ impl Printer {
             begun: false,
             closed: false,
             errors: HashSet::new(),
+            plan: None,
         };
         Self {
             look,
@@ -93,6 +99,7 @@ impl Printer {
             progress: Progress::new(look.progress && !look.quiet, io::stderr().is_terminal()),
             ended: AtomicUsize::new(0),
             expected: AtomicUsize::new(0),
+            doing: Mutex::new(("", Instant::now())),
         }
     }
 
@@ -125,14 +132,34 @@ impl Printer {
 
     /// One of them did.
     pub fn ended(&self) {
-        self.ended.fetch_add(1, Ordering::Relaxed);
+        self.seen(1);
+    }
+
+    /// So many came or ended.
+    pub fn seen(&self, items: usize) {
+        self.ended.fetch_add(items, Ordering::Relaxed);
+    }
+
+    /// Says in a JSON document what plan its items are of.
+    pub fn head(&self, plan: Head) {
+        self.out().plan = Some(plan);
+    }
+
+    /// The run begins with something else: what, and with how many items, if that is known.
+    pub fn doing(&self, what: &'static str, items: Option<usize>) {
+        self.ended.store(0, Ordering::Relaxed);
+        self.expect(items.unwrap_or(0));
+        *self.doing.lock().expect("no holder of this lock panics") = (what, Instant::now());
     }
 
     /// Shows how far the run is.
     pub fn progress(&self, calls: usize, elapsed: Duration, tick: Duration) {
         let expected = self.expected.load(Ordering::Relaxed);
         let done = self.ended.load(Ordering::Relaxed);
+        let (doing, since) = *self.doing.lock().expect("no holder of this lock panics");
         let state = State {
+            doing,
+            since: since.elapsed(),
             done,
             expected: (expected > 0).then_some(expected),
             calls,
@@ -153,9 +180,11 @@ impl Printer {
                 }
             }
             Format::Json => {
-                let head = json::head(self.command, self.dry_run);
-                let before = if out.begun { ",\n" } else { &head };
-                let text = format!("{before}{}", json::line(item));
+                let before = match out.begun {
+                    true => ",\n".to_owned(),
+                    false => json::head(self.command, self.dry_run, out.plan.as_ref()),
+                };
+                let text = before + &json::line(item);
                 out.write(text.as_bytes());
                 out.begun = true;
             }
@@ -171,6 +200,14 @@ impl Printer {
         self.progress.aside(|| self.out().flush());
     }
 
+    /// Prints the rows that a table still collects, before something is said about them.
+    pub fn flush_rows(&self) {
+        let mut out = self.out();
+        if self.look.format == Format::Table && !out.rows.is_empty() {
+            self.table(&mut out);
+        }
+    }
+
     /// Ends the data of a run, and says on stderr what it came to.
     pub fn finish(&self, calls: usize, seconds: f64) {
         self.progress.end();
@@ -183,7 +220,7 @@ impl Printer {
                 let head = if out.begun {
                     String::new()
                 } else {
-                    json::head(self.command, self.dry_run)
+                    json::head(self.command, self.dry_run, out.plan.as_ref())
                 };
                 let text = head + &json::tail(&out.summary);
                 out.write(text.as_bytes());

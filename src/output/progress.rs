@@ -19,6 +19,9 @@ pub struct Progress {
 
 /// How far a run is.
 pub struct State {
+    /// What it does now, where it does one thing after the other, and for how long.
+    pub doing: &'static str,
+    pub since: Duration,
     /// Items that have ended, and how many there will be where that is known.
     pub done: usize,
     pub expected: Option<usize>,
@@ -75,11 +78,29 @@ fn text(state: &State) -> String {
         (0, None) => "looking".into(),
         (done, None) => format!("{done} images"),
     };
+    let doing = match (state.doing, state.done, state.expected) {
+        ("", ..) => images,
+        (doing, 0, None) => doing.to_owned(),
+        (doing, ..) => format!("{doing}: {images}"),
+    };
+    let left = left(state)
+        .map(|left| format!(", about {} s left", left.as_secs().max(1)))
+        .unwrap_or_default();
     format!(
-        "{images} · {} calls · {} s",
+        "{doing} · {} calls · {} s{left}",
         state.calls,
         state.elapsed.as_secs()
     )
+}
+
+/// How long it may still take, once enough is done to tell.
+fn left(state: &State) -> Option<Duration> {
+    let expected = state.expected?;
+    if state.done == 0 || state.done >= expected || state.since < Duration::from_secs(2) {
+        return None;
+    }
+    let each = state.since.div_f64(state.done as f64);
+    Some(each.mul_f64((expected - state.done) as f64))
 }
 
 #[cfg(test)]
@@ -89,6 +110,8 @@ mod tests {
     #[test]
     fn progress_says_how_far_it_is() {
         let state = |done, expected| State {
+            doing: "",
+            since: Duration::from_secs(1),
             done,
             expected,
             calls: 3,
@@ -97,5 +120,15 @@ mod tests {
         assert_eq!(text(&state(0, None)), "looking · 3 calls · 4 s");
         assert_eq!(text(&state(7, None)), "7 images · 3 calls · 4 s");
         assert_eq!(text(&state(7, Some(10))), "7 of 10 images · 3 calls · 4 s");
+        let deleting = |state| State {
+            doing: "deleting",
+            since: Duration::from_secs(4),
+            ..state
+        };
+        assert_eq!(text(&deleting(state(0, None))), "deleting · 3 calls · 4 s");
+        assert_eq!(
+            text(&deleting(state(2, Some(10)))),
+            "deleting: 2 of 10 images · 3 calls · 4 s, about 16 s left"
+        );
     }
 }

@@ -19,26 +19,27 @@ use crate::{
     store::{Hold, Image},
 };
 
-/// Decides for whole stores. Indexes that nobody read count as unreadable.
+/// All images of a run, by digest or id: a signature may lie in another store than what it is about.
+pub fn everywhere<'s>(stocks: impl IntoIterator<Item = &'s Stock>) -> HashSet<&'s str> {
+    let stocks = stocks.into_iter();
+    stocks
+        .flat_map(|stock| stock.images().iter().filter_map(identity))
+        .collect()
+}
+
+/// Decides for whole stores, knowing what is [`everywhere`] in the run. Indexes that nobody read count as unreadable.
 pub fn decide(
     stocks: &[Stock],
+    everywhere: &HashSet<&str>,
     selection: &Selection,
     evidence: &Evidence,
     guards: &Guards,
 ) -> Plan {
-    // A signature may lie in another repository than what it is about.
-    let everywhere: HashSet<&str> = match stocks {
-        [_] => HashSet::new(),
-        _ => stocks
-            .iter()
-            .flat_map(|stock| stock.images().iter().filter_map(identity))
-            .collect(),
-    };
     let deciding = |stock| {
         let mut deciding = Deciding {
             stock,
             selection,
-            everywhere: &everywhere,
+            everywhere,
             graph: Graph::of(stock),
             fates: vec![Fate::Open; stock.images().len()],
         };

@@ -63,7 +63,7 @@ pub struct Guards {
 }
 
 /// A guard that stops a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stop {
     /// Its flag, without dashes: `max-delete`.
     pub guard: String,
@@ -74,17 +74,21 @@ pub struct Stop {
 }
 
 impl GuardArgs {
-    pub fn compile(&self) -> Result<Guards> {
-        if self.max_percent > 100 {
-            return Err(Error::new(Kind::Usage, "--max-percent is at most 100"));
-        }
+    /// All patterns of protected names.
+    pub fn protects(&self) -> impl Iterator<Item = &str> {
         let defaults = PROTECTED
             .iter()
             .copied()
             .filter(|_| !self.no_default_protect);
-        let patterns = defaults.chain(self.protect.iter().map(String::as_str));
+        defaults.chain(self.protect.iter().map(String::as_str))
+    }
+
+    pub fn compile(&self) -> Result<Guards> {
+        if self.max_percent > 100 {
+            return Err(Error::new(Kind::Usage, "--max-percent is at most 100"));
+        }
         Ok(Guards {
-            protect: Names::new("--protect", patterns)?,
+            protect: Names::new("--protect", self.protects())?,
             max_delete: self.max_delete,
             max_percent: self.max_percent,
             allow_empty: self.allow_empty,

@@ -15,6 +15,8 @@ use crate::{
 pub struct Stock {
     pub store: StoreRef,
     images: Vec<Image>,
+    /// Where the image of each identity stands.
+    places: HashMap<String, usize>,
     readings: HashMap<String, Reading>,
 }
 
@@ -61,12 +63,18 @@ impl Stock {
         Self {
             store,
             images,
+            places,
             readings: HashMap::new(),
         }
     }
 
     pub fn images(&self) -> &[Image] {
         &self.images
+    }
+
+    /// Where the image of this digest or id stands.
+    pub fn place(&self, id: &str) -> Option<usize> {
+        self.places.get(id).copied()
     }
 
     /// Says what an index holds.

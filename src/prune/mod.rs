@@ -26,7 +26,7 @@ mod select;
 mod words;
 
 pub use age::{Age, Size};
-pub use decide::decide;
+pub use decide::{decide, everywhere};
 pub use evidence::Evidence;
 pub use freed::{Exact, Freed, quick};
 pub use guards::{GuardArgs, Guards, Stop};

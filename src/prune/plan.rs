@@ -82,7 +82,7 @@ pub struct Row {
 }
 
 /// The sum of a store's plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Totals {
     pub images: usize,
     pub deleted: usize,

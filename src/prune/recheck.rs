@@ -1,8 +1,6 @@
 //! Holds a saved plan against the world as it is now. What is not as it was when a person agreed is refused, image by
 //! image, and so is all that belongs to what is refused.
 
-use std::collections::HashMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,15 +58,7 @@ pub fn recheck(
 ) -> Vec<Result<Step>> {
     let images = fresh.images();
     let graph = Graph::of(fresh);
-    let ids = images
-        .iter()
-        .enumerate()
-        .filter_map(|(place, image)| Some((identity(image)?, place)));
-    let places: HashMap<&str, usize> = ids.collect();
-    let found: Vec<Option<usize>> = saved
-        .iter()
-        .map(|saved| places.get(saved.id.as_str()).copied())
-        .collect();
+    let found: Vec<Option<usize>> = saved.iter().map(|saved| fresh.place(&saved.id)).collect();
     let check = |(saved, place): (&Saved, &Option<usize>)| match place {
         None => Err(Error::new(Kind::NotFound, "it is not there any more")),
         Some(place) => check(saved, fresh, *place, &graph, evidence, guards),

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Action, Evidence, GuardArgs, Guards, Plan, Reading, Selection, Selectors, Stock, decide,
+    everywhere,
 };
 use crate::{
     image::{HostKind, ImageId, Provider, StoreRef},
@@ -181,7 +182,7 @@ pub fn planned(stocks: &[Stock], flags: &[&str], evidence: &Evidence) -> Plan {
         .entry(flags.join(" "))
         .or_insert_with(compile)
         .clone();
-    decide(stocks, &selection, evidence, &guards)
+    decide(stocks, &everywhere(stocks), &selection, evidence, &guards)
 }
 
 /// A plan with what it is about.

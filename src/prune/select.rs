@@ -187,6 +187,28 @@ impl Selection {
         self.keep.is_some() || self.keep_semver || self.orphans
     }
 
+    /// Whether the selectors could choose this image, as far as it tells itself; more knowledge can only keep it.
+    pub fn may_choose(&self, image: &Image, provider: Provider) -> bool {
+        let around = Surroundings {
+            provider,
+            pulled: image.pulled_at,
+            orphan_of: Some(""),
+        };
+        matches!(self.judge(image, around), Judgement::Fits(_))
+    }
+
+    pub fn wants_orphans(&self) -> bool {
+        self.orphans
+    }
+
+    /// The same without the newest that `--keep` holds: everything that might go, however the others turn out.
+    pub fn without_keep(&self) -> Self {
+        Self {
+            keep: None,
+            ..self.clone()
+        }
+    }
+
     /// Judges one image by what is known of it; the first selector that it does not fit is the reason to keep it.
     pub fn judge(&self, image: &Image, around: Surroundings) -> Judgement {
         let mut why = Vec::new();

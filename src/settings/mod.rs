@@ -7,11 +7,14 @@ pub mod tencent;
 
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 
+use etcetera::BaseStrategy;
+
 /// The environment as it was at the start, so that nothing changes underneath a run and tests can give their own.
 #[derive(Clone, Default)]
 pub struct Env {
     vars: HashMap<String, String>,
     home: Option<PathBuf>,
+    cache: Option<PathBuf>,
 }
 
 impl Env {
@@ -22,6 +25,9 @@ impl Env {
         Self {
             vars,
             home: etcetera::home_dir().ok(),
+            cache: etcetera::choose_base_strategy()
+                .ok()
+                .map(|folders| folders.cache_dir().join("imgctl")),
         }
     }
 
@@ -36,6 +42,7 @@ impl Env {
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
             home,
+            cache: None,
         }
     }
 
@@ -55,6 +62,16 @@ impl Env {
     /// The same for the AWS SDK, so that it reads no other environment.
     pub fn to_sdk(&self) -> aws_types::os_shim_internal::Env {
         self.vars.clone().into()
+    }
+
+    /// Where what was read once may be kept: the folder that `IMGCTL_CACHE_DIR` names, else the system's own; nowhere,
+    /// if that is `off`.
+    pub fn cache(&self) -> Option<PathBuf> {
+        match self.get("IMGCTL_CACHE_DIR") {
+            Some("off") => None,
+            Some(folder) => Some(folder.into()),
+            None => self.cache.clone(),
+        }
     }
 
     /// A path below the home folder.

@@ -59,6 +59,21 @@ pub trait ImageStore: Send + Sync {
         Err(unsupported("shares images with accounts"))
     }
 
+    /// How fast [`ImageStore::scan`] may be called, where there is anything to scan.
+    fn scanning(&self) -> Option<Limit> {
+        None
+    }
+
+    /// The calls with which a search for users of this store's images begins; none where a listing says all.
+    fn scans(&self) -> Vec<Scan> {
+        Vec::new()
+    }
+
+    /// One call of that search: the users that it found, and the calls that must follow.
+    async fn scan(&self, _scan: &Scan) -> Result<Scanned> {
+        Err(unsupported("tells who uses images"))
+    }
+
     /// One page of the account's stores, for names with a pattern in them.
     async fn stores(&self, _after: Option<&str>) -> Result<Page<StoreRef>> {
         Err(unsupported("has stores to list"))
@@ -165,6 +180,40 @@ pub struct Page<T> {
     pub total: Option<usize>,
     /// What to ask for next; `None` at the end.
     pub next: Option<String>,
+}
+
+/// One call of a search for users of images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// The provider's name for the call.
+    pub call: &'static str,
+    /// What it is about, where it is about one thing.
+    pub of: Option<String>,
+    /// Where its page begins.
+    pub offset: usize,
+}
+
+/// What one call of a search found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    pub users: Vec<User>,
+    /// The calls that must follow before the search is complete.
+    pub more: Vec<Scan>,
+}
+
+/// Something that uses an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// `instance ins-1`
+    pub who: String,
+    pub uses: Uses,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Uses {
+    Image(String),
+    /// Whatever is the newest of a family when it starts.
+    Family(String),
 }
 
 /// Why an image that is there cannot be deleted, or need not be.

@@ -326,6 +326,7 @@ impl Service for Cvm {
         let token = self.token.clone().unwrap_or_default();
         vec![
             ("IMGCTL_CVM_ENDPOINT", url.into()),
+            ("IMGCTL_AS_ENDPOINT", url.into()),
             ("IMGCTL_TENCENT_METADATA_ENDPOINT", "off".into()),
             ("TENCENTCLOUD_SECRET_ID", self.secret_id.clone()),
             ("TENCENTCLOUD_SECRET_KEY", self.secret_key.clone()),

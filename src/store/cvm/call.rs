@@ -1,7 +1,7 @@
 //! One signed call over HTTP: its body, its headers, its signature, its answer. What is called and what the answer
 //! means is in `mod` and `answer`.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use chrono::Utc;
 use reqwest::{
@@ -21,9 +21,24 @@ use crate::{
     settings::tencent::{Credentials, Keys},
 };
 
-const SERVICE: &str = "cvm";
+/// One of the provider's services.
+#[derive(Clone, Copy)]
+pub(super) struct Service {
+    /// The first label of its host, which is signed.
+    pub name: &'static str,
+    pub version: &'static str,
+}
+
 /// <https://www.tencentcloud.com/document/api/213/33277>
-const VERSION: &str = "2017-03-12";
+pub(super) const CVM: Service = Service {
+    name: "cvm",
+    version: "2017-03-12",
+};
+/// <https://www.tencentcloud.com/document/api/377/30985>
+pub(super) const SCALING: Service = Service {
+    name: "as",
+    version: "2018-04-19",
+};
 /// Without a charset: some of the provider's own code compares the whole value.
 const JSON: &str = "application/json";
 /// The documented pattern knows letters, digits and `-_,;.`.
@@ -31,26 +46,28 @@ const CLIENT: &str = concat!("imgctl_", env!("CARGO_PKG_VERSION"));
 
 /// The API of one region, with the keys that sign.
 pub(super) struct Api {
+    service: Service,
     http: Http,
     endpoint: Url,
     /// As it is sent and signed: with the port, unless it is the usual one.
     host: String,
     region: String,
-    keys: Keys,
+    keys: Arc<Keys>,
 }
 
 impl Api {
-    pub fn new(http: Http, endpoint: Url, region: String, keys: Keys) -> Self {
+    pub fn new(service: Service, http: Http, endpoint: Url, region: &str, keys: Arc<Keys>) -> Self {
         let name = endpoint.host_str().unwrap_or_default();
         let host = match endpoint.port() {
             Some(port) => format!("{name}:{port}"),
             None => name.to_owned(),
         };
         Self {
+            service,
             http,
             endpoint,
             host,
-            region,
+            region: region.to_owned(),
             keys,
         }
     }
@@ -103,7 +120,7 @@ impl Api {
         let now = Utc::now();
         let keys = self.keys.at(now).await?;
         let signed = tc3::Request {
-            service: SERVICE,
+            service: self.service.name,
             headers: &[("content-type", JSON), ("host", &self.host)],
             body: &body,
         };
@@ -126,7 +143,10 @@ impl Api {
         ]);
         for (name, value) in [
             ("x-tc-action", HeaderValue::from_static(action)),
-            ("x-tc-version", HeaderValue::from_static(VERSION)),
+            (
+                "x-tc-version",
+                HeaderValue::from_static(self.service.version),
+            ),
             ("x-tc-timestamp", HeaderValue::from(timestamp)),
             ("x-tc-region", plain("the region", &self.region)?),
             // The other choice, and the default, is Chinese.

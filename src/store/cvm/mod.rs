@@ -9,15 +9,16 @@ mod image;
 mod tc3;
 #[cfg(test)]
 mod tests;
+mod users;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::Utc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Deletion, Image, ImageStore, Limit, Limits, Page};
+use super::{Answer, Deletion, Image, ImageStore, Limit, Limits, Page, Scan, Scanned};
 use crate::{
     error::{Error, Kind, Result},
     http::Http,
@@ -31,6 +32,9 @@ use image::Described;
 /// Points this store at another host.
 pub const ENDPOINT: &str = "IMGCTL_CVM_ENDPOINT";
 
+/// The same for auto scaling, whose launch configurations name images.
+pub const SCALING_ENDPOINT: &str = "IMGCTL_AS_ENDPOINT";
+
 /// The most that `DescribeImages` gives at once.
 /// <https://www.tencentcloud.com/document/api/213/33253>
 const PAGE: usize = 100;
@@ -41,6 +45,7 @@ const DELETED_AT_ONCE: usize = 10;
 /// A region's custom images.
 pub struct Cvm {
     api: Api,
+    scaling: Api,
     home: StoreRef,
     caller: String,
     delete_snapshots: bool,
@@ -62,8 +67,9 @@ pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
         );
     }
     let endpoint = tencent.endpoint("cvm", ENDPOINT, &region)?.value;
+    let scaling = tencent.endpoint("as", SCALING_ENDPOINT, &region)?.value;
     let now = Utc::now();
-    let keys = tencent.keys(now).await?;
+    let keys = Arc::new(tencent.keys(now).await?);
     let caller = shortened(&keys.at(now).await?.secret_id);
     let http = Http::new(&endpoint, settings.timeout)?;
     let others = [
@@ -75,7 +81,14 @@ pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
             region: Some(region.clone()),
             ..store.clone()
         },
-        api: Api::new(http, endpoint, region, keys),
+        scaling: Api::new(
+            call::SCALING,
+            http.clone(),
+            scaling,
+            &region,
+            Arc::clone(&keys),
+        ),
+        api: Api::new(call::CVM, http, endpoint, &region, keys),
         caller,
         delete_snapshots: settings.delete_snapshots,
         listed: [(true, "PRIVATE_IMAGE")]
@@ -193,6 +206,18 @@ impl ImageStore for Cvm {
             total,
             items,
         })
+    }
+
+    fn scanning(&self) -> Option<Limit> {
+        Some(users::LIMIT)
+    }
+
+    fn scans(&self) -> Vec<Scan> {
+        users::first()
+    }
+
+    async fn scan(&self, scan: &Scan) -> Result<Scanned> {
+        users::scan(&self.api, &self.scaling, scan).await
     }
 
     fn sharing(&self) -> Option<Limit> {

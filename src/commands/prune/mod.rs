@@ -1,0 +1,252 @@
+//! `imgctl prune`: looks at whole stores, chooses what is stale, shows the plan with its reasons, deletes exactly that.
+//!
+//! Data flow: `rules` says what is wanted of which stores; `plan` takes stock of them, gathers what is in use and lets
+//! `crate::prune` decide; `show` turns the decision into items; `agreed` carries out what was agreed to, and so it does
+//! for `delete --from`.
+
+mod agreed;
+mod plan;
+mod rules;
+pub mod saved_plan;
+mod show;
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::ValueEnum;
+
+use crate::{
+    apply::question,
+    cli::duration,
+    context::Context,
+    engine::Options,
+    error::{Error, Kind, Result},
+    exit::Exit,
+    output::can_ask,
+    prune::{Action, GuardArgs, Row, Selectors},
+    report::Item,
+    settings::Settings,
+    survey::{Files, InUse},
+};
+use plan::{Made, Wanted};
+
+/// Delete stale images: choose by rules, show why, delete exactly that
+///
+/// Looks at every image of the stores, chooses those that fit all selectors, and keeps what kept images need, what is
+/// protected and what is in use. Shows each image with its reason, and asks; without a terminal, `--yes` is needed.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`; with --policy, names of policies
+    #[arg(value_name = "STORE", required_unless_present = "policy")]
+    stores: Vec<String>,
+    /// Take stores, selectors and guards from this file; all of its policies, unless some are named
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "Which images")]
+    selectors: Selectors,
+    #[command(flatten, next_help_heading = "Guards")]
+    guards: GuardArgs,
+    #[command(flatten, next_help_heading = "In use")]
+    in_use: InUseArgs,
+    /// Show what would happen and change nothing; with -o json, this is a plan for `delete --from`
+    #[arg(short = 'n', long, help_heading = "Run")]
+    pub dry_run: bool,
+    /// Agree to the plan beforehand
+    #[arg(short, long, help_heading = "Run")]
+    yes: bool,
+    /// Which images the plan shows [default: all in a dry run, else deleted]
+    #[arg(long, value_name = "WHICH", value_enum, help_heading = "Run")]
+    show: Option<Show>,
+    /// How the bytes that are freed are found: from sizes, or from every manifest, which may count as a pull of each
+    #[arg(
+        long,
+        value_name = "HOW",
+        value_enum,
+        default_value = "quick",
+        help_heading = "Run"
+    )]
+    freed: FreedHow,
+    /// Do not wait for jobs and slow deletions
+    #[arg(long, help_heading = "Run")]
+    no_wait: bool,
+    /// How long to wait for one job
+    #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = duration, help_heading = "Run")]
+    timeout_job: Duration,
+    /// Workspace: also image servers with groups, and the servers and groups with them
+    #[arg(long, help_heading = "Run")]
+    recursive: bool,
+    /// CVM: also the snapshots bound to an image
+    #[arg(long, help_heading = "Run")]
+    delete_snapshots: bool,
+}
+
+/// What is known of the use of images, besides what listings say.
+#[derive(clap::Args)]
+pub struct InUseArgs {
+    /// Keep every image that this text or JSON names: pods, task definitions, a list; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    in_use: Vec<PathBuf>,
+    /// A list that names no image at all is no mistake
+    #[arg(long, requires = "in_use")]
+    allow_empty_in_use: bool,
+    /// CVM: do not ask for instances, launch templates, launch configurations, families and shares
+    #[arg(long)]
+    skip_usage_check: bool,
+}
+
+impl InUseArgs {
+    pub fn open(&self) -> Result<Files> {
+        Files::open(&self.in_use, self.allow_empty_in_use)
+    }
+
+    pub fn check(&self) -> bool {
+        !self.skip_usage_check
+    }
+
+    pub fn is_given(&self) -> bool {
+        !self.in_use.is_empty() || self.skip_usage_check
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Show {
+    Kept,
+    Deleted,
+    All,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum FreedHow {
+    Exact,
+    Quick,
+}
+
+impl Args {
+    /// What this command's flags change in the settings.
+    pub fn settle(&self, settings: &mut Settings) {
+        settings.recursive = self.recursive;
+        settings.delete_snapshots = self.delete_snapshots;
+    }
+
+    fn show(&self) -> Show {
+        let usual = if self.dry_run {
+            Show::All
+        } else {
+            Show::Deleted
+        };
+        self.show.unwrap_or(usual)
+    }
+
+    fn wants(&self, action: Action) -> bool {
+        match self.show() {
+            Show::All => true,
+            Show::Kept => action == Action::Keep,
+            Show::Deleted => action == Action::Delete,
+        }
+    }
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Exit> {
+    let rules = match &args.policy {
+        Some(file) => rules::of_file(file, &args.stores, &args.selectors, &args.guards)?,
+        None => vec![rules::of_flags(
+            &args.stores,
+            &args.selectors,
+            &args.guards,
+        )?],
+    };
+    let stores = rules.iter().flat_map(|rules| &rules.stores);
+    context.one_profile(stores.map(|store| store.provider))?;
+    let files = args.in_use.open()?;
+    if !args.yes && !args.dry_run && !can_ask() {
+        return Err(
+            Error::new(Kind::Guard, "nobody can be asked: this is no terminal").hint(
+                "nothing was sent; look at the plan with --dry-run, then agree to it with --yes",
+            ),
+        );
+    }
+    let wanted = Wanted {
+        in_use: InUse {
+            check: args.in_use.check(),
+            recursive: args.recursive,
+        },
+        exactly: args.freed == FreedHow::Exact,
+    };
+    let made = Made::of(context, rules, files, wanted).await?;
+    context.printer.head(show::head(context, &made, wanted));
+    if args.in_use.skip_usage_check && made.has_machines() {
+        context
+            .printer
+            .stderr("warning: nobody asked what instances, templates and families need (--skip-usage-check)");
+    }
+    if args.dry_run {
+        return Ok(args.rehearsed(context, &made));
+    }
+    if !args.yes || made.stopped() {
+        args.show_plan(context, &made);
+    } else {
+        show::totals(context, &made);
+    }
+    if made.stopped() {
+        return Ok(stopped(context, &made));
+    }
+    let mut carrying = made.carrying(wanted.in_use);
+    if carrying.is_empty() {
+        context.printer.note("nothing to delete");
+        context.finish();
+        return Ok(made.exit(&[]));
+    }
+    if !args.yes {
+        let sessions: Vec<_> = carrying.sessions().collect();
+        context
+            .agreed(&question(&sessions, &carrying.expected())?)
+            .await?;
+        // A person takes a while; what came meanwhile must be seen.
+        carrying.forget_stocks();
+    }
+    let options = Options {
+        agreed: true,
+        no_wait: args.no_wait,
+        job_timeout: args.timeout_job,
+    };
+    let items = carrying.out(context, &options).await;
+    if args.wants(Action::Keep) {
+        let kept = |row: &Row| row.action == Action::Keep;
+        made.items(&kept)
+            .for_each(|item| context.printer.item(&item));
+    }
+    context.finish();
+    Ok(made.exit(&items))
+}
+
+/// Says which guards stopped the run.
+fn stopped(context: &Context, made: &Made) -> Exit {
+    for stop in made.stops() {
+        context.printer.error(&Error::from(stop.clone()));
+    }
+    Exit::Refused
+}
+
+impl Args {
+    /// The plan as a person must see it, whatever the format of the data: all that goes, whatever else is wanted.
+    fn show_plan(&self, context: &Context, made: &Made) {
+        let shown = |row: &Row| row.action == Action::Delete || self.wants(row.action);
+        let items: Vec<Item> = made.items(&shown).collect();
+        if !items.is_empty() {
+            context.printer.plan(&items);
+        }
+        show::totals(context, made);
+    }
+
+    fn rehearsed(&self, context: &Context, made: &Made) -> Exit {
+        let wanted = |row: &Row| self.wants(row.action);
+        made.items(&wanted)
+            .for_each(|item| context.printer.item(&item));
+        context.printer.flush_rows();
+        show::totals(context, made);
+        context.finish();
+        if made.stopped() {
+            return stopped(context, made);
+        }
+        made.exit(&[])
+    }
+}

@@ -1,0 +1,383 @@
+//! Making the plan: stores opened and taken stock of side by side, evidence gathered for those from which something
+//! would go, and the decision. Nothing here deletes.
+
+use std::{collections::HashMap, ops::Range, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream};
+
+use super::{
+    agreed::{Agreed, Carrying},
+    rules::Rules,
+    show,
+};
+use crate::{
+    context::Context,
+    engine::Session,
+    error::{Error, Kind, Result},
+    exit::Exit,
+    image::StoreRef,
+    lookup,
+    prune::{
+        Action, Evidence, Freed, Plan, Row, Saved, Stock, Stop, StorePlan, decide, everywhere,
+    },
+    report::Item,
+    store::Image,
+    survey::{self, Cache, Files, InUse},
+};
+
+/// Stores that are listed at the same time; their calls share one pace an account.
+const SIDE_BY_SIDE: usize = 16;
+
+/// How the plan is made, besides its rules.
+#[derive(Clone, Copy)]
+pub struct Wanted {
+    pub in_use: InUse,
+    /// The bytes that are freed are found from manifests.
+    pub exactly: bool,
+}
+
+/// A plan with all that it was made from.
+pub struct Made {
+    pub at: DateTime<Utc>,
+    rules: Vec<Rules>,
+    parts: Vec<Part>,
+    stocks: Vec<Stock>,
+    plan: Plan,
+    freed: Vec<Freed>,
+    exactly: bool,
+    evidence: Evidence,
+    /// What the in-use lists came to.
+    pub lists: Vec<String>,
+    /// Stores of which nobody knows enough to delete anything.
+    failed: Vec<Item>,
+}
+
+/// One store of the run, and whose rules it is under.
+struct Part {
+    session: Arc<Session>,
+    rules: usize,
+}
+
+/// What there is to say of one store.
+pub struct OfStore<'m> {
+    pub rules: &'m Rules,
+    pub plan: &'m StorePlan,
+    pub freed: Freed,
+    /// What is freed was found from manifests.
+    pub exactly: bool,
+}
+
+impl Made {
+    pub async fn of(
+        context: &Context,
+        rules: Vec<Rules>,
+        files: Files,
+        wanted: Wanted,
+    ) -> Result<Self> {
+        let printer = &context.printer;
+        printer.doing("listing", None);
+        let (mut parts, mut failed) = open(context, &rules).await?;
+        let cache = Cache::new(context.settings.env.cache());
+        let taking = parts.iter().map(|part| {
+            let of = &rules[part.rules];
+            let provider = part.session.store.home().provider;
+            let may_go = move |image: &Image| of.selection.may_choose(image, provider);
+            survey::stock(&part.session, &cache, may_go, |images| printer.seen(images))
+        });
+        let taken: Vec<_> = stream::iter(taking).buffered(SIDE_BY_SIDE).collect().await;
+        let mut stocks = Vec::new();
+        let mut taken = taken.into_iter();
+        parts.retain(|part| match taken.next() {
+            Some(Ok(stock)) => {
+                stocks.push(stock);
+                true
+            }
+            Some(Err(error)) => {
+                failed.push(fail(context, &part.session.store.home(), error));
+                false
+            }
+            None => false,
+        });
+        interrupted(context)?;
+
+        let mut evidence = Evidence::default();
+        let lists = files.read(&stocks, &mut evidence)?;
+        printer.doing("asking what is in use", None);
+        let asked = candidates(&rules, &parts, &stocks, &evidence);
+        let mut checked = Vec::with_capacity(parts.len());
+        for ((part, stock), asked) in parts.iter().zip(&stocks).zip(&asked) {
+            let told = match asked.is_empty() {
+                true => Ok(()),
+                false => {
+                    survey::in_use(&part.session, stock, asked, wanted.in_use, &mut evidence).await
+                }
+            };
+            if let Err(error) = &told {
+                failed.push(fail(context, &stock.store, error.clone()));
+            }
+            checked.push(told.is_ok());
+        }
+        interrupted(context)?;
+        keep(&mut parts, &checked);
+        keep(&mut stocks, &checked);
+        // What lies in a store that nobody could read would make orphans of what belongs to it.
+        let orphans = rules.iter().any(|rules| rules.selection.wants_orphans());
+        if let (true, Some(store)) = (orphans, failed.first()) {
+            let message = format!(
+                "--orphans needs all stores of the run, and {} could not be read",
+                store.reference
+            );
+            return Err(Error::new(Kind::Guard, message).hint("nothing was sent"));
+        }
+
+        let plan = decided(&rules, &parts, &stocks, &evidence);
+        let mut made = Self {
+            at: Utc::now(),
+            freed: Vec::new(),
+            exactly: wanted.exactly,
+            rules,
+            parts,
+            stocks,
+            plan,
+            evidence,
+            lists,
+            failed,
+        };
+        made.freed = made.weigh(context, &cache, wanted.exactly).await;
+        interrupted(context)?;
+        Ok(made)
+    }
+
+    /// How many bytes each store gets free.
+    async fn weigh(&self, context: &Context, cache: &Cache, exactly: bool) -> Vec<Freed> {
+        let mut freed = Vec::new();
+        if exactly {
+            context.printer.doing("reading manifests", None);
+        }
+        for ((part, stock), plan) in self.parts.iter().zip(&self.stocks).zip(&self.plan.stores) {
+            let exact = exactly && stock.store.provider.has_layers() && plan.totals.deleted > 0;
+            freed.push(match exact {
+                true => survey::freed(&part.session, cache, stock, plan).await,
+                false => Freed {
+                    bytes: plan.totals.bytes,
+                    unknown: plan.totals.unsized_images,
+                },
+            });
+        }
+        freed
+    }
+
+    pub fn stores(&self) -> impl Iterator<Item = OfStore<'_>> {
+        let plans = self.parts.iter().zip(&self.plan.stores).zip(&self.freed);
+        plans.map(|((part, plan), freed)| OfStore {
+            rules: &self.rules[part.rules],
+            plan,
+            freed: *freed,
+            exactly: self.exactly,
+        })
+    }
+
+    pub fn stops(&self) -> &[Stop] {
+        &self.plan.stops
+    }
+
+    pub fn stopped(&self) -> bool {
+        !self.plan.stops.is_empty()
+    }
+
+    /// Whether anything goes that can be in use by machines.
+    pub fn has_machines(&self) -> bool {
+        self.parts
+            .iter()
+            .zip(&self.plan.stores)
+            .any(|(part, plan)| part.session.store.scanning().is_some() && plan.totals.deleted > 0)
+    }
+
+    /// What would become of each image: of each store first what goes, then what stays, newest first.
+    pub fn items<'m>(
+        &'m self,
+        wanted: &'m dyn Fn(&Row) -> bool,
+    ) -> impl Iterator<Item = Item> + 'm {
+        let stores = self.stocks.iter().zip(&self.plan.stores);
+        stores.flat_map(move |(stock, plan)| {
+            let mut rows: Vec<&Row> = plan.rows.iter().filter(|row| wanted(row)).collect();
+            rows.sort_by_cached_key(|row| {
+                let image = &stock.images()[row.image];
+                let date = image.pushed_at.or(image.created_at);
+                (row.action == Action::Keep, std::cmp::Reverse(date))
+            });
+            rows.into_iter().map(|row| show::item(stock, row))
+        })
+    }
+
+    /// What goes, ready to be carried out.
+    pub fn carrying(&self, in_use: InUse) -> Carrying<'_> {
+        let agreed = |(place, plan): (usize, &StorePlan)| {
+            let (part, stock) = (&self.parts[place], &self.stocks[place]);
+            let goes = plan.rows.iter().filter(|row| row.action == Action::Delete);
+            let saved = |row: &Row| {
+                let saved = Saved::of(row, &stock.images()[row.image])?;
+                Some((show::item(stock, row), saved))
+            };
+            Agreed {
+                session: Arc::clone(&part.session),
+                guards: self.rules[part.rules].guards.clone(),
+                stock: Some(stock),
+                images: goes.filter_map(saved).collect(),
+            }
+        };
+        let stores = self.plan.stores.iter().enumerate();
+        let stores = stores.filter(|(_, plan)| plan.totals.deleted > 0);
+        Carrying {
+            stores: stores.map(agreed).collect(),
+            evidence: self.evidence.clone(),
+            in_use,
+        }
+    }
+
+    /// How the run ends, with what became of what went. What is missing by now is what was wanted.
+    pub fn exit(&self, ended: &[Item]) -> Exit {
+        let looked = self.stocks.iter();
+        let looked: Vec<_> = looked
+            .map(|stock| Item::new(stock.store.to_string(), stock.store.provider))
+            .collect();
+        Exit::of_items(looked.iter().chain(&self.failed).chain(ended), true)
+    }
+}
+
+/// Opens all stores, each once. One store under two policies has no answer to which of them counts.
+async fn open(context: &Context, rules: &[Rules]) -> Result<(Vec<Part>, Vec<Item>)> {
+    let (mut parts, mut failed) = (Vec::new(), Vec::new());
+    let mut known: HashMap<StoreRef, usize> = HashMap::new();
+    for (number, of) in rules.iter().enumerate() {
+        for store in &of.stores {
+            let sessions = match lookup::stores(context, store).await {
+                Ok(sessions) => sessions,
+                Err(error) => {
+                    failed.push(fail(context, store, error));
+                    continue;
+                }
+            };
+            for session in sessions {
+                let home = session.store.home();
+                match known.insert(home.clone(), number) {
+                    None => parts.push(Part {
+                        session,
+                        rules: number,
+                    }),
+                    Some(other) if other == number => {}
+                    Some(other) => {
+                        let name =
+                            |number: usize| rules[number].name.as_deref().unwrap_or_default();
+                        let message = format!(
+                            "{home} is under policies {} and {}",
+                            name(other),
+                            name(number)
+                        );
+                        return Err(Error::new(Kind::Usage, message)
+                            .hint("name it in one of them, or run them one after the other"));
+                    }
+                }
+            }
+        }
+    }
+    interrupted(context)?;
+    Ok((parts, failed))
+}
+
+/// The images of each store that might go, whatever else is found out: whether those are in use is worth asking.
+fn candidates(
+    rules: &[Rules],
+    parts: &[Part],
+    stocks: &[Stock],
+    evidence: &Evidence,
+) -> Vec<Vec<Image>> {
+    let everywhere = everywhere(stocks);
+    let mut asked = Vec::new();
+    for (number, range) in ranges(parts) {
+        let Rules {
+            selection, guards, ..
+        } = &rules[number];
+        let stocks = &stocks[range];
+        let all = decide(
+            stocks,
+            &everywhere,
+            &selection.without_keep(),
+            evidence,
+            guards,
+        );
+        for (stock, plan) in stocks.iter().zip(&all.stores) {
+            let goes = plan.rows.iter().filter(|row| row.action == Action::Delete);
+            asked.push(goes.map(|row| stock.images()[row.image].clone()).collect());
+        }
+    }
+    asked
+}
+
+fn decided(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evidence) -> Plan {
+    let everywhere = everywhere(stocks);
+    let mut whole = Plan {
+        stores: Vec::new(),
+        stops: Vec::new(),
+    };
+    for (number, range) in ranges(parts) {
+        let of = &rules[number];
+        let Plan { stores, stops } = decide(
+            &stocks[range],
+            &everywhere,
+            &of.selection,
+            evidence,
+            &of.guards,
+        );
+        whole.stores.extend(stores);
+        whole.stops.extend(stops.into_iter().map(|stop| Stop {
+            message: match &of.name {
+                Some(name) => format!("policy {name}: {}", stop.message),
+                None => stop.message.clone(),
+            },
+            ..stop
+        }));
+    }
+    whole
+}
+
+/// The rules that have any stores, with the places of those.
+fn ranges(parts: &[Part]) -> Vec<(usize, Range<usize>)> {
+    let mut begin = 0;
+    let of_rules = parts.chunk_by(|one, next| one.rules == next.rules);
+    of_rules
+        .map(|parts| {
+            let range = begin..begin + parts.len();
+            begin = range.end;
+            (parts[0].rules, range)
+        })
+        .collect()
+}
+
+fn keep<T>(things: &mut Vec<T>, which: &[bool]) {
+    let mut which = which.iter();
+    things.retain(|_| which.next() == Some(&true));
+}
+
+/// A store that nobody can judge keeps all its images; that is said at once, and counts for the exit code.
+fn fail(context: &Context, store: &StoreRef, error: Error) -> Item {
+    if error.kind != Kind::Stopped {
+        context.printer.error(&error);
+    }
+    Item {
+        error: Some(error),
+        ..Item::new(store.to_string(), store.provider)
+    }
+}
+
+/// A plan of a run that was cut short would be of less than all there is.
+fn interrupted(context: &Context) -> Result<()> {
+    match context.stop.error() {
+        Some(_) => Err(Error::new(
+            Kind::Stopped,
+            "stopped before the plan was made; nothing was deleted",
+        )),
+        None => Ok(()),
+    }
+}

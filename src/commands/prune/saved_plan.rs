@@ -1,0 +1,122 @@
+//! `imgctl delete --from PLAN`: recognising a plan among what a deletion is given, and its stores opened again.
+
+use std::{
+    fs::File,
+    io::{self, Cursor, Read},
+    path::PathBuf,
+};
+
+use super::agreed::{Agreed, Carrying};
+use crate::{
+    context::Context,
+    error::{Error, Kind, Result},
+    image::{ImageRef, StoreRef},
+    intake,
+    prune::{Evidence, Saved},
+    report::{Item, Outcome},
+    saved::{self, Planned, SavedPlan},
+    survey::{self, Cache, Files, InUse},
+};
+
+/// Bytes of a source by which a plan is recognised.
+const BEGINNING: u64 = 4096;
+
+/// What a deletion was given.
+pub enum Asked {
+    Plan(SavedPlan),
+    Images(Vec<ImageRef>),
+}
+
+/// Reads a plan, or references.
+pub fn asked(images: &[String], files: &[PathBuf]) -> Result<Asked> {
+    let mut given = images.iter().map(PathBuf::from).chain(files.to_vec());
+    let only = match (given.next(), given.next()) {
+        (Some(only), None) => only,
+        _ => return Ok(Asked::Images(intake::read(images, files)?)),
+    };
+    if only.as_os_str() == "-" {
+        let mut beginning = Vec::new();
+        let begun = io::stdin().take(BEGINNING).read_to_end(&mut beginning);
+        begun.map_err(|error| unreadable("standard input", &error))?;
+        let is_plan = saved::is_plan(&beginning);
+        let whole = Cursor::new(beginning).chain(io::stdin());
+        return Ok(match is_plan {
+            true => Asked::Plan(saved::read("standard input", whole)?),
+            false => Asked::Images(intake::read_from(images, files, whole)?),
+        });
+    }
+    if let [file] = files {
+        let name = file.display().to_string();
+        let open = || File::open(file).map_err(|error| unreadable(&name, &error));
+        let mut beginning = Vec::new();
+        let begun = open()?.take(BEGINNING).read_to_end(&mut beginning);
+        begun.map_err(|error| unreadable(&name, &error))?;
+        if saved::is_plan(&beginning) {
+            let source = io::BufReader::new(open()?);
+            return Ok(Asked::Plan(saved::read(&name, source)?));
+        }
+    }
+    Ok(Asked::Images(intake::read(images, files)?))
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Error {
+    Error::new(Kind::Usage, format!("cannot read {name}: {error}"))
+}
+
+/// Opens the stores of a plan, and reads what is in use by now.
+pub async fn open(
+    context: &Context,
+    plan: SavedPlan,
+    files: Files,
+    check: bool,
+) -> Result<Carrying<'static>> {
+    let mut stores: Vec<(StoreRef, Vec<(Item, Saved)>)> = Vec::new();
+    for Planned {
+        reference,
+        choice,
+        saved,
+    } in &plan.images
+    {
+        let mut item = Item::new(reference.to_string(), reference.store.provider);
+        item.choice = Some(choice.clone());
+        item.outcome = Some(Outcome::WouldDelete);
+        let store = &reference.store;
+        let images = match stores.iter_mut().find(|(known, _)| known == store) {
+            Some((_, images)) => images,
+            None => {
+                stores.push((store.clone(), Vec::new()));
+                &mut stores.last_mut().expect("it was just put there").1
+            }
+        };
+        images.push((item, saved.clone()));
+    }
+    let mut agreed = Vec::new();
+    for (store, images) in stores {
+        agreed.push(Agreed {
+            session: context.open(&store).await?,
+            guards: plan.guards(&store)?,
+            stock: None,
+            images,
+        });
+    }
+    let mut evidence = Evidence::default();
+    if !files.is_empty() {
+        // What a list names is known only against what there is.
+        let cache = Cache::new(context.settings.env.cache());
+        let mut stocks = Vec::new();
+        for of in &agreed {
+            stocks.push(survey::stock(&of.session, &cache, |_| true, |_| ()).await?);
+        }
+        for told in files.read(&stocks, &mut evidence)? {
+            context.printer.note(&told);
+        }
+    }
+    Ok(Carrying {
+        stores: agreed,
+        evidence,
+        in_use: InUse {
+            check,
+            recursive: plan.head.recursive,
+        },
+    })
+}

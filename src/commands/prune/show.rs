@@ -1,0 +1,132 @@
+//! The plan in words and figures: one item an image, one line a store, and what the JSON document says of it all.
+
+use std::collections::BTreeMap;
+
+use super::plan::{Made, OfStore, Wanted};
+use crate::{
+    context::Context,
+    output::{human::size, safe},
+    prune::{Action, Row, Rule, Stock, identity},
+    report::{Choice, Item, Outcome},
+    saved,
+};
+
+/// What would become of one image.
+pub fn item(stock: &Stock, row: &Row) -> Item {
+    let image = &stock.images()[row.image];
+    let home = &stock.store;
+    let reference = match &image.id {
+        Some(id) => home.image(id.clone()).to_string(),
+        // The provider named neither digest nor id; such an image is always kept.
+        None => home.to_string(),
+    };
+    let owners = row.needed_by.iter();
+    let owners = owners.filter_map(|owner| identity(&stock.images()[*owner]));
+    let mut item = Item {
+        image: image.clone(),
+        choice: Some(Choice {
+            action: row.action,
+            rule: row.rule,
+            reason: row.reason.clone(),
+            needed_by: owners.map(Into::into).collect(),
+            attached: row.attached,
+        }),
+        ..Item::new(reference, home.provider)
+    };
+    if row.action == Action::Delete {
+        item.ends_with(Outcome::WouldDelete);
+    }
+    item
+}
+
+/// Says of each store how much of it goes and what it frees, and what a person should know before agreeing.
+pub fn totals(context: &Context, made: &Made) {
+    for list in &made.lists {
+        context.printer.note(list);
+    }
+    for of in made.stores() {
+        context.printer.note(&line(&of));
+        for warning in &of.plan.warnings {
+            context.printer.stderr(&format!("warning: {warning}"));
+        }
+    }
+}
+
+fn line(of: &OfStore) -> String {
+    let totals = of.plan.totals;
+    let mut why: BTreeMap<&str, usize> = BTreeMap::new();
+    let kept = of.plan.rows.iter().filter(|row| row.action == Action::Keep);
+    kept.for_each(|row| *why.entry(words(row.rule)).or_default() += 1);
+    let mut why: Vec<_> = why.into_iter().collect();
+    why.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let why: Vec<_> = why
+        .into_iter()
+        .map(|(why, count)| format!("{count} {why}"))
+        .collect();
+    let policy = of.rules.name.as_ref();
+    let policy = policy.map(|name| format!("{name}: ")).unwrap_or_default();
+    let mut text = format!(
+        "{policy}{}: {} of {} images go",
+        of.plan.store, totals.deleted, totals.images
+    );
+    if totals.deleted > 0 {
+        text.push_str(&freed(of));
+    }
+    if !why.is_empty() {
+        text.push_str(&format!("; {} stay ({})", totals.kept, why.join(", ")));
+    }
+    safe(&text).into_owned()
+}
+
+fn freed(of: &OfStore) -> String {
+    let bytes = size(of.freed.bytes);
+    let freed = match of.plan.store.provider.has_layers() && !of.exactly {
+        // Layers that kept images share are not freed.
+        true => format!(" and free at most {bytes}"),
+        false => format!(" and free {bytes}"),
+    };
+    match of.freed.unknown {
+        0 => freed,
+        unknown => format!("{freed}, not counting {unknown} of unknown size"),
+    }
+}
+
+/// Why images stay, as one word or two of a sum.
+fn words(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Selected | Rule::Follows => "chosen",
+        Rule::Protected => "protected",
+        Rule::Excluded => "excluded",
+        Rule::InUse => "in use",
+        Rule::Held => "held by the provider",
+        Rule::NotSelected => "not selected",
+        Rule::Release => "newest releases",
+        Rule::Newest => "newest",
+        Rule::Needed => "needed by others",
+        Rule::Attached => "attached to others",
+        Rule::Orphan => "orphans",
+        Rule::Unreadable => "perhaps needed by an unreadable index",
+    }
+}
+
+/// What the JSON document says of the plan beside its items.
+pub fn head(context: &Context, made: &Made, wanted: Wanted) -> saved::Head {
+    let of_store = |of: OfStore| saved::OfStore {
+        store: of.plan.store.to_string(),
+        policy: of.rules.name.clone(),
+        totals: of.plan.totals,
+        freed_bytes: of.freed.bytes,
+        freed_exactly: of.exactly && of.freed.unknown == 0,
+        protect: of.rules.guarding.protects().map(Into::into).collect(),
+        warnings: of.plan.warnings.clone(),
+    };
+    saved::Head {
+        made_at: made.at,
+        stores: made.stores().map(of_store).collect(),
+        stops: made.stops().to_vec(),
+        in_use: made.lists.clone(),
+        usage_checked: wanted.in_use.check,
+        recursive: context.settings.recursive,
+        delete_snapshots: context.settings.delete_snapshots,
+    }
+}

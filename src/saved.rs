@@ -1,0 +1,239 @@
+//! A plan of `prune` as it is saved: what its JSON says beside the items, and reading it back for `delete --from`.
+//! What must be true of an image before it may go is for `prune::recheck` to say.
+
+use std::io::Read;
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+
+use crate::{
+    error::{Error, Kind, Result},
+    image::{ImageId, ImageRef, StoreRef},
+    prune::{Action, GuardArgs, Guards, Saved, Stop, Totals},
+    report::Choice,
+};
+
+/// What a plan says besides its items.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "plan")]
+pub struct Head {
+    pub made_at: DateTime<Utc>,
+    pub stores: Vec<OfStore>,
+    /// Guards that stopped it; such a plan cannot be run.
+    pub stops: Vec<Stop>,
+    /// What the lists named with --in-use came to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_use: Vec<String>,
+    /// Whether the providers were asked what is in use.
+    pub usage_checked: bool,
+    /// With the servers and groups that depend on image servers.
+    pub recursive: bool,
+    /// With the snapshots bound to machine images.
+    pub delete_snapshots: bool,
+}
+
+/// The sum of one store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OfStore {
+    pub store: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    #[serde(flatten)]
+    pub totals: Totals,
+    /// Bytes that the deletions free; without `freed_exactly` at most that many.
+    pub freed_bytes: u64,
+    pub freed_exactly: bool,
+    /// Names that were protected.
+    pub protect: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// A plan that was read back.
+pub struct SavedPlan {
+    pub head: Head,
+    /// Images to delete, as they were, in the plan's order.
+    pub images: Vec<Planned>,
+}
+
+/// One image of it.
+pub struct Planned {
+    pub reference: ImageRef,
+    pub choice: Choice,
+    pub saved: Saved,
+}
+
+impl SavedPlan {
+    /// The guards of one store that are about single images.
+    pub fn guards(&self, store: &StoreRef) -> Result<Guards> {
+        let of = self.head.stores.iter();
+        let of = of.map(|of| Ok((of.store.parse::<StoreRef>()?, of)));
+        let stores: Vec<_> = of.collect::<Result<_>>()?;
+        let of = stores.into_iter().find(|(known, _)| known == store);
+        let guards = match of {
+            Some((_, of)) => GuardArgs {
+                protect: of.protect.clone(),
+                no_default_protect: true,
+                ..GuardArgs::default()
+            },
+            None => GuardArgs::default(),
+        };
+        guards.compile()
+    }
+}
+
+/// Whether a text is a report of `prune`, by its beginning. Keys may come in any order, but not after the items.
+pub fn is_plan(beginning: &[u8]) -> bool {
+    let bytes = beginning.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let text: Vec<u8> = bytes.copied().collect();
+    let find = |word: &[u8]| text.windows(word.len()).position(|part| part == word);
+    let command = find(br#""command":"prune""#);
+    let items = find(br#""items":["#).unwrap_or(usize::MAX);
+    text.first() == Some(&b'{') && command.is_some_and(|command| command < items)
+}
+
+#[derive(Deserialize)]
+struct Document {
+    schema: String,
+    dry_run: bool,
+    plan: Option<Head>,
+    items: Vec<Item>,
+}
+
+/// Of an item only what a deletion needs to know.
+#[derive(Deserialize)]
+struct Item {
+    #[serde(rename = "ref")]
+    reference: String,
+    #[serde(flatten)]
+    choice: Choice,
+    #[serde(default)]
+    tags: Vec<String>,
+    name: Option<String>,
+    /// The provider or a guard refused it already when the plan was made.
+    error: Option<IgnoredAny>,
+}
+
+/// Reads a plan; `name` is where it comes from.
+pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
+    let wrong = |why: String| Error::new(Kind::Usage, format!("{name} is no plan: {why}"));
+    let document: Document =
+        serde_json::from_reader(source).map_err(|error| wrong(error.to_string()))?;
+    if document.schema != "imgctl/v1" {
+        return Err(wrong(format!(
+            "its schema is {}, not imgctl/v1",
+            document.schema
+        )));
+    }
+    let Some(head) = document.plan.filter(|_| document.dry_run) else {
+        return Err(wrong("it is the report of a run that is over".into())
+            .hint("save a plan with `imgctl prune … --dry-run -o json > PLAN`"));
+    };
+    if let Some(stop) = head.stops.first() {
+        return Err(Error::from(stop.clone()));
+    }
+    let goes = |item: &Item| item.choice.action == Action::Delete && item.error.is_none();
+    let image = |item: Item| {
+        let reference: ImageRef = item.reference.parse().map_err(Error::from)?;
+        let id = match &reference.id {
+            ImageId::Digest(digest) => digest.to_string(),
+            ImageId::Named(id) => id.clone(),
+            ImageId::Tag(_) | ImageId::TagAt(..) => {
+                return Err(wrong(format!(
+                    "{} names a tag, not an image",
+                    item.reference
+                )));
+            }
+        };
+        let saved = Saved {
+            id,
+            tags: item.tags,
+            name: item.name,
+            attached: item.choice.attached,
+        };
+        Ok(Planned {
+            reference,
+            choice: item.choice,
+            saved,
+        })
+    };
+    let images = document.items.into_iter().filter(goes).map(image);
+    Ok(SavedPlan {
+        images: images.collect::<Result<_>>()?,
+        head,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_known_by_its_beginning_however_it_is_laid_out() {
+        for (text, plan) in [
+            (
+                r#"{"schema":"imgctl/v1","command":"prune","dry_run":true,"items":["#,
+                true,
+            ),
+            ("{\n  \"command\": \"prune\",\n  \"items\": [", true),
+            (
+                r#"{"schema":"imgctl/v1","command":"list","items":[{"ref":"\"command\":\"prune\""#,
+                false,
+            ),
+            (r#"{"items":[],"command":"prune"}"#, false),
+            ("ecr:app:v1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_plan(text.as_bytes()), plan, "{text}");
+        }
+    }
+
+    fn plan(change: impl Fn(&mut serde_json::Value)) -> Result<SavedPlan> {
+        let item = |id: &str, action: &str| {
+            serde_json::json!({ "ref": format!("cvm://ap-guangzhou/{id}"), "provider": "cvm", "action": action,
+                                "rule": "selected", "reason": "older than 30d" })
+        };
+        let mut document = serde_json::json!({
+            "schema": "imgctl/v1", "command": "prune", "dry_run": true,
+            "plan": { "made_at": "2026-01-01T00:00:00Z", "stores": [], "stops": [], "usage_checked": true,
+                      "recursive": false, "delete_snapshots": false },
+            "items": [item("img-00000001", "delete"), item("img-00000002", "keep")],
+        });
+        change(&mut document);
+        read("p.json", document.to_string().as_bytes())
+    }
+
+    #[test]
+    fn only_what_is_to_go_is_read() {
+        let plan = plan(|_| ()).unwrap();
+        let ids: Vec<_> = plan.images.iter().map(|image| &image.saved.id).collect();
+        assert_eq!(ids, ["img-00000001"]);
+    }
+
+    #[test]
+    fn what_is_no_plan_is_refused() {
+        let stop = serde_json::json!({ "guard": "max-delete", "message": "9 images would go", "hint": "h" });
+        type Change<'c> = &'c dyn Fn(&mut serde_json::Value);
+        let table: [(Change, &str); 5] = [
+            (
+                &|plan| plan["schema"] = "imgctl/v2".into(),
+                "its schema is imgctl/v2",
+            ),
+            (&|plan| plan["dry_run"] = false.into(), "a run that is over"),
+            (
+                &|plan| plan["plan"]["stops"] = vec![stop.clone()].into(),
+                "9 images would go",
+            ),
+            (
+                &|plan| plan["items"][0]["ref"] = "ecr:app:v1".into(),
+                "names a tag",
+            ),
+            (&|plan| plan["items"][0]["action"] = "burn".into(), "burn"),
+        ];
+        for (change, why) in table {
+            let error = plan(change).err().expect(why);
+            assert!(error.message.contains(why), "{error}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Who uses custom images: instances, versions of launch templates, launch configurations of auto scaling. None of the
+//! calls filters by image, so each is read to its end.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{PAGE, call::Api};
+use crate::{
+    error::Result,
+    store::{Limit, Scan, Scanned, User, Uses},
+};
+
+/// <https://www.tencentcloud.com/document/api/213/33258>
+const INSTANCES: &str = "DescribeInstances";
+/// <https://www.tencentcloud.com/document/api/213/41036>
+const TEMPLATES: &str = "DescribeLaunchTemplates";
+/// <https://www.tencentcloud.com/document/api/213/41037>
+const VERSIONS: &str = "DescribeLaunchTemplateVersions";
+/// <https://www.tencentcloud.com/document/api/377/30985>
+const CONFIGURATIONS: &str = "DescribeLaunchConfigurations";
+
+/// The slowest of these calls; the documents give none of them less.
+pub(super) const LIMIT: Limit = Limit {
+    batch: PAGE,
+    per_second: 10,
+    in_flight: 5,
+};
+
+/// Pages overlap by this much: when something before them goes while they are read, what follows moves up, and must
+/// not slip between two pages.
+const OVERLAP: usize = 10;
+
+/// Where the search begins.
+pub(super) fn first() -> Vec<Scan> {
+    [INSTANCES, TEMPLATES, CONFIGURATIONS]
+        .into_iter()
+        .map(|call| Scan {
+            call,
+            of: None,
+            offset: 0,
+        })
+        .collect()
+}
+
+/// Makes one call of the search.
+pub(super) async fn scan(cvm: &Api, scaling: &Api, scan: &Scan) -> Result<Scanned> {
+    let mut body = json!({ "Offset": scan.offset, "Limit": PAGE });
+    match scan.call {
+        VERSIONS => {
+            body["LaunchTemplateId"] = json!(scan.of);
+            let told = cvm.call::<Versions>(scan.call, 0, &body).await?.content;
+            let users = told.launch_template_version_set.iter();
+            Ok(Scanned {
+                users: users.flat_map(Version::user).collect(),
+                more: following(scan, told.total_count),
+            })
+        }
+        TEMPLATES => {
+            let told = cvm.call::<Templates>(scan.call, 0, &body).await?.content;
+            let versions = told.launch_template_set.into_iter().map(|template| Scan {
+                call: VERSIONS,
+                of: Some(template.launch_template_id),
+                offset: 0,
+            });
+            let more = following(scan, told.total_count);
+            Ok(Scanned {
+                users: Vec::new(),
+                more: versions.chain(more).collect(),
+            })
+        }
+        CONFIGURATIONS => {
+            let told = scaling.call::<Configurations>(scan.call, 0, &body).await?;
+            let told = told.content;
+            let users = told.launch_configuration_set.iter();
+            Ok(Scanned {
+                users: users.flat_map(Configuration::users).collect(),
+                more: following(scan, told.total_count),
+            })
+        }
+        _ => {
+            let told = cvm.call::<Instances>(scan.call, 0, &body).await?.content;
+            let user = |instance: Instance| {
+                let who = format!("instance {}", instance.instance_id);
+                uses(&who, instance.image_id, Uses::Image)
+            };
+            Ok(Scanned {
+                users: told.instance_set.into_iter().filter_map(user).collect(),
+                more: following(scan, told.total_count),
+            })
+        }
+    }
+}
+
+/// All pages after the first, side by side, as soon as the first says how many there are.
+fn following(scan: &Scan, total: usize) -> Vec<Scan> {
+    if scan.offset > 0 || total <= PAGE {
+        return Vec::new();
+    }
+    let page = |offset| Scan {
+        offset,
+        ..scan.clone()
+    };
+    (PAGE - OVERLAP..total)
+        .step_by(PAGE - OVERLAP)
+        .map(page)
+        .collect()
+}
+
+/// Names that are absent or empty mean no image.
+fn uses(who: &str, name: Option<String>, of: fn(String) -> Uses) -> Option<User> {
+    let name = name.filter(|name| !name.is_empty())?;
+    Some(User {
+        who: who.to_owned(),
+        uses: of(name),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Instances {
+    total_count: usize,
+    instance_set: Vec<Instance>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Instance {
+    instance_id: String,
+    image_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Templates {
+    total_count: usize,
+    launch_template_set: Vec<Template>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Template {
+    launch_template_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Versions {
+    total_count: usize,
+    launch_template_version_set: Vec<Version>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Version {
+    launch_template_id: String,
+    launch_template_version: u64,
+    launch_template_version_data: Option<Value>,
+}
+
+impl Version {
+    /// Old versions too: whoever starts one of them needs its image.
+    fn user(&self) -> Option<User> {
+        let who = format!(
+            "launch template {} version {}",
+            self.launch_template_id, self.launch_template_version
+        );
+        let data = self.launch_template_version_data.as_ref()?;
+        let image = data.get("ImageId").and_then(Value::as_str);
+        uses(&who, image.map(Into::into), Uses::Image)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Configurations {
+    total_count: usize,
+    launch_configuration_set: Vec<Configuration>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Configuration {
+    launch_configuration_id: String,
+    image_id: Option<String>,
+    image_family: Option<String>,
+}
+
+impl Configuration {
+    fn users(&self) -> Vec<User> {
+        let who = format!("launch configuration {}", self.launch_configuration_id);
+        [
+            uses(&who, self.image_id.clone(), Uses::Image),
+            uses(&who, self.image_family.clone(), Uses::Family),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_of_a_search_overlap_and_reach_the_end() {
+        let offsets = |total| -> Vec<usize> {
+            following(&first()[0], total)
+                .iter()
+                .map(|scan| scan.offset)
+                .collect()
+        };
+        assert_eq!(offsets(0), [0; 0]);
+        assert_eq!(offsets(100), [0; 0]);
+        assert_eq!(offsets(101), [90]);
+        assert_eq!(offsets(271), [90, 180, 270]);
+        let later = Scan {
+            offset: 90,
+            ..first()[0].clone()
+        };
+        assert_eq!(
+            following(&later, 271),
+            [],
+            "only the first page knows the others"
+        );
+    }
+
+    #[test]
+    fn a_configuration_may_name_an_image_or_a_family() {
+        let told = r#"{"TotalCount":1,"LaunchConfigurationSet":[
+            {"LaunchConfigurationId":"asc-1","ImageId":"","ImageFamily":"web"}]}"#;
+        let told: Configurations = serde_json::from_str(told).unwrap();
+        let users = told.launch_configuration_set[0].users();
+        assert_eq!(users[0].uses, Uses::Family("web".into()));
+        assert_eq!(users.len(), 1);
+    }
+}

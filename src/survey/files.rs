@@ -1,0 +1,82 @@
+//! In-use lists that a user names: opened before anything is asked, so that a wrong path costs nothing, and read once
+//! the images are known that they may name.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader},
+    path::PathBuf,
+};
+
+use crate::{
+    error::{Error, Kind, Result},
+    prune::{Evidence, Known, Stock, Tally, scan},
+};
+
+/// Sources of evidence, each with the name that reasons quote.
+#[derive(Default)]
+pub struct Files {
+    sources: Vec<(String, Box<dyn BufRead>)>,
+    /// A list that names nothing is an answer, not a mistake.
+    allow_empty: bool,
+}
+
+impl Files {
+    /// Opens all of them; `-` is standard input.
+    pub fn open(paths: &[PathBuf], allow_empty: bool) -> Result<Self> {
+        let mut sources: Vec<(String, Box<dyn BufRead>)> = Vec::new();
+        for path in paths {
+            let name = path.display().to_string();
+            let source: Box<dyn BufRead> = if name == "-" {
+                Box::new(BufReader::new(io::stdin()))
+            } else {
+                let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
+                Box::new(BufReader::with_capacity(1 << 16, file))
+            };
+            let name = match path.file_name() {
+                Some(short) if name != "-" => short.to_string_lossy().into_owned(),
+                _ => "standard input".into(),
+            };
+            sources.push((name, source));
+        }
+        Ok(Self {
+            sources,
+            allow_empty,
+        })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// Adds to the evidence what they name; what each came to, for people.
+    pub fn read(self, stocks: &[Stock], evidence: &mut Evidence) -> Result<Vec<String>> {
+        let known = Known::of(stocks);
+        let mut told = Vec::new();
+        for (name, source) in self.sources {
+            let Tally {
+                recognised,
+                protected,
+            } = scan(&name, source, &known, evidence).map_err(|error| unreadable(&name, &error))?;
+            if recognised == 0 && !self.allow_empty {
+                let message =
+                    format!("{name} names no image at all, so it is no evidence of what is in use");
+                return Err(Error::new(Kind::Guard, message).hint(
+                    "nothing was sent; see whether the command that wrote it failed, or allow it with --allow-empty-in-use",
+                ));
+            }
+            told.push(match protected {
+                0 => {
+                    format!("{name} names {recognised} images, and none of them is in these stores")
+                }
+                _ => format!(
+                    "{name} names {recognised} images; {protected} of these stores are in use"
+                ),
+            });
+        }
+        Ok(told)
+    }
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Error {
+    Error::new(Kind::Usage, format!("cannot read {name}: {error}"))
+}

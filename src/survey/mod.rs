@@ -1,0 +1,160 @@
+//! What must be known before anything is chosen: every image of a store, what its indexes hold, and who uses what.
+//!
+//! Data flow: [`stock`] lists one store and reads its indexes meanwhile, from the disk where they were read before
+//! ([`Cache`]); [`in_use`] gathers the evidence: what the provider knows of users, and what users wrote into files.
+
+mod cache;
+mod files;
+mod in_use;
+
+use std::collections::HashMap;
+
+use tokio::sync::mpsc;
+
+use crate::{
+    engine::Session,
+    error::{Error, Kind, Result},
+    image::{Digest, ImageId},
+    manifest::{self, Contents},
+    prune::{Exact, Freed, Reading, Stock, StorePlan, may_be_index},
+    store::{Image, Manifest},
+};
+
+pub use cache::Cache;
+pub use files::Files;
+pub use in_use::{InUse, in_use};
+
+/// Indexes that are asked for together: some calls' worth, so that reading begins while the listing goes on.
+const TOGETHER: usize = 1000;
+
+/// Lists a store, and reads its indexes as soon as there is any image that `may_go`. Where there is none, nothing can
+/// go, so nobody needs to know what its indexes hold; and reading one may count as a pull.
+pub async fn stock(
+    session: &Session,
+    cache: &Cache,
+    may_go: impl Fn(&Image) -> bool,
+    seen: impl Fn(usize),
+) -> Result<Stock> {
+    let has_indexes = session.store.home().provider.has_layers();
+    let (found, mut waiting) = mpsc::unbounded_channel();
+    let listing = async move {
+        let (mut images, mut indexes, mut needed) = (Vec::new(), Vec::new(), false);
+        let mut pages = session.pages();
+        while let Some(page) = pages.next().await? {
+            seen(page.len());
+            for image in page {
+                needed = needed || may_go(&image);
+                if has_indexes && may_be_index(&image) {
+                    indexes.extend(image.digest());
+                }
+                images.push(image);
+            }
+            if needed {
+                // Nobody hears it only when the reading has ended with everything else.
+                indexes.drain(..).for_each(|index| drop(found.send(index)));
+            }
+        }
+        Ok::<_, Error>((images, needed))
+    };
+    let reading = async {
+        let mut readings = HashMap::new();
+        let mut indexes = Vec::new();
+        while waiting.recv_many(&mut indexes, TOGETHER).await > 0 {
+            read(session, cache, &indexes, &mut readings).await?;
+            indexes.clear();
+        }
+        Ok::<_, Error>(readings)
+    };
+    let (listed, readings) = tokio::join!(listing, reading);
+    let ((images, needed), readings) = (listed?, readings?);
+    let mut stock = Stock::new(session.store.home(), images);
+    if !needed {
+        let indexes: Vec<_> = stock.unread().map(str::to_owned).collect();
+        for index in indexes {
+            stock.read(&index, Reading::Children(Vec::new()));
+        }
+    }
+    for (index, reading) in readings {
+        stock.read(index.as_str(), reading);
+    }
+    Ok(stock)
+}
+
+/// Reads indexes from the disk, and the others from their registry.
+async fn read(
+    session: &Session,
+    cache: &Cache,
+    indexes: &[Digest],
+    readings: &mut HashMap<Digest, Reading>,
+) -> Result<()> {
+    let mut unknown = Vec::new();
+    for index in indexes {
+        match cache.get(index) {
+            Some(bytes) => {
+                readings.insert(index.clone(), Reading::of(manifest::contents(&bytes)));
+            }
+            None => unknown.push(ImageId::Digest(index.clone())),
+        }
+    }
+    let answers = session.manifests(&unknown).await;
+    for (id, answer) in unknown.iter().zip(answers) {
+        let Some(index) = id.digest() else { continue };
+        if let Err(error) = &answer
+            && error.kind == Kind::Stopped
+        {
+            return Err(error.clone());
+        }
+        let contents = answer
+            .and_then(|manifest| genuine(index, manifest))
+            .and_then(|manifest| {
+                let contents = manifest::contents(&manifest.bytes)?;
+                cache.put(index, &manifest.bytes);
+                Ok(contents)
+            });
+        readings.insert(index.clone(), Reading::of(contents));
+    }
+    Ok(())
+}
+
+/// A manifest whose bytes are those that its digest names.
+pub fn genuine(digest: &Digest, manifest: Manifest) -> Result<Manifest> {
+    if Digest::sha256_of(&manifest.bytes) == *digest {
+        return Ok(manifest);
+    }
+    let message = "the manifest that came is not the one that its digest names";
+    Err(Error::new(Kind::Unreadable, message))
+}
+
+/// The bytes that deleting as planned really frees: layers that kept images share are not.
+pub async fn freed(session: &Session, cache: &Cache, stock: &Stock, plan: &StorePlan) -> Freed {
+    let mut exact = Exact::default();
+    for rows in plan.rows.chunks(TOGETHER) {
+        let images: Vec<_> = rows
+            .iter()
+            .filter_map(|row| Some((row.action, stock.images()[row.image].digest()?)))
+            .collect();
+        let kept: Vec<_> = images.iter().map(|(_, digest)| cache.get(digest)).collect();
+        let unknown = images.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
+        let unknown: Vec<_> = unknown
+            .map(|((_, digest), _)| ImageId::Digest(digest.clone()))
+            .collect();
+        let mut answers = session.manifests(&unknown).await.into_iter();
+        for ((action, digest), kept) in images.iter().zip(kept) {
+            let bytes = match kept {
+                Some(bytes) => Ok(bytes),
+                None => answers
+                    .next()
+                    .expect("an answer a question")
+                    .and_then(|manifest| genuine(digest, manifest))
+                    .map(|manifest| manifest.bytes)
+                    .inspect(|bytes| cache.put(digest, bytes)),
+            };
+            match bytes.and_then(|bytes| manifest::contents(&bytes)) {
+                Ok(Contents::Image(blobs)) => exact.add(*action, Some(&blobs)),
+                Ok(Contents::Index(_)) => {}
+                Err(_) => exact.add(*action, None),
+            }
+        }
+    }
+    exact.freed()
+}

@@ -181,23 +181,23 @@ pub struct Summary {
     /// Calls sent to providers.
     pub calls: usize,
     pub seconds: f64,
-    /// Bytes of the images that went, would go, or were read, as far as known.
+    /// Bytes of the images that went, would go, or were read, as far as known, without what stays behind.
     pub bytes: u64,
 }
 
 impl Summary {
     pub fn add(&mut self, item: &Item) {
         *self.counts.entry(item.word().to_owned()).or_default() += 1;
+        use Outcome::*;
         let counts = match item.outcome {
             None => item.error.is_none() && !item.is_kept(),
-            Some(outcome) => matches!(
-                outcome,
-                Outcome::Deleted | Outcome::Gone | Outcome::WouldDelete
-            ),
+            // An index frees nothing itself: it is as large as the largest image it holds, which is counted itself.
+            Some(Deleted | Gone | WouldDelete) => !item.image.is_index(),
+            Some(_) => false,
         };
-        // An index is as large as the largest image it holds, which is counted itself.
-        if counts && !item.image.is_index() {
-            self.bytes += item.image.bytes.unwrap_or(0);
+        if counts {
+            let left = item.left_behind.iter().filter_map(|left| left.bytes);
+            self.bytes += item.image.bytes.unwrap_or(0).saturating_sub(left.sum());
         }
     }
 }

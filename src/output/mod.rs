@@ -1,10 +1,11 @@
 //! The one door for output. stdout carries data only; prompts, notes, progress and errors go to stderr. What is
-//! printed is decided by the pure renderers in `human` and `json`.
+//! printed is decided by the pure renderers in `table`, `human` and `json`.
 
 pub mod human;
 mod json;
 pub mod progress;
 mod safe;
+mod table;
 
 use std::{
     collections::HashSet,
@@ -200,11 +201,12 @@ impl Printer {
         self.progress.aside(|| self.out().flush());
     }
 
-    /// Prints the rows that a table still collects, before something is said about them.
-    pub fn flush_rows(&self) {
+    /// Ends a table in a terminal, so that the next one has a head of its own. Elsewhere all rows are one table.
+    pub fn end_table(&self) {
         let mut out = self.out();
-        if self.look.format == Format::Table && !out.rows.is_empty() {
+        if self.look.format == Format::Table && self.look.width.is_some() && !out.rows.is_empty() {
             self.table(&mut out);
+            out.begun = false;
         }
     }
 
@@ -239,7 +241,7 @@ impl Printer {
         let rows = std::mem::take(&mut out.rows);
         // What stopped a store was said once, on stderr; a row for each image would only repeat it.
         if !rows.iter().all(Item::was_not_tried) {
-            let text = human::table(&rows, &self.look, chrono::Utc::now(), !out.begun);
+            let text = table::table(&rows, &self.look, chrono::Utc::now(), !out.begun);
             out.write(text.as_bytes());
             self.progress.aside(|| out.flush());
             out.begun = true;
@@ -270,7 +272,7 @@ impl Printer {
     /// Shows a plan to a person, whatever the format of the data.
     pub fn plan(&self, items: &[Item]) {
         let width = comfy_table::Table::new().use_stderr().width();
-        self.stderr(&human::table(
+        self.stderr(&table::table(
             items,
             &Look { width, ..self.look },
             chrono::Utc::now(),

@@ -146,9 +146,10 @@ mod tests {
         let digests: Vec<_> = (0..10)
             .map(|number| Digest::sha256_of(&bytes(number)))
             .collect();
-        let bounded = || Cache {
-            most_bytes: 800,
-            ..cache(&folder)
+        let bounded = || {
+            let mut cache = cache(&folder);
+            cache.most_bytes = 800;
+            cache
         };
         for (number, digest) in (0..).zip(&digests) {
             bounded().put(digest, &bytes(number));

@@ -178,16 +178,19 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
             .printer
             .stderr("warning: nobody asked what instances, templates and families need (--skip-usage-check)");
     }
-    if args.dry_run {
-        return Ok(args.rehearsed(context, &made));
+    for list in &made.lists {
+        context.printer.note(list);
     }
-    if !args.yes || made.stopped() {
-        args.show_plan(context, &made);
-    } else {
-        show::totals(context, &made);
+    match (args.dry_run, args.yes && !made.stopped()) {
+        (true, _) => args.print_plan(context, &made),
+        (false, true) => made.stores().for_each(|of| show::total(context, &of)),
+        (false, false) => args.show_plan(context, &made),
     }
     if made.stopped() {
         return Ok(stopped(context, &made));
+    }
+    if args.dry_run {
+        return Ok(made.exit(&[]));
     }
     let mut carrying = made.carrying(wanted.in_use);
     if carrying.is_empty() {
@@ -210,9 +213,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     };
     let items = carrying.out(context, &options).await;
     if args.wants(Action::Keep) {
-        let kept = |row: &Row| row.action == Action::Keep;
-        made.items(&kept)
-            .for_each(|item| context.printer.item(&item));
+        for of in made.stores() {
+            show::items(&of, |row| row.action == Action::Keep)
+                .for_each(|item| context.printer.item(&item));
+        }
     }
     context.finish();
     Ok(made.exit(&items))
@@ -229,24 +233,25 @@ fn stopped(context: &Context, made: &Made) -> Exit {
 impl Args {
     /// The plan as a person must see it, whatever the format of the data: all that goes, whatever else is wanted.
     fn show_plan(&self, context: &Context, made: &Made) {
-        let shown = |row: &Row| row.action == Action::Delete || self.wants(row.action);
-        let items: Vec<Item> = made.items(&shown).collect();
-        if !items.is_empty() {
-            context.printer.plan(&items);
+        for of in made.stores() {
+            show::total(context, &of);
+            let shown = |row: &Row| row.action == Action::Delete || self.wants(row.action);
+            let items: Vec<Item> = show::items(&of, shown).collect();
+            if !items.is_empty() {
+                context.printer.plan(&items);
+            }
         }
-        show::totals(context, made);
     }
 
-    fn rehearsed(&self, context: &Context, made: &Made) -> Exit {
-        let wanted = |row: &Row| self.wants(row.action);
-        made.items(&wanted)
-            .for_each(|item| context.printer.item(&item));
-        context.printer.flush_rows();
-        show::totals(context, made);
-        context.finish();
-        if made.stopped() {
-            return stopped(context, made);
+    /// Prints a plan that nobody is asked to agree to.
+    fn print_plan(&self, context: &Context, made: &Made) {
+        for of in made.stores() {
+            show::total(context, &of);
+            for item in show::items(&of, |row| self.wants(row.action)) {
+                context.printer.item(&item);
+            }
+            context.printer.end_table();
         }
-        made.exit(&[])
+        context.finish();
     }
 }

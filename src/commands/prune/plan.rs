@@ -62,6 +62,7 @@ struct Part {
 /// What there is to say of one store.
 pub struct OfStore<'m> {
     pub rules: &'m Rules,
+    pub stock: &'m Stock,
     pub plan: &'m StorePlan,
     pub freed: Freed,
     /// What is freed was found from manifests.
@@ -169,9 +170,11 @@ impl Made {
     }
 
     pub fn stores(&self) -> impl Iterator<Item = OfStore<'_>> {
-        let plans = self.parts.iter().zip(&self.plan.stores).zip(&self.freed);
-        plans.map(|((part, plan), freed)| OfStore {
+        let plans = self.plan.stores.iter().zip(&self.freed);
+        let of = self.parts.iter().zip(&self.stocks).zip(plans);
+        of.map(|((part, stock), (plan, freed))| OfStore {
             rules: &self.rules[part.rules],
+            stock,
             plan,
             freed: *freed,
             exactly: self.exactly,
@@ -192,23 +195,6 @@ impl Made {
             .iter()
             .zip(&self.plan.stores)
             .any(|(part, plan)| part.session.store.scanning().is_some() && plan.totals.deleted > 0)
-    }
-
-    /// What would become of each image: of each store first what goes, then what stays, newest first.
-    pub fn items<'m>(
-        &'m self,
-        wanted: &'m dyn Fn(&Row) -> bool,
-    ) -> impl Iterator<Item = Item> + 'm {
-        let stores = self.stocks.iter().zip(&self.plan.stores);
-        stores.flat_map(move |(stock, plan)| {
-            let mut rows: Vec<&Row> = plan.rows.iter().filter(|row| wanted(row)).collect();
-            rows.sort_by_cached_key(|row| {
-                let image = &stock.images()[row.image];
-                let date = image.pushed_at.or(image.created_at);
-                (row.action == Action::Keep, std::cmp::Reverse(date))
-            });
-            rows.into_iter().map(|row| show::item(stock, row))
-        })
     }
 
     /// What goes, ready to be carried out.

@@ -1,6 +1,6 @@
 //! The plan in words and figures: one item an image, one line a store, and what the JSON document says of it all.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::plan::{Made, OfStore, Wanted};
 use crate::{
@@ -39,16 +39,26 @@ pub fn item(stock: &Stock, row: &Row) -> Item {
     item
 }
 
-/// Says of each store how much of it goes and what it frees, and what a person should know before agreeing.
-pub fn totals(context: &Context, made: &Made) {
-    for list in &made.lists {
-        context.printer.note(list);
-    }
-    for of in made.stores() {
-        context.printer.note(&line(&of));
-        for warning in &of.plan.warnings {
-            context.printer.stderr(&format!("warning: {warning}"));
-        }
+/// What would become of each image of a store: first what goes, then what stays, newest first.
+pub fn items<'m>(
+    of: &OfStore<'m>,
+    wanted: impl Fn(&Row) -> bool,
+) -> impl Iterator<Item = Item> + 'm {
+    let stock = of.stock;
+    let mut rows: Vec<&Row> = of.plan.rows.iter().filter(|row| wanted(row)).collect();
+    rows.sort_by_cached_key(|row| {
+        let image = &stock.images()[row.image];
+        let date = image.pushed_at.or(image.created_at);
+        (row.action == Action::Keep, Reverse(date))
+    });
+    rows.into_iter().map(|row| item(stock, row))
+}
+
+/// Says how much of a store goes and what that frees, and what a person should know before agreeing.
+pub fn total(context: &Context, of: &OfStore) {
+    context.printer.note(&line(of));
+    for warning in &of.plan.warnings {
+        context.printer.stderr(&format!("warning: {warning}"));
     }
 }
 
@@ -58,7 +68,7 @@ fn line(of: &OfStore) -> String {
     let kept = of.plan.rows.iter().filter(|row| row.action == Action::Keep);
     kept.for_each(|row| *why.entry(words(row.rule)).or_default() += 1);
     let mut why: Vec<_> = why.into_iter().collect();
-    why.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    why.sort_by_key(|(_, count)| Reverse(*count));
     let why: Vec<_> = why
         .into_iter()
         .map(|(why, count)| format!("{count} {why}"))

@@ -1,0 +1,350 @@
+//! Tables that fit the terminal. Where there is room every cell stands in full; where there is not, what all references
+//! begin with is said once, digests are cut, and what takes sentences stands below its row or the table. Pure.
+
+use chrono::{DateTime, Utc};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets::NOTHING,
+};
+
+use super::{
+    Look,
+    human::{age, size},
+    safe,
+};
+use crate::{
+    report::{Item, Outcome},
+    store::LeftBehind,
+};
+
+/// Digits of a digest that are shown where the whole does not fit.
+const SHORT_DIGEST: usize = 12;
+
+/// The least that is left of names and tags where there is little room.
+const LEAST: usize = 12;
+
+type Column = (&'static str, fn(&Item, &View) -> String);
+
+/// What the cells depend on besides their item.
+#[derive(Clone, Copy)]
+struct View<'v> {
+    now: DateTime<Utc>,
+    /// Too narrow for everything: what all references begin with is said once, and digests are cut.
+    common: Option<&'v str>,
+    /// Too narrow even so: what takes sentences stands below its row, and names and tags are cut to this.
+    cut: Option<usize>,
+}
+
+const COLUMNS: [Column; 9] = [
+    ("OUTCOME", |item, _| outcome(item)),
+    ("STATE", |item, _| match item.choice {
+        // Of a plan the state is no news, unless it is why.
+        Some(_) => String::new(),
+        None => item.image.state.clone().unwrap_or_default(),
+    }),
+    ("IMAGE", |item, view| match view.common {
+        Some(common) => shorten(
+            item.reference
+                .strip_prefix(common)
+                .unwrap_or(&item.reference),
+        ),
+        None => item.reference.clone(),
+    }),
+    ("NAME", |item, view| {
+        view.cut(item.image.name.clone().unwrap_or_default())
+    }),
+    ("TAGS", |item, view| view.cut(tags(&item.image.tags))),
+    ("PLATFORMS", |item, _| item.platforms.join(", ")),
+    ("SIZE", |item, _| {
+        item.image.bytes.map(size).unwrap_or_default()
+    }),
+    ("AGE", |item, view| {
+        let born = item.image.pushed_at.or(item.image.created_at);
+        born.map(|born| age(view.now - born)).unwrap_or_default()
+    }),
+    ("NOTE", |item, view| match view.cut {
+        Some(_) => String::new(),
+        None => note(item),
+    }),
+];
+
+impl View<'_> {
+    fn cut(&self, text: String) -> String {
+        match self.cut {
+            Some(most) if text.chars().count() > most => {
+                let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+                format!("{}…", kept.trim_end_matches([',', ' ']))
+            }
+            _ => text,
+        }
+    }
+}
+
+/// Renders items as a table; columns that no item fills are left out.
+pub fn table(items: &[Item], look: &Look, now: DateTime<Utc>, head: bool) -> String {
+    let whole = View {
+        now,
+        common: None,
+        cut: None,
+    };
+    let rendered = Rendered::of(items, look, whole, head);
+    let Some(width) = look
+        .width
+        .map(usize::from)
+        .filter(|width| rendered.width() > *width)
+    else {
+        return rendered.text(items, look);
+    };
+    let common = common_place(items);
+    let short = View {
+        common: Some(&common),
+        ..whole
+    };
+    let mut rendered = Rendered::of(items, look, short, head);
+    if rendered.width() > width {
+        // What is too much is taken from names and tags.
+        let cut = |most| View {
+            cut: Some(most),
+            ..short
+        };
+        let uncut = Rendered::of(items, look, cut(usize::MAX), head);
+        let longest = items.iter().map(|item| {
+            let name = item
+                .image
+                .name
+                .as_ref()
+                .map_or(0, |name| name.chars().count());
+            name.max(tags(&item.image.tags).chars().count())
+        });
+        let longest = longest.max().unwrap_or(0);
+        let most = longest.saturating_sub(uncut.width().saturating_sub(width));
+        rendered = match uncut.width() > width {
+            true => Rendered::of(items, look, cut(most.max(LEAST)), head),
+            false => uncut,
+        };
+    }
+    let text = rendered.text(items, look);
+    // A plan names its store above each table.
+    let plan = items.iter().any(|item| item.choice.is_some());
+    match head && !plan && !common.is_empty() {
+        true => format!("in {}\n{text}", safe(common.trim_end_matches('@'))),
+        false => text,
+    }
+}
+
+/// What all references begin with: the repository, the host, or the scheme with owner and region.
+fn common_place(items: &[Item]) -> String {
+    let place = |reference: &str| {
+        let start = reference.find("://").map_or(0, |scheme| scheme + 3);
+        let end = reference[start..]
+            .find('/')
+            .map_or(0, |slash| start + slash + 1);
+        reference[..end].to_owned()
+    };
+    let first = match items {
+        [] => return String::new(),
+        [first, ..] => &first.reference,
+    };
+    let repository = first.find("@sha256:").map(|at| &first[..=at]);
+    let places = [repository.map(str::to_owned), Some(place(first))];
+    places
+        .into_iter()
+        .flatten()
+        .find(|place| items.iter().all(|item| item.reference.starts_with(place)))
+        .unwrap_or_default()
+}
+
+/// A table, one line an item, perhaps below a head.
+struct Rendered<'v> {
+    lines: Vec<String>,
+    head: bool,
+    view: View<'v>,
+}
+
+impl<'v> Rendered<'v> {
+    fn of(items: &[Item], look: &Look, view: View<'v>, head: bool) -> Self {
+        let cells: Vec<Vec<String>> = items
+            .iter()
+            .map(|item| {
+                COLUMNS
+                    .iter()
+                    .map(|(_, cell)| safe(&cell(item, &view)).into_owned())
+                    .collect()
+            })
+            .collect();
+        let used: Vec<usize> = (0..COLUMNS.len())
+            .filter(|column| cells.iter().any(|row| !row[*column].is_empty()))
+            .collect();
+        let mut table = Table::new();
+        table
+            .load_style(NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled);
+        if look.color {
+            table.enforce_styling();
+        } else {
+            table.force_no_tty();
+        }
+        if head {
+            table.set_header(
+                used.iter()
+                    .map(|column| Cell::new(COLUMNS[*column].0).add_attribute(Attribute::Bold)),
+            );
+        }
+        for (item, row) in items.iter().zip(&cells) {
+            table.add_row(used.iter().map(|column| {
+                let cell = Cell::new(&row[*column]);
+                match COLUMNS[*column].0 {
+                    "OUTCOME" | "STATE" => cell.fg(colour(item)),
+                    "SIZE" => cell.set_alignment(CellAlignment::Right),
+                    _ => cell,
+                }
+            }));
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        Self {
+            lines: table
+                .lines()
+                .map(|line| line.trim_end().to_owned())
+                .collect(),
+            head,
+            view,
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.lines.iter().map(|line| seen(line)).max().unwrap_or(0)
+    }
+
+    fn text(&self, items: &[Item], look: &Look) -> String {
+        let below = |item: &Item| match self.view.cut {
+            Some(_) => wrapped(&note(item), look.width.map_or(80, usize::from)),
+            None => Vec::new(),
+        };
+        let (head, rows) = self
+            .lines
+            .split_at(usize::from(self.head).min(self.lines.len()));
+        let mut text: String = head.iter().map(|line| format!("{line}\n")).collect();
+        for (item, row) in items.iter().zip(rows) {
+            text.push_str(row);
+            text.push('\n');
+            for line in below(item) {
+                let (faint, plain) = match look.color {
+                    true => ("\u{1b}[2m", "\u{1b}[0m"),
+                    false => ("", ""),
+                };
+                text.push_str(&format!("  {faint}{}{plain}\n", safe(&line)));
+            }
+        }
+        text
+    }
+}
+
+/// Columns that a line takes, without its colours.
+fn seen(line: &str) -> usize {
+    let mut count = 0;
+    let mut escape = false;
+    for letter in line.chars() {
+        match letter {
+            '\u{1b}' => escape = true,
+            'm' if escape => escape = false,
+            _ if escape => {}
+            _ => count += 1,
+        }
+    }
+    count
+}
+
+/// A sentence in lines that fit below a row.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let most = width.saturating_sub(3).max(LEAST);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= most => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+fn outcome(item: &Item) -> String {
+    match item.outcome {
+        Some(outcome) => words(outcome),
+        None if item.is_kept() => "keep".into(),
+        None => String::new(),
+    }
+}
+
+fn colour(item: &Item) -> Color {
+    use Outcome::*;
+    match (item.outcome, item.available) {
+        (Some(Deleted | Untagged | Gone | WouldDelete | WouldUntag), _) | (None, Some(true)) => {
+            Color::Green
+        }
+        (Some(Accepted | Missing | Refused | Skipped | WouldRefuse), _) => Color::Yellow,
+        (Some(Failed | Unknown), _) | (None, Some(false)) => Color::Red,
+        (None, None) if item.is_kept() => Color::Cyan,
+        (None, None) if item.image.state.as_deref() == Some("missing") => Color::Yellow,
+        (None, None) => Color::Reset,
+    }
+}
+
+fn words(outcome: Outcome) -> String {
+    outcome.word().replace('_', " ")
+}
+
+/// The reference with its digest cut to what a person compares.
+fn shorten(reference: &str) -> String {
+    const DIGEST: &str = "sha256:";
+    match reference.rsplit_once(DIGEST) {
+        Some((name, hex))
+            if hex.len() > SHORT_DIGEST && (name.is_empty() || name.ends_with('@')) =>
+        {
+            format!("{name}{DIGEST}{}…", &hex[..SHORT_DIGEST])
+        }
+        _ => reference.to_owned(),
+    }
+}
+
+fn tags(tags: &[String]) -> String {
+    match tags {
+        [first, second, third, rest @ ..] if !rest.is_empty() => {
+            format!("{first}, {second}, {third} and {} more", rest.len())
+        }
+        tags => tags.join(", "),
+    }
+}
+
+/// What takes sentences: why it was chosen or kept, what went wrong, what it takes along and leaves.
+fn note(item: &Item) -> String {
+    let reason = item.choice.iter().map(|choice| {
+        let reason = &choice.reason;
+        reason.strip_prefix("kept: ").unwrap_or(reason).to_owned()
+    });
+    let error = item.error.iter().map(ToString::to_string);
+    let around = |verb: &str, thing: &LeftBehind| {
+        let bytes = thing
+            .bytes
+            .map(|bytes| format!(" ({})", size(bytes)))
+            .unwrap_or_default();
+        format!(
+            "{verb} {} {}{bytes}",
+            thing.kind.replace('_', " "),
+            thing.id
+        )
+    };
+    let taken = item.takes_along.iter().map(|thing| around("takes", thing));
+    let left = item.left_behind.iter().map(|thing| around("leaves", thing));
+    let job = item.job.iter().map(|job| format!("job {job}"));
+    reason
+        .chain(error)
+        .chain(taken)
+        .chain(left)
+        .chain(job)
+        .collect::<Vec<_>>()
+        .join("; ")
+}

@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::{
-    commands::{check_layers, completions, delete, get, list, man, prune, sandbox, schema},
+    commands::{check_layers, completions, delete, get, list, man, policy, prune, sandbox, schema},
     context::Context,
     error::{Error, Kind, Result},
     exit::Exit,
@@ -45,6 +45,7 @@ enum Command {
     #[command(alias = "ls")]
     List(list::Args),
     Prune(prune::Args),
+    Policy(policy::Args),
     Sandbox(sandbox::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -155,13 +156,20 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
             let context = context("prune", args.dry_run, &|settings| args.settle(settings));
             context.run(prune::run(args, &context)).await
         }
+        Command::Policy(args) => match args.verb {
+            policy::Verb::Check { file } => offline(policy::check(&file)),
+            policy::Verb::Init { stores } => {
+                let context = context("policy", false, &|_| {});
+                context.run(policy::init(&stores, &context)).await
+            }
+        },
         // It ends with the code of the command that ran inside.
         Command::Sandbox(args) => {
             return sandbox::run(args)
                 .await
                 .unwrap_or_else(|error| offline(Err(error)).into());
         }
-        Command::Schema(_) => offline(schema::run()),
+        Command::Schema(args) => offline(schema::run(&args)),
         Command::Completions(args) => offline(completions::run(&args, Cli::command())),
         Command::Man(args) => offline(man::run(&args, Cli::command())),
     };

@@ -24,6 +24,7 @@ pub struct File {
 /// Which images of which stores are stale.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "policy")]
 pub struct Policy {
     /// As on the command line: `ecr:team/*`, `cvm://ap-guangzhou/`.
     pub stores: Vec<String>,
@@ -42,7 +43,7 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Policy>> {
     parse(&name, &text)
 }
 
-fn parse(name: &str, text: &str) -> Result<BTreeMap<String, Policy>> {
+pub fn parse(name: &str, text: &str) -> Result<BTreeMap<String, Policy>> {
     let file: File = toml::from_str(text).map_err(|error| wrong(name, text, &error))?;
     match file
         .policy

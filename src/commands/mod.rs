@@ -6,6 +6,7 @@ pub mod delete;
 pub mod get;
 pub mod list;
 pub mod man;
+pub mod policy;
 pub mod prune;
 pub mod sandbox;
 pub mod schema;

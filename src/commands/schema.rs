@@ -1,20 +1,32 @@
-//! `imgctl schema`: the JSON Schema of everything that `-o json` and `-o ndjson` print.
+//! `imgctl schema`: the JSON Schema of everything that `-o json` and `-o ndjson` print, and of files of policies.
 
-use crate::{error::Result, exit::Exit, output, report::Document};
+use clap::ValueEnum;
 
-/// Print the JSON Schema of the output
+use crate::{error::Result, exit::Exit, output, policy, report::Document};
+
+/// Print the JSON Schema of the output, or of files of policies
 ///
 /// The document of `-o json`; a line of `-o ndjson` is its `#/$defs/item`.
 #[derive(clap::Args)]
-pub struct Args {}
-
-pub fn run() -> Result<Exit> {
-    output::plain(&(text() + "\n"));
-    Ok(Exit::Done)
+pub struct Args {
+    /// What it describes
+    #[arg(value_name = "WHAT", value_enum, default_value = "output")]
+    what: What,
 }
 
-fn text() -> String {
-    let mut schema = schemars::schema_for!(Document);
-    schema.insert("$id".into(), "urn:imgctl:v1".into());
-    serde_json::to_string_pretty(&schema).expect("a schema has only text keys")
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    Output,
+    Policy,
+}
+
+pub fn run(args: &Args) -> Result<Exit> {
+    let (mut schema, id) = match args.what {
+        What::Output => (schemars::schema_for!(Document), "urn:imgctl:v1"),
+        What::Policy => (schemars::schema_for!(policy::File), "urn:imgctl:policy:v1"),
+    };
+    schema.insert("$id".into(), id.into());
+    let text = serde_json::to_string_pretty(&schema).expect("a schema has only text keys");
+    output::plain(&(text + "\n"));
+    Ok(Exit::Done)
 }

@@ -45,7 +45,7 @@ pub fn summary(summary: &Summary, dry_run: bool) -> String {
         .map(|(word, count)| format!("{count} {}", word.replace('_', " ")))
         .collect();
     if parts.is_empty() {
-        parts.push("nothing found".into());
+        parts.push("no images".into());
     }
     let bytes = if summary.bytes > 0 {
         format!(" · {}", size(summary.bytes))

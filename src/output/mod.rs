@@ -292,6 +292,11 @@ impl Printer {
         }
     }
 
+    /// Nothing more is said of how far the run is.
+    pub fn no_progress(&self) {
+        self.progress.end();
+    }
+
     /// Asks a person; only `y` or `yes` agrees. The wait for the answer blocks a thread of its own, so that an
     /// interrupt is heard meanwhile.
     pub async fn agreed(&self, question: &str) -> bool {

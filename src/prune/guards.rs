@@ -18,6 +18,7 @@ const PROTECTED: [&str; 4] = ["latest", "stable", "prod*", "release*"];
 // No doc comment: it would replace the help of the command that these flags are flattened into.
 #[derive(Args, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "guard")]
 pub struct GuardArgs {
     /// Never delete images with a tag, or machine images with a name, that fits; besides latest, stable, prod* and release*
     #[arg(long, value_name = "GLOB")]

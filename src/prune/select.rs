@@ -20,6 +20,7 @@ use crate::{
 // No doc comment: it would replace the help of the command that these flags are flattened into.
 #[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "select")]
 pub struct Selectors {
     /// Only images pushed or created longer ago than this (30d, 2w, 1d12h), or before a date (2025-01-31)
     #[arg(long, value_name = "AGE")]

@@ -10,7 +10,10 @@ mod rules;
 pub mod saved_plan;
 mod show;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::ValueEnum;
 
@@ -28,6 +31,7 @@ use crate::{
     survey::{Files, InUse},
 };
 use plan::{Made, Wanted};
+use rules::Rules;
 
 /// Delete stale images: choose by rules, show why, delete exactly that
 ///
@@ -107,6 +111,11 @@ impl InUseArgs {
     }
 }
 
+/// The rules of a policy file, all of them understood.
+pub fn check_file(file: &Path) -> Result<Vec<Rules>> {
+    rules::of_file(file, &[])
+}
+
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Show {
     Kept,
@@ -147,7 +156,10 @@ impl Args {
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let rules = match &args.policy {
-        Some(file) => rules::of_file(file, &args.stores, &args.selectors, &args.guards)?,
+        Some(file) => {
+            args.all_in_policy()?;
+            rules::of_file(file, &args.stores)?
+        }
         None => vec![rules::of_flags(
             &args.stores,
             &args.selectors,
@@ -231,6 +243,16 @@ fn stopped(context: &Context, made: &Made) -> Exit {
 }
 
 impl Args {
+    /// A policy says itself what is stale: flags beside it would be read in two ways.
+    fn all_in_policy(&self) -> Result<()> {
+        if self.selectors == Selectors::default() && self.guards == GuardArgs::default() {
+            return Ok(());
+        }
+        let message = "a policy says itself which images go and what guards them";
+        Err(Error::new(Kind::Usage, message)
+            .hint("leave the selectors and guards away, or name the stores without --policy"))
+    }
+
     /// The plan as a person must see it, whatever the format of the data: all that goes, whatever else is wanted.
     fn show_plan(&self, context: &Context, made: &Made) {
         for of in made.stores() {

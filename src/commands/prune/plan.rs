@@ -272,7 +272,8 @@ async fn open(context: &Context, rules: &[Rules]) -> Result<(Vec<Part>, Vec<Item
     Ok((parts, failed))
 }
 
-/// The images of each store that might go, whatever else is found out: whether those are in use is worth asking.
+/// The images of each store that might go, whatever else is found out: whether those are in use is worth asking. More
+/// evidence only keeps more, so of a store from which nothing goes by now nothing is asked.
 fn candidates(
     rules: &[Rules],
     parts: &[Part],

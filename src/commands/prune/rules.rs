@@ -46,17 +46,7 @@ pub fn of_flags(stores: &[String], selectors: &Selectors, guards: &GuardArgs) ->
 }
 
 /// The policies of a file: all, or those named.
-pub fn of_file(
-    file: &Path,
-    names: &[String],
-    selectors: &Selectors,
-    guards: &GuardArgs,
-) -> Result<Vec<Rules>> {
-    if *selectors != Selectors::default() || *guards != GuardArgs::default() {
-        let message = "a policy says itself which images go and what guards them";
-        return Err(Error::new(Kind::Usage, message)
-            .hint("leave the selectors and guards away, or name the stores without --policy"));
-    }
+pub fn of_file(file: &Path, names: &[String]) -> Result<Vec<Rules>> {
     let policies = policy::read(file)?;
     let known = |name: &String| {
         if policies.contains_key(name) {

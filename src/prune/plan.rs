@@ -136,7 +136,11 @@ impl StorePlan {
 
     /// Places of the images that must be gone before this one may be sent. If one of them stays after all, so does this.
     pub fn after<'p>(&'p self, row: &'p Row) -> impl Iterator<Item = usize> + 'p {
-        let goes = |place: &usize| self.rows[*place].action == Action::Delete;
+        // Attachments can go in circles; of a circle nobody waits for whoever comes later.
+        let goes = move |place: &usize| {
+            let owner = &self.rows[*place];
+            owner.action == Action::Delete && owner.pass < row.pass
+        };
         row.needed_by.iter().copied().filter(goes)
     }
 }

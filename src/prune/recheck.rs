@@ -93,10 +93,10 @@ pub fn recheck(
     let step = |(verdict, place): (Result<()>, &Option<usize>)| {
         verdict?;
         let place = place.ok_or_else(|| Error::new(Kind::NotFound, "it is not there any more"))?;
-        let owners = graph
-            .owners(place)
-            .iter()
-            .filter_map(|(owner, _)| saved_at[*owner]);
+        // Attachments can go in circles; of a circle nobody waits for whoever comes later.
+        let owners = graph.owners(place).iter();
+        let owners = owners.filter(|(owner, _)| passes[*owner] < passes[place]);
+        let owners = owners.filter_map(|(owner, _)| saved_at[*owner]);
         Ok(Step {
             pass: passes[place],
             after: owners.collect(),

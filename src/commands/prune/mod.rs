@@ -205,12 +205,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         return Ok(made.exit(&[]));
     }
     let mut carrying = made.carrying(wanted.in_use);
-    if carrying.is_empty() {
-        context.printer.note("nothing to delete");
-        context.finish();
-        return Ok(made.exit(&[]));
-    }
-    if !args.yes {
+    if !carrying.is_empty() && !args.yes {
         let sessions: Vec<_> = carrying.sessions().collect();
         context
             .agreed(&question(&sessions, &carrying.expected())?)

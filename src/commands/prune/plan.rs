@@ -78,7 +78,7 @@ impl Made {
     ) -> Result<Self> {
         let printer = &context.printer;
         printer.doing("listing", None);
-        let (mut parts, mut failed) = open(context, &rules).await?;
+        let (parts, mut failed) = open(context, &rules).await?;
         let cache = Cache::new(context.settings.env.cache());
         let taking = parts.iter().map(|part| {
             let of = &rules[part.rules];
@@ -87,19 +87,21 @@ impl Made {
             survey::stock(&part.session, &cache, may_go, |images| printer.seen(images))
         });
         let taken: Vec<_> = stream::iter(taking).buffered(SIDE_BY_SIDE).collect().await;
-        let mut stocks = Vec::new();
-        let mut taken = taken.into_iter();
-        parts.retain(|part| match taken.next() {
-            Some(Ok(stock)) => {
-                stocks.push(stock);
-                true
+        let mut stocks: Vec<Stock> = Vec::new();
+        let mut places = HashMap::new();
+        let mut known = Vec::new();
+        for (part, taken) in parts.into_iter().zip(taken) {
+            match taken {
+                Ok(stock) => {
+                    if once(&rules, &mut places, &stock.store, part.rules)? {
+                        stocks.push(stock);
+                        known.push(part);
+                    }
+                }
+                Err(error) => failed.push(fail(context, &part.session.store.home(), error)),
             }
-            Some(Err(error)) => {
-                failed.push(fail(context, &part.session.store.home(), error));
-                false
-            }
-            None => false,
-        });
+        }
+        let mut parts = known;
         interrupted(context)?;
 
         let mut evidence = Evidence::default();
@@ -232,44 +234,53 @@ impl Made {
     }
 }
 
-/// Opens all stores, each once. One store under two policies has no answer to which of them counts.
+/// Opens all stores.
 async fn open(context: &Context, rules: &[Rules]) -> Result<(Vec<Part>, Vec<Item>)> {
     let (mut parts, mut failed) = (Vec::new(), Vec::new());
-    let mut known: HashMap<StoreRef, usize> = HashMap::new();
+    let mut places = HashMap::new();
     for (number, of) in rules.iter().enumerate() {
         for store in &of.stores {
-            let sessions = match lookup::stores(context, store).await {
-                Ok(sessions) => sessions,
-                Err(error) => {
-                    failed.push(fail(context, store, error));
-                    continue;
-                }
-            };
-            for session in sessions {
-                let home = session.store.home();
-                match known.insert(home.clone(), number) {
-                    None => parts.push(Part {
-                        session,
-                        rules: number,
-                    }),
-                    Some(other) if other == number => {}
-                    Some(other) => {
-                        let name =
-                            |number: usize| rules[number].name.as_deref().unwrap_or_default();
-                        let message = format!(
-                            "{home} is under policies {} and {}",
-                            name(other),
-                            name(number)
-                        );
-                        return Err(Error::new(Kind::Usage, message)
-                            .hint("name it in one of them, or run them one after the other"));
+            match lookup::stores(context, store).await {
+                Ok(sessions) => {
+                    for session in sessions {
+                        if once(rules, &mut places, &session.store.home(), number)? {
+                            parts.push(Part {
+                                session,
+                                rules: number,
+                            });
+                        }
                     }
                 }
+                Err(error) => failed.push(fail(context, store, error)),
             }
         }
     }
     interrupted(context)?;
     Ok((parts, failed))
+}
+
+/// Whether a store comes for the first time: asked when it is opened, and again when the listing has named its owner.
+/// One store under two policies has no answer to which of them counts.
+fn once(
+    rules: &[Rules],
+    places: &mut HashMap<StoreRef, usize>,
+    store: &StoreRef,
+    number: usize,
+) -> Result<bool> {
+    let Some(other) = places.insert(store.clone(), number) else {
+        return Ok(true);
+    };
+    if other == number {
+        return Ok(false);
+    }
+    let name = |number: usize| rules[number].name.as_deref().unwrap_or_default();
+    let message = format!(
+        "{store} is under policies {} and {}",
+        name(other),
+        name(number)
+    );
+    Err(Error::new(Kind::Usage, message)
+        .hint("name it in one of them, or run them one after the other"))
 }
 
 /// The images of each store that might go, whatever else is found out: whether those are in use is worth asking. More

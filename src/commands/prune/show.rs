@@ -39,7 +39,8 @@ pub fn item(stock: &Stock, row: &Row) -> Item {
     item
 }
 
-/// What would become of each image of a store: first what goes, then what stays, newest first.
+/// What would become of each image of a store: first what goes, then what stays, newest first, an index before what it
+/// holds.
 pub fn items<'m>(
     of: &OfStore<'m>,
     wanted: impl Fn(&Row) -> bool,
@@ -49,7 +50,7 @@ pub fn items<'m>(
     rows.sort_by_cached_key(|row| {
         let image = &stock.images()[row.image];
         let date = image.pushed_at.or(image.created_at);
-        (row.action == Action::Keep, Reverse(date))
+        (row.action == Action::Keep, Reverse(date), row.pass)
     });
     rows.into_iter().map(|row| item(stock, row))
 }
@@ -90,14 +91,16 @@ fn line(of: &OfStore) -> String {
 
 fn freed(of: &OfStore) -> String {
     let bytes = size(of.freed.bytes);
-    let freed = match of.plan.store.provider.has_layers() && !of.exactly {
-        // Layers that kept images share are not freed.
-        true => format!(" and free at most {bytes}"),
-        false => format!(" and free {bytes}"),
+    // Layers that kept images share are not freed.
+    let most = if of.plan.store.provider.has_layers() && !of.exactly {
+        "at most "
+    } else {
+        ""
     };
-    match of.freed.unknown {
-        0 => freed,
-        unknown => format!("{freed}, not counting {unknown} of unknown size"),
+    match (of.freed.bytes, of.freed.unknown) {
+        (_, 0) => format!(" and free {most}{bytes}"),
+        (0, _) => String::new(),
+        (_, unknown) => format!(" and free {most}{bytes}, not counting {unknown} of unknown size"),
     }
 }
 

@@ -1,0 +1,258 @@
+//! Saved plans, end to end: `prune --dry-run -o json`, later `delete --from`. What changed meanwhile is refused, image
+//! by image, with the change named; the rest goes.
+
+use chrono::Utc;
+use imgctl::sandbox::ecr::{REGION, manifest::Manifest, repository::Repository};
+
+use crate::{
+    prune::{STORE, has, push, push_index, said, world},
+    world::{Run, World},
+};
+
+/// Six stale images, one of them an index, and a young one; each stale one by its tag.
+fn stale() -> World {
+    world(|repository| {
+        for name in ["same", "moved", "tagged", "gone", "held", "used"] {
+            push(repository, name, &[name], 90);
+        }
+        push_index(repository, "multi", &["multi"], 90);
+        push(repository, "young", &["v1"], 1);
+    })
+}
+
+fn save(world: &World, flags: &[&str]) -> Run {
+    let run = world.run(
+        &[
+            &[
+                "prune",
+                STORE,
+                "--older-than",
+                "30d",
+                "--dry-run",
+                "-o",
+                "json",
+            ],
+            flags,
+        ]
+        .concat(),
+    );
+    assert_eq!(run.code, 0, "{}", run.transcript());
+    std::fs::write(world.home().join("plan.json"), &run.stdout).unwrap();
+    run
+}
+
+fn change(world: &World, change: impl FnOnce(&mut Repository)) {
+    let mut clouds = world.sandbox.world();
+    change(clouds.ecr.repository(REGION, "team/app", Utc::now()));
+}
+
+fn run(world: &World, flags: &[&str]) -> Run {
+    world.run(&[&["delete", "--from", "plan.json", "-o", "json"], flags].concat())
+}
+
+/// The outcome and the error's message of the image that once had this tag.
+fn ended(run: &Run, plan: &Run, tag: &str) -> (String, String) {
+    let find = |run: &Run, test: &dyn Fn(&serde_json::Value) -> bool| {
+        let document = run.json();
+        let item = document["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|item| test(item))
+            .cloned();
+        item.unwrap_or_else(|| panic!("no {tag} in {}", run.transcript()))
+    };
+    let planned = find(plan, &|item| item["tags"][0] == tag);
+    let item = find(run, &|item| item["ref"] == planned["ref"]);
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    (text(&item["outcome"]), text(&item["error"]["message"]))
+}
+
+#[test]
+fn a_plan_that_nothing_contradicts_is_carried_out() {
+    let world = stale();
+    let plan = save(&world, &[]);
+    let dry = run(&world, &["--dry-run"]);
+    assert_eq!(
+        (dry.code, dry.words()),
+        (0, vec!["would_delete".to_owned(); 9]),
+        "{}",
+        dry.transcript()
+    );
+    assert_eq!(dry.count("BatchDeleteImage"), 0);
+    let done = run(&world, &["--yes"]);
+    assert_eq!(
+        (done.code, done.words()),
+        (0, vec!["deleted".to_owned(); 9]),
+        "{}",
+        done.transcript()
+    );
+    let refs = |run: &Run| -> Vec<_> {
+        let document = run.json();
+        let items = document["items"].as_array().unwrap().iter();
+        items
+            .filter(|item| item["action"] == "delete")
+            .map(|item| item["ref"].clone())
+            .collect()
+    };
+    assert_eq!(refs(&done), refs(&plan), "in the order of the plan");
+    assert!(has(&world, "v1"));
+    let again = run(&world, &["--yes"]);
+    assert_eq!(
+        (again.code, again.words()),
+        (1, vec!["missing".to_owned(); 9])
+    );
+    assert_eq!(run(&world, &["--yes", "--ignore-missing"]).code, 0);
+}
+
+#[test]
+fn what_changed_since_is_refused_by_name_and_the_rest_goes() {
+    let world = stale();
+    let plan = save(&world, &[]);
+    change(&world, |repository| {
+        let young = repository.tag("v1").unwrap();
+        repository.set_tag("moved", young);
+        let tagged = repository.tag("tagged").unwrap();
+        repository.set_tag("v2", tagged);
+        let gone = repository.tag("gone").unwrap();
+        repository.remove(&gone);
+        let held = Manifest::image("held", 2);
+        repository.push(
+            &Manifest::index(&[(&held, "linux/amd64")]),
+            &["v3"],
+            Utc::now(),
+        );
+    });
+    std::fs::write(world.home().join("used.txt"), "team/app:used\n").unwrap();
+    let done = run(&world, &["--yes", "--in-use", "used.txt"]);
+    assert_eq!(done.code, 1, "{}", done.transcript());
+    for (tag, outcome, why) in [
+        ("same", "deleted", ""),
+        ("multi", "deleted", ""),
+        ("moved", "refused", "tag moved moved to "),
+        ("tagged", "refused", "it got the tag v2"),
+        ("gone", "missing", "not there any more"),
+        ("held", "refused", "v3 (sha256:"),
+        ("used", "refused", "in use, used.txt line 1"),
+    ] {
+        let (word, message) = ended(&done, &plan, tag);
+        assert_eq!(word, outcome, "{tag}: {}", done.transcript());
+        assert!(message.contains(why), "{tag}: {message}");
+    }
+    assert!(has(&world, "v2") && has(&world, "v3") && has(&world, "used") && !has(&world, "same"));
+}
+
+#[test]
+fn a_plan_keeps_what_it_keeps_however_it_is_given() {
+    let world = stale();
+    let plan = save(&world, &[]);
+    // Its lines, as a filter may leave them.
+    let lines: String = plan.json()["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| format!("{item}\n"))
+        .collect();
+    let given = world.run_with(&["delete", "-", "--yes"], &lines);
+    assert_eq!(
+        (given.code, given.calls.len()),
+        (2, 0),
+        "{}",
+        given.transcript()
+    );
+    assert!(
+        given.stderr.contains("a plan keeps"),
+        "{}",
+        given.transcript()
+    );
+    // The whole of it on standard input is as good as a file.
+    let given = world.run_with(&["delete", "-", "--dry-run", "-o", "json"], &plan.stdout);
+    assert_eq!(
+        (given.code, given.words().len()),
+        (0, 9),
+        "{}",
+        given.transcript()
+    );
+    let pretty = serde_json::to_string_pretty(&plan.json()).unwrap();
+    let given = world.run_with(
+        &["delete", "--from", "-", "--dry-run", "-o", "json"],
+        &pretty,
+    );
+    assert_eq!(
+        (given.code, given.words().len()),
+        (0, 9),
+        "{}",
+        given.transcript()
+    );
+}
+
+#[test]
+fn the_report_of_a_run_and_a_plan_that_a_guard_stopped_are_no_plans() {
+    let world = stale();
+    let stopped = world.run(&[
+        "prune",
+        STORE,
+        "--older-than",
+        "30d",
+        "--max-delete",
+        "3",
+        "--dry-run",
+        "-o",
+        "json",
+    ]);
+    assert_eq!(stopped.code, 4);
+    std::fs::write(world.home().join("plan.json"), &stopped.stdout).unwrap();
+    let refused = run(&world, &["--yes"]);
+    assert_eq!(
+        (refused.code, refused.calls.len()),
+        (4, 0),
+        "{}",
+        refused.transcript()
+    );
+
+    let report = world.run(&["prune", STORE, "--older-than", "30d", "--yes", "-o", "json"]);
+    assert_eq!(report.code, 0, "{}", report.transcript());
+    std::fs::write(world.home().join("plan.json"), &report.stdout).unwrap();
+    let refused = run(&world, &["--yes"]);
+    assert_eq!(
+        (refused.code, refused.calls.len()),
+        (2, 0),
+        "{}",
+        refused.transcript()
+    );
+}
+
+#[test]
+fn what_was_protected_when_the_plan_was_made_is_protected_when_it_runs() {
+    let world = stale();
+    save(&world, &["--protect", "keep-*"]);
+    change(&world, |repository| {
+        let same = repository.tag("same").unwrap();
+        repository.set_tag("keep-me", same);
+    });
+    let done = run(&world, &["--yes"]);
+    assert!(has(&world, "keep-me"), "{}", done.transcript());
+    let loose = stale();
+    save(&loose, &["--no-default-protect"]);
+    assert_eq!(run(&loose, &["--yes"]).code, 0);
+}
+
+#[test]
+fn a_plan_says_of_each_image_what_and_why() {
+    let world = stale();
+    let plan = save(&world, &["--keep", "6"]);
+    let document = plan.json();
+    assert_eq!(document["dry_run"], true);
+    let items = document["items"].as_array().unwrap();
+    assert_eq!(items.len(), 10);
+    let young = items.iter().find(|item| item["tags"][0] == "v1").unwrap();
+    let said = said(&plan, young["digest"].as_str().unwrap());
+    assert_eq!(said[..2], ["keep", "not_selected"]);
+    assert_eq!(said[2], "kept: pushed 24 hours ago, not older than 30d");
+    let store = &document["plan"]["stores"][0];
+    assert_eq!(
+        (&store["images"], &store["kept"]),
+        (&10.into(), &9.into()),
+        "{store}"
+    );
+}

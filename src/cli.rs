@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::{
-    commands::{check_layers, completions, delete, get, list, man, sandbox, schema},
+    commands::{check_layers, completions, delete, doctor, get, list, man, sandbox, schema},
     context::Context,
     error::{Error, Kind, Result},
     exit::Exit,
@@ -44,6 +44,7 @@ enum Command {
     CheckLayers(check_layers::Args),
     #[command(alias = "ls")]
     List(list::Args),
+    Doctor(doctor::Args),
     Sandbox(sandbox::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -149,6 +150,10 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
         Command::List(args) => {
             let context = context("list", false, &|settings| args.settle(settings));
             context.run(list::run(args, &context)).await
+        }
+        Command::Doctor(args) => {
+            let context = context("doctor", false, &|settings| args.settle(settings));
+            context.run(doctor::run(args, &context)).await
         }
         // It ends with the code of the command that ran inside.
         Command::Sandbox(args) => {

@@ -51,7 +51,7 @@ fn said(check: &Check) -> String {
         matches!(check.check, Subject::Endpoint | Subject::Login) && said.starts_with("http://");
     let parts = [
         plain.then(|| "plain".to_owned()),
-        check.milliseconds.map(|time| format!("{time} ms")),
+        check.milliseconds.map(|time| format!("{time}ms")),
         check.note.clone(),
     ];
     let joint = match check.state {

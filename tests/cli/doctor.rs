@@ -100,6 +100,8 @@ fn a_provider_that_nobody_set_up_is_no_trouble_unless_it_is_asked_for() {
     assert_eq!(run.code, 0);
     insta::assert_snapshot!(transcript(run));
     assert_eq!(world.run(&["doctor", "ecr"]).code, 0);
+    let run = world.run(&["doctor", "--region", "no region"]);
+    assert_eq!(run.code, 3, "{}", run.transcript());
     assert_eq!(world.run(&["doctor", "cvm"]).code, 3);
     assert_eq!(world.run(&["doctor", "ecr", "cvm"]).code, 1);
 }

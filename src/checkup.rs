@@ -192,7 +192,8 @@ impl Checkup {
         endpoint.milliseconds = u64::try_from(took.as_millis()).ok();
     }
 
-    fn fail(&mut self, subject: Subject, error: Error) {
+    fn fail(&mut self, subject: Subject, mut error: Error) {
+        error.hint = error.hint.or(advice(error.kind).map(Into::into));
         let failed = self.open(subject);
         failed.state = State::Failed;
         failed.error = Some(error);
@@ -207,4 +208,20 @@ impl Checkup {
         });
         &mut self.checks[place]
     }
+}
+
+/// What can be done about trouble of a kind, where its provider has nothing better to say.
+fn advice(kind: Kind) -> Option<&'static str> {
+    Some(match kind {
+        Kind::Throttled | Kind::Failed => "try again in a while",
+        Kind::Lost => {
+            "try again in a while; if that does not help, check the endpoint and the proxy settings"
+        }
+        Kind::Unreachable | Kind::Unreadable => {
+            "check the network, the endpoint and the proxy settings"
+        }
+        Kind::Auth => "check the credentials, or get new ones",
+        Kind::Denied => "have this permission granted",
+        _ => return None,
+    })
 }

@@ -42,8 +42,13 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
         }
     };
     checkup.told(Subject::Project, &access.project);
+    let mut query = vec![("offset", "0"), ("limit", "1")];
+    // Whoever may see one enterprise project alone is refused without it.
+    if let Some(id) = &workspace.region.enterprise_project {
+        query.push(("enterprise_project_id", id));
+    }
     let call = Call {
-        query: &[("offset", "0"), ("limit", "1")],
+        query: &query,
         ..get("ListImageServers", &["image-servers"])
     };
     let started = Instant::now();

@@ -5,7 +5,9 @@ use std::{process::ExitCode, time::Duration};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::{
-    commands::{check_layers, completions, delete, get, list, man, policy, prune, sandbox, schema},
+    commands::{
+        check_layers, completions, delete, doctor, get, list, man, policy, prune, sandbox, schema,
+    },
     context::Context,
     error::{Error, Kind, Result},
     exit::Exit,
@@ -46,6 +48,7 @@ enum Command {
     List(list::Args),
     Prune(prune::Args),
     Policy(policy::Args),
+    Doctor(doctor::Args),
     Sandbox(sandbox::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -163,6 +166,10 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
                 context.run(policy::init(&stores, &context)).await
             }
         },
+        Command::Doctor(args) => {
+            let context = context("doctor", false, &|settings| args.settle(settings));
+            context.run(doctor::run(args, &context)).await
+        }
         // It ends with the code of the command that ran inside.
         Command::Sandbox(args) => {
             return sandbox::run(args)

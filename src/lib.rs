@@ -6,9 +6,11 @@
 //!
 //! To change what a provider is asked or how its answers are read: `store/PROVIDER`. Batching, retrying, what counts
 //! as done: `engine`. What users type: `cli`, `commands`. What they see: `output`. The emulator: [`sandbox`].
+//! What `doctor` finds: [`checkup`], filled by `settings` and by `store/PROVIDER/examine.rs`.
 //! Which images are stale, and what must stay whatever a rule says: [`prune`]; the selectors of `list` are its first use.
 
 pub mod apply;
+pub mod checkup;
 pub mod cli;
 mod commands;
 mod context;

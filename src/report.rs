@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    checkup::Check,
     engine::Verdict,
     error::Error,
     image::{ImageId, Provider, StoreRef},
@@ -80,7 +81,7 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// One item of the output: an image, or a layer of one.
+/// One item of the output: an image, or a layer of one; or a provider that was checked.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "item")]
 pub struct Item {
@@ -107,6 +108,9 @@ pub struct Item {
     /// The provider's job, as a reference for `imgctl get --job`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// Of a provider: what `doctor` found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
     /// Of a layer: whether it can be had.
@@ -126,6 +130,7 @@ impl Item {
             takes_along: Vec::new(),
             left_behind: Vec::new(),
             job: None,
+            checks: Vec::new(),
             error: None,
             available: None,
         }

@@ -3,6 +3,7 @@
 pub mod check_layers;
 pub mod completions;
 pub mod delete;
+pub mod doctor;
 pub mod get;
 pub mod list;
 pub mod man;

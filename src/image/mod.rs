@@ -93,6 +93,15 @@ impl Provider {
         }
     }
 
+    /// All that it holds, as a reference: of ECR every repository.
+    pub fn whole(self) -> StoreRef {
+        let name = match self {
+            Self::Ecr => "**",
+            Self::Cvm | Self::Workspace => "",
+        };
+        StoreRef::of(self).with_name(name)
+    }
+
     /// The provider with this scheme, in either case.
     pub(crate) fn of_scheme(scheme: &str) -> Option<Self> {
         Self::ALL

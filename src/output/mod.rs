@@ -1,6 +1,7 @@
 //! The one door for output. stdout carries data only; prompts, notes, progress and errors go to stderr. What is
 //! printed is decided by the pure renderers in `table`, `human` and `json`.
 
+mod checkup;
 pub mod human;
 mod json;
 pub mod progress;
@@ -194,6 +195,19 @@ impl Printer {
                 out.write(line.as_bytes());
             }
         }
+    }
+
+    /// Prints what was found of one provider; for people not as a row.
+    pub fn checkup(&self, item: &Item) {
+        if self.look.format != Format::Table {
+            return self.item(item);
+        }
+        let mut out = self.out();
+        out.summary.add(item);
+        let gap = if out.begun { "\n" } else { "" };
+        let text = format!("{gap}{}", checkup::text(item, &self.look));
+        out.write(text.as_bytes());
+        out.begun = true;
     }
 
     /// Hands on what was printed so far.

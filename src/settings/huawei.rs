@@ -14,8 +14,11 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use self::credentials::Found;
-use super::{Env, Settings};
-use crate::error::{Error, Kind, Result};
+use super::{Env, Settings, shortened, shown};
+use crate::{
+    checkup::{Checkup, Subject},
+    error::{Error, Kind, Result},
+};
 
 const REGION: [&str; 2] = ["HW_REGION_NAME", "OS_REGION_NAME"];
 const PROJECT_ID: [&str; 2] = ["HW_PROJECT_ID", "OS_PROJECT_ID"];
@@ -99,34 +102,67 @@ impl Named {
 impl Huawei {
     /// Finds all that is needed for a region: the one of a reference, of `--region`, or of the environment.
     pub fn load(settings: &Settings, region: Option<&str>) -> Result<Self> {
+        Self::look(settings, region, &mut Checkup::default())
+    }
+
+    /// The same, and notes what was found where.
+    pub fn look(settings: &Settings, region: Option<&str>, checkup: &mut Checkup) -> Result<Self> {
         let env = &settings.env;
         let region = region
-            .or(settings.region.as_deref())
-            .or_else(|| Some(env.first(&REGION)?.1));
+            .map(|region| ("the reference", region))
+            .or_else(|| Some(("--region", settings.region.as_deref()?)))
+            .or_else(|| env.first(&REGION));
         // Asked for first: "no credentials" is the better news for someone who has set up nothing.
-        let found = credentials::find(settings, region.unwrap_or_default())?;
-        let region = checked(region.ok_or_else(|| {
-            Error::new(
-                Kind::Config,
-                "no region for Huawei Cloud: looked at the reference, --region, HW_REGION_NAME and OS_REGION_NAME",
-            )
-            .hint("name one, as in workspace://cn-north-4/… or --region cn-north-4")
-        })?)?;
+        let name = region.map(|(_, name)| name).unwrap_or_default();
+        let found = checkup.of(Subject::Credentials, credentials::stored(settings, name))?;
         let Found {
             credentials,
             source,
             project,
             iam_endpoint,
-        } = found;
+        } = checkup.credentials(found, || false)?;
+        credentials::note_unused(settings, &credentials, &source, checkup);
+        let caller = credentials.caller().unwrap_or("a token".into());
+        checkup.found(Subject::Credentials, caller, &source);
+        let named = region.ok_or_else(|| {
+            Error::new(
+                Kind::Config,
+                "no region for Huawei Cloud: looked at the reference, --region, HW_REGION_NAME and OS_REGION_NAME",
+            )
+            .hint("name one, as in workspace://cn-north-4/… or --region cn-north-4")
+        });
+        let checked = named.and_then(|(from, region)| Ok((from, checked(region)?)));
+        let (region_from, region) = checkup.of(Subject::Region, checked)?;
+        checkup.found(Subject::Region, region, region_from);
+        let iam = checkup.of(Subject::Login, endpoints::iam(env, region, iam_endpoint))?;
+        if !matches!((&credentials, &project.id), (Credentials::Keys(_), Some(_))) {
+            checkup.found(Subject::Login, shown(&iam.url), iam.source);
+        }
+        if let Some((id, place)) = &project.id {
+            checkup.found(Subject::Project, id, place);
+        }
+        let workspace = checkup.of(Subject::Endpoint, endpoints::workspace(env, region))?;
+        checkup.found(Subject::Endpoint, shown(&workspace.url), workspace.source);
         Ok(Self {
-            iam: endpoints::iam(env, region, iam_endpoint)?,
-            workspace: endpoints::workspace(env, region)?,
+            iam: iam.url,
+            workspace: workspace.url,
             region: region.to_owned(),
             credentials,
             source,
             project,
             enterprise_project: env.get(ENTERPRISE_PROJECT).map(Into::into),
         })
+    }
+}
+
+impl Credentials {
+    /// Who calls, as far as the credentials say so themselves.
+    pub fn caller(&self) -> Option<String> {
+        match self {
+            Self::Token(_) => None,
+            Self::Password(login) => Some(login.user.shown().to_owned()),
+            Self::Keys(keys) => Some(shortened(&keys.access_key)),
+        }
     }
 }
 

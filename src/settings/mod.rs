@@ -104,6 +104,8 @@ pub struct Settings {
     pub public: bool,
     /// CVM: ask which accounts each image is shared with, one call an image.
     pub sharing: bool,
+    /// ECR: ask for the deletion of what cannot be there, to see whether deletions are permitted.
+    pub check_delete: bool,
 }
 
 impl Default for Settings {
@@ -121,8 +123,14 @@ impl Default for Settings {
             shared: false,
             public: false,
             sharing: false,
+            check_delete: false,
         }
     }
+}
+
+/// An endpoint as a person writes it.
+pub fn shown(endpoint: &reqwest::Url) -> &str {
+    endpoint.as_str().trim_end_matches('/')
 }
 
 /// The id of an access key as a person recognises it: `AKIA…WXYZ`.

@@ -3,6 +3,7 @@
 
 pub mod cvm;
 pub mod ecr;
+pub mod examine;
 pub mod workspace;
 
 use std::sync::Arc;

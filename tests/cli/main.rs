@@ -4,6 +4,7 @@
 mod chaos;
 mod conformance;
 mod cvm;
+mod doctor;
 mod ecr;
 mod moto;
 mod plans;

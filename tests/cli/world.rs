@@ -201,12 +201,14 @@ impl Run {
 
 /// Blanks times, durations and request ids.
 fn steady(text: &str) -> String {
-    const BLANKS: [(&str, &str); 5] = [
+    const BLANKS: [(&str, &str); 7] = [
         ("\"seconds\":", ",}"),
         (" call in ", "s"),
         (" calls in ", "s"),
         ("\"request_id\":\"", "\""),
         ("  request: ", ""),
+        ("http://127.0.0.1:", " "),
+        ("plain, ", " "),
     ];
     let steady = |line: &str| {
         BLANKS.iter().fold(line.to_owned(), |line, (mark, ends)| {

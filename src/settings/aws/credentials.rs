@@ -12,6 +12,7 @@ use aws_credential_types::{
 use super::{
     super::{Env, Settings},
     profile::Profile,
+    sources,
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -23,6 +24,8 @@ pub(super) struct Found {
     pub provider: SharedCredentialsProvider,
     /// The access key's id, shortened.
     pub caller: String,
+    /// Where they come from, in words for a person.
+    pub source: String,
 }
 
 pub(super) async fn ask(settings: &Settings, profile: &Profile, sdk: &SdkConfig) -> Result<Found> {
@@ -37,10 +40,12 @@ pub(super) async fn ask(settings: &Settings, profile: &Profile, sdk: &SdkConfig)
     match asked {
         Ok(Ok(first)) => {
             let caller = shortened(first.access_key_id());
+            let source = sources::of(&first, &settings.env, profile);
             let first = Mutex::new(Some(first));
             Ok(Found {
                 provider: SharedCredentialsProvider::new(Known { first, provider }),
                 caller,
+                source,
             })
         }
         Ok(Err(error)) => Err(describe(&error, settings, profile)),

@@ -4,6 +4,7 @@
 
 mod credentials;
 mod profile;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -20,6 +21,7 @@ use self::profile::Profile;
 pub(crate) use self::transport::{direct, timeouts};
 use super::Settings;
 use crate::{
+    checkup::{Checkup, Subject},
     error::{Error, Kind, Result},
     http,
     image::{self, HostKind},
@@ -45,9 +47,20 @@ pub struct Aws {
 
 /// Finds credentials, region and endpoint, or says what was looked at.
 pub async fn load(settings: &Settings, region: Option<&str>, host: HostKind) -> Result<Aws> {
-    let profile = Profile::load(settings).await?;
-    let http = transport::client(settings, &profile)?;
-    let named = named_region(settings, region, &profile)?;
+    look(settings, region, host, &mut Checkup::default()).await
+}
+
+/// The same, and notes what was found where.
+pub async fn look(
+    settings: &Settings,
+    region: Option<&str>,
+    host: HostKind,
+    checkup: &mut Checkup,
+) -> Result<Aws> {
+    let profile = checkup.of(Subject::Credentials, Profile::load(settings).await)?;
+    sources::note_unused(settings, checkup);
+    let http = checkup.of(Subject::Endpoint, transport::client(settings, &profile))?;
+    let named = checkup.of(Subject::Region, named_region(settings, region, &profile))?;
     let sdk = sdk(
         settings,
         &profile,
@@ -55,15 +68,21 @@ pub async fn load(settings: &Settings, region: Option<&str>, host: HostKind) -> 
         &http,
     )
     .await;
-    let endpoint = endpoint(settings, &sdk)?;
-    let found = credentials::ask(settings, &profile, &sdk).await?;
+    let endpoint = checkup.of(Subject::Endpoint, endpoint(settings, &sdk))?;
+    let found = credentials::ask(settings, &profile, &sdk).await;
+    let found = checkup.credentials(found, || sources::any(settings, &profile))?;
+    checkup.found(Subject::Credentials, &found.caller, &found.source);
     let (region, region_from) = match named {
         Some(named) => named,
         None => (
-            region_of_machine(&http).await?,
+            checkup.of(Subject::Region, region_of_machine(&http).await)?,
             "the machine's metadata".into(),
         ),
     };
+    checkup.found(Subject::Region, &region, &region_from);
+    if let Some(endpoint) = &endpoint {
+        checkup.found(Subject::Endpoint, endpoint, endpoint_from(settings));
+    }
     let sdk = sdk
         .into_builder()
         .region(Region::new(region.clone()))
@@ -170,13 +189,17 @@ fn endpoint(settings: &Settings, sdk: &SdkConfig) -> Result<Option<String>> {
         .and_then(|key| sdk.service_config()?.load_config(key))
         .filter(|endpoint| !endpoint.is_empty());
     if let Some(endpoint) = &found {
-        let variable = settings
-            .env
-            .first(&["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"]);
-        let from = variable.map_or("endpoint_url of the AWS profile", |(name, _)| name);
-        http::endpoint(endpoint, from)?;
+        http::endpoint(endpoint, endpoint_from(settings))?;
     }
     Ok(found)
+}
+
+/// What sets an endpoint of one's own.
+fn endpoint_from(settings: &Settings) -> &'static str {
+    let variable = settings
+        .env
+        .first(&["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"]);
+    variable.map_or("endpoint_url of the AWS profile", |(name, _)| name)
 }
 
 /// The client's own settings.

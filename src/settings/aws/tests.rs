@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::{settings::Env, store::ecr::failure::describe};
+use crate::{checkup::Check, settings::Env, store::ecr::failure::describe};
 
 const KEYS: [(&str, &str); 3] = [
     ("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT00001"),
@@ -110,7 +110,8 @@ async fn one_process() {
         fips: env.get("TEST_FIPS").is_some(),
         dual_stack: env.get("TEST_DUAL_STACK").is_some(),
     };
-    let found = load(&settings, env.get("TEST_REGION"), host).await;
+    let mut checkup = Checkup::default();
+    let found = look(&settings, env.get("TEST_REGION"), host, &mut checkup).await;
     let mut said = match &found {
         Ok(aws) => format!(
             "{} from {}; {}; profile {:?}; endpoint {:?}; {:?}",
@@ -118,6 +119,9 @@ async fn one_process() {
         ),
         Err(error) => format!("{:?}: {error}; {:?}; {error:?}", error.kind, error.hint),
     };
+    if env.get("TEST_CHECKS").is_some() {
+        said = checkup.checks.iter().map(shown).collect();
+    }
     if let (Ok(aws), true) = (found, env.get("TEST_CALL").is_some()) {
         let client = aws_sdk_ecr::Client::from_conf(aws.config);
         let answer = client.describe_repositories().send().await;
@@ -125,6 +129,16 @@ async fn one_process() {
         said = format!("{:?}: {error}; {said}", error.kind);
     }
     std::fs::write(said_to, said).unwrap();
+}
+
+/// A check in one line.
+fn shown(check: &Check) -> String {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (value, source, note) = (text(&check.value), text(&check.source), text(&check.note));
+    format!(
+        "{:?} {:?}: {value} <{source}> {note}\n",
+        check.check, check.state
+    )
 }
 
 /// A server that says to each connection what `answer` makes of its first bytes, and reports those.
@@ -590,4 +604,93 @@ fn no_secret_is_in_what_is_found() {
         .says();
     // `run` looks for the secret in all that is said, the client's `Debug` included.
     assert!(said.contains("AKIA…0001"), "{said}");
+}
+
+#[test]
+fn it_is_told_where_credentials_come_from_and_which_are_passed_over() {
+    let keys = "aws_access_key_id = AKIAPROFILE000000001\naws_secret_access_key = hunter2\n";
+    let process = "credential_process = /bin/echo {\"Version\":1,\"AccessKeyId\":\"AKIAPROCESS000000001\",\"SecretAccessKey\":\"hunter2\"}\n";
+    let case = |variables: &[(&str, &str)]| {
+        let config = format!(
+            "[default]\nregion = us-west-2\n{keys}[profile mine]\n{keys}[profile made]\n{}",
+            process
+                .replace('"', "\\\"")
+                .replace("echo {", "echo \"{")
+                .replace("}\n", "}\"\n")
+        );
+        let case = Case::new(&[NO_METADATA, ("TEST_CHECKS", "1")]);
+        case.with(variables).config(&config)
+    };
+    let both = ("AWS_PROFILE", "mine");
+    let of_keys = "Credentials Found: AKIA…0001 <AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY>";
+    for (variables, lines) in [
+        (
+            vec![],
+            vec![
+                "Credentials Found: AKIA…0001 <the AWS profile default>",
+                "Region Found: us-west-2 <the AWS profile default>",
+            ],
+        ),
+        (KEYS.to_vec(), vec![of_keys]),
+        (
+            [&KEYS[..], &[both, REGION]].concat(),
+            vec![
+                "Credentials Unused: AWS_PROFILE <> gives way to AWS_ACCESS_KEY_ID; its settings count",
+                of_keys,
+                "Region Found: eu-west-1 <AWS_REGION>",
+            ],
+        ),
+        (
+            [&KEYS[..], &[both, REGION, ("TEST_PROFILE", "made")]].concat(),
+            vec![
+                "Credentials Unused: AWS_ACCESS_KEY_ID <> --profile names other credentials",
+                "Credentials Unused: AWS_PROFILE <> --profile names other credentials",
+                "Credentials Found: AKIA…0001 <credential_process of the AWS profile made>",
+            ],
+        ),
+        (
+            vec![
+                both,
+                ("TEST_FLAG_REGION", "eu-west-3"),
+                ("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:9"),
+            ],
+            vec![
+                "Credentials Found: AKIA…0001 <the AWS profile mine>",
+                "Region Found: eu-west-3 <--region>",
+                "Endpoint Found: http://127.0.0.1:9 <AWS_ENDPOINT_URL_ECR>",
+            ],
+        ),
+    ] {
+        let said = case(&variables).says();
+        for line in lines {
+            assert!(said.contains(line), "{line} is not in {said}");
+        }
+    }
+}
+
+#[test]
+fn credentials_are_missing_where_nothing_leads_to_any_and_wrong_where_something_does() {
+    for (variables, config, state) in [
+        (vec![], "", "Credentials Missing"),
+        (
+            vec![],
+            "[default]\nregion = us-west-2\n",
+            "Credentials Missing",
+        ),
+        (
+            vec![],
+            "[default]\nrole_arn = arn:aws:iam::123456789012:role/r\n",
+            "Credentials Failed",
+        ),
+        (vec![("TEST_PROFILE", "nope")], "", "Credentials Failed"),
+        (
+            vec![("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT00001")],
+            "",
+            "Credentials Failed",
+        ),
+    ] {
+        let case = Case::new(&[NO_METADATA, REGION, ("TEST_CHECKS", "1")]);
+        let said = case.with(&variables).config(config).says();
+        assert!(said.contains(state), "{variables:?} {config}: {said}");
+    }
 }

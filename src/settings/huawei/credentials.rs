@@ -7,6 +7,7 @@ use super::{
     Credentials, Domain, Keys, Login, Named, PROJECT_ID, Project, SDK_PROJECT_ID, file, project,
 };
 use crate::{
+    checkup::Checkup,
     error::{Error, Kind, Result},
     settings::{Env, Settings},
 };
@@ -59,10 +60,11 @@ pub(super) struct Found {
     pub iam_endpoint: Option<(String, String)>,
 }
 
-pub(super) fn find(settings: &Settings, region: &str) -> Result<Found> {
+/// What variables and files hold; within, why there is nothing at all.
+pub(super) fn stored(settings: &Settings, region: &str) -> Result<Result<Found>> {
     let env = &settings.env;
     if let Some(profile) = &settings.profile {
-        return file::profile(env, profile, region);
+        return file::profile(env, profile, region).map(Ok);
     }
     let of_variables = |(credentials, source, ids): (Credentials, String, &[&str])| Found {
         credentials,
@@ -71,19 +73,45 @@ pub(super) fn find(settings: &Settings, region: &str) -> Result<Found> {
         iam_endpoint: None,
     };
     if let Some(found) = token(env) {
-        return Ok(of_variables(found));
+        return Ok(Ok(of_variables(found)));
     }
     if let Some(found) = password(env, region)? {
-        return Ok(of_variables(found));
+        return Ok(Ok(of_variables(found)));
     }
     for family in &FAMILIES {
         if let Some(found) = keys(env, family)? {
-            return Ok(of_variables(found));
+            return Ok(Ok(of_variables(found)));
         }
     }
-    match file::default(env, region)? {
-        Ok(found) => Ok(found),
-        Err(looked) => Err(missing(env, &looked)),
+    Ok(file::default(env, region)?.map_err(|looked| missing(env, &looked)))
+}
+
+/// Notes which variables are set and have no say beside the credentials in force.
+pub(super) fn note_unused(
+    settings: &Settings,
+    in_force: &Credentials,
+    source: &str,
+    checkup: &mut Checkup,
+) {
+    let why = match settings.profile {
+        Some(_) => "--profile names other credentials".to_owned(),
+        None => format!("gives way to {source}"),
+    };
+    let families = FAMILIES.iter().map(|family| family.access_key);
+    let groups: Vec<_> = [&TOKEN[..], &USER_NAME, &USER_ID]
+        .into_iter()
+        .chain(families)
+        .collect();
+    for name in groups
+        .iter()
+        .filter_map(|names| Some(settings.env.first(names)?.0))
+    {
+        // A user is found by the id or by the name, and the other of the two does no harm.
+        let of_user = matches!(in_force, Credentials::Password(_))
+            && [&USER_NAME[..], &USER_ID].concat().contains(&name);
+        if settings.profile.is_some() || !(source.contains(name) || of_user) {
+            checkup.unused(name, &why);
+        }
     }
 }
 

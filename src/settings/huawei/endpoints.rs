@@ -29,7 +29,13 @@ const IAM_ENDPOINT: &str = "IMGCTL_IAM_ENDPOINT";
 const OTHER_IAM_ENDPOINTS: [&str; 3] =
     ["HW_AUTH_URL", "OS_AUTH_URL", "HUAWEICLOUD_SDK_IAM_ENDPOINT"];
 
-pub(super) fn workspace(env: &Env, region: &str) -> Result<Url> {
+/// Where a service listens, and what says so.
+pub(super) struct Endpoint {
+    pub url: Url,
+    pub source: String,
+}
+
+pub(super) fn workspace(env: &Env, region: &str) -> Result<Endpoint> {
     let host = if APPSTREAM.contains(&region) {
         "appstream"
     } else {
@@ -46,7 +52,7 @@ pub(super) fn iam(
     env: &Env,
     region: &str,
     of_credentials: Option<(String, String)>,
-) -> Result<Url> {
+) -> Result<Endpoint> {
     if let Some(text) = env.get(IAM_ENDPOINT) {
         return given(text, IAM_ENDPOINT);
     }
@@ -59,7 +65,7 @@ pub(super) fn iam(
     }
 }
 
-fn default(env: &Env, service: &str, region: &str) -> Result<Url> {
+fn default(env: &Env, service: &str, region: &str) -> Result<Endpoint> {
     let (cloud, source) = match env.get(CLOUD) {
         Some(cloud) => (cloud, CLOUD),
         None if region.starts_with(EUROPE.0) => (EUROPE.1, "the region's host"),
@@ -80,7 +86,7 @@ fn default(env: &Env, service: &str, region: &str) -> Result<Url> {
 
 /// An endpoint without the API's version, which each call brings along, and with nothing that would be signed
 /// differently from how it is sent.
-fn given(text: &str, source: &str) -> Result<Url> {
+fn given(text: &str, source: &str) -> Result<Endpoint> {
     let mut url = http::endpoint(text, source)?;
     let path = url.path().trim_end_matches('/');
     let path = path.strip_suffix("/v3").unwrap_or(path).to_owned();
@@ -90,5 +96,8 @@ fn given(text: &str, source: &str) -> Result<Url> {
         return Err(Error::new(Kind::Config, message));
     }
     url.set_path(&path);
-    Ok(url)
+    Ok(Endpoint {
+        url,
+        source: source.to_owned(),
+    })
 }

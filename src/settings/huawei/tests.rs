@@ -5,6 +5,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::checkup::{Check, State};
 
 /// Settings with these variables and, in a home of their own, these files.
 fn settings(variables: &[(&str, &str)], files: &[(&str, &str)]) -> (Settings, TempDir) {
@@ -430,4 +431,79 @@ fn users_and_projects_are_written_as_iam_reads_them() {
     };
     assert_eq!(json!(named), json!({"name": "n", "domain": {"id": "d"}}));
     assert_eq!(json!(Named::Id { id: "i".into() }), json!({"id": "i"}));
+}
+
+#[test]
+fn what_is_set_and_has_no_say_is_told_with_what_comes_before_it() {
+    let unused = |variables: &[&[(&str, &str)]], profile: Option<&str>| {
+        let (settings, _home) = settings(&variables.concat(), FILE);
+        let settings = Settings {
+            profile: profile.map(Into::into),
+            ..settings
+        };
+        let mut checkup = Checkup::default();
+        Huawei::look(&settings, Some("cn-north-4"), &mut checkup).unwrap();
+        let unused = checkup
+            .checks
+            .iter()
+            .filter(|check| check.state == State::Unused);
+        let shown = unused.map(|check| {
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            format!("{}: {}", text(&check.value), text(&check.note))
+        });
+        shown.collect::<Vec<_>>()
+    };
+    assert!(unused(&[SDK_KEYS], None).is_empty());
+    assert!(unused(&[], None).is_empty());
+    assert_eq!(
+        unused(&[SDK_KEYS, KEYS], None),
+        ["HW_ACCESS_KEY: gives way to HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"]
+    );
+    assert_eq!(
+        unused(&[PASSWORD, KEYS, &[("HW_USER_ID", "id")]], None),
+        ["HW_ACCESS_KEY: gives way to HW_USER_ID and HW_USER_PASSWORD"]
+    );
+    assert_eq!(
+        unused(&[TOKEN, PASSWORD, SDK_KEYS], None),
+        [
+            "HW_USER_NAME: gives way to HW_AUTH_TOKEN",
+            "HUAWEICLOUD_SDK_AK: gives way to HW_AUTH_TOKEN"
+        ]
+    );
+    assert_eq!(
+        unused(&[TOKEN], Some("other")),
+        ["HW_AUTH_TOKEN: --profile names other credentials"]
+    );
+}
+
+#[test]
+fn each_setting_is_told_with_what_set_it() {
+    let (settings, _home) = settings(
+        &[
+            SDK_KEYS,
+            &[("HW_REGION_NAME", "cn-north-4"), ("HW_PROJECT_ID", "p1")],
+        ]
+        .concat(),
+        &[],
+    );
+    let mut checkup = Checkup::default();
+    Huawei::look(&settings, None, &mut checkup).unwrap();
+    let found = |check: &Check| {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        format!(
+            "{:?} {} <{}>",
+            check.check,
+            text(&check.value),
+            text(&check.source)
+        )
+    };
+    assert_eq!(
+        checkup.checks.iter().map(found).collect::<Vec<_>>(),
+        [
+            "Credentials a1 <HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK>",
+            "Region cn-north-4 <HW_REGION_NAME>",
+            "Project p1 <HW_PROJECT_ID>",
+            "Endpoint https://appstream.cn-north-4.myhuaweicloud.com <the region's host>",
+        ]
+    );
 }

@@ -12,6 +12,7 @@ use super::{
     read, role, text_of,
 };
 use crate::{
+    checkup::Checkup,
     error::{Error, Kind, Result},
     settings::Env,
 };
@@ -117,6 +118,26 @@ impl Tencent<'_> {
                     "set {SECRET_ID} and {SECRET_KEY}, or run `tccli configure`"
                 )))
             }
+        }
+    }
+
+    /// Whether variables or files hold anything, good or not.
+    pub fn is_set_up(&self) -> bool {
+        !matches!(self.stored(&read, &mut Vec::new()), Ok(None))
+    }
+
+    /// Notes which credentials are set and have no say.
+    pub fn note_unused(&self, checkup: &mut Checkup) {
+        let keys = self.env.get(SECRET_ID).is_some();
+        match self.profile.by {
+            By::Flag if keys => {
+                checkup.unused(SECRET_ID, "--profile names other credentials");
+            }
+            By::Variable(variable) if keys => {
+                let why = format!("gives way to {SECRET_ID}; its settings count");
+                checkup.unused(variable, &why);
+            }
+            _ => {}
         }
     }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::checkup::Checkup;
 use crate::settings::tencent::{
     files::Profile,
     keys::{ROLE_VARIABLES, SDK_FILE, SECRET_ID, SECRET_KEY},
@@ -321,4 +322,31 @@ async fn a_login_that_ran_out_asks_for_another_one() {
         "{error}"
     );
     assert!(error.hint.unwrap().contains("tccli auth login"));
+}
+
+#[test]
+fn what_is_set_and_has_no_say_is_told() {
+    let profile = ("TCCLI_PROFILE", "mine");
+    for (vars, flag, unused) in [
+        (vec![], Some("mine"), ""),
+        (vec![profile], None, ""),
+        (ENV_KEYS.to_vec(), None, ""),
+        (ENV_KEYS.to_vec(), Some("mine"), SECRET_ID),
+        ([&ENV_KEYS[..], &[profile]].concat(), None, "TCCLI_PROFILE"),
+        (
+            [&ENV_KEYS[..], &[profile]].concat(),
+            Some("mine"),
+            SECRET_ID,
+        ),
+    ] {
+        let env = env(&vars);
+        let mut checkup = Checkup::default();
+        let tencent = Tencent::from(&env, flag, &of_files(&[])).unwrap();
+        tencent.note_unused(&mut checkup);
+        let values = checkup
+            .checks
+            .iter()
+            .filter_map(|check| check.value.as_deref());
+        assert_eq!(values.collect::<String>(), unused, "{vars:?} {flag:?}");
+    }
 }

@@ -5,6 +5,7 @@
 mod answer;
 mod call;
 mod errors;
+pub(super) mod examine;
 mod image;
 mod tc3;
 #[cfg(test)]

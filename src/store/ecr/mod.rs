@@ -2,6 +2,7 @@
 //! `failure`; retries are the engine's, so the SDK's own are off.
 
 mod decode;
+pub(super) mod examine;
 pub(crate) mod failure;
 
 use std::{

@@ -3,6 +3,7 @@
 
 mod call;
 mod errors;
+pub(super) mod examine;
 mod jobs;
 mod servers;
 mod sign;

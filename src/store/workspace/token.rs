@@ -17,10 +17,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     http::Response,
-    settings::{
-        huawei::{Credentials, Huawei, Login, Project},
-        shortened,
-    },
+    settings::huawei::{Credentials, Huawei, Login, Project},
 };
 
 /// A token is renewed this long before its end, or after two thirds of its life if that is later. "Using a token that
@@ -76,11 +73,7 @@ impl Auth {
 
     /// Who calls, as far as the credentials say so themselves.
     pub fn caller(&self) -> Option<String> {
-        match &self.credentials {
-            Credentials::Token(_) => None,
-            Credentials::Password(login) => Some(login.user.shown().to_owned()),
-            Credentials::Keys(keys) => Some(shortened(&keys.access_key)),
-        }
+        self.credentials.caller()
     }
 
     /// What to call with now. Calls that come at the same time wait for one login.

@@ -1,0 +1,115 @@
+//! What the one call that tries a provider says of its credentials, its endpoint and this machine's clock.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Checkup, State, Subject};
+use crate::error::{Error, Kind, Result};
+
+/// A clock that is off by more is worth a word.
+const CLOCK_WARNING: TimeDelta = TimeDelta::minutes(1);
+
+/// An answer of any kind, which proves that somebody listens and what time they think it is.
+pub struct Heard {
+    /// The answer's `Date`.
+    pub date: Option<String>,
+    pub at: DateTime<Utc>,
+    pub took: Duration,
+}
+
+impl Checkup {
+    /// Notes the one call that tried all of this: the permission that it needed, who answered, if anybody, and what it
+    /// came to. `tolerance` is how far off the documents let a clock be.
+    pub fn tried<T>(
+        &mut self,
+        permission: &str,
+        heard: Option<&Heard>,
+        tolerance: TimeDelta,
+        result: Result<T>,
+    ) -> Result<T> {
+        let kind = result.as_ref().err().map(|error| error.kind);
+        // Of any other failure nobody knows whether it came before or after the credentials were looked at.
+        let believed = matches!(kind, None | Some(Kind::Denied | Kind::NoStore));
+        let in_time = heard.is_none_or(|heard| self.heard(heard, tolerance, believed));
+        match (&result, kind) {
+            (Err(error), _) if heard.is_none() => self.fail(Subject::Endpoint, error.clone()),
+            (Err(error), Some(Kind::Config | Kind::Unreadable)) => {
+                self.fail(Subject::Endpoint, error.clone());
+            }
+            // Whom a wrong clock lets nobody believe may be right.
+            (Err(_), Some(Kind::Auth)) if !in_time => {
+                self.open(Subject::Credentials).note =
+                    Some("not believed while the clock is wrong".into());
+            }
+            (Err(error), Some(Kind::Auth)) => self.fail(Subject::Credentials, error.clone()),
+            (answer, _) => {
+                if believed {
+                    self.pass(Subject::Credentials);
+                    self.pass(Subject::Region);
+                }
+                // A project that is not one's own is denied as well.
+                if answer.is_ok() {
+                    self.pass(Subject::Project);
+                }
+                let answer = answer.as_ref().map(drop).map_err(Clone::clone);
+                self.allowed(Subject::Read, permission, answer);
+            }
+        }
+        result
+    }
+
+    /// Tells whether the clock is near enough; a service that was `believing` takes more than it documents.
+    fn heard(&mut self, heard: &Heard, tolerance: TimeDelta, believing: bool) -> bool {
+        self.reached(Subject::Endpoint, heard.took);
+        let date = heard.date.as_deref().map(DateTime::parse_from_rfc2822);
+        let Some(Ok(date)) = date else {
+            self.unknown(Subject::Clock, "the answer bears no date");
+            return true;
+        };
+        // It was written about half-way between question and answer, without its fraction of a second.
+        let way = TimeDelta::from_std(heard.took / 2).unwrap_or_default();
+        let ahead = TimeDelta::seconds((heard.at - way - date.to_utc()).num_seconds());
+        let (off, limit) = (offset(ahead), span(tolerance));
+        let hint = "set this machine's clock, for example with NTP";
+        let clock = self.open(Subject::Clock);
+        clock.seconds_ahead = Some(ahead.num_seconds());
+        clock.value = Some(off.clone());
+        clock.state = State::Ok;
+        if ahead.abs() > tolerance && !believing {
+            let message = format!("this machine's clock is {off}, and the service bears {limit}");
+            self.fail(Subject::Clock, Error::new(Kind::Config, message).hint(hint));
+            return false;
+        }
+        if ahead.abs() > CLOCK_WARNING {
+            clock.state = State::Warning;
+            clock.note = Some(format!("of {limit} that the service bears: {hint}"));
+        }
+        true
+    }
+
+    /// What was found is well.
+    fn pass(&mut self, subject: Subject) {
+        let mut checks = self.checks.iter_mut();
+        let found = checks.find(|check| check.check == subject && check.state == State::Found);
+        if let Some(check) = found {
+            check.state = State::Ok;
+        }
+    }
+}
+
+/// How far a clock is off, in words.
+fn offset(ahead: TimeDelta) -> String {
+    match ahead.num_seconds() {
+        -1..=1 => "in step with the service's".into(),
+        2.. => format!("{} ahead", span(ahead)),
+        _ => format!("{} behind", span(ahead)),
+    }
+}
+
+fn span(time: TimeDelta) -> String {
+    humantime::format_duration(Duration::from_secs(time.num_seconds().unsigned_abs())).to_string()
+}

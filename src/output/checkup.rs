@@ -1,0 +1,207 @@
+//! What `doctor` found, for people: a paragraph a provider, a line a check, what to do under each trouble. Pure.
+
+use super::{Look, safe};
+use crate::{
+    checkup::{Check, State, Subject},
+    report::Item,
+};
+
+/// Where the text of a check begins: after its name and its state.
+const NAME: usize = 11;
+const STATE: usize = 7;
+const INDENT: usize = 2 + NAME + 2 + STATE + 2;
+
+pub fn text(item: &Item, look: &Look) -> String {
+    let state = item.image.state.as_deref().unwrap_or_default();
+    let name = item.image.name.as_ref();
+    let mut text = format!(
+        "{}{}: {}\n",
+        item.provider.title(),
+        name.map_or(String::new(), |name| format!(" {}", safe(name))),
+        paint(&state.replace('_', " "), colour(state), look)
+    );
+    for check in &item.checks {
+        // Where it does no harm that nobody set it up, how to is all that is worth saying.
+        let brief = check.state == State::Missing && item.error.is_none();
+        line(check, brief, look, &mut text);
+    }
+    text
+}
+
+fn line(check: &Check, brief: bool, look: &Look, text: &mut String) {
+    let state = word(check.state);
+    let painted = paint(&format!("{state:STATE$}"), colour(state), look);
+    text.push_str(&format!("  {:NAME$}  {painted}  ", name(check.check)));
+    let lines = std::iter::once(said(check)).chain(trouble(check, brief));
+    let lines: Vec<_> = lines
+        .filter(|line| !line.is_empty())
+        .flat_map(|line| wrapped(&line, look.width))
+        .collect();
+    text.push_str(lines.join(&format!("\n{:INDENT$}", "")).trim_end());
+    text.push('\n');
+}
+
+/// What was found.
+fn said(check: &Check) -> String {
+    let mut said = check.value.clone().unwrap_or_default();
+    if let Some(source) = &check.source {
+        said.push_str(&format!(" ({source})"));
+    }
+    let plain =
+        matches!(check.check, Subject::Endpoint | Subject::Login) && said.starts_with("http://");
+    let parts = [
+        plain.then(|| "plain".to_owned()),
+        check.milliseconds.map(|time| format!("{time}ms")),
+        check.note.clone(),
+    ];
+    let joint = match check.state {
+        State::Unused => ": ",
+        _ => ", ",
+    };
+    for part in parts.into_iter().flatten() {
+        if !said.is_empty() {
+            said.push_str(joint);
+        }
+        said.push_str(&part);
+    }
+    said
+}
+
+/// What is wrong and what can be done about it, each on lines of its own.
+fn trouble(check: &Check, brief: bool) -> Vec<String> {
+    let Some(error) = &check.error else {
+        return Vec::new();
+    };
+    let message = (!brief).then(|| error.to_string());
+    let request = error.request_id.as_ref().map(|id| format!("request: {id}"));
+    let hint = error.hint.as_ref().map(|hint| match brief {
+        true => hint.clone(),
+        false => format!("hint: {hint}"),
+    });
+    [message, request, hint].into_iter().flatten().collect()
+}
+
+/// Breaks a text between words, where the terminal has little room; a word is never broken, so that paths can be copied.
+fn wrapped(text: &str, width: Option<u16>) -> Vec<String> {
+    let room = width.map_or(usize::MAX, |width| {
+        usize::from(width).saturating_sub(INDENT).max(20)
+    });
+    let mut lines = vec![String::new()];
+    for word in safe(text).split(' ') {
+        let line = lines.last_mut().expect("there is always a line");
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
+            lines.push(word.to_owned());
+        } else {
+            let joint = if line.is_empty() { "" } else { " " };
+            line.push_str(&format!("{joint}{word}"));
+        }
+    }
+    lines
+}
+
+fn name(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Credentials => "credentials",
+        Subject::Region => "region",
+        Subject::Login => "login",
+        Subject::Account => "account",
+        Subject::Project => "project",
+        Subject::Endpoint => "endpoint",
+        Subject::Clock => "clock",
+        Subject::Read => "read",
+        Subject::Delete => "delete",
+    }
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Ok => "ok",
+        State::Found => "found",
+        State::Missing => "missing",
+        State::Unused => "unused",
+        State::Unknown => "unknown",
+        State::Warning => "warning",
+        State::Failed => "failed",
+    }
+}
+
+/// The colour of a state, of a check's as of a provider's.
+fn colour(state: &str) -> &'static str {
+    match state {
+        "ok" => "\u{1b}[32m",
+        "warning" => "\u{1b}[33m",
+        "failed" => "\u{1b}[31m",
+        _ => "\u{1b}[2m",
+    }
+}
+
+fn paint(text: &str, colour: &str, look: &Look) -> String {
+    match look.color {
+        true => format!("{colour}{text}\u{1b}[0m"),
+        false => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        checkup::Checkup,
+        error::{Error, Kind},
+        image::Provider,
+        output::Format,
+    };
+
+    fn report(width: Option<u16>, color: bool) -> String {
+        let mut checkup = Checkup::default();
+        checkup.unused("OTHER_KEY", "gives way to KEY");
+        checkup.found(Subject::Credentials, "AKIA…0000", "KEY");
+        let why = "the key was not believed, and this is \u{1b}[2J said at such length that no terminal shows it in one line";
+        let error = Error::new(Kind::Auth, why)
+            .code("NotBelieved")
+            .hint("get another");
+        let _ = checkup.of::<()>(Subject::Credentials, Err(error));
+        let mut item = Item::new("ecr:**".into(), Provider::Ecr);
+        item.image.state = Some("failed".into());
+        item.error = checkup.error().cloned();
+        item.checks = checkup.checks;
+        let look = Look {
+            format: Format::Table,
+            quiet: false,
+            color,
+            width,
+            progress: false,
+        };
+        text(&item, &look)
+    }
+
+    #[test]
+    fn a_report_fits_the_terminal_and_keeps_its_columns() {
+        let expected = "\
+AWS ECR: failed
+  credentials  unused   OTHER_KEY: gives way to KEY
+  credentials  failed   AKIA…0000 (KEY)
+                        the key was not believed, and this is \\u{1b}[2J said at
+                        such length that no terminal shows it in one line
+                        [NotBelieved]
+                        hint: get another
+";
+        assert_eq!(report(Some(80), false), expected);
+    }
+
+    #[test]
+    fn nothing_is_lost_without_colours() {
+        let painted = report(Some(80), true);
+        assert!(painted.contains("\u{1b}[31mfailed \u{1b}[0m"));
+        let codes = ["\u{1b}[31m", "\u{1b}[2m", "\u{1b}[0m"];
+        let plain = codes
+            .iter()
+            .fold(painted, |text, code| text.replace(code, ""));
+        assert_eq!(plain, report(Some(80), false));
+    }
+
+    #[test]
+    fn where_there_is_no_terminal_each_thing_stands_in_one_line() {
+        assert_eq!(report(None, false).lines().count(), 5);
+    }
+}

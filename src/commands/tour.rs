@@ -16,7 +16,7 @@ struct Stop {
     pipe: &'static [&'static [&'static str]],
 }
 
-const STOPS: [Stop; 9] = [
+const STOPS: [Stop; 11] = [
     Stop {
         why: "What is there? A pattern means several repositories; the digest names the image, whatever its tags do.",
         pipe: &[&["list", "ecr:base/*"]],
@@ -54,6 +54,18 @@ const STOPS: [Stop; 9] = [
         ]],
     },
     Stop {
+        why: "Prune them: every image with the reason why it goes or stays. What a kept index needs stays.",
+        pipe: &[&[
+            "prune",
+            "--dry-run",
+            "ecr:base/*",
+            "--older-than",
+            "60d",
+            "--keep",
+            "2",
+        ]],
+    },
+    Stop {
         why: "What a listing prints is what a deletion reads, so any filter fits between them.",
         pipe: &[
             &["list", "cvm:", "-o", "ndjson", "--quiet"],
@@ -68,6 +80,19 @@ const STOPS: [Stop; 9] = [
             "ecr:base/alpine:3.10",
             "cvm:img-2z9lgipz",
             "workspace:697620082246500000",
+        ]],
+    },
+    Stop {
+        why: "And a prune of several clouds. What instances, families and groups use stays.",
+        pipe: &[&[
+            "prune",
+            "--yes",
+            "ecr:tools/*",
+            "cvm:",
+            "--older-than",
+            "9w",
+            "--keep",
+            "1",
         ]],
     },
     Stop {

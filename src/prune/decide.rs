@@ -258,10 +258,9 @@ impl Deciding<'_> {
                         &format!("not among the newest {keep} of {of} (--keep {keep})"),
                     );
                 }
-                Rank::Kept(rank, of) => {
-                    let why = format!(
-                        "number {rank} by age of {of} that would go, and --keep {keep} holds the newest"
-                    );
+                Rank::Kept(of) => {
+                    let why =
+                        format!("among the newest {keep} of {of} that would go (--keep {keep})");
                     self.fates[place] = Fate::Stays(Rule::Newest, why);
                 }
                 Rank::Undated => {

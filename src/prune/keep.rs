@@ -13,8 +13,8 @@ use crate::{image::Provider, store::Image};
 /// What `--keep` says of one of the images that would go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rank {
-    /// Among the newest: its place, from 1, of so many.
-    Kept(usize, usize),
+    /// Among the newest, of so many.
+    Kept(usize),
     /// It has no date, so it cannot be ranked, and uses no place.
     Undated,
     /// Beyond the newest, of so many.
@@ -45,7 +45,7 @@ pub fn newest(
         ranks.extend(undated.into_iter().map(|place| (place, Rank::Undated)));
         ranks.extend(dated.into_iter().enumerate().map(|(rank, place)| {
             let rank = if rank < keep {
-                Rank::Kept(rank + 1, of)
+                Rank::Kept(of)
             } else {
                 Rank::Beyond(of)
             };
@@ -190,7 +190,7 @@ mod tests {
         ranks.sort_by_key(|(place, _)| *place);
         let kept: Vec<_> = ranks
             .iter()
-            .filter(|(_, rank)| matches!(rank, Rank::Kept(..)))
+            .filter(|(_, rank)| matches!(rank, Rank::Kept(_)))
             .map(|(place, _)| *place)
             .collect();
         assert_eq!(kept, [1, 3, 4]);
@@ -207,11 +207,7 @@ mod tests {
         ranks.sort_by_key(|(place, _)| *place);
         assert_eq!(
             ranks,
-            [
-                (0, Rank::Kept(1, 3)),
-                (1, Rank::Undated),
-                (2, Rank::Beyond(3))
-            ]
+            [(0, Rank::Kept(3)), (1, Rank::Undated), (2, Rank::Beyond(3))]
         );
     }
 

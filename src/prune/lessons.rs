@@ -94,7 +94,7 @@ fn keep_counts_images_and_not_their_tags_or_platforms() {
     assert_eq!(told.reason(6), "not among the newest 3 of 4 (--keep 3)");
     assert_eq!(
         told.reason(5),
-        "kept: number 3 by age of 4 that would go, and --keep 3 holds the newest"
+        "kept: among the newest 3 of 4 that would go (--keep 3)"
     );
 }
 

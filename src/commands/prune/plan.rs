@@ -203,7 +203,7 @@ impl Made {
     pub fn carrying(&self, in_use: InUse) -> Carrying<'_> {
         let agreed = |(place, plan): (usize, &StorePlan)| {
             let (part, stock) = (&self.parts[place], &self.stocks[place]);
-            let goes = plan.rows.iter().filter(|row| row.action == Action::Delete);
+            let goes = show::rows(stock, plan, |row| row.action == Action::Delete);
             let saved = |row: &Row| {
                 let saved = Saved::of(row, &stock.images()[row.image])?;
                 Some((show::item(stock, row), saved))
@@ -212,7 +212,7 @@ impl Made {
                 session: Arc::clone(&part.session),
                 guards: self.rules[part.rules].guards.clone(),
                 stock: Some(stock),
-                images: goes.filter_map(saved).collect(),
+                images: goes.into_iter().filter_map(saved).collect(),
             }
         };
         let stores = self.plan.stores.iter().enumerate();

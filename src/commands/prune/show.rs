@@ -6,7 +6,7 @@ use super::plan::{Made, OfStore, Wanted};
 use crate::{
     context::Context,
     output::{human::size, safe},
-    prune::{Action, Row, Rule, Stock, identity},
+    prune::{Action, Row, Rule, Stock, StorePlan, identity},
     report::{Choice, Item, Outcome},
     saved,
 };
@@ -39,20 +39,27 @@ pub fn item(stock: &Stock, row: &Row) -> Item {
     item
 }
 
-/// What would become of each image of a store: first what goes, then what stays, newest first, an index before what it
-/// holds.
+/// What would become of each image of a store.
 pub fn items<'m>(
     of: &OfStore<'m>,
     wanted: impl Fn(&Row) -> bool,
 ) -> impl Iterator<Item = Item> + 'm {
     let stock = of.stock;
-    let mut rows: Vec<&Row> = of.plan.rows.iter().filter(|row| wanted(row)).collect();
+    rows(stock, of.plan, wanted)
+        .into_iter()
+        .map(|row| item(stock, row))
+}
+
+/// Rows in the order in which they are shown: first what goes, then what stays, newest first, an index before what it
+/// holds.
+pub fn rows<'m>(stock: &Stock, plan: &'m StorePlan, wanted: impl Fn(&Row) -> bool) -> Vec<&'m Row> {
+    let mut rows: Vec<&Row> = plan.rows.iter().filter(|row| wanted(row)).collect();
     rows.sort_by_cached_key(|row| {
         let image = &stock.images()[row.image];
         let date = image.pushed_at.or(image.created_at);
         (row.action == Action::Keep, Reverse(date), row.pass)
     });
-    rows.into_iter().map(|row| item(stock, row))
+    rows
 }
 
 /// Says how much of a store goes and what that frees, and what a person should know before agreeing.

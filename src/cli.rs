@@ -5,10 +5,11 @@ use std::{process::ExitCode, time::Duration};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::{
-    commands::{check_layers, completions, delete, get, list, man, sandbox, schema},
+    commands::{check_layers, completions, delete, get, help, list, man, sandbox, schema},
     context::Context,
     error::{Error, Kind, Result},
     exit::Exit,
+    help::topics,
     output::{Format, Look, Printer},
     settings::{Env, Settings},
 };
@@ -23,11 +24,9 @@ use crate::{
     name = "imgctl",
     version,
     max_term_width = 100,
-    subcommand_required = true
-)]
-#[command(
-    after_help = "Exit codes: 0 all done, 1 not all, 2 command line wrong, 3 nothing could be tried, \
-                        4 refused before anything was sent, 130 interrupted."
+    subcommand_required = true,
+    disable_help_subcommand = true,
+    after_help = topics()
 )]
 struct Cli {
     #[command(flatten)]
@@ -48,6 +47,7 @@ enum Command {
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
+    Help(help::Args),
 }
 
 /// Flags of every command.
@@ -159,6 +159,7 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
         Command::Schema(_) => offline(schema::run()),
         Command::Completions(args) => offline(completions::run(&args, Cli::command())),
         Command::Man(args) => offline(man::run(&args, Cli::command())),
+        Command::Help(args) => offline(help::run(&args, Cli::command())),
     };
     exit.into()
 }

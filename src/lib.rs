@@ -15,6 +15,7 @@ mod context;
 pub mod engine;
 pub mod error;
 mod exit;
+mod help;
 pub mod http;
 pub mod image;
 pub mod intake;

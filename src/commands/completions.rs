@@ -3,13 +3,36 @@
 use clap::Command;
 use clap_complete::Shell;
 
-use crate::{error::Result, exit::Exit, output};
+use crate::{
+    error::Result,
+    exit::Exit,
+    help::{Example, examples},
+    output,
+};
+
+/// The end of the help.
+const EXAMPLES: [Example; 4] = [
+    (
+        "bash, for this shell; the same line in ~/.bashrc is for all.",
+        "source <(imgctl completions bash)",
+    ),
+    (
+        "zsh: any folder of $fpath will do.",
+        "imgctl completions zsh > ~/.zfunc/_imgctl",
+    ),
+    (
+        "fish reads this folder by itself.",
+        "imgctl completions fish > ~/.config/fish/completions/imgctl.fish",
+    ),
+    (
+        "PowerShell, at the end of the profile.",
+        "imgctl completions powershell >> $PROFILE",
+    ),
+];
 
 /// Print the completion script of a shell
-///
-/// For example: `imgctl completions bash > /etc/bash_completion.d/imgctl`, `imgctl completions fish >
-/// ~/.config/fish/completions/imgctl.fish`.
 #[derive(clap::Args)]
+#[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
     shell: Shell,
 }

@@ -5,6 +5,7 @@ use crate::{
     engine::Session,
     error::{Error, Result},
     exit::Exit,
+    help::{Example, examples},
     image::StoreRef,
     lookup,
     prune::{Selection, Selectors, Stock, listed},
@@ -13,8 +14,29 @@ use crate::{
     store::Image,
 };
 
+/// The end of the help.
+const EXAMPLES: [Example; 4] = [
+    (
+        "All images of the repositories that a pattern matches; quotes keep the shell out of it.",
+        "imgctl list 'ecr:team/*'",
+    ),
+    (
+        "What is old, large and without a tag.",
+        "imgctl list ecr:tools/ci --untagged --older-than 90d --larger-than 200MB",
+    ),
+    (
+        "The newest three stay, the rest is shown: a rehearsal of a cleaning rule.",
+        "imgctl list cvm: --keep 3",
+    ),
+    (
+        "References alone, for other programs.",
+        "imgctl list workspace: -q -o ndjson | jq -r .ref",
+    ),
+];
+
 /// List the images of stores
 #[derive(clap::Args)]
+#[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
     /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`
     #[arg(value_name = "STORE", required = true)]

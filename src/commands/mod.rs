@@ -4,6 +4,7 @@ pub mod check_layers;
 pub mod completions;
 pub mod delete;
 pub mod get;
+pub mod help;
 pub mod list;
 pub mod man;
 pub mod sandbox;

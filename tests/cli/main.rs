@@ -5,6 +5,7 @@ mod chaos;
 mod conformance;
 mod cvm;
 mod ecr;
+mod help;
 mod moto;
 mod schema;
 mod workspace;

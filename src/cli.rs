@@ -5,7 +5,9 @@ use std::{process::ExitCode, time::Duration};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::{
-    commands::{check_layers, completions, delete, get, help, list, man, sandbox, schema},
+    commands::{
+        check_layers, complete, completions, delete, get, help, list, man, sandbox, schema,
+    },
     context::Context,
     error::{Error, Kind, Result},
     exit::Exit,
@@ -105,20 +107,31 @@ enum Color {
 /// Runs the program: what it was given, what it prints, how it ends.
 pub fn run() -> ExitCode {
     let env = Env::from_process();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return not_understood(&error, &env),
-    };
+    if let Some(args) = complete::Args::of_process() {
+        return in_runtime(async { complete::run(&args, program(), env).await.into() });
+    }
+    match Cli::try_parse() {
+        Ok(cli) => in_runtime(dispatch(cli, env)),
+        Err(error) => not_understood(&error, &env),
+    }
+}
+
+fn in_runtime(run: impl Future<Output = ExitCode>) -> ExitCode {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
     else {
         return Exit::Nothing.into();
     };
-    let exit = runtime.block_on(dispatch(cli, env));
+    let exit = runtime.block_on(run);
     // A prompt may still block a thread on stdin; nobody waits for it.
     runtime.shutdown_background();
     exit
+}
+
+/// The description of the command line, for what is made of it.
+pub fn program() -> clap::Command {
+    Cli::command()
 }
 
 async fn dispatch(cli: Cli, env: Env) -> ExitCode {
@@ -157,9 +170,9 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
                 .unwrap_or_else(|error| offline(Err(error)).into());
         }
         Command::Schema(_) => offline(schema::run()),
-        Command::Completions(args) => offline(completions::run(&args, Cli::command())),
-        Command::Man(args) => offline(man::run(&args, Cli::command())),
-        Command::Help(args) => offline(help::run(&args, Cli::command())),
+        Command::Completions(args) => offline(completions::run(&args, program())),
+        Command::Man(args) => offline(man::run(&args, program())),
+        Command::Help(args) => offline(help::run(&args, program())),
     };
     exit.into()
 }
@@ -307,7 +320,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
+        program().debug_assert();
     }
 
     #[test]

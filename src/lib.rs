@@ -5,12 +5,13 @@
 //! look, act and look again; what became of each item is a [`report::Item`]. `output` is the one door to the terminal.
 //!
 //! To change what a provider is asked or how its answers are read: `store/PROVIDER`. Batching, retrying, what counts
-//! as done: `engine`. What users type: `cli`, `commands`. What they see: `output`. The emulator: [`sandbox`].
+//! as done: `engine`. What users type: `cli`, `commands`. What they see: `output`. What teaches them: `help`, and `complete` while they type. The emulator: [`sandbox`].
 //! Which images are stale, and what must stay whatever a rule says: [`prune`]; the selectors of `list` are its first use.
 
 pub mod apply;
 pub mod cli;
 mod commands;
+mod complete;
 mod context;
 pub mod engine;
 pub mod error;

@@ -52,7 +52,6 @@ pub fn run(args: &Args, command: Command) -> Result<Exit> {
 fn unknown(word: &str, command: &Command) -> Error {
     let commands = command
         .get_subcommands()
-        .filter(|command| !command.is_hide_set())
         .flat_map(Command::get_name_and_visible_aliases);
     let topics = TOPICS.iter().map(|topic| topic.name);
     let error = Error::new(

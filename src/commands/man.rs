@@ -42,8 +42,8 @@ pub fn run(args: &Args, command: Command) -> Result<Exit> {
     match &args.folder {
         Some(folder) => {
             std::fs::create_dir_all(folder).map_err(wrong)?;
-            let commands = command.get_subcommands().filter(|sub| !sub.is_hide_set());
-            let commands = std::iter::once(&command).chain(commands).map(of_command);
+            let commands = std::iter::once(&command).chain(command.get_subcommands());
+            let commands = commands.map(of_command);
             for (file, page) in commands.chain(TOPICS.iter().map(of_topic)) {
                 std::fs::write(folder.join(file), page).map_err(wrong)?;
             }

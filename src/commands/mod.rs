@@ -1,6 +1,7 @@
 //! One file a verb: its arguments, whose documentation is its help, and what it does with them.
 
 pub mod check_layers;
+pub mod complete;
 pub mod completions;
 pub mod delete;
 pub mod get;

@@ -2,6 +2,7 @@
 //! it sends, recorded together, so that a needless call shows in review.
 
 mod chaos;
+mod completions;
 mod conformance;
 mod cvm;
 mod ecr;

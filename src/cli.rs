@@ -91,14 +91,23 @@ struct Flags {
         default_value = "auto",
         value_enum
     )]
-    color: Color,
+    color: When,
     /// No progress on stderr
     #[arg(long, global = true)]
     no_progress: bool,
+    /// When to annotate a run of GitHub Actions and write its step summary; auto: where GITHUB_ACTIONS is true
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        value_enum
+    )]
+    github: When,
 }
 
 #[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
-enum Color {
+enum When {
     Auto,
     Always,
     Never,
@@ -249,22 +258,22 @@ impl Flags {
         };
         // What -v says comes line by line; a line that moves would be torn by it.
         let progress = !self.no_progress && self.verbose == 0;
-        Ok(Look::of_terminal(
-            format,
-            self.quiet,
-            self.color_of(env),
-            progress,
-        ))
+        let github = match self.github {
+            When::Auto => env.get("GITHUB_ACTIONS") == Some("true"),
+            when => when == When::Always,
+        };
+        let look = Look::of_terminal(format, self.quiet, self.color_of(env), progress);
+        Ok(Look { github, ..look })
     }
 
     fn color_of(&self, env: &Env) -> Option<bool> {
         match self.color {
-            Color::Always => Some(true),
-            Color::Never => Some(false),
-            Color::Auto if env.get("NO_COLOR").is_some() || env.get("TERM") == Some("dumb") => {
+            When::Always => Some(true),
+            When::Never => Some(false),
+            When::Auto if env.get("NO_COLOR").is_some() || env.get("TERM") == Some("dumb") => {
                 Some(false)
             }
-            Color::Auto => None,
+            When::Auto => None,
         }
     }
 

@@ -93,6 +93,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     context.one_profile(images.iter().map(|image| image.store.provider))?;
     args.guard(images.len())?;
     context.printer.expect(images.len());
+    if args.ignore_missing {
+        context.printer.ignore_missing();
+    }
     let ask = !args.yes && !args.dry_run;
     let wish = Wish {
         all_tags: args.all_tags,

@@ -75,6 +75,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     if args.manifest {
         return manifest(context, &images).await;
     }
+    if args.ignore_missing {
+        context.printer.ignore_missing();
+    }
     let mut items = Vec::new();
     lookup::images(context, &images, |item| {
         context.printer.ended();

@@ -184,7 +184,7 @@ fn shorten(reference: &str) -> String {
     }
 }
 
-fn tags(tags: &[String]) -> String {
+pub fn tags(tags: &[String]) -> String {
     match tags {
         [first, second, third, rest @ ..] if !rest.is_empty() => {
             format!("{first}, {second}, {third} and {} more", rest.len())
@@ -193,7 +193,7 @@ fn tags(tags: &[String]) -> String {
     }
 }
 
-fn note(item: &Item) -> String {
+pub fn note(item: &Item) -> String {
     let error = item.error.iter().map(ToString::to_string);
     let around = |verb: &str, thing: &LeftBehind| {
         let bytes = thing

@@ -1,6 +1,7 @@
 //! The one door for output. stdout carries data only; prompts, notes, progress and errors go to stderr. What is
-//! printed is decided by the pure renderers in `human` and `json`.
+//! printed is decided by the pure renderers in `human`, `json` and `github`.
 
+mod github;
 pub mod human;
 mod json;
 pub mod progress;
@@ -8,7 +9,9 @@ mod safe;
 
 use std::{
     collections::HashSet,
+    fs::File,
     io::{self, BufRead, BufWriter, IsTerminal, Stdout, Write},
+    path::PathBuf,
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
@@ -18,8 +21,11 @@ use std::{
 
 use clap::ValueEnum;
 
-use self::progress::{Progress, State};
 pub use self::safe::safe;
+use self::{
+    github::Notes,
+    progress::{Progress, State},
+};
 use crate::{
     error::Error,
     report::{Item, Summary},
@@ -46,6 +52,8 @@ pub struct Look {
     pub width: Option<u16>,
     /// Say on stderr how far a long run is.
     pub progress: bool,
+    /// Leave annotations and a step summary for GitHub Actions.
+    pub github: bool,
 }
 
 /// Rows that a table collects before it prints them, so that a long list comes out page by page.
@@ -57,6 +65,8 @@ pub struct Printer {
     dry_run: bool,
     out: Mutex<Out>,
     progress: Progress,
+    /// Where GitHub Actions collects what a step has to say.
+    step_summary: Option<PathBuf>,
     /// Items that have ended, printed or not, and how many there will be.
     ended: AtomicUsize,
     expected: AtomicUsize,
@@ -72,6 +82,8 @@ struct Out {
     closed: bool,
     /// What was said of errors.
     errors: HashSet<String>,
+    /// Kept for GitHub Actions.
+    notes: Option<Notes>,
 }
 
 impl Printer {
@@ -84,6 +96,7 @@ impl Printer {
             begun: false,
             closed: false,
             errors: HashSet::new(),
+            notes: look.github.then(|| Notes::new(command, dry_run)),
         };
         Self {
             look,
@@ -91,6 +104,7 @@ impl Printer {
             dry_run,
             out: Mutex::new(out),
             progress: Progress::new(look.progress && !look.quiet, io::stderr().is_terminal()),
+            step_summary: None,
             ended: AtomicUsize::new(0),
             expected: AtomicUsize::new(0),
         }
@@ -104,8 +118,22 @@ impl Printer {
             color: false,
             width: None,
             progress: false,
+            github: false,
         };
         Self::new(look, "", false)
+    }
+
+    /// Sums the run up in this file, too, where GitHub Actions wants that.
+    pub fn step_summary(mut self, file: Option<PathBuf>) -> Self {
+        self.step_summary = file;
+        self
+    }
+
+    /// What is missing counts as done.
+    pub fn ignore_missing(&self) {
+        if let Some(notes) = &mut self.out().notes {
+            notes.ignore_missing();
+        }
     }
 
     /// Items are printed as they come, in whatever order; otherwise they are wanted in the order asked.
@@ -145,6 +173,9 @@ impl Printer {
     pub fn item(&self, item: &Item) {
         let mut out = self.out();
         out.summary.add(item);
+        if let Some(notes) = &mut out.notes {
+            notes.item(item);
+        }
         match self.look.format {
             Format::Table => {
                 out.rows.push(item.clone());
@@ -195,6 +226,30 @@ impl Printer {
         let for_people = self.look.format == Format::Table || io::stderr().is_terminal();
         if for_people && !self.look.quiet {
             self.stderr(&human::summary(&out.summary, self.dry_run));
+        }
+        self.tell_github(&out);
+    }
+
+    /// Annotations go to stderr, which the runner reads as it does stdout: that holds data alone.
+    fn tell_github(&self, out: &Out) {
+        let Some(notes) = &out.notes else { return };
+        notes
+            .annotations()
+            .iter()
+            .for_each(|line| self.stderr(line));
+        let Some(path) = &self.step_summary else {
+            return;
+        };
+        let append = || -> io::Result<()> {
+            let mut file = File::options().append(true).create(true).open(path)?;
+            let written = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+            match notes.summary(&out.summary, chrono::Utc::now(), written) {
+                Some(text) => file.write_all(text.as_bytes()),
+                None => Ok(()),
+            }
+        };
+        if let Err(error) = append() {
+            self.note(&format!("the step's summary cannot be written: {error}"));
         }
     }
 
@@ -247,10 +302,17 @@ impl Printer {
             Format::Table => human::error(error, self.look.color),
             Format::Json | Format::Ndjson => json::error(error),
         };
-        let new = self.out().errors.insert(text.clone());
-        if new {
+        let mut out = self.out();
+        if !out.errors.insert(text.clone()) {
+            return;
+        }
+        let annotation = out.notes.as_mut().map(|notes| notes.error(error));
+        drop(out);
+        // The runner shows an annotation in its log, too; JSON is for another reader.
+        if annotation.is_none() || self.look.format != Format::Table {
             self.stderr(&text);
         }
+        annotation.iter().for_each(|line| self.stderr(line));
     }
 
     /// Asks a person; only `y` or `yes` agrees. The wait for the answer blocks a thread of its own, so that an
@@ -316,6 +378,7 @@ impl Look {
             color: color.unwrap_or(terminal && io::stderr().is_terminal()),
             width,
             progress,
+            github: false,
         }
     }
 }

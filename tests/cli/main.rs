@@ -6,6 +6,7 @@ mod completions;
 mod conformance;
 mod cvm;
 mod ecr;
+mod github;
 mod help;
 mod moto;
 mod schema;

@@ -25,7 +25,7 @@ const EXAMPLES: [Example; 4] = [
         "imgctl delete --dry-run ecr:base/alpine:3.10.0 ecr:base/alpine:3.10",
     ),
     (
-        "In a pipeline: nobody is asked, gone already is fine, more than 9 are a mistake.",
+        "In a pipeline: what is gone already is fine, more than 9 are a slip.",
         "imgctl delete -y --ignore-missing --max-delete 9 ecr:tools/ci:build-1007",
     ),
     (

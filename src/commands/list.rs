@@ -17,7 +17,7 @@ use crate::{
 /// The end of the help.
 const EXAMPLES: [Example; 4] = [
     (
-        "All images of the repositories that a pattern matches; quotes keep the shell out of it.",
+        "All repositories that a pattern matches; quotes keep the shell out of it.",
         "imgctl list 'ecr:team/*'",
     ),
     (

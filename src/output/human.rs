@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use comfy_table::{
-    Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets::NOTHING,
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table,
+    presets::NOTHING,
 };
 
 use super::{Look, safe};
@@ -69,41 +70,36 @@ pub fn table(items: &[Item], look: &Look, now: DateTime<Utc>, head: bool) -> Str
     if look.width.is_none_or(fits) {
         return whole;
     }
-    let common = common_place(items);
-    let narrow = Some(common.as_str());
+    let chunks = items.chunk_by(|one, next| place(&one.reference) == place(&next.reference));
+    let tables = chunks.enumerate().map(|(number, items)| {
+        // A table that goes on needs no second head, unless it goes on elsewhere.
+        narrow_table(items, look, now, head || number > 0)
+    });
+    tables.collect()
+}
+
+/// Items of one place, where there is little room: the place is said once, and notes stand below.
+fn narrow_table(items: &[Item], look: &Look, now: DateTime<Utc>, head: bool) -> String {
+    let place = items.first().map_or("", |item| place(&item.reference));
+    let narrow = Some(place);
     let mut text = render(items, look, &View { now, narrow }, head);
-    if head && !common.is_empty() {
-        text = format!("in {}\n{text}", safe(&common));
+    if head && !place.is_empty() {
+        text = format!("in {}\n{text}", safe(place));
     }
     let notes = items.iter().map(|item| (item, note(item)));
     for (item, note) in notes.filter(|(_, note)| !note.is_empty()) {
-        let name = item
-            .reference
-            .strip_prefix(&common)
-            .unwrap_or(&item.reference);
-        text.push_str(&format!("{}: {}\n", safe(&shorten(name)), safe(&note)));
+        let name = item.reference.strip_prefix(place);
+        let name = shorten(name.unwrap_or(&item.reference));
+        text.push_str(&format!("{}: {}\n", safe(&name), safe(&note)));
     }
     text
 }
 
-/// The host, or the scheme with owner and region, that all references begin with.
-fn common_place(items: &[Item]) -> String {
-    let place = |reference: &str| {
-        let start = reference.find("://").map_or(0, |scheme| scheme + 3);
-        let end = reference[start..]
-            .find('/')
-            .map_or(0, |slash| start + slash + 1);
-        reference[..end].to_owned()
-    };
-    let first = items
-        .first()
-        .map(|item| place(&item.reference))
-        .unwrap_or_default();
-    if items.iter().all(|item| item.reference.starts_with(&first)) {
-        first
-    } else {
-        String::new()
-    }
+/// The host, or the scheme with owner and region, that a reference begins with.
+fn place(reference: &str) -> &str {
+    let start = reference.find("://").map_or(0, |scheme| scheme + 3);
+    let end = reference[start..].find('/');
+    &reference[..end.map_or(0, |slash| start + slash + 1)]
 }
 
 fn render(items: &[Item], look: &Look, view: &View<'_>, head: bool) -> String {
@@ -147,14 +143,48 @@ fn render(items: &[Item], look: &Look, view: &View<'_>, head: bool) -> String {
             }
         }));
     }
-    for column in table.column_iter_mut() {
+    let widths = widths(&used, &cells);
+    for (column, at) in table.column_iter_mut().zip(&used) {
         column.set_padding((0, 2));
+        if whole(*at, &widths, look) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     let lines: Vec<_> = table
         .lines()
         .map(|line| line.trim_end().to_owned())
         .collect();
     lines.join("\n") + "\n"
+}
+
+/// Columns of the terminal that each column of a table would take.
+fn widths(used: &[usize], cells: &[Vec<String>]) -> [usize; COLUMNS.len()] {
+    let mut widths = [0; COLUMNS.len()];
+    for at in used {
+        let longest = cells.iter().map(|row| row[*at].chars().count()).max();
+        widths[*at] = longest.unwrap_or(0).max(COLUMNS[*at].0.len()) + 2;
+    }
+    widths
+}
+
+/// Whether a column is never broken into lines: short words never, and references as long as there is room beside them.
+fn whole(column: usize, widths: &[usize; COLUMNS.len()], look: &Look) -> bool {
+    /// What names, tags and platforms are left with at least.
+    const LEFT: usize = 14;
+    let sum = |columns: [&str; 5]| -> usize {
+        let named = COLUMNS.iter().zip(widths);
+        let named = named.filter(|((name, _), _)| columns.contains(name));
+        named.map(|(_, width)| width).sum()
+    };
+    match COLUMNS[column].0 {
+        "OUTCOME" | "STATE" | "SIZE" | "AGE" => true,
+        "IMAGE" => look.width.is_some_and(|width| {
+            let beside = widths.iter().sum::<usize>();
+            let fixed = sum(["OUTCOME", "STATE", "SIZE", "AGE", "IMAGE"]);
+            fixed + LEFT.min(beside - fixed) <= usize::from(width)
+        }),
+        _ => false,
+    }
 }
 
 fn colour(item: &Item) -> Color {
@@ -178,7 +208,7 @@ fn words(outcome: Outcome) -> String {
 fn shorten(reference: &str) -> String {
     match reference.split_once("@sha256:") {
         Some((name, hex)) if hex.len() > SHORT_DIGEST => {
-            format!("{name}@sha256:{}…", &hex[..SHORT_DIGEST])
+            format!("{name}@{}…", &hex[..SHORT_DIGEST])
         }
         _ => reference.to_owned(),
     }
@@ -310,6 +340,49 @@ pub fn error(error: &Error, color: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{image::Provider, output::Format, store::Image};
+
+    #[test]
+    fn where_there_is_little_room_each_place_is_said_once_and_references_stay_whole() {
+        let item = |reference: &str, tags: &[&str]| Item {
+            image: Image {
+                state: Some("active".into()),
+                tags: tags.iter().map(ToString::to_string).collect(),
+                bytes: Some(1 << 30),
+                pushed_at: Some(DateTime::UNIX_EPOCH),
+                ..Image::default()
+            },
+            ..Item::new(reference.into(), Provider::Ecr)
+        };
+        let digest = "e882e2d47b25bfbb2584eb6fe0bcb9637f98aca296b8e19126c2771ce1196f49";
+        let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+        let items = [
+            item(
+                &format!("{host}/app@sha256:{digest}"),
+                &["one", "two", "three-times-longer"],
+            ),
+            item(&format!("{host}/app:v1"), &["v1"]),
+            item("cvm://ap-guangzhou/img-1", &[]),
+        ];
+        let look = Look {
+            width: Some(66),
+            ..Look::of_terminal(Format::Table, false, Some(false), false)
+        };
+        let text = table(&items, &look, Utc::now(), true);
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 66),
+            "{text}"
+        );
+        for whole in [
+            "in 123456789012.dkr.ecr.eu-west-1.amazonaws.com/\nSTATE ",
+            "in cvm://ap-guangzhou/\nSTATE ",
+            "  app@e882e2d47b25…  ",
+            "\nactive  img-1  1.0 GiB  ",
+        ] {
+            assert!(text.contains(whole), "{whole:?} in\n{text}");
+        }
+        assert_eq!(text.matches(" years ago").count(), 3, "{text}");
+    }
 
     #[test]
     fn sizes_have_the_unit_that_a_person_reads() {

@@ -55,8 +55,11 @@ fn every_command_has_examples_that_run_as_they_say() {
         let examples = examples(&help);
         assert!((2..=4).contains(&examples.len()), "{command}: {examples:?}");
         for (why, line) in examples {
-            let widest = line.lines().map(|line| line.chars().count() + 4).max();
-            assert!(widest <= Some(WIDEST), "{line}");
+            let widest = [why.as_str(), &line].map(|part| {
+                let widths = part.lines().map(|line| line.chars().count() + 4);
+                widths.max().unwrap_or_default()
+            });
+            assert!(widest.iter().all(|width| *width <= WIDEST), "{why}\n{line}");
             assert!(line.contains(&format!("imgctl {command}")), "{line}");
             if line.contains("jq ") && !has_jq {
                 continue;

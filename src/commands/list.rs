@@ -71,6 +71,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         .collect::<Result<_>>()?;
     context.one_profile(stores.iter().map(|store| store.provider))?;
     let selection = args.selectors.compile(chrono::Utc::now())?;
+    // A store each, for the exit code: one that could be listed counts beside those that could not.
     let mut tally = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for store in &stores {
@@ -82,10 +83,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
             }
         };
         for session in sessions {
-            if seen.insert(session.store.home())
-                && let Err(error) = images(context, &session, &selection).await
-            {
-                tally.push(failed(context, &session.store.home(), error));
+            if seen.insert(session.store.home()) {
+                let listed = images(context, &session, &selection).await;
+                let home = session.store.home();
+                tally.push(match listed {
+                    Ok(()) => Item::new(home.to_string(), home.provider),
+                    Err(error) => failed(context, &home, error),
+                });
             }
             if context.printer.closed() {
                 return Ok(Exit::Done);

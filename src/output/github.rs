@@ -341,12 +341,12 @@ mod tests {
         let odd = item(
             "ecr:a:1",
             Outcome::Failed,
-            "a|b\n<img src=x> `c` @me [l](u) \\| **b**",
+            "a|b\n<img src=x> `c` @me [l](u) \\| **b** &lt;",
         );
         let row = row(&odd, Utc::now());
         assert_eq!(row.matches('|').count(), 7, "{row}");
         assert_eq!(row.lines().count(), 1);
-        for sign in ["<img", "`", "@me", "[l]", "**", "\\"] {
+        for sign in ["<img", "`", "@me", "[l]", "**", "\\", "&lt;"] {
             assert!(!row.contains(sign), "{row}");
         }
     }

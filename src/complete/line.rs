@@ -43,6 +43,7 @@ pub fn asked(program: &Command, words: &[String]) -> Option<Asked> {
                 _ => {}
             }
         } else if word.starts_with('-') && word != "-" && !flags_ended {
+            // A flag that stands alone.
         } else if let Some(named) = command.find_subcommand(word).filter(|_| positionals == 0) {
             command = named;
         } else {

@@ -6,11 +6,13 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::{
     commands::{
-        check_layers, completions, delete, doctor, get, list, man, policy, prune, sandbox, schema,
+        check_layers, complete, completions, delete, doctor, get, help, list, man, policy, prune,
+        sandbox, schema,
     },
     context::Context,
     error::{Error, Kind, Result},
     exit::Exit,
+    help::topics,
     output::{Format, Look, Printer},
     settings::{Env, Settings},
 };
@@ -25,11 +27,9 @@ use crate::{
     name = "imgctl",
     version,
     max_term_width = 100,
-    subcommand_required = true
-)]
-#[command(
-    after_help = "Exit codes: 0 all done, 1 not all, 2 command line wrong, 3 nothing could be tried, \
-                        4 refused before anything was sent, 130 interrupted."
+    subcommand_required = true,
+    disable_help_subcommand = true,
+    after_help = topics()
 )]
 struct Cli {
     #[command(flatten)]
@@ -53,6 +53,7 @@ enum Command {
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
+    Help(help::Args),
 }
 
 /// Flags of every command.
@@ -94,14 +95,23 @@ struct Flags {
         default_value = "auto",
         value_enum
     )]
-    color: Color,
+    color: When,
     /// No progress on stderr
     #[arg(long, global = true)]
     no_progress: bool,
+    /// When to annotate a run of GitHub Actions and write its step summary; auto: where GITHUB_ACTIONS is true
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        value_enum
+    )]
+    github: When,
 }
 
 #[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
-enum Color {
+enum When {
     Auto,
     Always,
     Never,
@@ -110,20 +120,31 @@ enum Color {
 /// Runs the program: what it was given, what it prints, how it ends.
 pub fn run() -> ExitCode {
     let env = Env::from_process();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return not_understood(&error, &env),
-    };
+    if let Some(args) = complete::Args::of_process() {
+        return in_runtime(async { complete::run(&args, program(), env).await.into() });
+    }
+    match Cli::try_parse() {
+        Ok(cli) => in_runtime(dispatch(cli, env)),
+        Err(error) => not_understood(&error, &env),
+    }
+}
+
+fn in_runtime(run: impl Future<Output = ExitCode>) -> ExitCode {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
     else {
         return Exit::Nothing.into();
     };
-    let exit = runtime.block_on(dispatch(cli, env));
+    let exit = runtime.block_on(run);
     // A prompt may still block a thread on stdin; nobody waits for it.
     runtime.shutdown_background();
     exit
+}
+
+/// The description of the command line, for what is made of it.
+pub fn program() -> clap::Command {
+    Cli::command()
 }
 
 async fn dispatch(cli: Cli, env: Env) -> ExitCode {
@@ -177,8 +198,9 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
                 .unwrap_or_else(|error| offline(Err(error)).into());
         }
         Command::Schema(args) => offline(schema::run(&args)),
-        Command::Completions(args) => offline(completions::run(&args, Cli::command())),
-        Command::Man(args) => offline(man::run(&args, Cli::command())),
+        Command::Completions(args) => offline(completions::run(&args, program())),
+        Command::Man(args) => offline(man::run(&args, program())),
+        Command::Help(args) => offline(help::run(&args, program())),
     };
     exit.into()
 }
@@ -255,22 +277,22 @@ impl Flags {
         };
         // What -v says comes line by line; a line that moves would be torn by it.
         let progress = !self.no_progress && self.verbose == 0;
-        Ok(Look::of_terminal(
-            format,
-            self.quiet,
-            self.color_of(env),
-            progress,
-        ))
+        let github = match self.github {
+            When::Auto => env.get("GITHUB_ACTIONS") == Some("true"),
+            when => when == When::Always,
+        };
+        let look = Look::of_terminal(format, self.quiet, self.color_of(env), progress);
+        Ok(Look { github, ..look })
     }
 
     fn color_of(&self, env: &Env) -> Option<bool> {
         match self.color {
-            Color::Always => Some(true),
-            Color::Never => Some(false),
-            Color::Auto if env.get("NO_COLOR").is_some() || env.get("TERM") == Some("dumb") => {
+            When::Always => Some(true),
+            When::Never => Some(false),
+            When::Auto if env.get("NO_COLOR").is_some() || env.get("TERM") == Some("dumb") => {
                 Some(false)
             }
-            Color::Auto => None,
+            When::Auto => None,
         }
     }
 
@@ -326,7 +348,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
+        program().debug_assert();
     }
 
     #[test]

@@ -38,9 +38,10 @@ pub struct Context {
 
 impl Context {
     pub fn new(settings: Settings, look: Look, command: &'static str, dry_run: bool) -> Self {
+        let step_summary = settings.env.get("GITHUB_STEP_SUMMARY").map(Into::into);
         Self {
             settings,
-            printer: Printer::new(look, command, dry_run),
+            printer: Printer::new(look, command, dry_run).step_summary(step_summary),
             stop: Stop::default(),
             clients: Clients::default(),
             lines: Mutex::default(),

@@ -6,17 +6,20 @@
 //!
 //! To change what a provider is asked or how its answers are read: `store/PROVIDER`. Batching, retrying, what counts
 //! as done: `engine`. What users type: `cli`, `commands`. What they see: `output`. The emulator: [`sandbox`].
-//! What `doctor` finds: [`checkup`], filled by `settings` and by `store/PROVIDER/examine.rs`.
+//! What teaches users: `help`, and `complete` while they type. What `doctor` finds: [`checkup`], filled by `settings`
+//! and by `store/PROVIDER/examine.rs`.
 //! Which images are stale, and what must stay whatever a rule says: [`prune`]; the selectors of `list` are its first use.
 
 pub mod apply;
 pub mod checkup;
 pub mod cli;
 mod commands;
+mod complete;
 mod context;
 pub mod engine;
 pub mod error;
 mod exit;
+mod help;
 pub mod http;
 pub mod image;
 pub mod intake;

@@ -7,6 +7,7 @@ use crate::{
     engine::Session,
     error::{Error, Kind, Result},
     exit::Exit,
+    help::{Example, examples},
     image::{Digest, ImageId, ImageRef, Provider, Reference, StoreRef},
     lookup::by_store,
     manifest::{Blob, Contents, contents},
@@ -14,11 +15,24 @@ use crate::{
     store::{Image, LayerState},
 };
 
+/// The end of the help.
+const EXAMPLES: [Example; 2] = [
+    (
+        "Can it still be pulled, on every platform?",
+        "imgctl check-layers ecr:base/alpine:3.10",
+    ),
+    (
+        "Layers by their digests, of which any tool can be the source.",
+        "imgctl get --manifest ecr:tools/ci:build-1007 | jq -r '.layers[].digest' |\n      xargs imgctl check-layers ecr:tools/ci",
+    ),
+];
+
 /// Check that layers are there
 ///
 /// Either a store and digests of layers, or images: of an image its configuration and all layers are checked, of an
 /// index those of every platform.
 #[derive(clap::Args)]
+#[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
     /// STORE DIGEST…, or IMAGE…
     #[arg(value_name = "STORE DIGEST… | IMAGE", required = true)]

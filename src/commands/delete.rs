@@ -13,6 +13,7 @@ use crate::{
     engine::Options,
     error::{Error, Kind, Result},
     exit::Exit,
+    help::{Example, examples},
     output::can_ask,
     plan::Wish,
     report::Item,
@@ -20,11 +21,32 @@ use crate::{
     settings::Settings,
 };
 
+/// The end of the help.
+const EXAMPLES: [Example; 4] = [
+    (
+        "What would go, and what would stay? Nothing changes.",
+        "imgctl delete --dry-run ecr:base/alpine:3.10.0 ecr:base/alpine:3.10",
+    ),
+    (
+        "In a pipeline: what is gone already is fine, more than 9 are a slip.",
+        "imgctl delete -y --ignore-missing --max-delete 9 ecr:tools/ci:build-1007",
+    ),
+    (
+        "Whatever a listing chooses, shown before it goes.",
+        "imgctl list 'ecr:team/*' --tag 'v1.*' -o ndjson | imgctl delete - --dry-run",
+    ),
+    (
+        "Several clouds in one run.",
+        "imgctl delete -y cvm:img-2z9lgipz workspace:697620082246500000",
+    ),
+];
+
 /// Delete images
 ///
 /// By tag (`ecr:app:v1`) the tag goes, and the image with its last tag; by digest (`ecr:app@sha256:…`) the image goes
 /// with all its tags. The plan is shown and a person is asked; without a terminal, `--yes` is needed.
 #[derive(clap::Args)]
+#[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
     /// Images; `-` reads references, or imgctl's own JSON, from standard input
     #[arg(value_name = "IMAGE", required_unless_present = "from")]
@@ -88,6 +110,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     context.one_profile(images.iter().map(|image| image.store.provider))?;
     args.guard(images.len())?;
     context.printer.expect(images.len());
+    if args.ignore_missing {
+        context.printer.ignore_missing();
+    }
     let ask = !args.yes && !args.dry_run;
     let wish = Wish {
         all_tags: args.all_tags,

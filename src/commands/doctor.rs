@@ -9,6 +9,7 @@ use crate::{
     context::Context,
     error::{Error, Kind, Result},
     exit::Exit,
+    help::{Example, examples},
     image::{Provider, StoreRef},
     report::Item,
     settings::Settings,
@@ -22,6 +23,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The state of a provider that nobody set up.
 const UNCONFIGURED: &str = "not_configured";
 
+/// The end of the help.
+const EXAMPLES: [Example; 3] = [
+    ("All three providers, side by side.", "imgctl doctor"),
+    (
+        "One repository, with the permissions that work on it takes.",
+        "imgctl doctor ecr:team/app",
+    ),
+    (
+        "Who fails, and why?",
+        "imgctl doctor -o json | jq -c '.items[] | select(.error)'",
+    ),
+];
+
 /// Find out who calls, with which credentials from where, and whether that works
 ///
 /// Each provider gets one or two calls that change nothing. Without arguments all are tried, and one that nobody set
@@ -29,6 +43,7 @@ const UNCONFIGURED: &str = "not_configured";
 ///
 /// An answer is waited for 10 seconds at most.
 #[derive(clap::Args)]
+#[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
     /// Providers (`ecr`, `cvm`, `workspace`) or stores (`ecr:team/app`, `workspace://cn-north-4/`)
     #[arg(value_name = "PROVIDER|STORE")]

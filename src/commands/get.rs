@@ -7,6 +7,7 @@ use crate::{
     engine::{Op, Verdict},
     error::{Error, Kind, Result},
     exit::Exit,
+    help::{Example, examples},
     image::{ImageId, ImageRef},
     intake, lookup,
     report::{Item, Outcome},
@@ -14,8 +15,29 @@ use crate::{
     store::{Answer, Job},
 };
 
+/// The end of the help.
+const EXAMPLES: [Example; 4] = [
+    (
+        "What is known of an image, without pulling it.",
+        "imgctl get ecr:base/alpine:3.10",
+    ),
+    (
+        "One fact for a script.",
+        "imgctl get ecr:base/alpine:3.10 -q -o json | jq -r '.items[].digest'",
+    ),
+    (
+        "The exact bytes of a manifest.",
+        "imgctl get --manifest ecr:base/alpine:3.10 > manifest.json",
+    ),
+    (
+        "Is it there? One that is missing ends with exit code 1.",
+        "imgctl get -q ecr:base/alpine:no-such-tag",
+    ),
+];
+
 /// Show details of images
 #[derive(clap::Args)]
+#[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
     /// Images; `-` reads references, or imgctl's own JSON, from standard input
     #[arg(value_name = "IMAGE", required_unless_present_any = ["from", "job"])]
@@ -52,6 +74,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     context.one_profile(images.iter().map(|image| image.store.provider))?;
     if args.manifest {
         return manifest(context, &images).await;
+    }
+    if args.ignore_missing {
+        context.printer.ignore_missing();
     }
     let mut items = Vec::new();
     lookup::images(context, &images, |item| {

@@ -5,6 +5,7 @@ use crate::{
     engine::Session,
     error::{Error, Result},
     exit::Exit,
+    help::{Example, examples},
     image::StoreRef,
     lookup,
     prune::{Selection, Selectors, Stock, listed},
@@ -13,8 +14,29 @@ use crate::{
     store::Image,
 };
 
+/// The end of the help.
+const EXAMPLES: [Example; 4] = [
+    (
+        "All repositories that a pattern matches; quotes keep the shell out of it.",
+        "imgctl list 'ecr:team/*'",
+    ),
+    (
+        "What is old, large and without a tag.",
+        "imgctl list ecr:tools/ci --untagged --older-than 90d --larger-than 200MB",
+    ),
+    (
+        "The newest three stay, the rest is shown: a rehearsal of a cleaning rule.",
+        "imgctl list cvm: --keep 3",
+    ),
+    (
+        "References alone, for other programs.",
+        "imgctl list workspace: -q -o ndjson | jq -r .ref",
+    ),
+];
+
 /// List the images of stores
 #[derive(clap::Args)]
+#[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
     /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`
     #[arg(value_name = "STORE", required = true)]
@@ -49,6 +71,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         .collect::<Result<_>>()?;
     context.one_profile(stores.iter().map(|store| store.provider))?;
     let selection = args.selectors.compile(chrono::Utc::now())?;
+    // A store each, for the exit code: one that could be listed counts beside those that could not.
     let mut tally = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for store in &stores {
@@ -60,10 +83,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
             }
         };
         for session in sessions {
-            if seen.insert(session.store.home())
-                && let Err(error) = images(context, &session, &selection).await
-            {
-                tally.push(failed(context, &session.store.home(), error));
+            if seen.insert(session.store.home()) {
+                let listed = images(context, &session, &selection).await;
+                let home = session.store.home();
+                tally.push(match listed {
+                    Ok(()) => Item::new(home.to_string(), home.provider),
+                    Err(error) => failed(context, &home, error),
+                });
             }
             if context.printer.closed() {
                 return Ok(Exit::Done);

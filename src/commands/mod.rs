@@ -1,10 +1,12 @@
 //! One file a verb: its arguments, whose documentation is its help, and what it does with them.
 
 pub mod check_layers;
+pub mod complete;
 pub mod completions;
 pub mod delete;
 pub mod doctor;
 pub mod get;
+pub mod help;
 pub mod list;
 pub mod man;
 pub mod policy;

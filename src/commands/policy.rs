@@ -12,16 +12,34 @@ use crate::{
     context::Context,
     error::Result,
     exit::Exit,
+    help::{Example, examples},
     image::StoreRef,
     lookup,
     output::{self, human::size},
     store::Image,
 };
 
+/// The end of the help.
+const EXAMPLES: [Example; 3] = [
+    (
+        "A first file, from what is there.",
+        "imgctl policy init 'ecr:team/*' cvm: > clean.toml",
+    ),
+    (
+        "Is it understood?",
+        "imgctl policy init cvm: > c.toml && imgctl policy check c.toml",
+    ),
+    (
+        "What would it do?",
+        "imgctl policy init cvm: > c.toml && imgctl prune --policy c.toml -n",
+    ),
+];
+
 /// Check a file of policies, or write a first one
 ///
 /// A policy names stores, and says which of their images are stale: `imgctl prune --policy FILE` runs it.
 #[derive(clap::Args)]
+#[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
     #[command(subcommand)]
     pub verb: Verb,

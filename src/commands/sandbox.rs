@@ -15,9 +15,30 @@ use crate::{
     cli::duration,
     error::{Error, Kind, Result},
     exit::Exit,
+    help::{Example, examples},
     output,
     sandbox::{Fault, Options, Sandbox, World},
 };
+
+/// The end of the help.
+const EXAMPLES: [Example; 4] = [
+    (
+        "What can it do? Each command is printed and run.",
+        "imgctl sandbox --tour",
+    ),
+    (
+        "One command inside; everything is gone afterwards.",
+        "imgctl sandbox -- imgctl delete --yes ecr:base/alpine:3.10",
+    ),
+    (
+        "A shell inside, to look around in.",
+        "imgctl sandbox -- bash",
+    ),
+    (
+        "How does a script bear calls that are never answered?",
+        "imgctl sandbox --fault 'cvm:*:drop:2' -- imgctl delete -y cvm:img-2z9lgipz",
+    ),
+];
 
 /// Emulate all three clouds on one port of this machine
 ///
@@ -32,6 +53,7 @@ use crate::{
 /// slow=DURATION. AFTER lets so many such calls pass first; `*` is any name. For example
 /// `ecr:BatchDeleteImage:throttle:3` or `cvm:DeleteImages:lose-answer:1`.
 #[derive(clap::Args)]
+#[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
     /// Run this in the sandbox, with its environment, and end with its exit code
     #[arg(last = true, value_name = "COMMAND")]

@@ -2,12 +2,31 @@
 
 use clap::ValueEnum;
 
-use crate::{error::Result, exit::Exit, output, policy, report::Document};
+use crate::{
+    error::Result,
+    exit::Exit,
+    help::{Example, examples},
+    output, policy,
+    report::Document,
+};
+
+/// The end of the help.
+const EXAMPLES: [Example; 2] = [
+    (
+        "Keep it beside what reads the output.",
+        "imgctl schema > imgctl.schema.json",
+    ),
+    (
+        "Which fields can an item have?",
+        "imgctl schema | jq -r '.\"$defs\".item.properties | keys[]'",
+    ),
+];
 
 /// Print the JSON Schema of the output, or of files of policies
 ///
 /// The document of `-o json`; a line of `-o ndjson` is its `#/$defs/item`.
 #[derive(clap::Args)]
+#[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
     /// What it describes
     #[arg(value_name = "WHAT", value_enum, default_value = "output")]

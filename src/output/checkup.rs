@@ -171,6 +171,7 @@ mod tests {
             color,
             width,
             progress: false,
+            github: false,
         };
         text(&item, &look)
     }

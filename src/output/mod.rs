@@ -1,7 +1,8 @@
 //! The one door for output. stdout carries data only; prompts, notes, progress and errors go to stderr. What is
-//! printed is decided by the pure renderers in `table`, `human` and `json`.
+//! printed is decided by the pure renderers in `table`, `human`, `json` and `github`.
 
 mod checkup;
+mod github;
 pub mod human;
 mod json;
 pub mod progress;
@@ -10,7 +11,9 @@ mod table;
 
 use std::{
     collections::HashSet,
+    fs::File,
     io::{self, BufRead, BufWriter, IsTerminal, Stdout, Write},
+    path::PathBuf,
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
@@ -20,8 +23,11 @@ use std::{
 
 use clap::ValueEnum;
 
-use self::progress::{Progress, State};
 pub use self::safe::safe;
+use self::{
+    github::Notes,
+    progress::{Progress, State},
+};
 use crate::{
     error::Error,
     report::{Item, Summary},
@@ -49,6 +55,8 @@ pub struct Look {
     pub width: Option<u16>,
     /// Say on stderr how far a long run is.
     pub progress: bool,
+    /// Leave annotations and a step summary for GitHub Actions.
+    pub github: bool,
 }
 
 /// Rows that a table collects before it prints them, so that a long list comes out page by page.
@@ -60,6 +68,8 @@ pub struct Printer {
     dry_run: bool,
     out: Mutex<Out>,
     progress: Progress,
+    /// Where GitHub Actions collects what a step has to say.
+    step_summary: Option<PathBuf>,
     /// Items that have ended, printed or not, and how many there will be.
     ended: AtomicUsize,
     expected: AtomicUsize,
@@ -79,6 +89,8 @@ struct Out {
     errors: HashSet<String>,
     /// What a JSON document says of the plan that its items are of.
     plan: Option<Head>,
+    /// Kept for GitHub Actions.
+    notes: Option<Notes>,
 }
 
 impl Printer {
@@ -92,6 +104,7 @@ impl Printer {
             closed: false,
             errors: HashSet::new(),
             plan: None,
+            notes: look.github.then(|| Notes::new(command, dry_run)),
         };
         Self {
             look,
@@ -99,6 +112,7 @@ impl Printer {
             dry_run,
             out: Mutex::new(out),
             progress: Progress::new(look.progress && !look.quiet, io::stderr().is_terminal()),
+            step_summary: None,
             ended: AtomicUsize::new(0),
             expected: AtomicUsize::new(0),
             doing: Mutex::new(("", Instant::now())),
@@ -113,8 +127,22 @@ impl Printer {
             color: false,
             width: None,
             progress: false,
+            github: false,
         };
         Self::new(look, "", false)
+    }
+
+    /// Sums the run up in this file, too, where GitHub Actions wants that.
+    pub fn step_summary(mut self, file: Option<PathBuf>) -> Self {
+        self.step_summary = file;
+        self
+    }
+
+    /// What is missing counts as done.
+    pub fn ignore_missing(&self) {
+        if let Some(notes) = &mut self.out().notes {
+            notes.ignore_missing();
+        }
     }
 
     /// Items are printed as they come, in whatever order; otherwise they are wanted in the order asked.
@@ -174,6 +202,9 @@ impl Printer {
     pub fn item(&self, item: &Item) {
         let mut out = self.out();
         out.summary.add(item);
+        if let Some(notes) = &mut out.notes {
+            notes.item(item);
+        }
         match self.look.format {
             Format::Table => {
                 out.rows.push(item.clone());
@@ -249,6 +280,30 @@ impl Printer {
         if for_people && !self.look.quiet {
             self.stderr(&human::summary(&out.summary, self.dry_run));
         }
+        self.tell_github(&out);
+    }
+
+    /// Annotations go to stderr, which the runner reads as it does stdout: that holds data alone.
+    fn tell_github(&self, out: &Out) {
+        let Some(notes) = &out.notes else { return };
+        notes
+            .annotations()
+            .iter()
+            .for_each(|line| self.stderr(line));
+        let Some(path) = &self.step_summary else {
+            return;
+        };
+        let append = || -> io::Result<()> {
+            let mut file = File::options().append(true).create(true).open(path)?;
+            let written = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+            match notes.summary(&out.summary, chrono::Utc::now(), written) {
+                Some(text) => file.write_all(text.as_bytes()),
+                None => Ok(()),
+            }
+        };
+        if let Err(error) = append() {
+            self.note(&format!("the step's summary cannot be written: {error}"));
+        }
     }
 
     fn table(&self, out: &mut Out) {
@@ -300,10 +355,17 @@ impl Printer {
             Format::Table => human::error(error, self.look.color),
             Format::Json | Format::Ndjson => json::error(error),
         };
-        let new = self.out().errors.insert(text.clone());
-        if new {
+        let mut out = self.out();
+        if !out.errors.insert(text.clone()) {
+            return;
+        }
+        let annotation = out.notes.as_mut().map(|notes| notes.error(error));
+        drop(out);
+        // The runner shows an annotation in its log, too; JSON is for another reader.
+        if annotation.is_none() || self.look.format != Format::Table {
             self.stderr(&text);
         }
+        annotation.iter().for_each(|line| self.stderr(line));
     }
 
     /// Nothing more is said of how far the run is.
@@ -374,6 +436,7 @@ impl Look {
             color: color.unwrap_or(terminal && io::stderr().is_terminal()),
             width,
             progress,
+            github: false,
         }
     }
 }

@@ -81,46 +81,52 @@ impl View<'_> {
 
 /// Renders items as a table; columns that no item fills are left out.
 pub fn table(items: &[Item], look: &Look, now: DateTime<Utc>, head: bool) -> String {
-    let whole = View {
+    let view = View {
         now,
         common: None,
         cut: None,
     };
-    let rendered = Rendered::of(items, look, whole, head);
+    let whole = Rendered::of(items, look, view, head);
     let Some(width) = look
         .width
         .map(usize::from)
-        .filter(|width| rendered.width() > *width)
+        .filter(|width| whole.width() > *width)
     else {
-        return rendered.text(items, look);
+        return whole.text(items, look);
     };
+    let places = items.chunk_by(|one, next| place(&one.reference) == place(&next.reference));
+    let tables = places.enumerate().map(|(number, items)| {
+        // A table that goes on needs no second head, unless it goes on elsewhere.
+        narrow(items, look, width, view, head || number > 0)
+    });
+    tables.collect()
+}
+
+/// Items of one place, where there is little room.
+fn narrow(items: &[Item], look: &Look, width: usize, view: View<'_>, head: bool) -> String {
     let common = common_place(items);
     let short = View {
-        common: Some(&common),
-        ..whole
+        common: Some(common),
+        ..view
     };
     let mut rendered = Rendered::of(items, look, short, head);
     if rendered.width() > width {
-        // What is too much is taken from names and tags.
         let cut = |most| View {
             cut: Some(most),
             ..short
         };
-        let uncut = Rendered::of(items, look, cut(usize::MAX), head);
-        let longest = items.iter().map(|item| {
-            let name = item
-                .image
-                .name
-                .as_ref()
-                .map_or(0, |name| name.chars().count());
-            name.max(tags(&item.image.tags).chars().count())
-        });
-        let longest = longest.max().unwrap_or(0);
-        let most = longest.saturating_sub(uncut.width().saturating_sub(width));
-        rendered = match uncut.width() > width {
-            true => Rendered::of(items, look, cut(most.max(LEAST)), head),
-            false => uncut,
-        };
+        rendered = Rendered::of(items, look, cut(usize::MAX), head);
+        let too_much = rendered.width().saturating_sub(width);
+        if too_much > 0 {
+            // It is taken from names and tags.
+            let count = |text: &str| text.chars().count();
+            let longest = items.iter().map(|item| {
+                let name = item.image.name.as_deref().map_or(0, count);
+                name.max(count(&tags(&item.image.tags)))
+            });
+            let most = longest.max().unwrap_or(0).saturating_sub(too_much);
+            rendered = Rendered::of(items, look, cut(most.max(LEAST)), head);
+        }
     }
     let text = rendered.text(items, look);
     // A plan names its store above each table.
@@ -131,26 +137,26 @@ pub fn table(items: &[Item], look: &Look, now: DateTime<Utc>, head: bool) -> Str
     }
 }
 
-/// What all references begin with: the repository, the host, or the scheme with owner and region.
-fn common_place(items: &[Item]) -> String {
-    let place = |reference: &str| {
-        let start = reference.find("://").map_or(0, |scheme| scheme + 3);
-        let end = reference[start..]
-            .find('/')
-            .map_or(0, |slash| start + slash + 1);
-        reference[..end].to_owned()
-    };
-    let first = match items {
-        [] => return String::new(),
-        [first, ..] => &first.reference,
+/// What all references begin with: the repository, or their place.
+fn common_place(items: &[Item]) -> &str {
+    let Some(first) = items.first().map(|item| item.reference.as_str()) else {
+        return "";
     };
     let repository = first.find("@sha256:").map(|at| &first[..=at]);
-    let places = [repository.map(str::to_owned), Some(place(first))];
-    places
-        .into_iter()
-        .flatten()
-        .find(|place| items.iter().all(|item| item.reference.starts_with(place)))
-        .unwrap_or_default()
+    repository
+        .filter(|repository| {
+            items
+                .iter()
+                .all(|item| item.reference.starts_with(repository))
+        })
+        .unwrap_or(place(first))
+}
+
+/// The host, or the scheme with owner and region, that a reference begins with.
+fn place(reference: &str) -> &str {
+    let start = reference.find("://").map_or(0, |scheme| scheme + 3);
+    let end = reference[start..].find('/');
+    &reference[..end.map_or(0, |slash| start + slash + 1)]
 }
 
 /// A table, one line an item, perhaps below a head.
@@ -299,18 +305,17 @@ fn words(outcome: Outcome) -> String {
 
 /// The reference with its digest cut to what a person compares.
 fn shorten(reference: &str) -> String {
-    const DIGEST: &str = "sha256:";
-    match reference.rsplit_once(DIGEST) {
+    match reference.rsplit_once("sha256:") {
         Some((name, hex))
             if hex.len() > SHORT_DIGEST && (name.is_empty() || name.ends_with('@')) =>
         {
-            format!("{name}{DIGEST}{}…", &hex[..SHORT_DIGEST])
+            format!("{name}{}…", &hex[..SHORT_DIGEST])
         }
         _ => reference.to_owned(),
     }
 }
 
-fn tags(tags: &[String]) -> String {
+pub fn tags(tags: &[String]) -> String {
     match tags {
         [first, second, third, rest @ ..] if !rest.is_empty() => {
             format!("{first}, {second}, {third} and {} more", rest.len())
@@ -320,7 +325,7 @@ fn tags(tags: &[String]) -> String {
 }
 
 /// What takes sentences: why it was chosen or kept, what went wrong, what it takes along and leaves.
-fn note(item: &Item) -> String {
+pub fn note(item: &Item) -> String {
     let reason = item.choice.iter().map(|choice| {
         let reason = &choice.reason;
         reason.strip_prefix("kept: ").unwrap_or(reason).to_owned()
@@ -347,4 +352,52 @@ fn note(item: &Item) -> String {
         .chain(job)
         .collect::<Vec<_>>()
         .join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{image::Provider, output::Format, store::Image};
+
+    #[test]
+    fn where_there_is_little_room_each_place_is_said_once_and_references_stay_whole() {
+        let item = |reference: &str, tags: &[&str]| Item {
+            image: Image {
+                state: Some("active".into()),
+                tags: tags.iter().map(ToString::to_string).collect(),
+                bytes: Some(1 << 30),
+                pushed_at: Some(DateTime::UNIX_EPOCH),
+                ..Image::default()
+            },
+            ..Item::new(reference.into(), Provider::Ecr)
+        };
+        let digest = "e882e2d47b25bfbb2584eb6fe0bcb9637f98aca296b8e19126c2771ce1196f49";
+        let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+        let items = [
+            item(
+                &format!("{host}/app@sha256:{digest}"),
+                &["one", "two", "three-times-longer"],
+            ),
+            item(&format!("{host}/app:v1"), &["v1"]),
+            item("cvm://ap-guangzhou/img-1", &[]),
+        ];
+        let look = Look {
+            width: Some(66),
+            ..Look::of_terminal(Format::Table, false, Some(false), false)
+        };
+        let text = table(&items, &look, Utc::now(), true);
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 66),
+            "{text}"
+        );
+        for whole in [
+            "in 123456789012.dkr.ecr.eu-west-1.amazonaws.com/\nSTATE ",
+            "in cvm://ap-guangzhou/\nSTATE ",
+            "  app@e882e2d47b25…  one,",
+            "\nactive  img-1  1.0 GiB  ",
+        ] {
+            assert!(text.contains(whole), "{whole:?} in\n{text}");
+        }
+        assert_eq!(text.matches(" years ago").count(), 3, "{text}");
+    }
 }

@@ -166,6 +166,13 @@ impl Credentials {
     }
 }
 
+/// Regions to offer: the one that is set up, and those that a list is kept of.
+pub fn regions(env: &Env) -> Vec<String> {
+    let own = env.first(&REGION).map(|(_, region)| region);
+    let known = own.into_iter().chain(endpoints::APPSTREAM);
+    known.map(Into::into).collect()
+}
+
 /// A region becomes part of a host name that credentials are sent to.
 fn checked(region: &str) -> Result<&str> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';

@@ -3,7 +3,10 @@
 
 pub mod aws;
 pub mod huawei;
+mod regions;
 pub mod tencent;
+
+pub use regions::regions;
 
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 

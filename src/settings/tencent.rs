@@ -100,6 +100,12 @@ impl<'a> Tencent<'a> {
     }
 }
 
+/// The region that is set up, to offer it.
+pub fn region(settings: &Settings) -> Option<String> {
+    let region = Tencent::load(settings).ok()?.region();
+    region.ok().map(|found| found.value)
+}
+
 type Read<'a> = dyn Fn(&Path) -> io::Result<String> + Sync + 'a;
 
 fn read(path: &Path) -> io::Result<String> {

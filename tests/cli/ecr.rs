@@ -632,3 +632,12 @@ fn an_image_named_with_its_region_and_without_is_one_item() {
         run.transcript()
     );
 }
+
+#[test]
+fn one_repository_that_is_not_there_is_not_nothing() {
+    let world = World::new(Clouds::seeded(1, 20, chrono::Utc::now()));
+    let run = world.run(&["list", "ecr:no/such", "ecr:team/app"]);
+    assert_eq!(run.code, 1, "{}", run.transcript());
+    let run = world.run(&["list", "ecr:no/such"]);
+    assert_eq!(run.code, 3, "{}", run.transcript());
+}

@@ -2,10 +2,13 @@
 //! it sends, recorded together, so that a needless call shows in review.
 
 mod chaos;
+mod completions;
 mod conformance;
 mod cvm;
 mod doctor;
 mod ecr;
+mod github;
+mod help;
 mod moto;
 mod plans;
 mod prune;

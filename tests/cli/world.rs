@@ -5,7 +5,7 @@ use std::{
     fmt::Write as _,
     io::Write as _,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use imgctl::sandbox::{Call, Options, Sandbox, World as Clouds};
@@ -77,9 +77,15 @@ impl World {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_imgctl"));
+        let mut command = self.program(env!("CARGO_BIN_EXE_imgctl"));
+        command.args(arguments);
         command
-            .args(arguments)
+    }
+
+    /// A program that sees this world alone.
+    fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .current_dir(self.home.path())
             .env_clear()
             .envs(&self.variables);
@@ -92,6 +98,20 @@ impl World {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// Runs another program, with nothing on its standard input, which finds the binary as `imgctl`.
+    #[cfg(unix)]
+    pub fn shell(&self, words: &[&str]) -> Output {
+        let own = Path::new(env!("CARGO_BIN_EXE_imgctl")).parent().unwrap();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::iter::once(own.to_owned()).chain(std::env::split_paths(&path));
+        self.program(words[0])
+            .args(&words[1..])
+            .env("PATH", std::env::join_paths(path).unwrap())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
     }
 
     /// Runs the binary with nothing on its standard input.

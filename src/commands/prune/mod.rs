@@ -24,6 +24,7 @@ use crate::{
     engine::Options,
     error::{Error, Kind, Result},
     exit::Exit,
+    help::{Example, examples},
     output::can_ask,
     prune::{Action, GuardArgs, Row, Selectors},
     report::Item,
@@ -33,11 +34,32 @@ use crate::{
 use plan::{Made, Wanted};
 use rules::Rules;
 
+/// The end of the help.
+const EXAMPLES: [Example; 4] = [
+    (
+        "What is older than 30 days goes, but the newest 10 of that stay.",
+        "imgctl prune 'ecr:team/*' --older-than 30d --keep 10 --dry-run",
+    ),
+    (
+        "Untagged leftovers. What tagged indexes need is none.",
+        "imgctl prune ecr:team/app --untagged --older-than 1w --yes",
+    ),
+    (
+        "A plan to look at, and later exactly that.",
+        "imgctl prune cvm: --keep 1 -n -o json > plan && imgctl delete -y --from plan",
+    ),
+    (
+        "Three clouds at once.",
+        "imgctl prune 'ecr:**' cvm: workspace: --older-than 90d --keep 3 --yes",
+    ),
+];
+
 /// Delete stale images: choose by rules, show why, delete exactly that
 ///
 /// Looks at every image of the stores, chooses those that fit all selectors, and keeps what kept images need, what is
 /// protected and what is in use. Shows each image with its reason, and asks; without a terminal, `--yes` is needed.
 #[derive(clap::Args)]
+#[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
     /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`; with --policy, names of policies
     #[arg(value_name = "STORE", required_unless_present = "policy")]
@@ -168,6 +190,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     };
     let stores = rules.iter().flat_map(|rules| &rules.stores);
     context.one_profile(stores.map(|store| store.provider))?;
+    // What is gone by now is what was wanted.
+    context.printer.ignore_missing();
     let files = args.in_use.open()?;
     if !args.yes && !args.dry_run && !can_ask() {
         return Err(

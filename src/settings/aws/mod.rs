@@ -159,6 +159,16 @@ fn named_region(
     Ok(Some((region, from)))
 }
 
+/// The regions that variables and profiles name, to offer them.
+pub async fn regions(settings: &Settings) -> Vec<String> {
+    let variables = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(|name| settings.env.get(name));
+    let mut regions: Vec<_> = variables.into_iter().flatten().map(Into::into).collect();
+    if let Ok(profile) = Profile::load(settings).await {
+        regions.extend(profile.regions());
+    }
+    regions
+}
+
 async fn region_of_machine(http: &SharedHttpClient) -> Result<String> {
     let provider = ProviderConfig::without_region().with_http_client(http.clone());
     let found = ImdsRegionProvider::builder()

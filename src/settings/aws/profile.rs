@@ -74,6 +74,19 @@ impl Profile {
         self.set.get_profile(&self.name).is_some()
     }
 
+    /// The regions of all profiles, this one's first.
+    pub fn regions(&self) -> Vec<String> {
+        let mut others: Vec<_> = self
+            .set
+            .profiles()
+            .filter(|name| *name != self.name)
+            .collect();
+        others.sort_unstable();
+        let all = std::iter::once(self.name()).chain(others);
+        let region = |name| self.set.get_profile(name)?.get("region").map(str::to_owned);
+        all.filter_map(region).collect()
+    }
+
     /// What the profile has under this key.
     pub fn get(&self, key: &str) -> Option<&str> {
         let value = self.set.get_profile(&self.name)?.get(key)?;

@@ -10,7 +10,7 @@ use crate::{
 
 /// Regions whose WorkspaceApp listens under its Chinese name; elsewhere it is `workspace`.
 /// <https://github.com/huaweicloud/huaweicloud-sdk-python-v3/blob/master/huaweicloud-sdk-workspaceapp/huaweicloudsdkworkspaceapp/v1/region/workspaceapp_region.py>
-const APPSTREAM: [&str; 5] = [
+pub(super) const APPSTREAM: [&str; 5] = [
     "cn-north-4",
     "cn-north-9",
     "cn-east-3",

@@ -1,0 +1,65 @@
+//! `imgctl help`: the help of a command, or a topic that concerns all of them.
+
+use clap::Command;
+
+use crate::{
+    error::{Error, Kind, Result},
+    exit::Exit,
+    help::{Example, TOPICS, examples},
+    output, words,
+};
+
+/// The end of the help.
+const EXAMPLES: [Example; 2] = [
+    ("The same as `imgctl delete --help`.", "imgctl help delete"),
+    (
+        "How images and repositories are named.",
+        "imgctl help references",
+    ),
+];
+
+/// Show the help of a command, or explain a topic
+///
+/// The topics are exit-codes, references and environment.
+#[derive(clap::Args)]
+#[command(after_long_help = examples(&EXAMPLES))]
+pub struct Args {
+    /// What to show; without it, the commands and the topics
+    #[arg(value_name = "COMMAND | TOPIC")]
+    about: Option<String>,
+}
+
+pub fn run(args: &Args, command: Command) -> Result<Exit> {
+    let asked = args.about.as_deref();
+    if let Some(topic) = TOPICS.iter().find(|topic| Some(topic.name) == asked) {
+        output::plain(topic.text);
+        return Ok(Exit::Done);
+    }
+    if let Some(word) = asked
+        && command.find_subcommand(word).is_none()
+    {
+        return Err(unknown(word, &command));
+    }
+    // clap renders help where it is asked for, so it is asked for.
+    let line = [Some("imgctl"), asked, Some("--help")];
+    if let Err(help) = command.try_get_matches_from(line.into_iter().flatten()) {
+        // A reader that went away is no error.
+        let _ = help.print();
+    }
+    Ok(Exit::Done)
+}
+
+fn unknown(word: &str, command: &Command) -> Error {
+    let commands = command
+        .get_subcommands()
+        .flat_map(Command::get_name_and_visible_aliases);
+    let topics = TOPICS.iter().map(|topic| topic.name);
+    let error = Error::new(
+        Kind::Usage,
+        format!("there is no command and no topic \"{word}\""),
+    );
+    match words::nearest(word, commands.chain(topics)) {
+        Some(meant) => error.hint(format!("did you mean `imgctl help {meant}`?")),
+        None => error.hint("`imgctl help` lists them"),
+    }
+}

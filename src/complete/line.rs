@@ -1,0 +1,144 @@
+//! What stands at the cursor of a command line that is not finished, told by clap's description of the command line:
+//! an argument is known by the name of its value, so that new commands need no entry here.
+
+use clap::{Arg, Command};
+
+/// What an argument takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Wanted {
+    Image,
+    Store,
+    Either,
+    /// What `imgctl help` explains.
+    Help,
+}
+
+/// What is wanted at the cursor, with the flags before it that decide where to look.
+#[derive(Debug, PartialEq)]
+pub struct Asked {
+    pub wanted: Wanted,
+    pub region: Option<String>,
+    pub profile: Option<String>,
+}
+
+/// Reads the words before the cursor's, the program's name first; nothing if something else is wanted there.
+pub fn asked(program: &Command, words: &[String]) -> Option<Asked> {
+    let mut command = program;
+    let mut positionals = 0;
+    let (mut region, mut profile) = (None, None);
+    let mut flags_ended = false;
+    let mut words = words.iter().skip(1);
+    while let Some(word) = words.next() {
+        if word == "--" && !flags_ended {
+            flags_ended = true;
+        } else if let Some((flag, joined)) = flag(command, word).filter(|_| !flags_ended) {
+            let value = match joined {
+                Some(value) => value.to_owned(),
+                // The value itself is being typed.
+                None => words.next()?.clone(),
+            };
+            match flag.get_id().as_str() {
+                "region" => region = Some(value),
+                "profile" => profile = Some(value),
+                _ => {}
+            }
+        } else if word.starts_with('-') && word != "-" && !flags_ended {
+            // A flag that stands alone.
+        } else if let Some(named) = command.find_subcommand(word).filter(|_| positionals == 0) {
+            command = named;
+        } else {
+            positionals += 1;
+        }
+    }
+    let wanted = wanted(positional(command, positionals)?)?;
+    Some(Asked {
+        wanted,
+        region,
+        profile,
+    })
+}
+
+/// The flag with a value that a word is, and the value if it is joined to it.
+fn flag<'c, 'w>(command: &'c Command, word: &'w str) -> Option<(&'c Arg, Option<&'w str>)> {
+    let with_value = |is: &dyn Fn(&Arg) -> bool| {
+        let mut flags = command.get_arguments();
+        flags.find(|flag| is(flag) && flag.get_action().takes_values())
+    };
+    if let Some(long) = word.strip_prefix("--") {
+        let (name, joined) = match long.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (long, None),
+        };
+        return Some((with_value(&|flag| flag.get_long() == Some(name))?, joined));
+    }
+    // Of several letters together the first with a value has the rest for it.
+    word.strip_prefix('-')?
+        .char_indices()
+        .find_map(|(at, letter)| {
+            let found = with_value(&|flag| flag.get_short() == Some(letter))?;
+            let rest = &word[1 + at + letter.len_utf8()..];
+            Some((found, (!rest.is_empty()).then_some(rest)))
+        })
+}
+
+/// The argument that the next word without a flag is for, after so many of them.
+fn positional(command: &Command, before: usize) -> Option<&Arg> {
+    let last = command.get_positionals().last();
+    let many = last.filter(|last| last.get_num_args().is_some_and(|n| n.max_values() > 1));
+    command.get_positionals().nth(before).or(many)
+}
+
+fn wanted(argument: &Arg) -> Option<Wanted> {
+    let name = argument.get_value_names()?.join(" ");
+    match (name.contains("IMAGE"), name.contains("STORE")) {
+        (true, true) => Some(Wanted::Either),
+        (true, false) => Some(Wanted::Image),
+        (false, true) => Some(Wanted::Store),
+        (false, false) => name.contains("TOPIC").then_some(Wanted::Help),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(line: &str) -> Option<Asked> {
+        let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
+        let mut program = crate::cli::program();
+        program.build();
+        asked(&program, &words)
+    }
+
+    #[test]
+    fn references_are_wanted_where_arguments_are_called_so() {
+        use Wanted::*;
+        for (line, wanted) in [
+            ("imgctl delete", Some(Image)),
+            ("imgctl rm ecr:app:v1 ecr:app:v2", Some(Image)),
+            ("imgctl delete -n --max-delete 3", Some(Image)),
+            ("imgctl delete -yo json", Some(Image)),
+            ("imgctl --region eu-west-1 list", Some(Store)),
+            ("imgctl list --keep=3", Some(Store)),
+            ("imgctl check-layers ecr:app", Some(Either)),
+            ("imgctl delete -- -odd", Some(Image)),
+            ("imgctl help", Some(Help)),
+            // A command, a flag's value, and what is no reference.
+            ("imgctl", None),
+            ("imgctl delete --max-delete", None),
+            ("imgctl delete -yo", None),
+            ("imgctl delete --from", None),
+            ("imgctl help delete", None),
+            ("imgctl man", None),
+            ("imgctl sandbox --", None),
+        ] {
+            assert_eq!(at(line).map(|asked| asked.wanted), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_before_the_cursor_say_where_to_look() {
+        let asked = at("imgctl --region=eu-west-1 delete --profile test").unwrap();
+        assert_eq!(asked.region.as_deref(), Some("eu-west-1"));
+        assert_eq!(asked.profile.as_deref(), Some("test"));
+    }
+}

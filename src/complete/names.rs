@@ -1,0 +1,222 @@
+//! The references that a word begun may become: schemes, then regions, then what is in the store. At most one page is
+//! asked for, once, and not waited for long.
+
+use std::time::Duration;
+
+use chrono::Utc;
+
+use super::{Candidate, Wanted};
+use crate::{
+    context::Context,
+    engine::Op,
+    image::{ImageId, ImageRef, Provider, StoreRef},
+    output::human,
+    settings,
+    store::Image,
+};
+
+/// A person waits with a finger on the key.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// A word begun, cut where the next part of it begins.
+enum Begun<'w> {
+    Scheme,
+    /// `SCHEME://[OWNER@]`
+    Region(Provider, &'w str),
+    /// `SCHEME:[//[OWNER@]REGION/]`, or a registry's host
+    Name(Provider, &'w str),
+    /// A repository, and what stands between it and the image: `:` or `@`.
+    Image(&'w str, char),
+}
+
+/// What to offer for a word, everything that fits it.
+pub async fn names(context: &Context, word: &str, wanted: Wanted) -> Vec<Candidate> {
+    let mut found = match begun(word) {
+        Begun::Scheme => schemes(),
+        Begun::Region(provider, before) => regions(context, provider, before).await,
+        Begun::Name(provider, before) => {
+            let mut found = in_time(stored(context, provider, before, wanted)).await;
+            if word.ends_with(':') {
+                found.extend(regions(context, provider, &format!("{word}//")).await);
+            }
+            found
+        }
+        Begun::Image(..) if wanted == Wanted::Store => Vec::new(),
+        Begun::Image(repository, joint) => in_time(tagged(context, repository, joint)).await,
+    };
+    found.retain(|candidate| candidate.word.starts_with(word) && is_plain(&candidate.word));
+    found
+}
+
+/// Nothing that a shell could take for more than a word is offered, whatever a provider answers.
+fn is_plain(word: &str) -> bool {
+    word.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b":/@._-~".contains(&byte))
+}
+
+fn begun(word: &str) -> Begun<'_> {
+    let (provider, name) = match word.split_once(':') {
+        Some((scheme, rest)) if let Some(provider) = Provider::of_scheme(scheme) => {
+            let after = scheme.len() + 1;
+            match rest.strip_prefix("//").map(|rest| rest.find('/')) {
+                None => (provider, after),
+                Some(Some(slash)) => (provider, after + 2 + slash + 1),
+                Some(None) => {
+                    let owner = word.rfind('@').map_or(after + 2, |at| at + 1);
+                    return Begun::Region(provider, &word[..owner]);
+                }
+            }
+        }
+        _ => match word.find('/') {
+            Some(slash) => (Provider::Ecr, slash + 1),
+            None => return Begun::Scheme,
+        },
+    };
+    match word[name..].find([':', '@']) {
+        Some(at) if provider == Provider::Ecr => {
+            let joint = word[name + at..].chars().next().unwrap_or_default();
+            Begun::Image(&word[..name + at], joint)
+        }
+        _ => Begun::Name(provider, &word[..name]),
+    }
+}
+
+/// What comes in time; trouble is not for here to tell.
+async fn in_time(found: impl Future<Output = Option<Vec<Candidate>>>) -> Vec<Candidate> {
+    let found = tokio::time::timeout(PATIENCE, found).await;
+    found.ok().flatten().unwrap_or_default()
+}
+
+fn schemes() -> Vec<Candidate> {
+    let scheme = |provider: Provider| Candidate {
+        word: format!("{provider}:"),
+        about: provider.title().into(),
+    };
+    Provider::ALL.into_iter().map(scheme).collect()
+}
+
+async fn regions(context: &Context, provider: Provider, before: &str) -> Vec<Candidate> {
+    let regions = settings::regions(&context.settings, provider).await;
+    let region = |region: String| Candidate {
+        word: format!("{before}{region}/"),
+        about: "region".into(),
+    };
+    regions.into_iter().map(region).collect()
+}
+
+/// Repositories, or images of a provider that names them by ids.
+async fn stored(
+    context: &Context,
+    provider: Provider,
+    before: &str,
+    wanted: Wanted,
+) -> Option<Vec<Candidate>> {
+    if provider != Provider::Ecr {
+        if wanted == Wanted::Store {
+            return None;
+        }
+        let images = first_page(context, &before.parse().ok()?).await?;
+        return Some(candidates(images, |image| match &image.id {
+            Some(ImageId::Named(id)) => vec![format!("{before}{id}")],
+            _ => Vec::new(),
+        }));
+    }
+    let any: StoreRef = format!("{before}**").parse().ok()?;
+    let session = context.open(&any).await.ok()?;
+    let page = session.ask(Op::List, || session.store.stores(None)).await;
+    // A repository alone names no image.
+    let end = if wanted == Wanted::Image { ":" } else { "" };
+    let repository = |store: StoreRef| Candidate {
+        word: format!("{before}{}{end}", store.name),
+        about: "repository".into(),
+    };
+    Some(page.ok()?.items.into_iter().map(repository).collect())
+}
+
+/// Tags of a repository, or digests.
+async fn tagged(context: &Context, repository: &str, joint: char) -> Option<Vec<Candidate>> {
+    let images = first_page(context, &repository.parse().ok()?).await?;
+    Some(candidates(images, |image| {
+        let digest = image.digest.iter();
+        let ends = match joint {
+            '@' => digest.collect::<Vec<_>>(),
+            _ => image.tags.iter().collect(),
+        };
+        let name = |end| format!("{repository}{joint}{end}");
+        ends.into_iter().map(name).collect()
+    }))
+}
+
+async fn first_page(context: &Context, store: &StoreRef) -> Option<Vec<Image>> {
+    let session = context.open(store).await.ok()?;
+    let page = session.ask(Op::List, || session.store.list(None)).await;
+    Some(page.ok()?.items)
+}
+
+/// Images under the names that they are to be offered by, the newest first.
+fn candidates(mut images: Vec<Image>, names: impl Fn(&Image) -> Vec<String>) -> Vec<Candidate> {
+    let born = |image: &Image| image.pushed_at.or(image.created_at);
+    images.sort_by_key(|image| std::cmp::Reverse(born(image)));
+    let of_image = |image: &Image| {
+        let age = born(image).map(|born| human::age(Utc::now() - born));
+        let about = [image.name.clone(), age, image.bytes.map(human::size)];
+        let about: Vec<_> = about.into_iter().flatten().collect();
+        let candidate = |word: String| Candidate {
+            word,
+            about: about.join(", "),
+        };
+        let is_reference = |word: &String| word.parse::<ImageRef>().is_ok();
+        let names = names(image).into_iter().filter(is_reference);
+        names.map(candidate).collect::<Vec<_>>()
+    };
+    images.iter().flat_map(of_image).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_cut_where_its_next_part_begins() {
+        let cut = |word| match begun(word) {
+            Begun::Scheme => "scheme".to_owned(),
+            Begun::Region(provider, before) => format!("region of {provider} after {before}"),
+            Begun::Name(provider, before) => format!("name in {provider} after {before}"),
+            Begun::Image(repository, joint) => format!("image of {repository} after {joint}"),
+        };
+        for (word, part) in [
+            ("", "scheme"),
+            ("ec", "scheme"),
+            ("ecr:", "name in ecr after ecr:"),
+            ("ecr:team/a", "name in ecr after ecr:"),
+            ("ecr:/", "name in ecr after ecr:"),
+            ("ecr://", "region of ecr after ecr://"),
+            ("ecr://eu", "region of ecr after ecr://"),
+            ("ecr://123@eu", "region of ecr after ecr://123@"),
+            ("ecr://eu-west-1/te", "name in ecr after ecr://eu-west-1/"),
+            ("ecr:team/app:v", "image of ecr:team/app after :"),
+            ("ecr:team/app:v1@", "image of ecr:team/app after :"),
+            ("ecr:team/app@sha", "image of ecr:team/app after @"),
+            ("host/team/app:v", "image of host/team/app after :"),
+            ("cvm:img-1", "name in cvm after cvm:"),
+            (
+                "workspace://p@r/6",
+                "name in workspace after workspace://p@r/",
+            ),
+        ] {
+            assert_eq!(cut(word), part, "{word}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_shell_would_act_on_is_offered() {
+        for word in [
+            "ecr:a;b", "ecr:$(x)", "ecr:a b", "ecr:`x`", "ecr:a\nb", "ecr:'",
+        ] {
+            assert!(!is_plain(word), "{word}");
+        }
+        assert!(is_plain(
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a_b/c:v1-x@sha256:0"
+        ));
+    }
+}

@@ -1,0 +1,362 @@
+//! What a run leaves in GitHub Actions: annotations, as workflow commands, and a step summary, in Markdown. Pure.
+//! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>
+
+use chrono::{DateTime, Utc};
+
+use super::{human, safe, table};
+use crate::{
+    error::Error,
+    exit::Exit,
+    report::{Item, Outcome, Summary},
+};
+
+/// Annotations of one kind that the runner keeps of a step.
+/// <https://github.com/actions/runner/blob/main/src/Runner.Worker/ExecutionContext.cs>
+const ANNOTATIONS: usize = 10;
+
+/// Characters of a message that the runner keeps; the rest of the sentence is in the report.
+const LONGEST_MESSAGE: usize = 4096;
+
+/// Rows of each table in a summary; whoever wants all reads the JSON.
+const ROWS: usize = 200;
+
+/// Bytes of a step summary. The runner throws a file of more than 1 MiB away as a whole, and other commands of the step
+/// write into the same file.
+/// <https://github.com/actions/runner/blob/main/src/Runner.Worker/FileCommandManager.cs>
+const LARGEST_FILE: usize = 1_000_000;
+const LARGEST_SUMMARY: usize = 200_000;
+
+/// What is kept of a run for its end.
+pub struct Notes {
+    command: &'static str,
+    dry_run: bool,
+    ignore_missing: bool,
+    done: Rows,
+    failed: Rows,
+    held: Rows,
+    errors: Vec<String>,
+    /// Something was, or would be, changed or checked; mere reading is told only when it went wrong.
+    telling: bool,
+}
+
+/// The first of many items.
+#[derive(Default)]
+struct Rows {
+    first: Vec<Item>,
+    count: usize,
+}
+
+impl Rows {
+    fn add(&mut self, item: &Item) {
+        self.count += 1;
+        if self.first.len() < ROWS {
+            self.first.push(item.clone());
+        }
+    }
+}
+
+/// How much it matters.
+#[derive(Clone, Copy, PartialEq)]
+enum Level {
+    Error,
+    Warning,
+}
+
+impl Notes {
+    pub fn new(command: &'static str, dry_run: bool) -> Self {
+        Self {
+            command,
+            dry_run,
+            ignore_missing: false,
+            done: Rows::default(),
+            failed: Rows::default(),
+            held: Rows::default(),
+            errors: Vec::new(),
+            telling: false,
+        }
+    }
+
+    pub fn ignore_missing(&mut self) {
+        self.ignore_missing = true;
+    }
+
+    pub fn item(&mut self, item: &Item) {
+        self.telling |= item.outcome.is_some() || item.available.is_some();
+        if Exit::of_items([item], self.ignore_missing) == Exit::Done {
+            self.done.add(item);
+        } else if item.was_not_tried() {
+            // What stopped a store was said once; a row for each image would only repeat it.
+        } else if level(item) == Level::Error {
+            self.failed.add(item);
+        } else {
+            self.held.add(item);
+        }
+    }
+
+    /// What ended the run, or one store of it, as an annotation.
+    pub fn error(&mut self, error: &Error) -> String {
+        let text = human::error(error, false);
+        let text = text.trim_start_matches("error: ");
+        let hint = error.hint.iter().map(|hint| format!("; {hint}"));
+        self.errors
+            .push(error.to_string() + &hint.collect::<String>());
+        command(Level::Error, &format!("imgctl {}", self.command), text)
+    }
+
+    /// The annotations of items that are not done. Where there are more than the runner keeps, the last says so.
+    pub fn annotations(&self) -> Vec<String> {
+        let mut lines = self.annotations_of(&self.failed, Level::Error, self.errors.len());
+        lines.extend(self.annotations_of(&self.held, Level::Warning, 0));
+        lines
+    }
+
+    fn annotations_of(&self, rows: &Rows, level: Level, said: usize) -> Vec<String> {
+        let title = |word: &str| format!("imgctl {}: {}", self.command, word.replace('_', " "));
+        let of_item = |item: &Item| {
+            let note = table::note(item);
+            let joint = if note.is_empty() { "" } else { ": " };
+            let text = format!("{}{joint}{note}", item.reference);
+            command(level, &title(item.word()), &safe(&text))
+        };
+        let room = ANNOTATIONS.saturating_sub(said);
+        if rows.count <= room {
+            return rows.first.iter().map(of_item).collect();
+        }
+        let shown = room.saturating_sub(1);
+        let more = format!("{} more: the report has them", rows.count - shown);
+        let lines = rows.first.iter().take(shown).map(of_item);
+        lines
+            .chain([command(level, &title("and so on"), &more)])
+            .collect()
+    }
+
+    /// The summary, if there is something to tell; `written` bytes are in its file already.
+    pub fn summary(&self, sum: &Summary, now: DateTime<Utc>, written: usize) -> Option<String> {
+        if !self.telling && self.failed.count + self.held.count + self.errors.len() == 0 {
+            return None;
+        }
+        let room = LARGEST_FILE.saturating_sub(written).min(LARGEST_SUMMARY);
+        let mut text = format!(
+            "### imgctl {}\n\n{}\n\n",
+            self.command,
+            plain(&human::summary(sum, self.dry_run))
+        );
+        for error in &self.errors {
+            push(&mut text, &format!("- {}\n", plain(error)), room);
+        }
+        table(&mut text, ("Failed", false), &self.failed, now, room);
+        table(&mut text, ("Not done", false), &self.held, now, room);
+        let done = if self.dry_run {
+            "Would be done"
+        } else {
+            "Done"
+        };
+        table(&mut text, (done, true), &self.done, now, room);
+        text.push('\n');
+        (text.len() <= room).then_some(text)
+    }
+}
+
+fn level(item: &Item) -> Level {
+    match (item.outcome, item.available) {
+        (Some(Outcome::Failed | Outcome::Unknown), _) | (None, Some(false)) => Level::Error,
+        (None, None) if item.image.state.as_deref() != Some("missing") => Level::Error,
+        _ => Level::Warning,
+    }
+}
+
+/// A workflow command. Everything in it that would end its property, its line or itself is escaped.
+fn command(level: Level, title: &str, message: &str) -> String {
+    let level = match level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+    };
+    let message: String = message.chars().take(LONGEST_MESSAGE).collect();
+    let title = data(title).replace(':', "%3A").replace(',', "%2C");
+    format!("::{level} title={title}::{}", data(&message))
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+/// A table, as far as there is room for it.
+fn table(
+    text: &mut String,
+    (title, folded): (&str, bool),
+    rows: &Rows,
+    now: DateTime<Utc>,
+    room: usize,
+) {
+    if rows.count == 0 {
+        return;
+    }
+    let open = if folded { "" } else { " open" };
+    let head = format!(
+        "\n<details{open}><summary>{title}: {}</summary>\n\n| | image | tags | size | age | note |\n|---|---|---|---:|---|---|\n",
+        rows.count
+    );
+    let tail = |left: usize| match left {
+        0 => "\n</details>\n".to_owned(),
+        left => format!("\n</details>\n\nand {left} more: the report has them.\n"),
+    };
+    let room = room.saturating_sub(tail(usize::MAX).len() + 1);
+    if !push(text, &head, room) {
+        return;
+    }
+    let fits = |item: &&Item| push(text, &row(item, now), room);
+    let shown = rows.first.iter().take_while(fits).count();
+    text.push_str(&tail(rows.count - shown));
+}
+
+fn row(item: &Item, now: DateTime<Utc>) -> String {
+    let born = item.image.pushed_at.or(item.image.created_at);
+    let cells = [
+        plain(&item.word().replace('_', " ")),
+        format!("<code>{}</code>", plain(&item.reference)),
+        plain(&table::tags(&item.image.tags)),
+        item.image.bytes.map(human::size).unwrap_or_default(),
+        born.map(|born| human::age(now - born)).unwrap_or_default(),
+        plain(&table::note(item)),
+    ];
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// Adds a whole part, or nothing of it.
+fn push(text: &mut String, part: &str, room: usize) -> bool {
+    let fits = text.len() + part.len() <= room;
+    if fits {
+        text.push_str(part);
+    }
+    fits
+}
+
+/// A text on one line that Markdown leaves as it is: whatever could be markup, HTML, a mention or the end of a cell is
+/// spelled out.
+fn plain(text: &str) -> String {
+    let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let spelled = |character: char| match character {
+        '&' | '<' | '>' | '|' | '\\' | '`' | '*' | '_' | '~' | '[' | ']' | '(' | ')' | '#'
+        | '!' | ':' | '@' | '$' => format!("&#{};", u32::from(character)),
+        other => other.to_string(),
+    };
+    safe(&one_line).chars().map(spelled).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{error::Kind, image::Provider};
+
+    fn item(reference: &str, outcome: Outcome, message: &str) -> Item {
+        let error = (!message.is_empty()).then(|| Error::new(Kind::Failed, message));
+        Item {
+            outcome: Some(outcome),
+            error,
+            ..Item::new(reference.into(), Provider::Ecr)
+        }
+    }
+
+    fn notes(items: &[Item]) -> Notes {
+        let mut notes = Notes::new("delete", false);
+        items.iter().for_each(|item| notes.item(item));
+        notes
+    }
+
+    #[test]
+    fn what_would_end_a_command_is_escaped() {
+        let line = command(Level::Error, "a: b, c%\n", "50%: x,y\r\n::add-mask::z");
+        assert_eq!(
+            line,
+            "::error title=a%3A b%2C c%25%0A::50%25: x,y%0D%0A::add-mask::z"
+        );
+    }
+
+    #[test]
+    fn what_failed_is_an_error_and_what_was_not_to_be_had_a_warning() {
+        let notes = notes(&[
+            item("ecr:a:1", Outcome::Deleted, ""),
+            item("ecr:a:2", Outcome::Failed, "no:\u{1b}[2J"),
+            item("ecr:a:3", Outcome::Missing, ""),
+        ]);
+        assert_eq!(
+            notes.annotations(),
+            [
+                "::error title=imgctl delete%3A failed::ecr:a:2: no:\\u{1b}[2J",
+                "::warning title=imgctl delete%3A missing::ecr:a:3",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_fine_where_that_was_said() {
+        let mut notes = Notes::new("delete", false);
+        notes.ignore_missing();
+        notes.item(&item("ecr:a:3", Outcome::Missing, ""));
+        assert!(notes.annotations().is_empty());
+    }
+
+    #[test]
+    fn no_more_annotations_than_are_kept() {
+        let many: Vec<_> = (0..5000)
+            .map(|n| item(&format!("ecr:a:{n}"), Outcome::Failed, "no"))
+            .collect();
+        let mut notes = notes(&many);
+        assert_eq!(notes.annotations().len(), ANNOTATIONS);
+        assert!(notes.annotations()[9].ends_with("::4991 more: the report has them"));
+        for number in 0..20 {
+            notes.error(&Error::new(Kind::Auth, format!("no {number}")));
+        }
+        assert_eq!(notes.annotations().len(), 1);
+    }
+
+    #[test]
+    fn a_summary_is_bounded_and_stays_out_of_a_full_file() {
+        let long = "x|".repeat(3000);
+        let many: Vec<_> = (0..5000)
+            .map(|n| item(&format!("ecr:a:{n}"), Outcome::Failed, &long))
+            .collect();
+        let notes = notes(&many);
+        let sum = Summary::default();
+        for (written, most) in [(0, LARGEST_SUMMARY), (900_000, 100_000), (999_900, 100)] {
+            let text = notes.summary(&sum, Utc::now(), written);
+            let length = text.as_ref().map_or(0, String::len);
+            assert!(length <= most, "{length} after {written}");
+            if let Some(text) = text {
+                assert_eq!(
+                    text.matches("<details").count(),
+                    text.matches("</details>").count()
+                );
+                let has_table = text.contains("<details");
+                assert_eq!(text.contains("more: the report has them"), has_table);
+            }
+        }
+        assert_eq!(notes.summary(&sum, Utc::now(), 999_999), None);
+    }
+
+    #[test]
+    fn nothing_in_a_cell_is_markup() {
+        let odd = item(
+            "ecr:a:1",
+            Outcome::Failed,
+            "a|b\n<img src=x> `c` @me [l](u) \\| **b** &lt;",
+        );
+        let row = row(&odd, Utc::now());
+        assert_eq!(row.matches('|').count(), 7, "{row}");
+        assert_eq!(row.lines().count(), 1);
+        for sign in ["<img", "`", "@me", "[l]", "**", "\\", "&lt;"] {
+            assert!(!row.contains(sign), "{row}");
+        }
+    }
+
+    #[test]
+    fn mere_reading_is_told_only_when_it_went_wrong() {
+        let image = Item::new("ecr:a:1".into(), Provider::Ecr);
+        let mut notes = notes(std::slice::from_ref(&image));
+        assert_eq!(notes.summary(&Summary::default(), Utc::now(), 0), None);
+        notes.error(&Error::new(Kind::Auth, "no"));
+        assert!(notes.summary(&Summary::default(), Utc::now(), 0).is_some());
+    }
+}

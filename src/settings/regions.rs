@@ -1,0 +1,18 @@
+//! Regions that are worth offering to somebody who types one: those that are set up, and those that a list is kept of
+//! anyway. It never asks anyone, and no answer is complete.
+
+use super::{Settings, aws, huawei, tencent};
+use crate::image::Provider;
+
+/// Each once, what is in force first.
+pub async fn regions(settings: &Settings, provider: Provider) -> Vec<String> {
+    let mut regions: Vec<String> = settings.region.iter().cloned().collect();
+    regions.extend(match provider {
+        Provider::Ecr => aws::regions(settings).await,
+        Provider::Cvm => tencent::region(settings).into_iter().collect(),
+        Provider::Workspace => huawei::regions(&settings.env),
+    });
+    let mut known = std::collections::HashSet::new();
+    regions.retain(|region| known.insert(region.clone()));
+    regions
+}

@@ -92,7 +92,7 @@ impl Context {
         let store = tokio::select! {
             biased;
             () = self.stop.asked() => return Err(Error::new(Kind::Stopped, "interrupted")),
-            store = store::open(&self.settings, &self.clients, store) => store?,
+            store = Box::pin(store::open(&self.settings, &self.clients, store)) => store?,
         };
         let home = store.home();
         let line = {

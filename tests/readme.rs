@@ -33,6 +33,7 @@ fn run(line: &str) -> String {
         .envs(sandbox.environment())
         .env("PATH", path.unwrap())
         .env("HOME", home.path())
+        .current_dir(home.path())
         .output()
         .unwrap();
     String::from_utf8(output.stdout).unwrap()

@@ -275,9 +275,7 @@ impl Printer {
             Format::Ndjson => {}
         }
         out.flush();
-        // Where JSON is wanted, a program may read stderr too: there it holds JSON or nothing.
-        let for_people = self.look.format == Format::Table || io::stderr().is_terminal();
-        if for_people && !self.look.quiet {
+        if self.for_people() && !self.look.quiet {
             self.stderr(&human::summary(&out.summary, self.dry_run));
         }
         self.tell_github(&out);
@@ -322,6 +320,25 @@ impl Printer {
         let mut out = self.out();
         out.write(bytes);
         out.flush();
+    }
+
+    /// Whether stderr may hold words. Where JSON is wanted, a program may read it too: there it holds JSON or nothing.
+    fn for_people(&self) -> bool {
+        self.look.format == Format::Table || io::stderr().is_terminal()
+    }
+
+    /// Something that a JSON document says as well.
+    pub fn remark(&self, text: &str) {
+        if self.for_people() {
+            self.note(text);
+        }
+    }
+
+    /// The same, where it must be seen even when the run is quiet.
+    pub fn warn(&self, text: &str) {
+        if self.for_people() {
+            self.stderr(&format!("warning: {text}"));
+        }
     }
 
     /// Something worth knowing that is no data.

@@ -144,13 +144,28 @@ fn what_cannot_be_asked_keeps_everything_and_skipping_it_is_said() {
         &["--dry-run", "--skip-usage-check", "--max-percent", "100"],
     );
     assert_eq!(run.code, 0, "{}", run.transcript());
+    assert_eq!(run.json()["plan"]["usage_checked"], false);
+    assert_eq!(run.calls.len(), 1);
+    let run = world.run(&["prune", "cvm:", "--keep", "9", "-n", "--skip-usage-check"]);
+    assert!(
+        !run.stderr.contains("warning"),
+        "nothing goes: {}",
+        run.transcript()
+    );
+    let run = world.run(&[
+        "prune",
+        "cvm:",
+        "--keep",
+        "1",
+        "-n",
+        "--skip-usage-check",
+        "-q",
+    ]);
     assert!(
         run.stderr.contains("warning: nobody asked"),
         "{}",
         run.transcript()
     );
-    assert_eq!(run.json()["plan"]["usage_checked"], false);
-    assert_eq!(run.calls.len(), 1);
 }
 
 #[test]

@@ -212,10 +212,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     if args.in_use.skip_usage_check && made.has_machines() {
         context
             .printer
-            .stderr("warning: nobody asked what instances, templates and families need (--skip-usage-check)");
+            .warn("nobody asked what instances, templates and families need (--skip-usage-check)");
     }
     for list in &made.lists {
-        context.printer.note(list);
+        context.printer.remark(list);
     }
     match (args.dry_run, args.yes && !made.stopped()) {
         (true, _) => args.print_plan(context, &made),

@@ -108,7 +108,7 @@ pub async fn open(
             stocks.push(survey::stock(&of.session, &cache, |_| true, |_| ()).await?);
         }
         for told in files.read(&stocks, &mut evidence)? {
-            context.printer.note(&told);
+            context.printer.remark(&told);
         }
     }
     Ok(Carrying {

@@ -64,9 +64,9 @@ pub fn rows<'m>(stock: &Stock, plan: &'m StorePlan, wanted: impl Fn(&Row) -> boo
 
 /// Says how much of a store goes and what that frees, and what a person should know before agreeing.
 pub fn total(context: &Context, of: &OfStore) {
-    context.printer.note(&line(of));
+    context.printer.remark(&line(of));
     for warning in &of.plan.warnings {
-        context.printer.stderr(&format!("warning: {warning}"));
+        context.printer.warn(warning);
     }
 }
 

@@ -67,7 +67,9 @@ pub struct Args {
     /// How many container images there are, roughly
     #[arg(long, default_value = "200", value_name = "N")]
     images: usize,
-    /// Load the world from a file that --save wrote
+    /// Load the world from a file: what --save wrote, or `imgctl list … -o json` of your own accounts
+    ///
+    /// A listing holds no manifests. Layers of such a world cannot be read, and `prune` keeps what indexes might need.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "images"])]
     world: Option<PathBuf>,
     /// Write the world to a file at the end

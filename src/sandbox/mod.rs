@@ -8,6 +8,7 @@ pub mod dice;
 pub mod ecr;
 pub mod faults;
 pub mod iam;
+mod inventory;
 pub mod server;
 pub mod sigv4;
 pub mod workspace;

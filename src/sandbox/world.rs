@@ -1,16 +1,16 @@
 //! The clouds of one sandbox with all that is in them: made from a seed, or kept in a file.
 
 use std::{
-    fs::File,
-    io::{BufReader, BufWriter, Write},
+    fs::{self, File},
+    io::{BufWriter, Write},
     path::Path,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Service, cvm::Cvm, ecr::Ecr, workspace::Workspace};
+use super::{Service, cvm::Cvm, ecr::Ecr, inventory::Inventory, workspace::Workspace};
 
 /// What a world's file says it is.
 const SCHEMA: &str = "imgctl-sandbox/v1";
@@ -21,9 +21,18 @@ pub struct World {
     pub ecr: Ecr,
     pub cvm: Cvm,
     pub workspace: Workspace,
+    /// It was made from a listing, which holds no manifests.
+    #[serde(skip)]
+    pub listed: bool,
     /// Services that a test brings along, by the name that faults and calls know them by.
     #[serde(skip)]
     pub others: Vec<(&'static str, Box<dyn Service>)>,
+}
+
+/// What a file says that it is.
+#[derive(Deserialize)]
+struct Head {
+    schema: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,7 +49,7 @@ impl World {
             ecr: Ecr::seeded(seed, images, now),
             cvm: Cvm::seeded(seed, machines, now),
             workspace: Workspace::seeded(seed, machines, now),
-            others: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -58,16 +67,18 @@ impl World {
         own.into_iter().chain(others)
     }
 
-    /// Reads a world that [`World::save`] wrote.
+    /// Reads a world that [`World::save`] wrote, or what imgctl printed with `-o json`.
     pub fn load(file: &Path) -> Result<Self> {
         let read = || -> Result<Self> {
-            let saved: Saved<Self> = serde_json::from_reader(BufReader::new(File::open(file)?))?;
-            ensure!(
-                saved.schema == SCHEMA,
-                "it is a \"{}\" and not a \"{SCHEMA}\"",
-                saved.schema
-            );
-            Ok(saved.world)
+            let text = fs::read(file)?;
+            let Head { schema } = serde_json::from_slice(&text)?;
+            match schema.as_str() {
+                SCHEMA => Ok(serde_json::from_slice::<Saved<Self>>(&text)?.world),
+                "imgctl/v1" => serde_json::from_slice::<Inventory>(&text)?.into_world(),
+                other => bail!(
+                    "it is a \"{other}\", neither a \"{SCHEMA}\" nor what imgctl prints with -o json"
+                ),
+            }
         };
         read().with_context(|| format!("cannot load the world in {}", file.display()))
     }
@@ -75,6 +86,10 @@ impl World {
     /// Writes what is in the clouds to a file: not the faults, and not what a test set up to happen.
     pub fn save(&self, file: &Path) -> Result<()> {
         let write = || -> Result<()> {
+            ensure!(
+                !self.listed,
+                "it was loaded from a listing, which holds no manifests"
+            );
             let mut writer = BufWriter::new(File::create(file)?);
             serde_json::to_writer(
                 &mut writer,
@@ -136,8 +151,16 @@ mod tests {
         for (text, why) in [
             ("", "EOF"),
             (
+                r#"{"schema":"imgctl/v2","world":{}}"#,
+                "it is a \"imgctl/v2\"",
+            ),
+            (
                 r#"{"schema":"imgctl/v1","world":{}}"#,
-                "it is a \"imgctl/v1\"",
+                "missing field `items`",
+            ),
+            (
+                r#"{"schema":"imgctl/v1","items":[{"ref":"ecr:app:v1"}]}"#,
+                "names no region",
             ),
             (world.as_str(), "repository team/app"),
         ] {

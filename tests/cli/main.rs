@@ -9,6 +9,7 @@ mod doctor;
 mod ecr;
 mod github;
 mod help;
+mod inventory;
 mod moto;
 mod plans;
 mod prune;

@@ -243,10 +243,12 @@ impl Manifest {
 
     /// What kind of thing it is: what it says itself, else its config's type.
     pub fn artifact_media_type(&self) -> Option<&MediaType> {
-        self.artifact_type.as_ref().or(match &self.content {
+        let of_config = match &self.content {
             Content::Image { config, .. } => Some(&config.media_type),
             Content::Index { .. } => None,
-        })
+        };
+        let known = of_config.filter(|media_type| !media_type.is_empty());
+        self.artifact_type.as_ref().or(known)
     }
 
     /// The annotations in its text.

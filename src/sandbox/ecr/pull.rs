@@ -84,6 +84,10 @@ fn readable(
             ArchivedPull::NotFound => Failure::not_found(),
         });
     }
+    if image.manifest.text.is_empty() {
+        let message = "The sandbox was loaded from a listing, which holds no manifests";
+        return Err(Failure::new("ImageInaccessible", message));
+    }
     match accepted {
         Some(types)
             if !types

@@ -12,6 +12,7 @@ mod help;
 mod inventory;
 mod moto;
 mod plans;
+mod prompt;
 mod prune;
 mod prune_machines;
 mod prune_random;

@@ -83,7 +83,7 @@ impl World {
     }
 
     /// A program that sees this world alone.
-    fn program(&self, program: &str) -> Command {
+    pub fn program(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(self.home.path())

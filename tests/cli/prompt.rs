@@ -1,0 +1,142 @@
+//! The prompt, in a terminal of its own: what a person sees before anything goes, and what each answer comes to. The
+//! terminal is made by `script` of util-linux; where that is not, nothing is tested.
+#![cfg(target_os = "linux")]
+
+use std::io::{Read as _, Write as _};
+
+use chrono::Utc;
+use imgctl::sandbox::{World as Clouds, ecr::REGION};
+
+use crate::{
+    prune::{has, push, push_index, world},
+    world::World,
+};
+
+/// What a terminal showed, and how the program ended.
+struct Shown {
+    text: String,
+    code: i32,
+}
+
+/// Runs the binary in a terminal in which somebody types this.
+fn in_terminal(world: &World, arguments: &[&str], typed: &str) -> Option<Shown> {
+    let quoted: Vec<_> = arguments.iter().map(|word| format!("'{word}'")).collect();
+    let line = format!(
+        "stty cols 100; '{}' {}",
+        env!("CARGO_BIN_EXE_imgctl"),
+        quoted.join(" ")
+    );
+    let mut command = world.program("script");
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    command
+        .env("PATH", std::env::var_os("PATH")?)
+        .env("TERM", "xterm");
+    let mut child = command.spawn().ok()?;
+    let (mut stdin, mut stdout) = (child.stdin.take()?, child.stdout.take()?);
+    let (mut shown, mut buffer, mut answered) = (Vec::new(), [0; 4096], false);
+    loop {
+        let length = stdout.read(&mut buffer).unwrap();
+        if length == 0 {
+            break;
+        }
+        shown.extend_from_slice(&buffer[..length]);
+        // Typed only once it is asked for: before that, nobody may listen.
+        if !answered && String::from_utf8_lossy(&shown).contains("[y/N] ") {
+            stdin.write_all(typed.as_bytes()).unwrap();
+            answered = true;
+        }
+    }
+    Some(Shown {
+        text: String::from_utf8_lossy(&shown).replace('\r', ""),
+        code: child.wait().unwrap().code().unwrap_or(-1),
+    })
+}
+
+fn stale() -> World {
+    world(|repository| {
+        push_index(repository, "old", &["v1"], 90);
+        push(repository, "young", &["v2"], 1);
+    })
+}
+
+const PRUNE: [&str; 4] = ["prune", "ecr:team/app", "--older-than", "30d"];
+
+#[test]
+fn a_plan_is_shown_with_account_region_counts_and_bytes_and_yes_carries_it_out() {
+    let world = stale();
+    let Some(shown) = in_terminal(&world, &PRUNE, "y\n") else {
+        return;
+    };
+    assert_eq!(shown.code, 0, "{}", shown.text);
+    for part in [
+        "3 of 4 images go and free at most",
+        "would delete",
+        "pushed 90 days ago, older than 30d",
+        "Delete 3 images (",
+        "in AWS ECR eu-west-1 of account 123456789012? [y/N]",
+        "3 deleted",
+    ] {
+        assert!(shown.text.contains(part), "{part:?} in\n{}", shown.text);
+    }
+    assert!(!has(&world, "v1") && has(&world, "v2"));
+}
+
+#[test]
+fn anything_but_yes_deletes_nothing() {
+    for typed in ["n\n", "\n", "yess\n", "Y E S\n", "\u{4}"] {
+        let world = stale();
+        let Some(shown) = in_terminal(&world, &PRUNE, typed) else {
+            return;
+        };
+        assert_eq!(shown.code, 4, "{typed:?}: {}", shown.text);
+        assert!(shown.text.contains("not agreed"), "{}", shown.text);
+        assert!(has(&world, "v1"));
+    }
+}
+
+#[test]
+fn an_interrupt_at_the_prompt_deletes_nothing() {
+    let world = stale();
+    let Some(shown) = in_terminal(&world, &PRUNE, "\u{3}") else {
+        return;
+    };
+    assert_eq!(shown.code, 130, "{}", shown.text);
+    assert!(has(&world, "v1"));
+}
+
+#[test]
+fn what_changes_while_a_person_thinks_is_refused_by_name() {
+    let mut clouds = Clouds::default();
+    let repository = clouds.ecr.repository(REGION, "team/app", Utc::now());
+    for name in ["one", "two"] {
+        push(repository, name, &[&format!("pr-{name}")], 90);
+    }
+    push(repository, "young", &["v2"], 1);
+    let mut looks = 0;
+    clouds.ecr.before("DescribeImages", move |ecr| {
+        looks += 1;
+        if looks == 2 {
+            let repository = ecr.repository(REGION, "team/app", Utc::now());
+            let one = repository.tag("pr-one").unwrap();
+            repository.set_tag("v9", one);
+        }
+    });
+    let world = World::new(clouds);
+    let Some(shown) = in_terminal(&world, &PRUNE, "yes\n") else {
+        return;
+    };
+    assert_eq!(shown.code, 1, "{}", shown.text);
+    assert!(shown.text.contains("it got the tag v9"), "{}", shown.text);
+    assert!(has(&world, "pr-one") && !has(&world, "pr-two"));
+}
+
+#[test]
+fn delete_asks_too() {
+    let world = stale();
+    let Some(shown) = in_terminal(&world, &["delete", "ecr:team/app:v2"], "y\n") else {
+        return;
+    };
+    assert_eq!(shown.code, 0, "{}", shown.text);
+    assert!(shown.text.contains("Delete 1 image ("), "{}", shown.text);
+    assert!(!has(&world, "v2"));
+}

@@ -69,7 +69,11 @@ pub fn recheck(
     let mut saved_at: Vec<Option<usize>> = vec![None; images.len()];
     for (number, place) in found.iter().enumerate() {
         if let (Some(place), Ok(())) = (place, &verdicts[number]) {
-            saved_at[*place] = Some(number);
+            match saved_at[*place] {
+                None => saved_at[*place] = Some(number),
+                // What is found out about the first would not be held against this one.
+                Some(_) => verdicts[number] = Err(changed("the plan names it twice".into())),
+            }
         }
     }
     let from: Vec<usize> = (0..images.len())
@@ -327,6 +331,21 @@ mod tests {
             let refused: Vec<_> = verdicts.into_iter().map(Result::err).collect();
             assert_eq!(refused, expected, "{number}");
         }
+    }
+
+    #[test]
+    fn an_image_that_a_plan_names_twice_goes_under_no_name_if_it_may_not_go() {
+        let saved = |number: usize| Saved {
+            id: digest(number),
+            tags: Vec::new(),
+            name: None,
+            attached: 0,
+        };
+        // The index is not in the plan, so it keeps what it holds.
+        let plan = [saved(2), saved(2)];
+        let guards = GuardArgs::default().compile().unwrap();
+        let verdicts = recheck(&plan, &then().stock(), &Evidence::default(), &guards);
+        assert!(verdicts.iter().all(Result::is_err), "{verdicts:?}");
     }
 
     #[test]

@@ -191,6 +191,27 @@ fn an_index_that_cannot_be_read_keeps_all_that_it_might_need() {
 }
 
 #[test]
+fn a_store_whose_indexes_nobody_may_read_has_failed_and_says_why() {
+    // Enough that the listing goes on when the first answer comes.
+    let world = world(|repository| {
+        for number in 0..500 {
+            push_index(
+                repository,
+                &format!("{number}"),
+                &[&format!("v{number}")],
+                90,
+            );
+        }
+    })
+    .fault("ecr:BatchGetImage:status=403");
+    let run = prune(&world, &["--older-than", "30d", "--keep", "400", "--yes"]);
+    assert_eq!(run.code, 3, "{}", run.transcript());
+    let error: Value = serde_json::from_str(run.stderr.lines().last().unwrap()).unwrap();
+    assert_eq!(error["error"]["kind"], "denied", "{}", run.transcript());
+    assert_eq!(run.count("BatchDeleteImage"), 0);
+}
+
+#[test]
 fn a_kept_index_on_disk_is_believed_only_if_it_has_its_digest() {
     let mut index = Default::default();
     let world = world(|repository| {

@@ -187,6 +187,47 @@ fn a_plan_keeps_what_it_keeps_however_it_is_given() {
 }
 
 #[test]
+fn standard_input_that_was_read_is_no_list_of_what_is_in_use() {
+    let world = stale();
+    let plan = save(&world, &[]);
+    let twice = ["--in-use", "-", "--in-use", "-"];
+    for (arguments, stdin) in [
+        (
+            &["delete", "-", "--in-use", "-", "--allow-empty-in-use"][..],
+            &*plan.stdout,
+        ),
+        (
+            &[
+                &["prune", STORE, "--older-than", "30d"][..],
+                &twice,
+                &["--allow-empty-in-use"],
+            ]
+            .concat(),
+            "team/app:used",
+        ),
+    ] {
+        let run = world.run_with(&[arguments, &["--yes"]].concat(), stdin);
+        assert_eq!((run.code, run.calls.len()), (2, 0), "{}", run.transcript());
+    }
+    let run = world.run_with(
+        &[
+            "delete",
+            "--from",
+            "plan.json",
+            "--in-use",
+            "-",
+            "--dry-run",
+        ],
+        "team/app:used",
+    );
+    assert!(
+        run.stderr.contains("1 of these stores are in use"),
+        "{}",
+        run.transcript()
+    );
+}
+
+#[test]
 fn the_report_of_a_run_and_a_plan_that_a_guard_stopped_are_no_plans() {
     let world = stale();
     let stopped = world.run(&[

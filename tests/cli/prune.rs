@@ -539,6 +539,41 @@ fn one_repository_that_is_not_there_does_not_stop_the_others() {
 }
 
 #[test]
+fn a_repository_is_one_by_whichever_of_its_hosts_it_is_named() {
+    let world = world(|repository| {
+        push(repository, "old", &["pr-1"], 90);
+        push(repository, "young", &["v1"], 1);
+    });
+    let fips = "123456789012.dkr.ecr-fips.eu-west-1.amazonaws.com/team/app";
+    let run = prune(&world, &[fips, "--older-than", "30d", "--dry-run"]);
+    assert_eq!(
+        (run.code, run.words()),
+        (0, vec!["would_delete".to_owned(), "active".to_owned()]),
+        "{}",
+        run.transcript()
+    );
+}
+
+#[test]
+fn nothing_that_the_service_says_moves_the_cursor() {
+    let world = world(|repository| {
+        push_index(repository, "multi", &["v\u{1b}[2J"], 90);
+        push(repository, "loose", &["pr\u{1b}[2J", "\u{202e}pr"], 90);
+    })
+    .fault("ecr:BatchGetImage:status=500");
+    for flags in [
+        &["--attempts", "1"][..],
+        &["--keep", "1", "--exclude", "v*"],
+    ] {
+        let flags = [flags, &["--older-than", "30d", "--dry-run"]].concat();
+        let run = world.run(&[&["prune", STORE][..], &flags].concat());
+        assert!(run.stderr.contains("warning"), "{}", run.transcript());
+        let said = run.stdout + &run.stderr;
+        assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said}");
+    }
+}
+
+#[test]
 fn a_plan_reads_well_and_says_why() {
     let world = world(|repository| {
         push_index(repository, "old", &["v1"], 90);

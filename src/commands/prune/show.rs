@@ -59,7 +59,9 @@ pub fn items<'m>(
 pub fn total(context: &Context, of: &OfStore) {
     context.printer.note(&line(of));
     for warning in &of.plan.warnings {
-        context.printer.stderr(&format!("warning: {warning}"));
+        context
+            .printer
+            .stderr(&safe(&format!("warning: {warning}")));
     }
 }
 

@@ -186,6 +186,30 @@ fn a_plan_keeps_what_it_keeps_however_it_is_given() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn what_comes_through_a_pipe_is_read_from_its_beginning() {
+    let world = stale();
+    let plan = save(&world, &[]);
+    let document = plan.json();
+    let items = document["items"].as_array().unwrap().iter();
+    let goes = items.filter(|item| item["action"] == "delete");
+    let list: String = goes
+        .map(|item| format!("{}\n", item["ref"].as_str().unwrap()))
+        .collect();
+    let marked = format!("\u{feff}{}", plan.stdout);
+    for given in [&list, &plan.stdout, &marked] {
+        let arguments = ["delete", "--from", "/dev/stdin", "--dry-run", "-o", "json"];
+        let run = world.run_with(&arguments, given);
+        assert_eq!(
+            (run.code, run.words().len()),
+            (0, 9),
+            "{}",
+            run.transcript()
+        );
+    }
+}
+
 #[test]
 fn standard_input_that_was_read_is_no_list_of_what_is_in_use() {
     let world = stale();

@@ -573,6 +573,46 @@ fn nothing_that_the_service_says_moves_the_cursor() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn after_an_interrupt_whatever_was_not_sent_is_skipped() {
+    let world = world(|repository| {
+        push_index(repository, "old", &["v1"], 90);
+        push(repository, "young", &["v2"], 1);
+    })
+    .fault("ecr:BatchDeleteImage:hang:1");
+    let arguments = ["prune", STORE, "--older-than", "30d", "--yes", "-o", "json"];
+    let child = world.spawn(&arguments);
+    let asked = || {
+        let calls = world.sandbox.calls();
+        calls
+            .iter()
+            .any(|call| call.operation == "BatchDeleteImage")
+    };
+    while !asked() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // The second stops waiting for the answer, too.
+    for _ in 0..2 {
+        let interrupt = ["-INT", &child.id().to_string()];
+        let sent = std::process::Command::new("kill").args(interrupt).status();
+        assert!(sent.unwrap().success());
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+    let run = world.wait(child, &arguments, 0);
+    let mut words = run.words();
+    words.sort();
+    assert_eq!(
+        (run.code, words),
+        (
+            130,
+            ["skipped", "skipped", "unknown"].map(String::from).into()
+        ),
+        "{}",
+        run.transcript()
+    );
+}
+
 #[test]
 fn a_plan_reads_well_and_says_why() {
     let world = world(|repository| {

@@ -4,13 +4,16 @@
 
 use std::{fmt, str::FromStr};
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet};
+
+/// Braces in braces are compiled by recursion.
+const MOST_BRACES: usize = 100;
 
 /// A glob, ready to match names.
 #[derive(Clone, Debug)]
 pub struct Pattern {
     text: String,
-    matcher: GlobMatcher,
+    matcher: GlobSet,
 }
 
 impl Pattern {
@@ -47,12 +50,17 @@ impl FromStr for Pattern {
         {
             return Err("`**` stands alone between slashes, as in team/** or **/app".into());
         }
-        let matcher = GlobBuilder::new(text)
+        if text.matches('{').count() > MOST_BRACES {
+            return Err(format!("it has more than {MOST_BRACES} braces"));
+        }
+        let glob = GlobBuilder::new(text)
             .literal_separator(true)
             .backslash_escape(false)
-            .build()
-            .map_err(|error| error.kind().to_string())?
-            .compile_matcher();
+            .build();
+        // A set of one: where a single glob is too much to compile, it panics.
+        let matcher = glob
+            .and_then(|glob| GlobSet::new([glob]))
+            .map_err(|error| error.kind().to_string())?;
         Ok(Self {
             text: text.into(),
             matcher,
@@ -112,6 +120,15 @@ mod tests {
                 assert!(!glob.matches(name), "{pattern} {name}");
             }
         }
+    }
+
+    #[test]
+    fn a_pattern_that_is_too_much_is_refused() {
+        for depth in [300, 3_000, 40_000] {
+            let nested = "{a,".repeat(depth) + "b" + &"}".repeat(depth);
+            assert!(nested.parse::<Pattern>().is_err(), "{depth}");
+        }
+        assert!("?".repeat(1_000_000).parse::<Pattern>().is_err());
     }
 
     #[test]

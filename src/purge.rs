@@ -53,7 +53,11 @@ pub async fn purge(
                 blocked(&going[place].step, &ends, going)
             };
             match blocked {
-                Some(error) => end(place, Verdict::failed(error)),
+                // After an interrupt nobody asks any more whether its owner is gone.
+                Some(error) => end(
+                    place,
+                    Verdict::failed(session.stop.error().unwrap_or(error)),
+                ),
                 None => places.push(place),
             }
         }
@@ -91,6 +95,11 @@ fn blocked(step: &Step, ends: &[Option<Outcome>], going: &[Going]) -> Option<Err
         );
     }
     let owner = going[*stays].image.digest.as_deref().unwrap_or("an image");
-    let message = format!("it belongs to {owner}, which was not deleted");
+    let message = match ends[*stays] {
+        Some(Outcome::Unknown) => {
+            format!("it belongs to {owner}, and nobody knows whether that is gone")
+        }
+        _ => format!("it belongs to {owner}, which was not deleted"),
+    };
     Some(Error::new(Kind::InUse, message).code("OwnerNotDeleted"))
 }

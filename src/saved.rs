@@ -1,7 +1,7 @@
 //! A plan of `prune` as it is saved: what its JSON says beside the items, and reading it back for `delete --from`.
 //! What must be true of an image before it may go is for `prune::recheck` to say.
 
-use std::io::Read;
+use std::{collections::HashSet, io::Read};
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -135,6 +135,11 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
     }
     let goes = |item: &Item| item.choice.action == Action::Delete && item.error.is_none();
     let image = |item: Item| {
+        if item.choice.rule.action() != Action::Delete {
+            // What kept it, a list of what is in use for one, may not be asked again.
+            let message = format!("{} is to be deleted, and its rule keeps it", item.reference);
+            return Err(wrong(message).hint("somebody changed it by hand: make a new plan"));
+        }
         let reference: ImageRef = item.reference.parse().map_err(Error::from)?;
         let id = match &reference.id {
             ImageId::Digest(digest) => digest.to_string(),
@@ -159,10 +164,10 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
         })
     };
     let images = document.items.into_iter().filter(goes).map(image);
-    Ok(SavedPlan {
-        images: images.collect::<Result<_>>()?,
-        head,
-    })
+    let mut images: Vec<Planned> = images.collect::<Result<_>>()?;
+    let mut known = HashSet::new();
+    images.retain(|image| known.insert(image.reference.clone()));
+    Ok(SavedPlan { images, head })
 }
 
 #[cfg(test)]
@@ -212,10 +217,26 @@ mod tests {
     }
 
     #[test]
+    fn an_image_that_is_named_twice_is_one_at_its_first_place() {
+        let twice = plan(|plan| {
+            let mut again = plan["items"][0].clone();
+            again["name"] = "another".into();
+            plan["items"].as_array_mut().unwrap().push(again);
+        });
+        let images = twice.unwrap().images;
+        let names: Vec<_> = images.iter().map(|image| &image.saved.name).collect();
+        assert_eq!(names, [&None]);
+    }
+
+    #[test]
     fn what_is_no_plan_is_refused() {
         let stop = serde_json::json!({ "guard": "max-delete", "message": "9 images would go", "hint": "h" });
         type Change<'c> = &'c dyn Fn(&mut serde_json::Value);
-        let table: [(Change, &str); 5] = [
+        let table: [(Change, &str); 6] = [
+            (
+                &|plan| plan["items"][0]["rule"] = "in_use".into(),
+                "its rule keeps it",
+            ),
             (
                 &|plan| plan["schema"] = "imgctl/v2".into(),
                 "its schema is imgctl/v2",

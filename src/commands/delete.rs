@@ -193,7 +193,9 @@ impl Args {
                 .iter()
                 .map(|image| image.reference.store.provider),
         )?;
-        let files = self.in_use.open()?;
+        // A plan has one source.
+        let stdin_was_read = self.images == ["-"] || self.from == [PathBuf::from("-")];
+        let files = self.in_use.open(stdin_was_read)?;
         self.guard(plan.images.len())?;
         let mut carrying = saved_plan::open(context, plan, files, self.in_use.check()).await?;
         if self.dry_run {

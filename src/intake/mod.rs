@@ -31,8 +31,18 @@ where
     read_from(arguments, files, io::stdin())
 }
 
-/// The same from another standard input.
-pub fn read_from<T>(arguments: &[String], files: &[PathBuf], mut stdin: impl Read) -> Result<Vec<T>>
+/// The same from one source that is open already; `name` is what it is called.
+pub fn read_source<T>(name: &str, source: impl Read) -> Result<Vec<T>>
+where
+    T: FromStr<Err = ParseError> + Eq + Hash,
+{
+    let mut list = List::default();
+    list.source(name, source)?;
+    Ok(list.order)
+}
+
+/// The same with another standard input.
+fn read_from<T>(arguments: &[String], files: &[PathBuf], mut stdin: impl Read) -> Result<Vec<T>>
 where
     T: FromStr<Err = ParseError> + Eq + Hash,
 {

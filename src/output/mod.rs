@@ -337,7 +337,7 @@ impl Printer {
     /// The same, where it must be seen even when the run is quiet.
     pub fn warn(&self, text: &str) {
         if self.for_people() {
-            self.stderr(&format!("warning: {text}"));
+            self.stderr(&safe(&format!("warning: {text}")));
         }
     }
 

@@ -2,7 +2,7 @@
 //! on its own account, then what the selectors leave, then what those need, then the newest of the rest; the others go,
 //! with what belongs to them alone.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 
@@ -359,14 +359,23 @@ impl Deciding<'_> {
                 pass: passes[place],
             }
         };
-        let unreadable = |(place, why): &(usize, String)| {
-            let index = called(&self.stock.images()[*place]);
+        // One reason is said once, however many indexes it is the reason of.
+        let mut unreadable: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (place, why) in &graph.unreadable {
+            unreadable.entry(why).or_default().push(*place);
+        }
+        let warning = |(why, places): (&str, Vec<usize>)| {
+            let first = called(&self.stock.images()[places[0]]);
+            let (others, it) = match places.len() - 1 {
+                0 => (String::new(), "it"),
+                others => (format!(" and {others} more"), "they"),
+            };
             format!(
-                "{}: {index} cannot be read ({why}); nothing that it might need is deleted",
+                "{}: {first}{others} cannot be read ({why}); nothing that {it} might need is deleted",
                 self.stock.store.name
             )
         };
-        let warnings = graph.unreadable.iter().map(unreadable).collect();
+        let warnings = unreadable.into_iter().map(warning).collect();
         let tagged =
             |place: usize| self.stock.store.provider == Provider::Ecr && graph.is_named(place);
         let mut plan = StorePlan {

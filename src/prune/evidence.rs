@@ -1,7 +1,7 @@
 //! What is known to be in use, from whichever source: text (`in_use`), a scan of instances and launch templates, the
 //! images' own description. It only remembers; each entry keeps its image, with its own words for the reason.
 
-use std::collections::HashMap;
+use std::{cmp::Ordering, collections::HashMap};
 
 use super::{Stock, inventory::identity, keep::date};
 use crate::{image::StoreRef, store::Image};
@@ -37,18 +37,24 @@ impl Evidence {
     }
 
     /// The newest usable image of each family is what starting from the family gives, so it is in use; the newest of
-    /// all as well, for when none is usable.
+    /// all as well, for when none is usable. Of several that are equally new nobody can tell which it is.
     pub fn newest_of_families(&mut self, stock: &Stock) {
-        let mut newest: HashMap<&str, [Option<&Image>; 2]> = HashMap::new();
+        let mut newest: HashMap<&str, [Vec<&Image>; 2]> = HashMap::new();
         for image in stock.images() {
             let Some(family) = image.family.as_deref().filter(|family| !family.is_empty()) else {
                 continue;
             };
             let usable = image.state.as_deref() == Some("normal") && image.deprecated != Some(true);
             let known = newest.entry(family).or_default();
-            for (slot, fits) in known.iter_mut().zip([true, usable]) {
-                if fits && slot.is_none_or(|known| date(known) < date(image)) {
-                    *slot = Some(image);
+            for (known, fits) in known.iter_mut().zip([true, usable]) {
+                if !fits {
+                    continue;
+                }
+                let older = known.first().map(|known| date(known).cmp(&date(image)));
+                match older {
+                    None | Some(Ordering::Less) => *known = vec![image],
+                    Some(Ordering::Equal) => known.push(image),
+                    Some(Ordering::Greater) => {}
                 }
             }
         }
@@ -159,6 +165,18 @@ mod tests {
             old(machine("img-4", "d", Some("web"), 4)),
             machine("img-5", "e", None, 4),
         ];
+        let stock = Stock::new(store(Provider::Cvm, ""), images);
+        let mut evidence = Evidence::default();
+        evidence.newest_of_families(&stock);
+        assert_eq!(kept(&stock, &evidence), ["img-2", "img-3"]);
+    }
+
+    #[test]
+    fn of_images_of_a_family_that_are_equally_new_none_goes() {
+        let images = ["img-1", "img-2", "img-3"].map(|id| {
+            let days = if id == "img-1" { 9 } else { 5 };
+            machine(id, id, Some("web"), days)
+        });
         let stock = Stock::new(store(Provider::Cvm, ""), images);
         let mut evidence = Evidence::default();
         evidence.newest_of_families(&stock);

@@ -384,6 +384,22 @@ fn an_index_that_cannot_be_read_keeps_all_that_it_might_need_and_itself() {
     );
 }
 
+#[test]
+fn one_reason_is_one_warning_however_many_indexes_cannot_be_read() {
+    let told = Shelf::new()
+        .unreadable(1, &["odd"], 99)
+        .unreadable(2, &["even"], 99)
+        .unreadable(3, &[], 99)
+        .prune(&["--older-than", "30d"]);
+    let odd = &digest(1)[..19];
+    assert_eq!(
+        told.plan.stores[0].warnings,
+        [format!(
+            "app: odd ({odd}) and 2 more cannot be read (it is garbled); nothing that they might need is deleted"
+        )]
+    );
+}
+
 // Artifact Registry: rules that keep always beat rules that delete.
 #[test]
 fn what_is_protected_excluded_or_in_use_stays_whatever_selects_it() {

@@ -64,6 +64,16 @@ pub enum Rule {
     Unreadable,
 }
 
+impl Rule {
+    /// What it does with an image.
+    pub fn action(self) -> Action {
+        match self {
+            Self::Selected | Self::Follows => Action::Delete,
+            _ => Action::Keep,
+        }
+    }
+}
+
 /// What becomes of one image, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {

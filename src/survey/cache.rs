@@ -73,7 +73,11 @@ impl Cache {
         };
         let mut files = Vec::new();
         for shelf in fs::read_dir(folder)? {
-            for file in fs::read_dir(shelf?.path())? {
+            // What else lies there is not ours.
+            let Ok(shelf) = fs::read_dir(shelf?.path()) else {
+                continue;
+            };
+            for file in shelf {
                 let file = file?;
                 let about = file.metadata()?;
                 let written = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
@@ -111,10 +115,9 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder)?;
     let beside = path.with_extension(std::process::id().to_string());
-    fs::write(&beside, bytes)?;
-    fs::rename(&beside, path).inspect_err(|_| {
-        let _ = fs::remove_file(&beside);
-    })
+    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+    // On a full disk, half a file helps nobody.
+    written.inspect_err(|_| drop(fs::remove_file(&beside)))
 }
 
 #[cfg(test)]
@@ -154,6 +157,7 @@ mod tests {
         for (number, digest) in (0..).zip(&digests) {
             bounded().put(digest, &bytes(number));
             std::thread::sleep(std::time::Duration::from_millis(5));
+            fs::write(folder.path().join("manifests").join("a file"), b"").unwrap();
         }
         let kept: Vec<_> = (0..10)
             .filter(|number| cache(&folder).get(&digests[*number]).is_some())

@@ -21,8 +21,14 @@ pub struct Files {
 }
 
 impl Files {
-    /// Opens all of them; `-` is standard input.
-    pub fn open(paths: &[PathBuf], allow_empty: bool) -> Result<Self> {
+    /// Opens all of them; `-` is standard input, unless something else was read from there.
+    pub fn open(paths: &[PathBuf], allow_empty: bool, stdin_was_read: bool) -> Result<Self> {
+        let of_stdin = paths.iter().filter(|path| path.as_os_str() == "-").count();
+        if of_stdin > usize::from(!stdin_was_read) {
+            // The second to read it would find nothing, and nothing would be in use.
+            let message = "standard input can be read only once";
+            return Err(Error::new(Kind::Usage, message).hint("put one of them into a file"));
+        }
         let mut sources: Vec<(String, Box<dyn BufRead>)> = Vec::new();
         for path in paths {
             let name = path.display().to_string();
@@ -33,8 +39,9 @@ impl Files {
                 Box::new(BufReader::with_capacity(1 << 16, file))
             };
             let name = match path.file_name() {
-                Some(short) if name != "-" => short.to_string_lossy().into_owned(),
-                _ => "standard input".into(),
+                _ if name == "-" => "standard input".into(),
+                Some(short) => short.to_string_lossy().into_owned(),
+                None => name,
             };
             sources.push((name, source));
         }

@@ -66,6 +66,10 @@ pub async fn stock(
         Ok::<_, Error>(readings)
     };
     let (listed, readings) = tokio::join!(listing, reading);
+    // Indexes that nobody may read are no property of the images: nothing of this store can be judged or deleted.
+    if let Some(error) = session.halted() {
+        return Err(error.clone());
+    }
     let ((images, needed), readings) = (listed?, readings?);
     let mut stock = Stock::new(session.store.home(), images);
     if !needed {

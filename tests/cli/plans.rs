@@ -186,6 +186,71 @@ fn a_plan_keeps_what_it_keeps_however_it_is_given() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn what_comes_through_a_pipe_is_read_from_its_beginning() {
+    let world = stale();
+    let plan = save(&world, &[]);
+    let document = plan.json();
+    let items = document["items"].as_array().unwrap().iter();
+    let goes = items.filter(|item| item["action"] == "delete");
+    let list: String = goes
+        .map(|item| format!("{}\n", item["ref"].as_str().unwrap()))
+        .collect();
+    let marked = format!("\u{feff}{}", plan.stdout);
+    for given in [&list, &plan.stdout, &marked] {
+        let arguments = ["delete", "--from", "/dev/stdin", "--dry-run", "-o", "json"];
+        let run = world.run_with(&arguments, given);
+        assert_eq!(
+            (run.code, run.words().len()),
+            (0, 9),
+            "{}",
+            run.transcript()
+        );
+    }
+}
+
+#[test]
+fn standard_input_that_was_read_is_no_list_of_what_is_in_use() {
+    let world = stale();
+    let plan = save(&world, &[]);
+    let twice = ["--in-use", "-", "--in-use", "-"];
+    for (arguments, stdin) in [
+        (
+            &["delete", "-", "--in-use", "-", "--allow-empty-in-use"][..],
+            &*plan.stdout,
+        ),
+        (
+            &[
+                &["prune", STORE, "--older-than", "30d"][..],
+                &twice,
+                &["--allow-empty-in-use"],
+            ]
+            .concat(),
+            "team/app:used",
+        ),
+    ] {
+        let run = world.run_with(&[arguments, &["--yes"]].concat(), stdin);
+        assert_eq!((run.code, run.calls.len()), (2, 0), "{}", run.transcript());
+    }
+    let run = world.run_with(
+        &[
+            "delete",
+            "--from",
+            "plan.json",
+            "--in-use",
+            "-",
+            "--dry-run",
+        ],
+        "team/app:used",
+    );
+    assert!(
+        run.stderr.contains("1 of these stores are in use"),
+        "{}",
+        run.transcript()
+    );
+}
+
 #[test]
 fn the_report_of_a_run_and_a_plan_that_a_guard_stopped_are_no_plans() {
     let world = stale();

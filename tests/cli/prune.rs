@@ -191,6 +191,27 @@ fn an_index_that_cannot_be_read_keeps_all_that_it_might_need() {
 }
 
 #[test]
+fn a_store_whose_indexes_nobody_may_read_has_failed_and_says_why() {
+    // Enough that the listing goes on when the first answer comes.
+    let world = world(|repository| {
+        for number in 0..500 {
+            push_index(
+                repository,
+                &format!("{number}"),
+                &[&format!("v{number}")],
+                90,
+            );
+        }
+    })
+    .fault("ecr:BatchGetImage:status=403");
+    let run = prune(&world, &["--older-than", "30d", "--keep", "400", "--yes"]);
+    assert_eq!(run.code, 3, "{}", run.transcript());
+    let error: Value = serde_json::from_str(run.stderr.lines().last().unwrap()).unwrap();
+    assert_eq!(error["error"]["kind"], "denied", "{}", run.transcript());
+    assert_eq!(run.count("BatchDeleteImage"), 0);
+}
+
+#[test]
 fn a_kept_index_on_disk_is_believed_only_if_it_has_its_digest() {
     let mut index = Default::default();
     let world = world(|repository| {
@@ -515,6 +536,81 @@ fn one_repository_that_is_not_there_does_not_stop_the_others() {
         "json",
     ]);
     assert_eq!(run.code, 4, "{}", run.transcript());
+}
+
+#[test]
+fn a_repository_is_one_by_whichever_of_its_hosts_it_is_named() {
+    let world = world(|repository| {
+        push(repository, "old", &["pr-1"], 90);
+        push(repository, "young", &["v1"], 1);
+    });
+    let fips = "123456789012.dkr.ecr-fips.eu-west-1.amazonaws.com/team/app";
+    let run = prune(&world, &[fips, "--older-than", "30d", "--dry-run"]);
+    assert_eq!(
+        (run.code, run.words()),
+        (0, vec!["would_delete".to_owned(), "active".to_owned()]),
+        "{}",
+        run.transcript()
+    );
+}
+
+#[test]
+fn nothing_that_the_service_says_moves_the_cursor() {
+    let world = world(|repository| {
+        push_index(repository, "multi", &["v\u{1b}[2J"], 90);
+        push(repository, "loose", &["pr\u{1b}[2J", "\u{202e}pr"], 90);
+    })
+    .fault("ecr:BatchGetImage:status=500");
+    for flags in [
+        &["--attempts", "1"][..],
+        &["--keep", "1", "--exclude", "v*"],
+    ] {
+        let flags = [flags, &["--older-than", "30d", "--dry-run"]].concat();
+        let run = world.run(&[&["prune", STORE][..], &flags].concat());
+        assert!(run.stderr.contains("warning"), "{}", run.transcript());
+        let said = run.stdout + &run.stderr;
+        assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn after_an_interrupt_whatever_was_not_sent_is_skipped() {
+    let world = world(|repository| {
+        push_index(repository, "old", &["v1"], 90);
+        push(repository, "young", &["v2"], 1);
+    })
+    .fault("ecr:BatchDeleteImage:hang:1");
+    let arguments = ["prune", STORE, "--older-than", "30d", "--yes", "-o", "json"];
+    let child = world.spawn(&arguments);
+    let asked = || {
+        let calls = world.sandbox.calls();
+        calls
+            .iter()
+            .any(|call| call.operation == "BatchDeleteImage")
+    };
+    while !asked() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // The second stops waiting for the answer, too.
+    for _ in 0..2 {
+        let interrupt = ["-INT", &child.id().to_string()];
+        let sent = std::process::Command::new("kill").args(interrupt).status();
+        assert!(sent.unwrap().success());
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+    let run = world.wait(child, &arguments, 0);
+    let mut words = run.words();
+    words.sort();
+    assert_eq!(
+        (run.code, words),
+        (
+            130,
+            ["skipped", "skipped", "unknown"].map(String::from).into()
+        ),
+        "{}",
+        run.transcript()
+    );
 }
 
 #[test]

@@ -120,8 +120,8 @@ pub struct InUseArgs {
 }
 
 impl InUseArgs {
-    pub fn open(&self) -> Result<Files> {
-        Files::open(&self.in_use, self.allow_empty_in_use)
+    pub fn open(&self, stdin_was_read: bool) -> Result<Files> {
+        Files::open(&self.in_use, self.allow_empty_in_use, stdin_was_read)
     }
 
     pub fn check(&self) -> bool {
@@ -192,7 +192,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     context.one_profile(stores.map(|store| store.provider))?;
     // What is gone by now is what was wanted.
     context.printer.ignore_missing();
-    let files = args.in_use.open()?;
+    let files = args.in_use.open(false)?;
     if !args.yes && !args.dry_run && !can_ask() {
         return Err(
             Error::new(Kind::Guard, "nobody can be asked: this is no terminal").hint(

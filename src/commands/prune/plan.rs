@@ -16,7 +16,7 @@ use crate::{
     engine::Session,
     error::{Error, Kind, Result},
     exit::Exit,
-    image::StoreRef,
+    image::{HostKind, StoreRef},
     lookup,
     prune::{
         Action, Evidence, Freed, Plan, Row, Saved, Stock, Stop, StorePlan, decide, everywhere,
@@ -260,14 +260,18 @@ async fn open(context: &Context, rules: &[Rules]) -> Result<(Vec<Part>, Vec<Item
 }
 
 /// Whether a store comes for the first time: asked when it is opened, and again when the listing has named its owner.
-/// One store under two policies has no answer to which of them counts.
+/// One store under two policies has no answer to which of them counts. By whichever of its hosts it is named, it is one.
 fn once(
     rules: &[Rules],
     places: &mut HashMap<StoreRef, usize>,
     store: &StoreRef,
     number: usize,
 ) -> Result<bool> {
-    let Some(other) = places.insert(store.clone(), number) else {
+    let place = StoreRef {
+        host: HostKind::default(),
+        ..store.clone()
+    };
+    let Some(other) = places.insert(place, number) else {
         return Ok(true);
     };
     if other == number {

@@ -21,6 +21,9 @@ use crate::{
 /// Bytes of a source by which a plan is recognised.
 const BEGINNING: u64 = 4096;
 
+/// That a text is UTF-8, where somebody thought that this must be said.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// What a deletion was given.
 pub enum Asked {
     Plan(SavedPlan),
@@ -34,29 +37,29 @@ pub fn asked(images: &[String], files: &[PathBuf]) -> Result<Asked> {
         (Some(only), None) => only,
         _ => return Ok(Asked::Images(intake::read(images, files)?)),
     };
-    if only.as_os_str() == "-" {
-        let mut beginning = Vec::new();
-        let begun = io::stdin().take(BEGINNING).read_to_end(&mut beginning);
-        begun.map_err(|error| unreadable("standard input", &error))?;
-        let is_plan = saved::is_plan(&beginning);
-        let whole = Cursor::new(beginning).chain(io::stdin());
-        return Ok(match is_plan {
-            true => Asked::Plan(saved::read("standard input", whole)?),
-            false => Asked::Images(intake::read_from(images, files, whole)?),
-        });
-    }
-    if let [file] = files {
-        let name = file.display().to_string();
-        let open = || File::open(file).map_err(|error| unreadable(&name, &error));
-        let mut beginning = Vec::new();
-        let begun = open()?.take(BEGINNING).read_to_end(&mut beginning);
-        begun.map_err(|error| unreadable(&name, &error))?;
-        if saved::is_plan(&beginning) {
-            let source = io::BufReader::new(open()?);
-            return Ok(Asked::Plan(saved::read(&name, source)?));
+    let (name, mut source): (_, Box<dyn Read>) = match files {
+        _ if only.as_os_str() == "-" => ("standard input".into(), Box::new(io::stdin())),
+        [file] => {
+            let name = file.display().to_string();
+            let file = File::open(file).map_err(|error| unreadable(&name, &error))?;
+            (name, Box::new(file))
         }
+        _ => return Ok(Asked::Images(intake::read(images, files)?)),
+    };
+    let mut beginning = Vec::new();
+    let begun = source.by_ref().take(BEGINNING).read_to_end(&mut beginning);
+    begun.map_err(|error| unreadable(&name, &error))?;
+    // Some shells put a mark before what they write to a file.
+    if beginning.starts_with(MARK) {
+        beginning.drain(..MARK.len());
     }
-    Ok(Asked::Images(intake::read(images, files)?))
+    let is_plan = saved::is_plan(&beginning);
+    // A pipe gives each byte once.
+    let whole = io::BufReader::new(Cursor::new(beginning).chain(source));
+    Ok(match is_plan {
+        true => Asked::Plan(saved::read(&name, whole)?),
+        false => Asked::Images(intake::read_source(&name, whole)?),
+    })
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Error {

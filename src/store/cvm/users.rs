@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{PAGE, call::Api};
 use crate::{
-    error::Result,
+    error::{Error, Kind, Result},
     store::{Limit, Scan, Scanned, User, Uses},
 };
 
@@ -49,20 +49,25 @@ pub(super) async fn scan(cvm: &Api, scaling: &Api, scan: &Scan) -> Result<Scanne
         VERSIONS => {
             body["LaunchTemplateId"] = json!(scan.of);
             let told = cvm.call::<Versions>(scan.call, 0, &body).await?.content;
+            let more = following(
+                scan,
+                told.launch_template_version_set.len(),
+                told.total_count,
+            )?;
             let users = told.launch_template_version_set.iter();
             Ok(Scanned {
                 users: users.flat_map(Version::user).collect(),
-                more: following(scan, told.total_count),
+                more,
             })
         }
         TEMPLATES => {
             let told = cvm.call::<Templates>(scan.call, 0, &body).await?.content;
+            let more = following(scan, told.launch_template_set.len(), told.total_count)?;
             let versions = told.launch_template_set.into_iter().map(|template| Scan {
                 call: VERSIONS,
                 of: Some(template.launch_template_id),
                 offset: 0,
             });
-            let more = following(scan, told.total_count);
             Ok(Scanned {
                 users: Vec::new(),
                 more: versions.chain(more).collect(),
@@ -71,39 +76,47 @@ pub(super) async fn scan(cvm: &Api, scaling: &Api, scan: &Scan) -> Result<Scanne
         CONFIGURATIONS => {
             let told = scaling.call::<Configurations>(scan.call, 0, &body).await?;
             let told = told.content;
+            let more = following(scan, told.launch_configuration_set.len(), told.total_count)?;
             let users = told.launch_configuration_set.iter();
             Ok(Scanned {
                 users: users.flat_map(Configuration::users).collect(),
-                more: following(scan, told.total_count),
+                more,
             })
         }
         _ => {
             let told = cvm.call::<Instances>(scan.call, 0, &body).await?.content;
+            let more = following(scan, told.instance_set.len(), told.total_count)?;
             let user = |instance: Instance| {
                 let who = format!("instance {}", instance.instance_id);
                 uses(&who, instance.image_id, Uses::Image)
             };
             Ok(Scanned {
                 users: told.instance_set.into_iter().filter_map(user).collect(),
-                more: following(scan, told.total_count),
+                more,
             })
         }
     }
 }
 
-/// All pages after the first, side by side, as soon as the first says how many there are.
-fn following(scan: &Scan, total: usize) -> Vec<Scan> {
-    if scan.offset > 0 || total <= PAGE {
-        return Vec::new();
-    }
+/// All pages after the first, side by side, as soon as the first says how many there are; and what a page left out, which
+/// may name the image that matters.
+fn following(scan: &Scan, told: usize, total: usize) -> Result<Vec<Scan>> {
     let page = |offset| Scan {
         offset,
         ..scan.clone()
     };
-    (PAGE - OVERLAP..total)
-        .step_by(PAGE - OVERLAP)
-        .map(page)
-        .collect()
+    let mut more = Vec::new();
+    if told < PAGE.min(total.saturating_sub(scan.offset)) {
+        if told == 0 {
+            let message = format!("{} counts {total} and tells of none of them", scan.call);
+            return Err(Error::new(Kind::Unreadable, message));
+        }
+        more.push(page(scan.offset + told));
+    }
+    if scan.offset == 0 && total > PAGE {
+        more.extend((PAGE - OVERLAP..total).step_by(PAGE - OVERLAP).map(page));
+    }
+    Ok(more)
 }
 
 /// Names that are absent or empty mean no image.
@@ -204,11 +217,9 @@ mod tests {
 
     #[test]
     fn the_pages_of_a_search_overlap_and_reach_the_end() {
-        let offsets = |total| -> Vec<usize> {
-            following(&first()[0], total)
-                .iter()
-                .map(|scan| scan.offset)
-                .collect()
+        let offsets = |total: usize| -> Vec<usize> {
+            let more = following(&first()[0], total.min(PAGE), total).unwrap();
+            more.iter().map(|scan| scan.offset).collect()
         };
         assert_eq!(offsets(0), [0; 0]);
         assert_eq!(offsets(100), [0; 0]);
@@ -219,10 +230,27 @@ mod tests {
             ..first()[0].clone()
         };
         assert_eq!(
-            following(&later, 271),
+            following(&later, PAGE, 271).unwrap(),
             [],
             "only the first page knows the others"
         );
+    }
+
+    #[test]
+    fn what_a_short_page_left_out_is_asked_for_and_an_empty_one_is_no_answer() {
+        let at = |offset| Scan {
+            offset,
+            ..first()[0].clone()
+        };
+        assert_eq!(following(&at(0), 50, 80).unwrap(), [at(50)]);
+        assert_eq!(following(&at(90), 50, 271).unwrap(), [at(140)]);
+        assert_eq!(following(&at(270), 1, 271).unwrap(), []);
+        // The last went while the pages were read.
+        assert_eq!(following(&at(270), 0, 270).unwrap(), []);
+        for (offset, total) in [(0, 80), (90, 271)] {
+            let error = following(&at(offset), 0, total).unwrap_err();
+            assert_eq!(error.kind, Kind::Unreadable);
+        }
     }
 
     #[test]

@@ -402,6 +402,7 @@ impl Printer {
             io::stdin().lock().read_line(&mut answer).map(|_| answer)
         });
         let answer = answer.await.ok().and_then(Result::ok).unwrap_or_default();
+        self.progress.again();
         matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
     }
 

@@ -1,7 +1,10 @@
 //! Progress on stderr: a line that moves in a terminal, a plain line now and then where logs are kept. Nothing for
 //! runs that are over in a moment, nothing where it is not wanted.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -15,6 +18,8 @@ pub struct Progress {
     bar: ProgressBar,
     terminal: bool,
     wanted: bool,
+    /// Something else has the terminal, or all is said.
+    away: AtomicBool,
 }
 
 /// How far a run is.
@@ -39,16 +44,18 @@ impl Progress {
             bar,
             terminal,
             wanted,
+            away: AtomicBool::new(false),
         }
     }
 
     /// Shows the state, if it is time. `tick` is the time since the last call.
     pub fn show(&self, state: &State, tick: Duration) {
-        if !self.wanted || state.elapsed < PATIENCE {
+        if !self.wanted || self.away.load(Ordering::Relaxed) || state.elapsed < PATIENCE {
             return;
         }
         if self.terminal {
             if self.bar.is_hidden() {
+                self.bar.reset();
                 self.bar.set_draw_target(ProgressDrawTarget::stderr());
             }
             self.bar.set_message(text(state));
@@ -65,10 +72,16 @@ impl Progress {
         self.bar.suspend(print)
     }
 
-    /// Goes away for good.
+    /// Goes away: for a question, or at the end.
     pub fn end(&self) {
+        self.away.store(true, Ordering::Relaxed);
         self.bar.finish_and_clear();
         self.bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+
+    /// Comes back after a question.
+    pub fn again(&self) {
+        self.away.store(false, Ordering::Relaxed);
     }
 }
 

@@ -285,16 +285,18 @@ fn outcome(item: &Item) -> String {
     }
 }
 
+/// Green is well or left alone, yellow wants to be looked at, red went wrong. The darker ones can be read on light and on
+/// dark terminals.
 fn colour(item: &Item) -> Color {
     use Outcome::*;
     match (item.outcome, item.available) {
-        (Some(Deleted | Untagged | Gone | WouldDelete | WouldUntag), _) | (None, Some(true)) => {
-            Color::Green
+        (Some(Deleted | Untagged | Gone), _) | (None, Some(true)) => Color::DarkGreen,
+        (Some(WouldDelete | WouldUntag | Accepted | Missing | Refused | Skipped), _) => {
+            Color::DarkYellow
         }
-        (Some(Accepted | Missing | Refused | Skipped | WouldRefuse), _) => Color::Yellow,
-        (Some(Failed | Unknown), _) | (None, Some(false)) => Color::Red,
-        (None, None) if item.is_kept() => Color::Cyan,
-        (None, None) if item.image.state.as_deref() == Some("missing") => Color::Yellow,
+        (Some(Failed | Unknown | WouldRefuse), _) | (None, Some(false)) => Color::DarkRed,
+        (None, None) if item.is_kept() => Color::DarkGreen,
+        (None, None) if item.image.state.as_deref() == Some("missing") => Color::DarkYellow,
         (None, None) => Color::Reset,
     }
 }

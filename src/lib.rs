@@ -8,7 +8,8 @@
 //! as done: `engine`. What users type: `cli`, `commands`. What they see: `output`. The emulator: [`sandbox`].
 //! What teaches users: `help`, and `complete` while they type. What `doctor` finds: [`checkup`], filled by `settings`
 //! and by `store/PROVIDER/examine.rs`.
-//! Which images are stale, and what must stay whatever a rule says: [`prune`]; the selectors of `list` are its first use.
+//! Which images are stale, and what must stay whatever a rule says: [`prune`], pure. What it must know is fetched by
+//! [`survey`], what it chose goes pass by pass in [`purge`]; [`saved`] plans and the [`policy`] files are what is on disk.
 
 pub mod apply;
 pub mod checkup;

@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
-    output::can_ask,
+    output::somebody_can_agree,
     plan::Wish,
     report::Item,
     saved::SavedPlan,
@@ -152,9 +152,8 @@ impl Args {
             return Err(Error::new(Kind::Guard, message)
                 .hint("nothing was sent; raise --max-delete if all are meant"));
         }
-        if !self.yes && !self.dry_run && images > 0 && !can_ask() {
-            return Err(Error::new(Kind::Guard, "nobody can be asked: this is no terminal")
-                .hint("nothing was sent; look at the plan with --dry-run, then agree to it with --yes"));
+        if !self.yes && !self.dry_run && images > 0 {
+            somebody_can_agree()?;
         }
         Ok(())
     }

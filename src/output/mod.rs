@@ -29,7 +29,7 @@ use self::{
     progress::{Progress, State},
 };
 use crate::{
-    error::Error,
+    error::{Error, Kind},
     report::{Item, Summary},
     saved::Head,
 };
@@ -438,9 +438,14 @@ pub fn aside(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Whether stdin is a person who can be asked.
-pub fn can_ask() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
+/// Refuses a run that nobody can be asked to agree to, before anything is sent.
+pub fn somebody_can_agree() -> Result<(), Error> {
+    if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        return Ok(());
+    }
+    let error = Error::new(Kind::Guard, "nobody can be asked: this is no terminal");
+    Err(error
+        .hint("nothing was sent; look at the plan with --dry-run, then agree to it with --yes"))
 }
 
 impl Look {

@@ -1,6 +1,6 @@
 //! Random images, random faults, the real binary: whatever happens, what is said is true of the emulator's state.
 
-use crate::conformance::CLOUDS;
+use crate::{conformance::CLOUDS, dice::Dice};
 
 const FAULTS: [&str; 9] = [
     "throttle",
@@ -16,20 +16,6 @@ const FAULTS: [&str; 9] = [
 
 /// Runs that are tried of each provider. Each number is its own case, so a failure can be repeated.
 const RUNS: u64 = 20;
-
-/// Numbers that look random and are the same each time.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        // Knuth's constants of MMIX.
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % bound
-    }
-}
 
 #[test]
 fn whatever_goes_wrong_what_is_said_is_true() {

@@ -5,6 +5,7 @@ mod chaos;
 mod completions;
 mod conformance;
 mod cvm;
+mod dice;
 mod doctor;
 mod ecr;
 mod github;

@@ -10,7 +10,7 @@ use imgctl::sandbox::{
     ecr::{REGION, digest::Digest, manifest::Manifest, repository::Repository},
 };
 
-use crate::world::World;
+use crate::{dice::Dice, world::World};
 
 const RUNS: u64 = 48;
 
@@ -33,19 +33,6 @@ const FAULTS: [&str; 6] = [
     "ecr:DescribeImages:lose-answer:1",
     "ecr:*:slow=50ms:3",
 ];
-
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        // Knuth's constants of MMIX.
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % bound
-    }
-}
 
 /// Images, indexes of those and of indexes, signatures of both kinds, with tags here and there.
 fn fill(repository: &mut Repository, dice: &mut Dice, seed: u64, now: DateTime<Utc>) {

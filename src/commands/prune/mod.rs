@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
-    output::can_ask,
+    output::somebody_can_agree,
     prune::{Action, GuardArgs, Row, Selectors},
     report::Item,
     settings::Settings,
@@ -193,12 +193,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     // What is gone by now is what was wanted.
     context.printer.ignore_missing();
     let files = args.in_use.open(false)?;
-    if !args.yes && !args.dry_run && !can_ask() {
-        return Err(
-            Error::new(Kind::Guard, "nobody can be asked: this is no terminal").hint(
-                "nothing was sent; look at the plan with --dry-run, then agree to it with --yes",
-            ),
-        );
+    if !args.yes && !args.dry_run {
+        somebody_can_agree()?;
     }
     let wanted = Wanted {
         in_use: InUse {
@@ -209,48 +205,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     };
     let made = Made::of(context, rules, files, wanted).await?;
     context.printer.head(show::head(context, &made, wanted));
-    if args.in_use.skip_usage_check && made.has_machines() {
-        context
-            .printer
-            .warn("nobody asked what instances, templates and families need (--skip-usage-check)");
-    }
-    for list in &made.lists {
-        context.printer.remark(list);
-    }
-    match (args.dry_run, args.yes && !made.stopped()) {
-        (true, _) => args.print_plan(context, &made),
-        (false, true) => made.stores().for_each(|of| show::total(context, &of)),
-        (false, false) => args.show_plan(context, &made),
-    }
+    args.say(context, &made);
     if made.stopped() {
         return Ok(stopped(context, &made));
     }
     if args.dry_run {
         return Ok(made.exit(&[]));
     }
-    let mut carrying = made.carrying(wanted.in_use);
-    if !carrying.is_empty() && !args.yes {
-        let sessions: Vec<_> = carrying.sessions().collect();
-        context
-            .agreed(&question(&sessions, &carrying.expected())?)
-            .await?;
-        // A person takes a while; what came meanwhile must be seen.
-        carrying.forget_stocks();
-    }
-    let options = Options {
-        agreed: true,
-        no_wait: args.no_wait,
-        job_timeout: args.timeout_job,
-    };
-    let items = carrying.out(context, &options).await;
-    if args.wants(Action::Keep) {
-        for of in made.stores() {
-            show::items(&of, |row| row.action == Action::Keep)
-                .for_each(|item| context.printer.item(&item));
-        }
-    }
-    context.finish();
-    Ok(made.exit(&items))
+    args.carry_out(context, &made, wanted).await
 }
 
 /// Says which guards stopped the run.
@@ -262,6 +224,32 @@ fn stopped(context: &Context, made: &Made) -> Exit {
 }
 
 impl Args {
+    async fn carry_out(&self, context: &Context, made: &Made, wanted: Wanted) -> Result<Exit> {
+        let mut carrying = made.carrying(wanted.in_use);
+        if !carrying.is_empty() && !self.yes {
+            let sessions: Vec<_> = carrying.sessions().collect();
+            context
+                .agreed(&question(&sessions, &carrying.expected())?)
+                .await?;
+            // A person takes a while; what came meanwhile must be seen.
+            carrying.forget_stocks();
+        }
+        let options = Options {
+            agreed: true,
+            no_wait: self.no_wait,
+            job_timeout: self.timeout_job,
+        };
+        let items = carrying.out(context, &options).await;
+        if self.wants(Action::Keep) {
+            for of in made.stores() {
+                show::items(&of, |row| row.action == Action::Keep)
+                    .for_each(|item| context.printer.item(&item));
+            }
+        }
+        context.finish();
+        Ok(made.exit(&items))
+    }
+
     /// A policy says itself what is stale: flags beside it would be read in two ways.
     fn all_in_policy(&self) -> Result<()> {
         if self.selectors == Selectors::default() && self.guards == GuardArgs::default() {
@@ -270,6 +258,23 @@ impl Args {
         let message = "a policy says itself which images go and what guards them";
         Err(Error::new(Kind::Usage, message)
             .hint("leave the selectors and guards away, or name the stores without --policy"))
+    }
+
+    /// Says what the plan is: as data in a dry run, else as much as somebody must see who agrees to it.
+    fn say(&self, context: &Context, made: &Made) {
+        if self.in_use.skip_usage_check && made.has_machines() {
+            context.printer.warn(
+                "nobody asked what instances, templates and families need (--skip-usage-check)",
+            );
+        }
+        for list in &made.lists {
+            context.printer.remark(list);
+        }
+        match (self.dry_run, self.yes && !made.stopped()) {
+            (true, _) => self.print_plan(context, made),
+            (false, true) => made.stores().for_each(|of| show::total(context, &of)),
+            (false, false) => self.show_plan(context, made),
+        }
     }
 
     /// The plan as a person must see it, whatever the format of the data: all that goes, whatever else is wanted.

@@ -11,9 +11,10 @@ use proptest::prelude::*;
 
 use super::{
     Action, Evidence, GuardArgs, Guards, Known, Row, Rule, Saved, Stock, recheck,
-    sample::{Shelf, Told, cosign, digest, now},
+    sample::{Shelf, Told, compiled, cosign, digest, now},
     scan,
 };
+use crate::{image::Provider, store::Image};
 
 const TAGS: [&str; 10] = [
     "latest",
@@ -388,6 +389,27 @@ proptest! {
     fn what_a_plan_leaves_is_whole(world in world(), flags in flags()) {
         let told = shelf(&world).prune_but(&flags, &used(&world));
         check(&world, &flags, &told);
+    }
+
+    /// So its indexes need not be read.
+    #[test]
+    fn where_no_image_may_be_chosen_nothing_goes_whatever_its_indexes_hold(world in world(), flags in flags()) {
+        let told = shelf(&world).prune_but(&flags, &used(&world));
+        let (selection, _) = compiled(&flags);
+        let may = |image: &Image| selection.may_choose(image, Provider::Ecr);
+        if !told.stock.images().iter().any(may) {
+            prop_assert_eq!(told.goes(), Vec::<usize>::new());
+        }
+    }
+
+    /// So what is known of the use of images is asked only where something would go.
+    #[test]
+    fn more_evidence_only_keeps_more_where_nothing_would_go_anyway(world in world(), flags in flags()) {
+        let told = shelf(&world).prune_but(&flags, &Evidence::default());
+        if told.goes().is_empty() {
+            let more = shelf(&world).prune_but(&flags, &used(&world));
+            prop_assert_eq!(more.goes(), Vec::<usize>::new());
+        }
     }
 
     #[test]

@@ -167,6 +167,12 @@ struct Flags {
 
 /// Decides with flags as they stand on the command line.
 pub fn planned(stocks: &[Stock], flags: &[&str], evidence: &Evidence) -> Plan {
+    let (selection, guards) = compiled(flags);
+    decide(stocks, &everywhere(stocks), &selection, evidence, &guards)
+}
+
+/// Flags as they stand on the command line, made ready for use.
+pub fn compiled(flags: &[&str]) -> (Selection, Guards) {
     // Compiling globs anew takes most of the time of a random test.
     static COMPILED: Mutex<BTreeMap<String, (Selection, Guards)>> = Mutex::new(BTreeMap::new());
     let compile = || {
@@ -176,13 +182,12 @@ pub fn planned(stocks: &[Stock], flags: &[&str], evidence: &Evidence) -> Plan {
             flags.guards.compile().unwrap(),
         )
     };
-    let (selection, guards) = COMPILED
+    COMPILED
         .lock()
         .unwrap()
         .entry(flags.join(" "))
         .or_insert_with(compile)
-        .clone();
-    decide(stocks, &everywhere(stocks), &selection, evidence, &guards)
+        .clone()
 }
 
 /// A plan with what it is about.

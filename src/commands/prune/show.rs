@@ -105,6 +105,7 @@ fn freed(of: &OfStore) -> String {
         ""
     };
     match (of.freed.bytes, of.freed.unknown) {
+        (0, 0) => " and free nothing, for what they leave behind stays".into(),
         (_, 0) => format!(" and free {most}{bytes}"),
         (0, _) => String::new(),
         (_, unknown) => format!(" and free {most}{bytes}, not counting {unknown} of unknown size"),

@@ -1,7 +1,10 @@
 //! A plan of `prune` as it is saved: what its JSON says beside the items, and reading it back for `delete --from`.
 //! What must be true of an image before it may go is for `prune::recheck` to say.
 
-use std::{collections::HashSet, io::Read};
+use std::{
+    collections::{HashMap, HashSet},
+    io::Read,
+};
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -65,21 +68,17 @@ pub struct Planned {
 }
 
 impl SavedPlan {
-    /// The guards of one store that are about single images.
-    pub fn guards(&self, store: &StoreRef) -> Result<Guards> {
-        let of = self.head.stores.iter();
-        let of = of.map(|of| Ok((of.store.parse::<StoreRef>()?, of)));
-        let stores: Vec<_> = of.collect::<Result<_>>()?;
-        let of = stores.into_iter().find(|(known, _)| known == store);
-        let guards = match of {
-            Some((_, of)) => GuardArgs {
+    /// The guards of each store that are about single images.
+    pub fn guards(&self) -> Result<HashMap<StoreRef, Guards>> {
+        let of_store = |of: &OfStore| {
+            let guards = GuardArgs {
                 protect: of.protect.clone(),
                 no_default_protect: true,
                 ..GuardArgs::default()
-            },
-            None => GuardArgs::default(),
+            };
+            Ok((of.store.parse()?, guards.compile()?))
         };
-        guards.compile()
+        self.head.stores.iter().map(of_store).collect()
     }
 }
 

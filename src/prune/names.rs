@@ -33,8 +33,12 @@ impl Names {
 
     /// The pattern that fits a tag or name.
     pub fn fit(&self, label: &str) -> Option<&str> {
-        let fits = self.patterns.iter().find(|pattern| pattern.matches(label));
-        fits.map(Pattern::as_str)
+        // The name of a machine image is no path: to `*`, a slash in it is a letter like others.
+        let flat = label.contains('/').then(|| label.replace('/', "\0"));
+        let fits = |pattern: &&Pattern| {
+            pattern.matches(label) || flat.as_deref().is_some_and(|flat| pattern.matches(flat))
+        };
+        self.patterns.iter().find(fits).map(Pattern::as_str)
     }
 
     /// What a pattern fits of an image, and the pattern: a tag or name, the id, or, if the pattern has a `/` or `:`, the
@@ -117,11 +121,14 @@ mod tests {
 
     #[test]
     fn machine_images_are_called_by_their_name() {
-        let image = Image {
-            name: Some("prod-web".into()),
-            ..Image::default()
-        };
-        let names = Names::new("--protect", ["prod*"]).unwrap();
-        assert!(names.find(Provider::Cvm, "", &image).is_some());
+        let names = Names::new("--protect", ["prod*", "web/*"]).unwrap();
+        for name in ["prod-web", "prod/web", "web/prod", "web/a/b"] {
+            let image = Image {
+                name: Some(name.into()),
+                ..Image::default()
+            };
+            let found = names.find(Provider::Cvm, "", &image);
+            assert_eq!(found.is_some(), name != "web/a/b", "{name}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! `imgctl delete --from PLAN`: recognising a plan among what a deletion is given, and its stores opened again.
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{self, Cursor, Read},
     path::PathBuf,
@@ -12,7 +13,7 @@ use crate::{
     error::{Error, Kind, Result},
     image::{ImageRef, StoreRef},
     intake,
-    prune::{Evidence, Saved},
+    prune::{Evidence, GuardArgs, Saved},
     report::{Item, Outcome},
     saved::{self, Planned, SavedPlan},
     survey::{self, Cache, Files, InUse},
@@ -74,6 +75,7 @@ pub async fn open(
     check: bool,
 ) -> Result<Carrying<'static>> {
     let mut stores: Vec<(StoreRef, Vec<(Item, Saved)>)> = Vec::new();
+    let mut places: HashMap<&StoreRef, usize> = HashMap::new();
     for Planned {
         reference,
         choice,
@@ -83,21 +85,21 @@ pub async fn open(
         let mut item = Item::new(reference.to_string(), reference.store.provider);
         item.choice = Some(choice.clone());
         item.outcome = Some(Outcome::WouldDelete);
-        let store = &reference.store;
-        let images = match stores.iter_mut().find(|(known, _)| known == store) {
-            Some((_, images)) => images,
-            None => {
-                stores.push((store.clone(), Vec::new()));
-                &mut stores.last_mut().expect("it was just put there").1
-            }
-        };
-        images.push((item, saved.clone()));
+        let place = *places.entry(&reference.store).or_insert_with(|| {
+            stores.push((reference.store.clone(), Vec::new()));
+            stores.len() - 1
+        });
+        stores[place].1.push((item, saved.clone()));
     }
+    let mut guards = plan.guards()?;
     let mut agreed = Vec::new();
     for (store, images) in stores {
         agreed.push(Agreed {
             session: context.open(&store).await?,
-            guards: plan.guards(&store)?,
+            guards: match guards.remove(&store) {
+                Some(guards) => guards,
+                None => GuardArgs::default().compile()?,
+            },
             stock: None,
             images,
         });

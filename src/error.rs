@@ -1,7 +1,7 @@
 //! What can go wrong, with a call or with one item. The kind carries every decision (try again, halve, stop the
 //! store, exit code); code and message are the provider's own words, kept for people and never interpreted.
 
-use std::{fmt, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -136,6 +136,11 @@ impl Error {
             encoded_authorization_message: None,
             retry_after: None,
         }
+    }
+
+    /// Of a file that a user named and that cannot be read.
+    pub fn of_file(name: &str, error: &io::Error) -> Self {
+        Self::new(Kind::Usage, format!("cannot read {name}: {error}"))
     }
 
     pub fn code(mut self, code: impl Into<String>) -> Self {

@@ -38,8 +38,7 @@ pub struct Policy {
 /// Reads the policies of a file.
 pub fn read(path: &Path) -> Result<BTreeMap<String, Policy>> {
     let name = path.display().to_string();
-    let text = fs::read_to_string(path)
-        .map_err(|error| Error::new(Kind::Usage, format!("cannot read {name}: {error}")))?;
+    let text = fs::read_to_string(path).map_err(|error| Error::of_file(&name, &error))?;
     parse(&name, &text)
 }
 

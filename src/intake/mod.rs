@@ -58,7 +58,7 @@ where
         match name.as_str() {
             "-" => list.source("standard input", &mut stdin)?,
             _ => {
-                let open = File::open(file).map_err(|error| unreadable(&name, &error))?;
+                let open = File::open(file).map_err(|error| Error::of_file(&name, &error))?;
                 list.source(&name, open)?;
             }
         }
@@ -112,7 +112,7 @@ where
     fn source(&mut self, name: &str, source: impl Read) -> Result<()> {
         let mut lines = Lines::new(BufReader::with_capacity(1 << 16, source));
         self.lines(&mut lines).map_err(|problem| match problem {
-            Problem::Unreadable(error) => unreadable(name, &error),
+            Problem::Unreadable(error) => Error::of_file(name, &error),
             Problem::Wrong(line, error) => Error {
                 message: format!("{name}, line {line}: {}", error.message),
                 ..error
@@ -150,10 +150,6 @@ impl From<io::Error> for Problem {
     fn from(error: io::Error) -> Self {
         Self::Unreadable(error)
     }
-}
-
-fn unreadable(name: &str, error: &io::Error) -> Error {
-    Error::new(Kind::Usage, format!("cannot read {name}: {error}"))
 }
 
 /// A source that knows in which line it is.

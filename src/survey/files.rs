@@ -35,7 +35,7 @@ impl Files {
             let source: Box<dyn BufRead> = if name == "-" {
                 Box::new(BufReader::new(io::stdin()))
             } else {
-                let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
+                let file = File::open(path).map_err(|error| Error::of_file(&name, &error))?;
                 Box::new(BufReader::with_capacity(1 << 16, file))
             };
             let name = match path.file_name() {
@@ -63,7 +63,8 @@ impl Files {
             let Tally {
                 recognised,
                 protected,
-            } = scan(&name, source, &known, evidence).map_err(|error| unreadable(&name, &error))?;
+            } = scan(&name, source, &known, evidence)
+                .map_err(|error| Error::of_file(&name, &error))?;
             if recognised == 0 && !self.allow_empty {
                 let message =
                     format!("{name} names no image at all, so it is no evidence of what is in use");
@@ -82,8 +83,4 @@ impl Files {
         }
         Ok(told)
     }
-}
-
-fn unreadable(name: &str, error: &io::Error) -> Error {
-    Error::new(Kind::Usage, format!("cannot read {name}: {error}"))
 }

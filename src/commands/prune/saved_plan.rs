@@ -10,7 +10,7 @@ use std::{
 use super::agreed::{Agreed, Carrying};
 use crate::{
     context::Context,
-    error::{Error, Kind, Result},
+    error::{Error, Result},
     image::{ImageRef, StoreRef},
     intake,
     prune::{Evidence, GuardArgs, Saved},
@@ -42,14 +42,14 @@ pub fn asked(images: &[String], files: &[PathBuf]) -> Result<Asked> {
         _ if only.as_os_str() == "-" => ("standard input".into(), Box::new(io::stdin())),
         [file] => {
             let name = file.display().to_string();
-            let file = File::open(file).map_err(|error| unreadable(&name, &error))?;
+            let file = File::open(file).map_err(|error| Error::of_file(&name, &error))?;
             (name, Box::new(file))
         }
         _ => return Ok(Asked::Images(intake::read(images, files)?)),
     };
     let mut beginning = Vec::new();
     let begun = source.by_ref().take(BEGINNING).read_to_end(&mut beginning);
-    begun.map_err(|error| unreadable(&name, &error))?;
+    begun.map_err(|error| Error::of_file(&name, &error))?;
     // Some shells put a mark before what they write to a file.
     if beginning.starts_with(MARK) {
         beginning.drain(..MARK.len());
@@ -61,10 +61,6 @@ pub fn asked(images: &[String], files: &[PathBuf]) -> Result<Asked> {
         true => Asked::Plan(saved::read(&name, whole)?),
         false => Asked::Images(intake::read_source(&name, whole)?),
     })
-}
-
-fn unreadable(name: &str, error: &io::Error) -> Error {
-    Error::new(Kind::Usage, format!("cannot read {name}: {error}"))
 }
 
 /// Opens the stores of a plan, and reads what is in use by now.

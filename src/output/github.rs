@@ -82,7 +82,9 @@ impl Notes {
 
     pub fn item(&mut self, item: &Item) {
         self.telling |= item.outcome.is_some() || item.available.is_some();
-        if Exit::of_items([item], self.ignore_missing) == Exit::Done {
+        if item.is_kept() {
+            // There may be very many, and nothing became of them; the sum counts them.
+        } else if Exit::of_items([item], self.ignore_missing) == Exit::Done {
             self.done.add(item);
         } else if item.was_not_tried() {
             // What stopped a store was said once; a row for each image would only repeat it.

@@ -290,7 +290,7 @@ impl Printer {
     }
 
     /// Whether stderr may hold words. Where JSON is wanted, a program may read it too: there it holds JSON or nothing.
-    fn for_people(&self) -> bool {
+    pub fn for_people(&self) -> bool {
         self.look.format == Format::Table || io::stderr().is_terminal()
     }
 

@@ -273,7 +273,8 @@ impl Args {
         match (self.dry_run, self.yes && !made.stopped()) {
             (true, _) => self.print_plan(context, made),
             (false, true) => made.stores().for_each(|of| show::total(context, &of)),
-            (false, false) => self.show_plan(context, made),
+            (false, false) if context.printer.for_people() => self.show_plan(context, made),
+            (false, false) => {}
         }
     }
 

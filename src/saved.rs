@@ -23,6 +23,9 @@ use crate::{
 pub struct Head {
     pub made_at: DateTime<Utc>,
     pub stores: Vec<OfStore>,
+    /// Stores that could not be read, and why; nothing of them is deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Failed>,
     /// Guards that stopped it; such a plan cannot be run.
     pub stops: Vec<Stop>,
     /// What the lists named with --in-use came to.
@@ -34,6 +37,13 @@ pub struct Head {
     pub recursive: bool,
     /// With the snapshots bound to machine images.
     pub delete_snapshots: bool,
+}
+
+/// A store that could not be read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Failed {
+    pub store: String,
+    pub error: Error,
 }
 
 /// The sum of one store.
@@ -131,6 +141,17 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
     };
     if let Some(stop) = head.stops.first() {
         return Err(Error::from(stop.clone()));
+    }
+    let deletes: usize = head.stores.iter().map(|of| of.totals.deleted).sum();
+    let any = document
+        .items
+        .iter()
+        .any(|item| item.choice.action == Action::Delete);
+    if deletes > 0 && !any {
+        return Err(wrong(format!(
+            "it holds none of the {deletes} images that it deletes"
+        ))
+        .hint("save it with --show all or --show deleted"));
     }
     let goes = |item: &Item| item.choice.action == Action::Delete && item.error.is_none();
     let image = |item: Item| {

@@ -62,12 +62,21 @@ impl FromStr for Age {
 }
 
 fn span(text: &str) -> Result<TimeDelta, String> {
+    // humantime takes m for minutes and M for months: whoever writes 3m may well mean a quarter of a year.
+    let mut units = text.split(|letter: char| letter.is_ascii_digit() || letter.is_whitespace());
+    if units.any(|unit| unit == "m" || unit == "M") {
+        return Err("m can be minutes or months: write 90d or 30min".into());
+    }
     let span = humantime::parse_duration(text)
         .map_err(|error| format!("{error}; write 30d, 2w, 1d12h or a date such as 2025-01-31"))?;
     TimeDelta::from_std(span)
         .ok()
         .filter(|span| *span <= LONGEST)
-        .ok_or_else(|| "it must be shorter than a century".into())
+        .ok_or_else(|| "it must be shorter than a century".to_owned())
+        .and_then(|span| match span.is_zero() {
+            true => Err("everything is older than nothing".into()),
+            false => Ok(span),
+        })
 }
 
 impl fmt::Display for Age {
@@ -195,7 +204,7 @@ mod tests {
             ("30d", "2025-05-02T12:00:00Z"),
             ("2w", "2025-05-18T12:00:00Z"),
             ("1d12h", "2025-05-31T00:00:00Z"),
-            ("0d", "2025-06-01T12:00:00Z"),
+            ("90min", "2025-06-01T10:30:00Z"),
             ("2025-01-31", "2025-01-31T00:00:00Z"),
             ("2025-01-31T10:00:00+02:00", "2025-01-31T08:00:00Z"),
         ] {
@@ -206,6 +215,17 @@ mod tests {
                 "{text}"
             );
             assert_eq!(age.to_string(), text);
+        }
+    }
+
+    /// A unit that can be read in two ways, or no age at all, could select everything.
+    #[test]
+    fn an_age_that_may_mean_something_else_is_refused() {
+        for text in ["3m", "1d3m", "3 m", "3M", "0d", "0s"] {
+            assert!(text.parse::<Age>().is_err(), "{text}");
+        }
+        for text in ["3months", "3month", "3min", "1h"] {
+            assert!(text.parse::<Age>().is_ok(), "{text}");
         }
     }
 

@@ -321,3 +321,53 @@ fn a_plan_says_of_each_image_what_and_why() {
         "{store}"
     );
 }
+
+#[test]
+fn a_plan_without_what_it_deletes_is_a_mistake_and_lists_that_are_not_read_again_are_said() {
+    let world = stale();
+    save(&world, &["--show", "kept"]);
+    let refused = run(&world, &["--yes"]);
+    assert_eq!(
+        (refused.code, refused.calls.len()),
+        (2, 0),
+        "{}",
+        refused.transcript()
+    );
+    assert!(
+        refused.stderr.contains("holds none of the 9 images"),
+        "{}",
+        refused.transcript()
+    );
+
+    std::fs::write(world.home().join("used.txt"), "team/app:used\n").unwrap();
+    save(&world, &["--in-use", "used.txt"]);
+    let warned = world.run(&["delete", "--from", "plan.json", "--dry-run"]);
+    assert!(
+        warned.stderr.contains("which are not read again"),
+        "{}",
+        warned.transcript()
+    );
+}
+
+#[test]
+fn a_plan_names_the_stores_that_could_not_be_read() {
+    let world = stale();
+    let plan = world.run(&[
+        "prune",
+        STORE,
+        "ecr:no/such",
+        "--older-than",
+        "30d",
+        "--dry-run",
+        "-o",
+        "json",
+    ]);
+    let failed = &plan.json()["plan"]["failed"][0];
+    assert_eq!(
+        failed["error"]["code"],
+        "RepositoryNotFoundException",
+        "{}",
+        plan.transcript()
+    );
+    assert!(failed["store"].as_str().unwrap().contains("no/such"));
+}

@@ -22,6 +22,7 @@ use crate::{
         Action, Evidence, Freed, Plan, Row, Saved, Stock, Stop, StorePlan, decide, everywhere,
     },
     report::Item,
+    saved::Failed,
     store::Image,
     survey::{self, Cache, Files, InUse},
 };
@@ -180,6 +181,15 @@ impl Made {
             plan,
             freed: *freed,
             exactly: self.exactly,
+        })
+    }
+
+    pub fn failed(&self) -> impl Iterator<Item = Failed> {
+        self.failed.iter().filter_map(|item| {
+            Some(Failed {
+                store: item.reference.clone(),
+                error: item.error.clone()?,
+            })
         })
     }
 

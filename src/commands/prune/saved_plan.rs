@@ -101,6 +101,11 @@ pub async fn open(
         });
     }
     let mut evidence = Evidence::default();
+    if files.is_empty() && !plan.head.in_use.is_empty() {
+        context.printer.warn(
+            "the plan was made with lists of what is in use, which are not read again; --in-use takes newer ones",
+        );
+    }
     if !files.is_empty() {
         // What a list names is known only against what there is.
         let cache = Cache::new(context.settings.env.cache());

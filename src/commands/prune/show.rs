@@ -144,6 +144,7 @@ pub fn head(context: &Context, made: &Made, wanted: Wanted) -> saved::Head {
     saved::Head {
         made_at: made.at,
         stores: made.stores().map(of_store).collect(),
+        failed: made.failed().collect(),
         stops: made.stops().to_vec(),
         in_use: made.lists.clone(),
         usage_checked: wanted.in_use.check,

@@ -80,7 +80,7 @@ pub trait ImageStore: Send + Sync {
         Err(unsupported("has stores to list"))
     }
 
-    /// The exact bytes of manifests.
+    /// The exact bytes of manifests, each with the digest that they have.
     async fn manifests(&self, _ids: &[ImageId]) -> Result<Answer<ImageId, Manifest>> {
         Err(unsupported("has manifests"))
     }

@@ -17,7 +17,7 @@ use crate::{
     settings::{Env, Settings},
 };
 
-/// Deletes, reads and lists images in several clouds with one grammar.
+/// Deletes, reads, lists and prunes images in several clouds with one grammar.
 ///
 /// An image is named SCHEME:[//[OWNER@]REGION/]NAME: `ecr:team/app:v1`,
 /// `ecr://eu-west-1/team/app@sha256:…`, a whole Docker URI of a registry,

@@ -1,4 +1,4 @@
-//! imgctl deletes, reads and lists images in several clouds with one grammar.
+//! imgctl deletes, reads, lists and prunes images in several clouds with one grammar.
 //!
 //! Data flow: `cli` turns arguments into [`settings`] and hands a verb in `commands` its references ([`image`],
 //! `intake`). The verb opens stores ([`store`]: one file a provider, each method one call) and lets the `engine`

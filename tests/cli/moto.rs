@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-/// Puts two repositories into moto: images with one and with two tags, and one without.
+/// Puts two repositories into moto: images with one and with two tags; an index, what it holds, and a leftover.
 const SEED: &str = r#"
 import hashlib, json, sys, boto3
 ecr = boto3.client("ecr", endpoint_url=sys.argv[1], region_name="eu-west-1")
@@ -24,6 +24,19 @@ for number, tags in enumerate([["v1"], ["v2", "latest"], ["v3"]]):
     for tag in tags:
         ecr.put_image(repositoryName="team/app", imageManifest=manifest, imageManifestMediaType=media,
                       imageTag=tag, imageDigest=digest)
+
+ecr.create_repository(repositoryName="team/multi")
+def put(manifest, kind, **more):
+    text = json.dumps(manifest)
+    digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    ecr.put_image(repositoryName="team/multi", imageManifest=text, imageManifestMediaType=kind, imageDigest=digest, **more)
+    return {"mediaType": kind, "size": len(text), "digest": digest}
+images = []
+for number in range(3):
+    blob = {"mediaType": "x", "size": 7, "digest": "sha256:%064x" % (100 + number)}
+    images.append(put({"schemaVersion": 2, "mediaType": media, "config": blob, "layers": [blob]}, media))
+index = "application/vnd.docker.distribution.manifest.list.v2+json"
+put({"schemaVersion": 2, "mediaType": index, "manifests": images[:2]}, index, imageTag="v1")
 "#;
 
 /// A moto server that ends with the test.
@@ -80,7 +93,8 @@ impl Moto {
             .env("AWS_ENDPOINT_URL_ECR", &self.url)
             .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE000000000")
             .env("AWS_SECRET_ACCESS_KEY", "anything")
-            .env("AWS_REGION", "eu-west-1");
+            .env("AWS_REGION", "eu-west-1")
+            .env("IMGCTL_CACHE_DIR", "off");
         command
     }
 
@@ -139,7 +153,7 @@ fn moto_is_read_and_deleted_from() {
         .unwrap();
     assert!(seeded.success());
 
-    let (code, items) = moto.imgctl(&["list", "ecr:team/*"]);
+    let (code, items) = moto.imgctl(&["list", "ecr:team/app"]);
     let tags: Vec<_> = items.iter().map(|(_, tags)| tags.join(" ")).collect();
     assert_eq!(
         (code, tags),
@@ -175,4 +189,19 @@ fn moto_is_read_and_deleted_from() {
     let tags: Vec<_> = items.iter().map(|(_, tags)| tags.join(" ")).collect();
     assert_eq!((code, tags), (Some(0), vec![word("v2"), word("v3")]));
     assert_eq!(moto.imgctl(&["list", "ecr:nope"]).0, Some(3));
+
+    // Of four images three are without a tag, and two of those are the platforms of the fourth.
+    let prune = ["prune", "ecr:team/m*", "--untagged", "--show", "all"];
+    let (code, items) = moto.imgctl(&[&prune[..], &["--dry-run"]].concat());
+    let going = |items: &[(String, Vec<String>)]| {
+        let going = items.iter().filter(|(word, _)| word == "would_delete");
+        going.count()
+    };
+    assert_eq!((code, items.len(), going(&items)), (Some(0), 4, 1));
+    let (code, _) = moto.imgctl(&[&prune[..], &["--yes"]].concat());
+    assert_eq!(code, Some(0));
+    let (_, items) = moto.imgctl(&["list", "ecr:team/multi"]);
+    assert_eq!(items.len(), 3);
+    let (code, items) = moto.imgctl(&[&prune[..], &["--dry-run"]].concat());
+    assert_eq!((code, items.len(), going(&items)), (Some(0), 3, 0));
 }

@@ -1,7 +1,10 @@
 //! Finding out, for commands that only read: which stores a pattern means, and what is known of many images of
 //! several stores, in the order asked.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 
@@ -40,7 +43,7 @@ pub fn by_store(images: &[ImageRef]) -> Vec<OfStore<'_>> {
     stores
 }
 
-/// Describes images; `each` is told of every one, in the order asked.
+/// Describes images; `each` is told of every one once, in the order asked, under however many names it was asked for.
 pub async fn images(context: &Context, images: &[ImageRef], mut each: impl FnMut(Item)) {
     let mut stores: FuturesUnordered<_> = by_store(images)
         .into_iter()
@@ -48,12 +51,15 @@ pub async fn images(context: &Context, images: &[ImageRef], mut each: impl FnMut
         .collect();
     let mut items: Vec<Option<Item>> = vec![None; images.len()];
     let mut told = 0;
+    let mut known = HashSet::new();
     while let Some(described) = stores.next().await {
         for (place, item) in described {
             items[place] = Some(item);
         }
         while let Some(item) = items.get_mut(told).and_then(Option::take) {
-            each(item);
+            if known.insert(item.reference.clone()) {
+                each(item);
+            }
             told += 1;
         }
     }

@@ -618,6 +618,19 @@ fn a_listing_shows_what_the_selectors_choose_and_a_deletion_takes_it_from_there(
 fn an_image_named_with_its_region_and_without_is_one_item() {
     let world = world(|repository| drop(push(repository, "one", &["v1"])));
     let run = world.run(&[
+        "get",
+        "ecr:team/app:v1",
+        "ecr://eu-west-1/team/app:v1",
+        "-o",
+        "json",
+    ]);
+    assert_eq!(
+        (run.code, run.words()),
+        (0, vec!["active".to_owned()]),
+        "{}",
+        run.transcript()
+    );
+    let run = world.run(&[
         "delete",
         "ecr:team/app:v1",
         "ecr://eu-west-1/team/app:v1",

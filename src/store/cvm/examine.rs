@@ -9,14 +9,14 @@ use serde_json::json;
 use super::{
     Done, ENDPOINT, Images, Told, answer,
     call::{Api, CVM},
-    errors, is_region, shortened,
+    errors, is_region,
 };
 use crate::{
     checkup::{Checkup, Heard, Subject},
     error::{Error, Kind, Result},
     http::Http,
     image::StoreRef,
-    settings::{Settings, shown, tencent::Tencent},
+    settings::{Settings, shortened, shown, tencent::Tencent},
 };
 
 /// <https://www.tencentcloud.com/document/api/213/33277>

@@ -24,7 +24,7 @@ use crate::{
     error::{Error, Kind, Result},
     http::Http,
     image::{ImageId, StoreRef},
-    settings::{Settings, tencent::Tencent},
+    settings::{Settings, shortened, tencent::Tencent},
 };
 use answer::Told;
 use call::Api;
@@ -104,19 +104,6 @@ pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
 fn is_region(name: &str) -> bool {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !name.is_empty() && name.bytes().all(letter)
-}
-
-/// Enough of an id to tell it from others.
-fn shortened(id: &str) -> String {
-    let letters: Vec<_> = id.chars().collect();
-    let start: String = letters.iter().take(4).collect();
-    match letters.len() {
-        12.. => format!(
-            "{start}…{}",
-            letters[letters.len() - 4..].iter().collect::<String>()
-        ),
-        _ => format!("{start}…"),
-    }
 }
 
 #[async_trait]

@@ -169,6 +169,13 @@ fn what_cannot_be_asked_keeps_everything_and_skipping_it_is_said() {
 }
 
 #[test]
+fn nobody_is_asked_what_is_in_use_where_nothing_would_go() {
+    let world = world(|_| ());
+    let run = prune(&world, &["--keep", "9", "--yes"]);
+    assert_eq!((run.code, run.calls.len()), (0, 1), "{}", run.transcript());
+}
+
+#[test]
 fn all_pages_of_users_are_read() {
     let world = world(|region| {
         for number in 0..450 {

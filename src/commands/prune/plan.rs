@@ -312,15 +312,13 @@ fn candidates(
             selection, guards, ..
         } = &rules[number];
         let stocks = &stocks[range];
-        let all = decide(
-            stocks,
-            &everywhere,
-            &selection.without_keep(),
-            evidence,
-            guards,
-        );
-        for (stock, plan) in stocks.iter().zip(&all.stores) {
-            let goes = plan.rows.iter().filter(|row| row.action == Action::Delete);
+        let decide = |selection: &_| decide(stocks, &everywhere, selection, evidence, guards);
+        let now = decide(selection);
+        // What --keep holds now may turn out to be in use, and then it holds others.
+        let ever = decide(&selection.without_keep());
+        for (stock, (now, ever)) in stocks.iter().zip(now.stores.iter().zip(&ever.stores)) {
+            let goes = |row: &&Row| now.totals.deleted > 0 && row.action == Action::Delete;
+            let goes = ever.rows.iter().filter(goes);
             asked.push(goes.map(|row| stock.images()[row.image].clone()).collect());
         }
     }

@@ -84,67 +84,56 @@ pub async fn stock(
     Ok(stock)
 }
 
-/// Reads indexes from the disk, and the others from their registry.
+/// Reads indexes.
 async fn read(
     session: &Session,
     cache: &Cache,
     indexes: &[Digest],
     readings: &mut HashMap<Digest, Reading>,
 ) -> Result<()> {
-    let mut unknown = Vec::new();
-    for index in indexes {
-        match cache.get(index) {
-            Some(bytes) => {
-                readings.insert(index.clone(), Reading::of(manifest::contents(&bytes)));
-            }
-            None => unknown.push(ImageId::Digest(index.clone())),
-        }
-    }
-    let answers = session.manifests(&unknown).await;
-    for (id, answer) in unknown.iter().zip(answers) {
-        let Some(index) = id.digest() else { continue };
-        if let Err(error) = &answer
-            && error.kind == Kind::Stopped
-        {
-            return Err(error.clone());
-        }
-        let contents = answer.and_then(|manifest| {
-            let contents = manifest::contents(&manifest.bytes)?;
-            cache.put(index, &manifest.bytes);
-            Ok(contents)
-        });
-        readings.insert(index.clone(), Reading::of(contents));
+    for (index, answer) in indexes.iter().zip(manifests(session, cache, indexes).await) {
+        match answer {
+            Err(error) if error.kind == Kind::Stopped => return Err(error),
+            contents => readings.insert(index.clone(), Reading::of(contents)),
+        };
     }
     Ok(())
+}
+
+/// What these manifests say, in order: from the disk, and of the others from their registry.
+async fn manifests(session: &Session, cache: &Cache, digests: &[Digest]) -> Vec<Result<Contents>> {
+    let kept: Vec<_> = digests.iter().map(|digest| cache.get(digest)).collect();
+    let unknown = digests.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
+    let unknown: Vec<_> = unknown
+        .map(|(digest, _)| ImageId::Digest(digest.clone()))
+        .collect();
+    let mut answers = session.manifests(&unknown).await.into_iter();
+    let contents = |kept: Option<Vec<u8>>| match kept {
+        Some(bytes) => manifest::contents(&bytes),
+        None => {
+            let manifest = answers.next().expect("an answer a question")?;
+            let contents = manifest::contents(&manifest.bytes)?;
+            cache.put(&manifest.digest, &manifest.bytes);
+            Ok(contents)
+        }
+    };
+    kept.into_iter().map(contents).collect()
 }
 
 /// The bytes that deleting as planned really frees: layers that kept images share are not.
 pub async fn freed(session: &Session, cache: &Cache, stock: &Stock, plan: &StorePlan) -> Freed {
     let mut exact = Exact::default();
     for rows in plan.rows.chunks(TOGETHER) {
-        let images: Vec<_> = rows
+        let images = rows
             .iter()
-            .filter_map(|row| Some((row.action, stock.images()[row.image].digest()?)))
-            .collect();
-        let kept: Vec<_> = images.iter().map(|(_, digest)| cache.get(digest)).collect();
-        let unknown = images.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
-        let unknown: Vec<_> = unknown
-            .map(|((_, digest), _)| ImageId::Digest(digest.clone()))
-            .collect();
-        let mut answers = session.manifests(&unknown).await.into_iter();
-        for ((action, digest), kept) in images.iter().zip(kept) {
-            let bytes = match kept {
-                Some(bytes) => Ok(bytes),
-                None => answers
-                    .next()
-                    .expect("an answer a question")
-                    .map(|manifest| manifest.bytes)
-                    .inspect(|bytes| cache.put(digest, bytes)),
-            };
-            match bytes.and_then(|bytes| manifest::contents(&bytes)) {
-                Ok(Contents::Image(blobs)) => exact.add(*action, Some(&blobs)),
+            .filter_map(|row| Some((row.action, stock.images()[row.image].digest()?)));
+        let (actions, digests): (Vec<_>, Vec<_>) = images.unzip();
+        let answers = manifests(session, cache, &digests).await;
+        for (action, contents) in actions.into_iter().zip(answers) {
+            match contents {
+                Ok(Contents::Image(blobs)) => exact.add(action, Some(&blobs)),
                 Ok(Contents::Index(_)) => {}
-                Err(_) => exact.add(*action, None),
+                Err(_) => exact.add(action, None),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What `doctor` found, for people: a paragraph a provider, a line a check, what to do under each trouble. Pure.
 
-use super::{Look, safe};
+use super::{Look, human::wrapped, safe};
 use crate::{
     checkup::{Check, State, Subject},
     report::Item,
@@ -35,7 +35,7 @@ fn line(check: &Check, brief: bool, look: &Look, text: &mut String) {
     let lines = std::iter::once(said(check)).chain(trouble(check, brief));
     let lines: Vec<_> = lines
         .filter(|line| !line.is_empty())
-        .flat_map(|line| wrapped(&line, look.width))
+        .flat_map(|line| fitted(&line, look.width))
         .collect();
     text.push_str(lines.join(&format!("\n{:INDENT$}", "")).trim_end());
     text.push('\n');
@@ -81,22 +81,15 @@ fn trouble(check: &Check, brief: bool) -> Vec<String> {
     [message, request, hint].into_iter().flatten().collect()
 }
 
-/// Breaks a text between words, where the terminal has little room; a word is never broken, so that paths can be copied.
-fn wrapped(text: &str, width: Option<u16>) -> Vec<String> {
-    let room = width.map_or(usize::MAX, |width| {
-        usize::from(width).saturating_sub(INDENT).max(20)
-    });
-    let mut lines = vec![String::new()];
-    for word in safe(text).split(' ') {
-        let line = lines.last_mut().expect("there is always a line");
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
-            lines.push(word.to_owned());
-        } else {
-            let joint = if line.is_empty() { "" } else { " " };
-            line.push_str(&format!("{joint}{word}"));
+/// A text as the terminal has room for it.
+fn fitted(text: &str, width: Option<u16>) -> Vec<String> {
+    match width {
+        Some(width) => {
+            let room = usize::from(width).saturating_sub(INDENT).max(20);
+            wrapped(&safe(text), room)
         }
+        None => vec![safe(text).into_owned()],
     }
-    lines
 }
 
 fn name(subject: Subject) -> &'static str {

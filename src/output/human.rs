@@ -21,6 +21,22 @@ pub fn size(bytes: u64) -> String {
     format!("{value:.digits$} {}", UNITS[unit])
 }
 
+/// A text in lines of at most so many characters, broken between words; a longer word is not broken, so that paths can
+/// be copied.
+pub fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// A time span in its largest unit: `3 weeks ago`.
 pub fn age(age: TimeDelta) -> String {
     let seconds = age.num_seconds();

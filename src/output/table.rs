@@ -8,7 +8,7 @@ use comfy_table::{
 
 use super::{
     Look,
-    human::{age, size},
+    human::{age, size, wrapped},
     safe,
 };
 use crate::{
@@ -223,8 +223,9 @@ impl<'v> Rendered<'v> {
     }
 
     fn text(&self, items: &[Item], look: &Look) -> String {
+        let room = look.width.map_or(80, usize::from).saturating_sub(3);
         let below = |item: &Item| match self.view.cut {
-            Some(_) => wrapped(&note(item), look.width.map_or(80, usize::from)),
+            Some(_) => wrapped(&note(item), room.max(LEAST)),
             None => Vec::new(),
         };
         let (head, rows) = self
@@ -259,22 +260,6 @@ fn seen(line: &str) -> usize {
         }
     }
     count
-}
-
-/// A sentence in lines that fit below a row.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let most = width.saturating_sub(3).max(LEAST);
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= most => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 fn outcome(item: &Item) -> String {

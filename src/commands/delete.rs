@@ -97,6 +97,9 @@ impl Args {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
+    if args.ignore_missing {
+        context.printer.ignore_missing();
+    }
     let images = match saved_plan::asked(&args.images, &args.from)? {
         Asked::Plan(plan) => return args.run_plan(plan, context).await,
         Asked::Images(images) => images,
@@ -110,9 +113,6 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     context.one_profile(images.iter().map(|image| image.store.provider))?;
     args.guard(images.len())?;
     context.printer.expect(images.len());
-    if args.ignore_missing {
-        context.printer.ignore_missing();
-    }
     let ask = !args.yes && !args.dry_run;
     let wish = Wish {
         all_tags: args.all_tags,

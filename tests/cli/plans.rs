@@ -371,3 +371,17 @@ fn a_plan_names_the_stores_that_could_not_be_read() {
     );
     assert!(failed["store"].as_str().unwrap().contains("no/such"));
 }
+
+#[test]
+fn what_is_gone_already_is_no_annotation_where_it_counts_as_done() {
+    let world = stale();
+    save(&world, &[]);
+    assert_eq!(run(&world, &["--yes"]).code, 0);
+    let again = run(&world, &["--yes", "--ignore-missing", "--github", "always"]);
+    assert_eq!(again.code, 0, "{}", again.transcript());
+    assert!(
+        !again.stderr.contains("::warning"),
+        "{}",
+        again.transcript()
+    );
+}

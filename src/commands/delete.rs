@@ -198,18 +198,18 @@ impl Args {
         self.guard(plan.images.len())?;
         let mut carrying = saved_plan::open(context, plan, files, self.in_use.check()).await?;
         if self.dry_run {
-            let items = carrying.rehearse(context).await;
+            let items = carrying.rehearse(context).await?;
             items.iter().for_each(|item| context.printer.item(item));
             context.finish();
             return Ok(Exit::of_items(&items, self.ignore_missing));
         }
         if !self.yes && !carrying.is_empty() {
-            let items = carrying.rehearse(context).await;
+            let items = carrying.rehearse(context).await?;
             context.printer.plan(&items);
             let sessions: Vec<_> = carrying.sessions().collect();
             context.agreed(&question(&sessions, &items)?).await?;
         }
-        let items = carrying.out(context, &self.options(true)).await;
+        let items = carrying.out(context, &self.options(true)).await?;
         context.finish();
         Ok(Exit::of_items(&items, self.ignore_missing))
     }

@@ -22,7 +22,7 @@ pub struct Tally {
 
 /// The names by which the images of some stores can be found.
 pub struct Known<'s> {
-    stocks: &'s [Stock],
+    stocks: Vec<&'s Stock>,
     /// Digests and provider's ids, with the stores that have them.
     ids: HashMap<&'s str, Vec<usize>>,
     repositories: HashMap<&'s str, Vec<usize>>,
@@ -30,14 +30,14 @@ pub struct Known<'s> {
 }
 
 impl<'s> Known<'s> {
-    pub fn of(stocks: &'s [Stock]) -> Self {
+    pub fn of(stocks: impl IntoIterator<Item = &'s Stock>) -> Self {
         let mut known = Self {
-            stocks,
+            stocks: stocks.into_iter().collect(),
             ids: HashMap::new(),
             repositories: HashMap::new(),
             tags: HashMap::new(),
         };
-        for (place, stock) in stocks.iter().enumerate() {
+        for (place, stock) in known.stocks.iter().enumerate() {
             if stock.store.provider == Provider::Ecr {
                 known
                     .repositories

@@ -55,11 +55,15 @@ impl Files {
         self.sources.is_empty()
     }
 
-    /// Adds to the evidence what they name; what each came to, for people.
-    pub fn read(self, stocks: &[Stock], evidence: &mut Evidence) -> Result<Vec<String>> {
+    /// Adds to the evidence what they name, once; what each came to, for people.
+    pub fn read<'s>(
+        &mut self,
+        stocks: impl IntoIterator<Item = &'s Stock>,
+        evidence: &mut Evidence,
+    ) -> Result<Vec<String>> {
         let known = Known::of(stocks);
         let mut told = Vec::new();
-        for (name, source) in self.sources {
+        for (name, source) in self.sources.drain(..) {
             let Tally {
                 recognised,
                 protected,

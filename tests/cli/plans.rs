@@ -347,6 +347,13 @@ fn a_plan_without_what_it_deletes_is_a_mistake_and_lists_that_are_not_read_again
         "{}",
         warned.transcript()
     );
+    let newer = run(&world, &["--dry-run", "--in-use", "used.txt"]);
+    assert_eq!(
+        (newer.code, newer.count("DescribeImages")),
+        (0, 1),
+        "{}",
+        newer.transcript()
+    );
 }
 
 #[test]

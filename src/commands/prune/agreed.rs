@@ -17,7 +17,7 @@ use crate::{
     purge::{Going, purge},
     report::{Item, Outcome},
     store::Image,
-    survey::{self, Cache, InUse},
+    survey::{self, Cache, Files, InUse},
 };
 
 /// What was agreed to, store by store.
@@ -25,6 +25,8 @@ pub struct Carrying<'m> {
     pub stores: Vec<Agreed<'m>>,
     /// What was known to be in use when it was agreed to.
     pub evidence: Evidence,
+    /// Newer lists of what is in use, to be read once it is known what they may name.
+    pub files: Files,
     pub in_use: InUse,
 }
 
@@ -65,8 +67,8 @@ impl<'m> Carrying<'m> {
     }
 
     /// What would become of each image as things are now.
-    pub async fn rehearse(&mut self, context: &Context) -> Vec<Item> {
-        let checked = self.check(context).await;
+    pub async fn rehearse(&mut self, context: &Context) -> Result<Vec<Item>> {
+        let checked = self.check(context).await?;
         let mut items = Vec::new();
         for (of, checked) in self.stores.iter().zip(&checked) {
             for ((item, saved), step) in of.images.iter().zip(&checked.steps) {
@@ -78,12 +80,12 @@ impl<'m> Carrying<'m> {
                 items.push(ended(of, item, image, verdict));
             }
         }
-        items
+        Ok(items)
     }
 
     /// Deletes, and tells of each image once, in the order of the plan.
-    pub async fn out(&mut self, context: &Context, options: &Options) -> Vec<Item> {
-        let checked = self.check(context).await;
+    pub async fn out(&mut self, context: &Context, options: &Options) -> Result<Vec<Item>> {
+        let checked = self.check(context).await?;
         let images = self.stores.iter().map(|of| of.images.len()).sum();
         context.printer.doing("deleting", Some(images));
         let streams = context.printer.streams();
@@ -105,11 +107,11 @@ impl<'m> Carrying<'m> {
         if !streams {
             items.iter().for_each(|item| context.printer.item(item));
         }
-        items
+        Ok(items)
     }
 
     /// Holds every image against its store as it is now.
-    async fn check(&mut self, context: &Context) -> Vec<Checked<'m>> {
+    async fn check(&mut self, context: &Context) -> Result<Vec<Checked<'m>>> {
         if self.stores.iter().any(|of| of.stock.is_none()) {
             context.printer.doing("looking again", None);
         }
@@ -126,6 +128,16 @@ impl<'m> Carrying<'m> {
             }
         };
         let stocks = join_all(self.stores.iter().map(take)).await;
+        if !self.files.is_empty() {
+            // A list says nothing of stores that nobody could read.
+            if let Some(error) = stocks.iter().find_map(|stock| stock.as_ref().err()) {
+                return Err(error.clone());
+            }
+            let known = stocks.iter().filter_map(|stock| stock.as_deref().ok());
+            for told in self.files.read(known, &mut self.evidence)? {
+                context.printer.remark(&told);
+            }
+        }
         let mut all = Vec::new();
         for (of, mut stock) in self.stores.iter().zip(stocks) {
             if let (Ok(fresh), None) = (&stock, of.stock) {
@@ -152,7 +164,7 @@ impl<'m> Carrying<'m> {
             };
             all.push(Checked { stock, steps });
         }
-        all
+        Ok(all)
     }
 }
 

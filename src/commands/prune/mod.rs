@@ -239,7 +239,7 @@ impl Args {
             no_wait: self.no_wait,
             job_timeout: self.timeout_job,
         };
-        let items = carrying.out(context, &options).await;
+        let items = carrying.out(context, &options).await?;
         if self.wants(Action::Keep) {
             for of in made.stores() {
                 show::items(&of, |row| row.action == Action::Keep)

@@ -74,7 +74,7 @@ impl Made {
     pub async fn of(
         context: &Context,
         rules: Vec<Rules>,
-        files: Files,
+        mut files: Files,
         wanted: Wanted,
     ) -> Result<Self> {
         let printer = &context.printer;
@@ -230,6 +230,7 @@ impl Made {
         Carrying {
             stores: stores.map(agreed).collect(),
             evidence: self.evidence.clone(),
+            files: Files::default(),
             in_use,
         }
     }

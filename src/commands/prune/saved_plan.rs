@@ -16,7 +16,7 @@ use crate::{
     prune::{Evidence, GuardArgs, Saved},
     report::{Item, Outcome},
     saved::{self, Planned, SavedPlan},
-    survey::{self, Cache, Files, InUse},
+    survey::{Files, InUse},
 };
 
 /// Bytes of a source by which a plan is recognised.
@@ -63,7 +63,7 @@ pub fn asked(images: &[String], files: &[PathBuf]) -> Result<Asked> {
     })
 }
 
-/// Opens the stores of a plan, and reads what is in use by now.
+/// Opens the stores of a plan.
 pub async fn open(
     context: &Context,
     plan: SavedPlan,
@@ -100,26 +100,15 @@ pub async fn open(
             images,
         });
     }
-    let mut evidence = Evidence::default();
     if files.is_empty() && !plan.head.in_use.is_empty() {
         context.printer.warn(
             "the plan was made with lists of what is in use, which are not read again; --in-use takes newer ones",
         );
     }
-    if !files.is_empty() {
-        // What a list names is known only against what there is.
-        let cache = Cache::new(context.settings.env.cache());
-        let mut stocks = Vec::new();
-        for of in &agreed {
-            stocks.push(survey::stock(&of.session, &cache, |_| true, |_| ()).await?);
-        }
-        for told in files.read(&stocks, &mut evidence)? {
-            context.printer.remark(&told);
-        }
-    }
     Ok(Carrying {
         stores: agreed,
-        evidence,
+        evidence: Evidence::default(),
+        files,
         in_use: InUse {
             check,
             recursive: plan.head.recursive,

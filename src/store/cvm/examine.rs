@@ -9,11 +9,11 @@ use serde_json::json;
 use super::{
     Done, ENDPOINT, Images, Told, answer,
     call::{Api, CVM},
-    errors, is_region,
+    errors, region,
 };
 use crate::{
     checkup::{Checkup, Heard, Subject},
-    error::{Error, Kind, Result},
+    error::{Kind, Result},
     http::Http,
     image::StoreRef,
     settings::{Settings, shortened, shown, tencent::Tencent},
@@ -55,27 +55,6 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
     checkup.unknown(Subject::Account, "CVM does not name it");
     delete(&api, checkup).await;
     Ok(())
-}
-
-/// The region, and what names it.
-fn region(
-    settings: &Settings,
-    store: &StoreRef,
-    tencent: &Tencent<'_>,
-) -> Result<(String, String)> {
-    let (region, from) = match (&store.region, &settings.region) {
-        (Some(region), _) => (region.clone(), "the reference".to_owned()),
-        (None, Some(region)) => (region.clone(), "--region".to_owned()),
-        (None, None) => {
-            let found = tencent.region()?;
-            (found.value, found.source)
-        }
-    };
-    if is_region(&region) {
-        return Ok((region, from));
-    }
-    let message = format!("{from} names no region: \"{region}\"");
-    Err(Error::new(Kind::Config, message).hint("a region looks like ap-guangzhou"))
 }
 
 async fn read(api: &Api, http: &Http, checkup: &mut Checkup) -> Result<()> {

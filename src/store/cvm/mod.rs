@@ -57,16 +57,7 @@ pub struct Cvm {
 /// Opens the store of a region: that of the reference, of `--region`, or of the provider's own settings.
 pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
     let tencent = Tencent::load(settings)?;
-    let region = match store.region.as_ref().or(settings.region.as_ref()) {
-        Some(region) => region.clone(),
-        None => tencent.region()?.value,
-    };
-    if !is_region(&region) {
-        return Err(
-            Error::new(Kind::Config, format!("\"{region}\" is no region"))
-                .hint("a region looks like ap-guangzhou"),
-        );
-    }
+    let (region, _) = region(settings, store, &tencent)?;
     let endpoint = tencent.endpoint("cvm", ENDPOINT, &region)?.value;
     let scaling = tencent.endpoint("as", SCALING_ENDPOINT, &region)?.value;
     let now = Utc::now();
@@ -98,6 +89,27 @@ pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
             .filter_map(|(wanted, kind)| wanted.then_some(kind))
             .collect(),
     })
+}
+
+/// The region, and what names it.
+fn region(
+    settings: &Settings,
+    store: &StoreRef,
+    tencent: &Tencent<'_>,
+) -> Result<(String, String)> {
+    let (region, from) = match (&store.region, &settings.region) {
+        (Some(region), _) => (region.clone(), "the reference".to_owned()),
+        (None, Some(region)) => (region.clone(), "--region".to_owned()),
+        (None, None) => {
+            let found = tencent.region()?;
+            (found.value, found.source)
+        }
+    };
+    if is_region(&region) {
+        return Ok((region, from));
+    }
+    let message = format!("{from} names no region: \"{region}\"");
+    Err(Error::new(Kind::Config, message).hint("a region looks like ap-guangzhou"))
 }
 
 /// Whether it can be a region; which there are is the provider's business, and grows.

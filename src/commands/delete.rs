@@ -129,17 +129,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         agreed = true;
     }
     let options = args.options(agreed);
-    let streams = context.printer.streams();
     let items = plan
-        .apply(&options, |item| {
-            context.printer.ended();
-            if streams {
-                context.printer.item(item);
-                context.printer.flush();
-            }
-        })
+        .apply(&options, |item| context.printer.ended_with(item))
         .await;
-    Ok(args.report(context, &plan, &items, !streams))
+    Ok(args.report(context, &plan, &items, !context.printer.streams()))
 }
 
 impl Args {

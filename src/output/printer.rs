@@ -132,6 +132,15 @@ impl Printer {
         self.seen(1);
     }
 
+    /// This one did; it is printed at once where items are printed as they come.
+    pub fn ended_with(&self, item: &Item) {
+        self.ended();
+        if self.streams() {
+            self.item(item);
+            self.flush();
+        }
+    }
+
     /// So many came or ended.
     pub fn seen(&self, items: usize) {
         self.ended.fetch_add(items, Ordering::Relaxed);

@@ -88,14 +88,7 @@ impl<'m> Carrying<'m> {
         let checked = self.check(context).await?;
         let images = self.stores.iter().map(|of| of.images.len()).sum();
         context.printer.doing("deleting", Some(images));
-        let streams = context.printer.streams();
-        let end = |item: &Item| {
-            context.printer.ended();
-            if streams {
-                context.printer.item(item);
-                context.printer.flush();
-            }
-        };
+        let end = |item: &Item| context.printer.ended_with(item);
         let stores = self.stores.iter().zip(&checked);
         let items = join_all(stores.map(|(of, checked)| delete(of, checked, options, &end))).await;
         let items: Vec<_> = items.into_iter().flatten().collect();
@@ -104,7 +97,7 @@ impl<'m> Carrying<'m> {
                 context.printer.error(error);
             }
         }
-        if !streams {
+        if !context.printer.streams() {
             items.iter().for_each(|item| context.printer.item(item));
         }
         Ok(items)

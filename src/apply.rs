@@ -32,11 +32,7 @@ impl Plan {
     pub async fn make(context: &Context, asked: &[ImageRef], wish: Wish) -> Self {
         let named = by_store(asked);
         let opened = join_all(named.iter().map(|of| context.open(of.store))).await;
-        let mut plan = Self {
-            stores: Vec::new(),
-            unopened: Vec::new(),
-            asked: asked.len(),
-        };
+        let mut plan = Self { stores: Vec::new(), unopened: Vec::new(), asked: asked.len() };
         // The same store under two names, with its region and without, is one store.
         let mut homes: HashMap<StoreRef, usize> = HashMap::new();
         let mut sessions = Vec::new();
@@ -57,17 +53,11 @@ impl Plan {
                 },
                 Err(error) => {
                     context.printer.error(&error);
-                    plan.unopened.extend(
-                        images
-                            .into_iter()
-                            .map(|(place, id)| (place, unopened(of.store, id, &error))),
-                    );
+                    plan.unopened.extend(images.into_iter().map(|(place, id)| (place, unopened(of.store, id, &error))));
                 }
             }
         }
-        let plans = sessions
-            .into_iter()
-            .map(|(session, images)| StorePlan::make(session, images, wish));
+        let plans = sessions.into_iter().map(|(session, images)| StorePlan::make(session, images, wish));
         plan.stores = join_all(plans).await;
         plan
     }
@@ -99,10 +89,7 @@ impl Plan {
         let items = Mutex::new(Vec::with_capacity(self.asked));
         let end = |place: usize, item: Item| {
             done(&item);
-            items
-                .lock()
-                .expect("no holder of this lock panics")
-                .push((place, item));
+            items.lock().expect("no holder of this lock panics").push((place, item));
         };
         for (place, item) in &self.unopened {
             end(*place, item.clone());
@@ -128,21 +115,11 @@ async fn delete(store: &StorePlan, options: &Options, end: &(impl Fn(usize, Item
     for (place, verdict) in &store.refused {
         tell(*place, verdict.clone());
     }
-    let sent: Vec<usize> = (0..store.targets.len())
-        .filter(|place| !store.refused.contains_key(place))
-        .collect();
-    let targets: Vec<_> = sent
-        .iter()
-        .map(|place| store.targets[*place].clone())
-        .collect();
-    let leaving = (0..sent.len())
-        .filter(|place| store.leaving.contains(&sent[*place]))
-        .collect();
+    let sent: Vec<usize> = (0..store.targets.len()).filter(|place| !store.refused.contains_key(place)).collect();
+    let targets: Vec<_> = sent.iter().map(|place| store.targets[*place].clone()).collect();
+    let leaving = (0..sent.len()).filter(|place| store.leaving.contains(&sent[*place])).collect();
     let emit = |place: usize, verdict: Verdict| tell(sent[place], verdict);
-    store
-        .session
-        .delete(&targets, &leaving, store.looked_at, options, &emit)
-        .await;
+    store.session.delete(&targets, &leaving, store.looked_at, options, &emit).await;
 }
 
 async fn rehearse(store: &mut StorePlan) -> Vec<Verdict> {
@@ -155,11 +132,7 @@ async fn rehearse(store: &mut StorePlan) -> Vec<Verdict> {
         .filter(|place| !store.leaving.contains(place))
         .map(|place| store.targets[place].id.clone())
         .collect();
-    let mut answers: HashMap<_, _> = ids
-        .iter()
-        .cloned()
-        .zip(store.session.rehearse(&ids).await)
-        .collect();
+    let mut answers: HashMap<_, _> = ids.iter().cloned().zip(store.session.rehearse(&ids).await).collect();
     let mut verdicts: Vec<_> = expected.collect();
     for (place, target) in store.targets.iter().enumerate() {
         if let Some(Err(error)) = answers.remove(&target.id) {
@@ -183,11 +156,7 @@ pub fn would(verdict: Verdict) -> Verdict {
 fn unopened(store: &StoreRef, id: ImageId, error: &Error) -> Item {
     let Verdict { outcome, error, .. } = Verdict::not_sent(error.clone());
     let item = Item::new(store.image(id).to_string(), store.provider);
-    Item {
-        outcome: Some(outcome),
-        error,
-        ..item
-    }
+    Item { outcome: Some(outcome), error, ..item }
 }
 
 fn in_order(mut items: Vec<(usize, Item)>) -> Vec<Item> {
@@ -197,12 +166,7 @@ fn in_order(mut items: Vec<(usize, Item)>) -> Vec<Item> {
 
 /// One question for the whole plan, or an error where a plan cannot be agreed to.
 pub fn question(sessions: &[&Session], items: &[Item]) -> Result<String> {
-    let count = |outcome| {
-        items
-            .iter()
-            .filter(|item| item.outcome == Some(outcome))
-            .count()
-    };
+    let count = |outcome| items.iter().filter(|item| item.outcome == Some(outcome)).count();
     let bytes: u64 = items
         .iter()
         .filter(|item| item.outcome == Some(Outcome::WouldDelete))
@@ -210,31 +174,21 @@ pub fn question(sessions: &[&Session], items: &[Item]) -> Result<String> {
         .filter_map(|item| item.image.bytes)
         .sum();
     let mut what = Vec::new();
-    let plural =
-        |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     match (count(Outcome::WouldDelete), bytes) {
         (0, _) => {}
         (images, 0) => what.push(format!("delete {}", plural(images, "image"))),
         (images, bytes) => {
-            what.push(format!(
-                "delete {} ({})",
-                plural(images, "image"),
-                crate::output::human::size(bytes)
-            ));
+            what.push(format!("delete {} ({})", plural(images, "image"), crate::output::human::size(bytes)));
         }
     }
     match count(Outcome::WouldUntag) {
         0 => {}
-        tags => what.push(format!(
-            "remove {} from images that stay",
-            plural(tags, "tag")
-        )),
+        tags => what.push(format!("remove {} from images that stay", plural(tags, "tag"))),
     }
     match items.iter().map(|item| item.takes_along.len()).sum() {
         0 => {}
-        around => what.push(format!(
-            "take along {around} groups and machines around them"
-        )),
+        around => what.push(format!("take along {around} groups and machines around them")),
     }
     if what.is_empty() {
         return Err(Error::new(Kind::Guard, "nothing of this can be deleted"));

@@ -12,9 +12,7 @@ pub use self::tried::Heard;
 use crate::error::{Error, Kind, Result};
 
 /// What a check is about, in the order in which people read it.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
     /// Who calls, and where that was found.
@@ -119,10 +117,7 @@ impl Checkup {
 
     /// Notes something that cannot be known, and why.
     pub fn unknown(&mut self, subject: Subject, why: &str) {
-        self.checks.push(Check {
-            note: Some(why.into()),
-            ..Check::new(subject, State::Unknown)
-        });
+        self.checks.push(Check { note: Some(why.into()), ..Check::new(subject, State::Unknown) });
     }
 
     /// Notes a failure; a success goes by.
@@ -131,11 +126,7 @@ impl Checkup {
     }
 
     /// Notes that there are no credentials: a failure where something was `set_up` to give them.
-    pub fn credentials<T>(
-        &mut self,
-        result: Result<T>,
-        set_up: impl FnOnce() -> bool,
-    ) -> Result<T> {
+    pub fn credentials<T>(&mut self, result: Result<T>, set_up: impl FnOnce() -> bool) -> Result<T> {
         let result = self.of(Subject::Credentials, result);
         let nowhere = matches!(&result, Err(error) if error.kind == Kind::Auth) && !set_up();
         if nowhere {
@@ -147,10 +138,7 @@ impl Checkup {
     /// What a setting was found to be.
     pub fn value(&self, subject: Subject) -> Option<&str> {
         let mut values = self.checks.iter().filter(|check| check.check == subject);
-        values
-            .find(|check| check.state != State::Unused)?
-            .value
-            .as_deref()
+        values.find(|check| check.state != State::Unused)?.value.as_deref()
     }
 
     /// Whether anything was found to be in this state.
@@ -214,12 +202,8 @@ impl Checkup {
 fn advice(kind: Kind) -> Option<&'static str> {
     Some(match kind {
         Kind::Throttled | Kind::Failed => "try again in a while",
-        Kind::Lost => {
-            "try again in a while; if that does not help, check the endpoint and the proxy settings"
-        }
-        Kind::Unreachable | Kind::Unreadable => {
-            "check the network, the endpoint and the proxy settings"
-        }
+        Kind::Lost => "try again in a while; if that does not help, check the endpoint and the proxy settings",
+        Kind::Unreachable | Kind::Unreadable => "check the network, the endpoint and the proxy settings",
         Kind::Auth => "check the credentials, or get new ones",
         Kind::Denied => "have this permission granted",
         _ => return None,

@@ -6,8 +6,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::{
     commands::{
-        check_layers, complete, completions, delete, doctor, get, help, list, man, policy, prune,
-        sandbox, schema,
+        check_layers, complete, completions, delete, doctor, get, help, list, man, policy, prune, sandbox, schema,
     },
     context::Context,
     error::{Error, Kind, Result},
@@ -88,25 +87,13 @@ struct Flags {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     /// When to colour
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        default_value = "auto",
-        value_enum
-    )]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_enum)]
     color: When,
     /// No progress on stderr
     #[arg(long, global = true)]
     no_progress: bool,
     /// When to annotate a run of GitHub Actions and write its step summary; auto: where GITHUB_ACTIONS is true
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        default_value = "auto",
-        value_enum
-    )]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_enum)]
     github: When,
 }
 
@@ -130,10 +117,7 @@ pub fn run() -> ExitCode {
 }
 
 fn in_runtime(run: impl Future<Output = ExitCode>) -> ExitCode {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    else {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return Exit::Nothing.into();
     };
     let exit = runtime.block_on(run);
@@ -193,9 +177,7 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
         }
         // It ends with the code of the command that ran inside.
         Command::Sandbox(args) => {
-            return sandbox::run(args)
-                .await
-                .unwrap_or_else(|error| offline(Err(error)).into());
+            return sandbox::run(args).await.unwrap_or_else(|error| offline(Err(error)).into());
         }
         Command::Schema(args) => offline(schema::run(&args)),
         Command::Completions(args) => offline(completions::run(&args, program())),
@@ -222,12 +204,7 @@ fn not_understood(error: &clap::Error, env: &Env) -> ExitCode {
     }
     if wants_json(env) {
         let text = error.render().to_string();
-        let message = text
-            .trim_start_matches("error: ")
-            .split("\n\n")
-            .next()
-            .unwrap_or_default()
-            .trim();
+        let message = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default().trim();
         Printer::for_errors(Format::Json).error(&Error::new(Kind::Usage, message));
     } else {
         let _ = error.print();
@@ -239,13 +216,9 @@ fn not_understood(error: &clap::Error, env: &Env) -> ExitCode {
 fn wants_json(env: &Env) -> bool {
     let is_json = |word: &str| word == "json" || word == "ndjson";
     let arguments: Vec<_> = std::env::args().collect();
-    let named = arguments
-        .windows(2)
-        .any(|pair| (pair[0] == "-o" || pair[0] == "--output") && is_json(&pair[1]));
+    let named = arguments.windows(2).any(|pair| (pair[0] == "-o" || pair[0] == "--output") && is_json(&pair[1]));
     let joined = |argument: &String| {
-        ["--output=", "-o=", "-o"]
-            .iter()
-            .any(|flag| argument.strip_prefix(flag).is_some_and(is_json))
+        ["--output=", "-o=", "-o"].iter().any(|flag| argument.strip_prefix(flag).is_some_and(is_json))
     };
     named || arguments.iter().any(joined) || env.get("IMGCTL_OUTPUT").is_some_and(is_json)
 }
@@ -269,10 +242,7 @@ impl Flags {
             (Some(format), _) => format,
             (None, None) => Format::Table,
             (None, Some(word)) => clap::ValueEnum::from_str(word, true).map_err(|_| {
-                Error::new(
-                    Kind::Usage,
-                    format!("IMGCTL_OUTPUT is \"{word}\"; it can be table, json or ndjson"),
-                )
+                Error::new(Kind::Usage, format!("IMGCTL_OUTPUT is \"{word}\"; it can be table, json or ndjson"))
             })?,
         };
         // What -v says comes line by line; a line that moves would be torn by it.
@@ -289,33 +259,23 @@ impl Flags {
         match self.color {
             When::Always => Some(true),
             When::Never => Some(false),
-            When::Auto if env.get("NO_COLOR").is_some() || env.get("TERM") == Some("dumb") => {
-                Some(false)
-            }
+            When::Auto if env.get("NO_COLOR").is_some() || env.get("TERM") == Some("dumb") => Some(false),
             When::Auto => None,
         }
     }
 
     /// Shows our own words only: the libraries' logs hold headers, and headers hold secrets.
     fn log(&self) {
-        use tracing_subscriber::{
-            Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt,
-        };
+        use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
         let level = match self.verbose {
             0 => return,
             1 => tracing::Level::INFO,
             2 => tracing::Level::DEBUG,
             _ => tracing::Level::TRACE,
         };
-        let lines = fmt::layer()
-            .with_writer(std::io::stderr)
-            .with_target(false)
-            .without_time()
-            .with_ansi(false);
+        let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).without_time().with_ansi(false);
         let own = Targets::new().with_target("imgctl", level);
-        tracing_subscriber::registry()
-            .with(lines.with_filter(own))
-            .init();
+        tracing_subscriber::registry().with(lines.with_filter(own)).init();
     }
 }
 
@@ -323,14 +283,11 @@ impl Flags {
 pub fn duration(text: &str) -> Result<Duration, String> {
     let duration = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => humantime::parse_duration(text)
-            .map_err(|error| format!("{error}; write 30s, 5m or 1d12h"))?,
+        Err(_) => humantime::parse_duration(text).map_err(|error| format!("{error}; write 30s, 5m or 1d12h"))?,
     };
     match duration {
         Duration::ZERO => Err("it must be longer than nothing".into()),
-        _ if duration > Duration::from_secs(100 * 365 * 86_400) => {
-            Err("it must be shorter than a century".into())
-        }
+        _ if duration > Duration::from_secs(100 * 365 * 86_400) => Err("it must be shorter than a century".into()),
         _ => Ok(duration),
     }
 }
@@ -353,25 +310,10 @@ mod tests {
 
     #[test]
     fn a_bare_number_is_seconds_and_absurd_spans_are_refused() {
-        for (text, seconds) in [
-            ("5", 5),
-            ("5s", 5),
-            ("2m", 120),
-            ("1d12h", 129_600),
-            ("2w", 1_209_600),
-        ] {
+        for (text, seconds) in [("5", 5), ("5s", 5), ("2m", 120), ("1d12h", 129_600), ("2w", 1_209_600)] {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for text in [
-            "0",
-            "0s",
-            "-1",
-            "",
-            "soon",
-            "99999999999999999999d",
-            "18446744073709551615",
-            "200y",
-        ] {
+        for text in ["0", "0s", "-1", "", "soon", "99999999999999999999d", "18446744073709551615", "200y"] {
             assert!(duration(text).is_err(), "{text}");
         }
     }

@@ -60,11 +60,7 @@ impl Context {
             self.printer.error(&error);
             Exit::of_error(error.kind)
         });
-        if self.stop.interrupted() {
-            Exit::Interrupted
-        } else {
-            exit
-        }
+        if self.stop.interrupted() { Exit::Interrupted } else { exit }
     }
 
     /// A profile is of one provider's tools: naming one for several providers at once means nothing.
@@ -76,10 +72,7 @@ impl Context {
                 let first = first.map_or("", Provider::title);
                 Err(Error::new(
                     Kind::Usage,
-                    format!(
-                        "--profile is of one provider, and {first} and {} are named",
-                        other.title()
-                    ),
+                    format!("--profile is of one provider, and {first} and {} are named", other.title()),
                 )
                 .hint("use each provider's own variable for its profile, or one run a provider"))
             }
@@ -102,13 +95,7 @@ impl Context {
             Arc::clone(lines.entry(account).or_insert_with(line))
         };
         let (stop, calls) = (self.stop.clone(), Arc::clone(&self.calls));
-        Ok(Arc::new(Session::new(
-            store,
-            line,
-            stop,
-            self.settings.attempts,
-            calls,
-        )))
+        Ok(Arc::new(Session::new(store, line, stop, self.settings.attempts, calls)))
     }
 
     /// Asks a person to agree; anything but a yes ends the run with nothing deleted.
@@ -135,10 +122,7 @@ impl Context {
 
     /// Ends the output of a run.
     pub fn finish(&self) {
-        self.printer.finish(
-            self.calls.load(Ordering::Relaxed),
-            self.started.elapsed().as_secs_f64(),
-        );
+        self.printer.finish(self.calls.load(Ordering::Relaxed), self.started.elapsed().as_secs_f64());
     }
 
     /// Turns signals and the deadline into a stop.
@@ -153,7 +137,8 @@ impl Context {
             loop {
                 interrupt().await;
                 if self.stop.cause().is_none() {
-                    self.printer.note("\ninterrupted: nothing more is sent; Ctrl-C again stops waiting for answers too");
+                    self.printer
+                        .note("\ninterrupted: nothing more is sent; Ctrl-C again stops waiting for answers too");
                 }
                 self.stop.stop(StopCause::Interrupt);
             }

@@ -70,19 +70,13 @@ impl Kind {
     /// The whole call was refused because of some of its items: smaller calls can tell which.
     pub fn splits(self) -> bool {
         use Kind::*;
-        matches!(
-            self,
-            NotFound | InUse | WrongState | Changed | Protected | Invalid | TooMany | Failed
-        )
+        matches!(self, NotFound | InUse | WrongState | Changed | Protected | Invalid | TooMany | Failed)
     }
 
     /// Further calls to this store are pointless or dangerous.
     pub fn stops_store(self) -> bool {
         use Kind::*;
-        matches!(
-            self,
-            Unreachable | Unreadable | Auth | Denied | NoStore | Config | Unsupported
-        )
+        matches!(self, Unreachable | Unreadable | Auth | Denied | NoStore | Config | Unsupported)
     }
 
     /// A look at the images can show which of them a refused call was refused for.

@@ -60,10 +60,7 @@ impl Item {
     fn is_done(&self) -> bool {
         use Outcome::*;
         match self.outcome {
-            Some(outcome) => matches!(
-                outcome,
-                Deleted | Untagged | Gone | Accepted | WouldDelete | WouldUntag
-            ),
+            Some(outcome) => matches!(outcome, Deleted | Untagged | Gone | Accepted | WouldDelete | WouldUntag),
             None => self.error.is_none() && self.available != Some(false),
         }
     }
@@ -91,11 +88,7 @@ mod tests {
 
     fn item(outcome: Outcome, kind: Option<Kind>) -> Item {
         let error = kind.map(|kind| Error::new(kind, "why"));
-        Item {
-            outcome: Some(outcome),
-            error,
-            ..Item::new(String::new(), Provider::Ecr)
-        }
+        Item { outcome: Some(outcome), error, ..Item::new(String::new(), Provider::Ecr) }
     }
 
     #[test]
@@ -104,60 +97,16 @@ mod tests {
         let good = || item(Deleted, None);
         let table: [(Vec<Item>, bool, Exit); 11] = [
             (vec![], false, Exit::Done),
-            (
-                vec![
-                    good(),
-                    item(Gone, None),
-                    item(Untagged, None),
-                    item(Accepted, None),
-                ],
-                false,
-                Exit::Done,
-            ),
-            (
-                vec![item(WouldDelete, None), item(WouldUntag, None)],
-                false,
-                Exit::Done,
-            ),
-            (
-                vec![good(), item(Missing, Some(Kind::NotFound))],
-                false,
-                Exit::NotAll,
-            ),
-            (
-                vec![good(), item(Missing, Some(Kind::NotFound))],
-                true,
-                Exit::Done,
-            ),
-            (
-                vec![item(WouldRefuse, Some(Kind::InUse))],
-                true,
-                Exit::NotAll,
-            ),
-            (
-                vec![item(Unknown, Some(Kind::Unreadable))],
-                false,
-                Exit::NotAll,
-            ),
-            (
-                vec![
-                    item(Failed, Some(Kind::Auth)),
-                    item(Skipped, Some(Kind::Stopped)),
-                ],
-                false,
-                Exit::Nothing,
-            ),
-            (
-                vec![item(Failed, Some(Kind::Denied)), good()],
-                false,
-                Exit::NotAll,
-            ),
+            (vec![good(), item(Gone, None), item(Untagged, None), item(Accepted, None)], false, Exit::Done),
+            (vec![item(WouldDelete, None), item(WouldUntag, None)], false, Exit::Done),
+            (vec![good(), item(Missing, Some(Kind::NotFound))], false, Exit::NotAll),
+            (vec![good(), item(Missing, Some(Kind::NotFound))], true, Exit::Done),
+            (vec![item(WouldRefuse, Some(Kind::InUse))], true, Exit::NotAll),
+            (vec![item(Unknown, Some(Kind::Unreadable))], false, Exit::NotAll),
+            (vec![item(Failed, Some(Kind::Auth)), item(Skipped, Some(Kind::Stopped))], false, Exit::Nothing),
+            (vec![item(Failed, Some(Kind::Denied)), good()], false, Exit::NotAll),
             (vec![item(Failed, Some(Kind::NoStore))], true, Exit::Nothing),
-            (
-                vec![item(Failed, Some(Kind::Throttled))],
-                false,
-                Exit::NotAll,
-            ),
+            (vec![item(Failed, Some(Kind::Throttled))], false, Exit::NotAll),
         ];
         for (items, ignore_missing, exit) in table {
             assert_eq!(Exit::of_items(&items, ignore_missing), exit, "{items:?}");

@@ -58,72 +58,39 @@ impl Http {
         client
             .build()
             .map(|client| Self { client })
-            .map_err(|error| {
-                Error::new(
-                    Kind::Config,
-                    format!("cannot set up HTTPS: {}", causes(&error)),
-                )
-            })
+            .map_err(|error| Error::new(Kind::Config, format!("cannot set up HTTPS: {}", causes(&error))))
     }
 
     /// Sends one request once.
     pub async fn send(&self, request: reqwest::Request) -> Result<Response> {
         let host = request.url().host_str().unwrap_or_default().to_owned();
-        let mut answer = self
-            .client
-            .execute(request)
-            .await
-            .map_err(|error| failed(&host, &error))?;
-        let (status, mut headers) = (
-            answer.status().as_u16(),
-            std::mem::take(answer.headers_mut()),
-        );
+        let mut answer = self.client.execute(request).await.map_err(|error| failed(&host, &error))?;
+        let (status, mut headers) = (answer.status().as_u16(), std::mem::take(answer.headers_mut()));
         // Huawei's IAM hands out its tokens in a header; `Response` must not print it.
         if let Some(token) = headers.get_mut("x-subject-token") {
             token.set_sensitive(true);
         }
         let mut body = Vec::new();
-        while let Some(chunk) = answer
-            .chunk()
-            .await
-            .map_err(|error| failed(&host, &error))?
-        {
+        while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&host, &error))? {
             if body.len() + chunk.len() > LARGEST_ANSWER {
-                return Err(Error::new(
-                    Kind::Unreadable,
-                    format!("{host} answered with more than 64 MiB"),
-                ));
+                return Err(Error::new(Kind::Unreadable, format!("{host} answered with more than 64 MiB")));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Response {
-            status,
-            headers,
-            body: body.into(),
-        })
+        Ok(Response { status, headers, body: body.into() })
     }
 }
 
 fn failed(host: &str, error: &reqwest::Error) -> Error {
     if error.is_connect() {
-        Error::new(
-            Kind::Unreachable,
-            format!("cannot reach {host}: {}", causes(error)),
-        )
-        .hint("check the network, the endpoint and the proxy settings (HTTPS_PROXY, NO_PROXY)")
+        Error::new(Kind::Unreachable, format!("cannot reach {host}: {}", causes(error)))
+            .hint("check the network, the endpoint and the proxy settings (HTTPS_PROXY, NO_PROXY)")
     } else if error.is_builder() {
-        Error::new(
-            Kind::Config,
-            format!("cannot build the request to {host}: {}", causes(error)),
-        )
+        Error::new(Kind::Config, format!("cannot build the request to {host}: {}", causes(error)))
     } else if error.is_timeout() {
         Error::new(Kind::Lost, format!("{host} did not answer in time")).code("Timeout")
     } else {
-        Error::new(
-            Kind::Lost,
-            format!("the connection to {host} broke: {}", causes(error)),
-        )
-        .code("ConnectionLost")
+        Error::new(Kind::Lost, format!("the connection to {host} broke: {}", causes(error))).code("ConnectionLost")
     }
 }
 
@@ -159,17 +126,12 @@ pub fn endpoint(text: &str, variable: &str) -> Result<Url> {
         "https" if url.has_host() => {}
         "http" if is_loopback(&url) => {}
         "http" => {
-            return Err(wrong(
-                "plain http goes only to this machine (127.0.0.1, ::1, localhost)".into(),
-            ));
+            return Err(wrong("plain http goes only to this machine (127.0.0.1, ::1, localhost)".into()));
         }
         _ => return Err(wrong("it must begin with https://".into())),
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Error::new(
-            Kind::Config,
-            format!("{variable} holds a user name or password; leave them out"),
-        ));
+        return Err(Error::new(Kind::Config, format!("{variable} holds a user name or password; leave them out")));
     }
     Ok(url)
 }
@@ -177,10 +139,7 @@ pub fn endpoint(text: &str, variable: &str) -> Result<Url> {
 pub fn is_loopback(url: &Url) -> bool {
     // `Url` writes an IPv6 host in brackets.
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -189,12 +148,7 @@ mod tests {
 
     #[test]
     fn plain_http_goes_only_to_this_machine() {
-        for good in [
-            "https://cvm.example.com",
-            "http://127.0.0.1:80",
-            "http://localhost:1",
-            "http://[::1]:9/",
-        ] {
+        for good in ["https://cvm.example.com", "http://127.0.0.1:80", "http://localhost:1", "http://[::1]:9/"] {
             assert!(endpoint(good, "X").is_ok(), "{good}");
         }
         for bad in [

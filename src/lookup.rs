@@ -30,11 +30,7 @@ pub fn by_store(images: &[ImageRef]) -> Vec<OfStore<'_>> {
     let mut stores: Vec<OfStore> = Vec::new();
     for (place, image) in images.iter().enumerate() {
         let of_store = *order.entry(&image.store).or_insert_with(|| {
-            stores.push(OfStore {
-                store: &image.store,
-                places: Vec::new(),
-                ids: Vec::new(),
-            });
+            stores.push(OfStore { store: &image.store, places: Vec::new(), ids: Vec::new() });
             stores.len() - 1
         });
         stores[of_store].places.push(place);
@@ -45,10 +41,7 @@ pub fn by_store(images: &[ImageRef]) -> Vec<OfStore<'_>> {
 
 /// Describes images; `each` is told of every one once, in the order asked, under however many names it was asked for.
 pub async fn images(context: &Context, images: &[ImageRef], mut each: impl FnMut(Item)) {
-    let mut stores: FuturesUnordered<_> = by_store(images)
-        .into_iter()
-        .map(|of| describe(context, of))
-        .collect();
+    let mut stores: FuturesUnordered<_> = by_store(images).into_iter().map(|of| describe(context, of)).collect();
     let mut items: Vec<Option<Item>> = vec![None; images.len()];
     let mut told = 0;
     let mut known = HashSet::new();
@@ -85,19 +78,15 @@ async fn describe(context: &Context, of: OfStore<'_>) -> Vec<(usize, Item)> {
             (of.store.clone(), vec![Err(error); of.ids.len()])
         }
     };
-    let items = of
-        .ids
-        .into_iter()
-        .zip(answers)
-        .map(|(id, answer)| item(&home, id, answer));
+    let items = of.ids.into_iter().zip(answers).map(|(id, answer)| item(&home, id, answer));
     of.places.into_iter().zip(items).collect()
 }
 
 fn item(home: &StoreRef, id: ImageId, answer: Result<Image>) -> Item {
     let complete = match (&answer, &id) {
-        (Ok(image), ImageId::Tag(tag)) => image
-            .digest()
-            .map_or(id.clone(), |digest| ImageId::TagAt(tag.clone(), digest)),
+        (Ok(image), ImageId::Tag(tag)) => {
+            image.digest().map_or(id.clone(), |digest| ImageId::TagAt(tag.clone(), digest))
+        }
         _ => id,
     };
     let item = Item::new(home.image(complete).to_string(), home.provider);
@@ -105,15 +94,8 @@ fn item(home: &StoreRef, id: ImageId, answer: Result<Image>) -> Item {
         Ok(image) => Item { image, ..item },
         Err(error) => {
             let state = (error.kind == Kind::NotFound).then(|| "missing".to_owned());
-            let image = Image {
-                state,
-                ..Image::default()
-            };
-            Item {
-                image,
-                error: Some(error),
-                ..item
-            }
+            let image = Image { state, ..Image::default() };
+            Item { image, error: Some(error), ..item }
         }
     }
 }
@@ -126,18 +108,10 @@ pub async fn stores(context: &Context, store: &StoreRef) -> Result<Vec<Arc<Sessi
     }
     let pattern = store.pattern()?;
     let all = session.stores().await?;
-    let matching: Vec<_> = all
-        .into_iter()
-        .filter(|found| pattern.matches(&found.name))
-        .collect();
+    let matching: Vec<_> = all.into_iter().filter(|found| pattern.matches(&found.name)).collect();
     if matching.is_empty() {
-        return Err(
-            Error::new(Kind::NoStore, format!("no repository matches {store}"))
-                .hint("`*` stands for anything but `/`, `**` for anything"),
-        );
+        return Err(Error::new(Kind::NoStore, format!("no repository matches {store}"))
+            .hint("`*` stands for anything but `/`, `**` for anything"));
     }
-    join_all(matching.iter().map(|store| context.open(store)))
-        .await
-        .into_iter()
-        .collect()
+    join_all(matching.iter().map(|store| context.open(store))).await.into_iter().collect()
 }

@@ -57,44 +57,21 @@ struct Platform {
 
 /// Reads a manifest of any of the four common kinds.
 pub fn contents(bytes: &[u8]) -> Result<Contents> {
-    let wrong = |why: String| {
-        Error::new(
-            Kind::Unreadable,
-            format!("this manifest cannot be read: {why}"),
-        )
-    };
-    let manifest: Manifest =
-        serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
-    let digest = |text: &str| {
-        text.parse::<Digest>()
-            .map_err(|_| wrong(format!("\"{text}\" is no digest")))
-    };
+    let wrong = |why: String| Error::new(Kind::Unreadable, format!("this manifest cannot be read: {why}"));
+    let manifest: Manifest = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
+    let digest = |text: &str| text.parse::<Digest>().map_err(|_| wrong(format!("\"{text}\" is no digest")));
     if let Some(children) = manifest.manifests {
         let child = |child: Descriptor| {
-            Ok(Child {
-                digest: digest(&child.digest)?,
-                platform: child.platform.and_then(Platform::name),
-            })
+            Ok(Child { digest: digest(&child.digest)?, platform: child.platform.and_then(Platform::name) })
         };
-        return children
-            .into_iter()
-            .map(child)
-            .collect::<Result<_>>()
-            .map(Contents::Index);
+        return children.into_iter().map(child).collect::<Result<_>>().map(Contents::Index);
     }
     let (None, None) = (&manifest.config, &manifest.layers) else {
-        let blobs = manifest
-            .config
-            .into_iter()
-            .chain(manifest.layers.into_iter().flatten());
+        let blobs = manifest.config.into_iter().chain(manifest.layers.into_iter().flatten());
         // A layer with its own address is never in the registry.
         let held = blobs.filter(|blob| blob.urls.as_ref().is_none_or(Vec::is_empty));
         let blob = |blob: Descriptor| {
-            Ok(Blob {
-                digest: digest(&blob.digest)?,
-                bytes: blob.size,
-                media_type: blob.media_type,
-            })
+            Ok(Blob { digest: digest(&blob.digest)?, bytes: blob.size, media_type: blob.media_type })
         };
         return held.map(blob).collect::<Result<_>>().map(Contents::Image);
     };
@@ -103,13 +80,9 @@ pub fn contents(bytes: &[u8]) -> Result<Contents> {
 
 impl Platform {
     fn name(self) -> Option<String> {
-        let known =
-            |part: Option<String>| part.filter(|part| !part.is_empty() && part != "unknown");
+        let known = |part: Option<String>| part.filter(|part| !part.is_empty() && part != "unknown");
         let name = format!("{}/{}", known(self.os)?, known(self.architecture)?);
-        Some(
-            self.variant
-                .map_or(name.clone(), |variant| format!("{name}/{variant}")),
-        )
+        Some(self.variant.map_or(name.clone(), |variant| format!("{name}/{variant}")))
     }
 }
 
@@ -131,13 +104,8 @@ mod tests {
             digest('b'),
             digest('c')
         );
-        let Contents::Image(blobs) = contents(text.as_bytes()).unwrap() else {
-            panic!("an image")
-        };
-        let found: Vec<_> = blobs
-            .iter()
-            .map(|blob| (blob.digest.to_string(), blob.bytes))
-            .collect();
+        let Contents::Image(blobs) = contents(text.as_bytes()).unwrap() else { panic!("an image") };
+        let found: Vec<_> = blobs.iter().map(|blob| (blob.digest.to_string(), blob.bytes)).collect();
         assert_eq!(found, [(digest('a'), Some(7)), (digest('b'), Some(9))]);
     }
 
@@ -149,30 +117,15 @@ mod tests {
             digest('a'),
             digest('b')
         );
-        let Contents::Index(children) = contents(text.as_bytes()).unwrap() else {
-            panic!("an index")
-        };
-        let found: Vec<_> = children
-            .iter()
-            .map(|child| child.platform.as_deref())
-            .collect();
+        let Contents::Index(children) = contents(text.as_bytes()).unwrap() else { panic!("an index") };
+        let found: Vec<_> = children.iter().map(|child| child.platform.as_deref()).collect();
         assert_eq!(found, [Some("linux/arm/v7"), None]);
     }
 
     #[test]
     fn what_is_no_manifest_is_an_error() {
-        for text in [
-            "",
-            "{}",
-            "[]",
-            r#"{"layers":[{"digest":"x"}]}"#,
-            r#"{"manifests":[{}]}"#,
-        ] {
-            assert_eq!(
-                contents(text.as_bytes()).unwrap_err().kind,
-                Kind::Unreadable,
-                "{text}"
-            );
+        for text in ["", "{}", "[]", r#"{"layers":[{"digest":"x"}]}"#, r#"{"manifests":[{}]}"#] {
+            assert_eq!(contents(text.as_bytes()).unwrap_err().kind, Kind::Unreadable, "{text}");
         }
     }
 }

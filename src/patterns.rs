@@ -44,27 +44,16 @@ impl FromStr for Pattern {
             return Err("a pattern has no backslashes; [*] stands for a star".into());
         }
         // globset would take `app**` for `app*`, which is not what its writer meant.
-        if text
-            .split('/')
-            .any(|part| part.contains("**") && part != "**")
-        {
+        if text.split('/').any(|part| part.contains("**") && part != "**") {
             return Err("`**` stands alone between slashes, as in team/** or **/app".into());
         }
         if text.matches('{').count() > MOST_BRACES {
             return Err(format!("it has more than {MOST_BRACES} braces"));
         }
-        let glob = GlobBuilder::new(text)
-            .literal_separator(true)
-            .backslash_escape(false)
-            .build();
+        let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(false).build();
         // A set of one: where a single glob is too much to compile, it panics.
-        let matcher = glob
-            .and_then(|glob| GlobSet::new([glob]))
-            .map_err(|error| error.kind().to_string())?;
-        Ok(Self {
-            text: text.into(),
-            matcher,
-        })
+        let matcher = glob.and_then(|glob| GlobSet::new([glob])).map_err(|error| error.kind().to_string())?;
+        Ok(Self { text: text.into(), matcher })
     }
 }
 
@@ -89,23 +78,11 @@ mod tests {
     #[test]
     fn a_star_stays_within_a_part_and_two_stars_do_not() {
         for (pattern, fits, does_not) in [
-            (
-                "team/*",
-                vec!["team/app"],
-                vec!["team", "team/a/b", "xteam/app"],
-            ),
-            (
-                "team/**",
-                vec!["team/app", "team/a/b"],
-                vec!["team", "teams/a"],
-            ),
+            ("team/*", vec!["team/app"], vec!["team", "team/a/b", "xteam/app"]),
+            ("team/**", vec!["team/app", "team/a/b"], vec!["team", "teams/a"]),
             ("**", vec!["app", "team/app", "a/b/c"], vec![]),
             ("*", vec!["app"], vec!["team/app"]),
-            (
-                "**/app",
-                vec!["app", "team/app", "a/b/app"],
-                vec!["team/app2"],
-            ),
+            ("**/app", vec!["app", "team/app", "a/b/app"], vec!["team/app2"]),
             ("app-?", vec!["app-1"], vec!["app-", "app-12", "app-/"]),
             ("app-[0-9]", vec!["app-1"], vec!["app-x"]),
             ("app-[!0-9]", vec!["app-x"], vec!["app-1"]),

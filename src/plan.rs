@@ -55,9 +55,7 @@ pub enum Next {
 impl StorePlan {
     /// Looks at what must be known, and pins each image to what was seen.
     pub async fn make(session: Arc<Session>, asked: Vec<(usize, ImageId)>, wish: Wish) -> Self {
-        let must_look = |id: &ImageId| {
-            wish.shown || session.limits.all_or_nothing || !matches!(id, ImageId::Digest(_))
-        };
+        let must_look = |id: &ImageId| wish.shown || session.limits.all_or_nothing || !matches!(id, ImageId::Digest(_));
         let names = |id: &ImageId| Target::exact(id.clone()).look_up();
         let mut wanted: Vec<ImageId> = Vec::new();
         let mut known = HashSet::new();
@@ -83,23 +81,13 @@ impl StorePlan {
                 None => plan.target(&mut places, Target::exact(id.clone())),
                 Some(seen) => plan.pin(&mut places, &id, seen.clone(), wish),
             };
-            plan.steps.push(Step {
-                place,
-                asked: id,
-                next,
-            });
+            plan.steps.push(Step { place, asked: id, next });
         }
         plan.cover_tags(&places);
         plan
     }
 
-    fn pin(
-        &mut self,
-        places: &mut HashMap<ImageId, usize>,
-        id: &ImageId,
-        seen: Result<Image>,
-        wish: Wish,
-    ) -> Next {
+    fn pin(&mut self, places: &mut HashMap<ImageId, usize>, id: &ImageId, seen: Result<Image>, wish: Wish) -> Next {
         let image = match seen {
             Ok(image) => image,
             Err(error) => return Next::Ended(Verdict::not_sent(error), None),
@@ -150,11 +138,7 @@ impl StorePlan {
             }
         }
         self.targets = kept;
-        self.leaving = self
-            .leaving
-            .iter()
-            .filter_map(|place| moved.get(place).copied())
-            .collect();
+        self.leaving = self.leaving.iter().filter_map(|place| moved.get(place).copied()).collect();
         for step in &mut self.steps {
             if let Next::Target(place) = &mut step.next {
                 *place = moved[cover.get(place).unwrap_or(place)];
@@ -167,18 +151,11 @@ impl StorePlan {
         let going = tags_going(&self.targets);
         let nothing = HashSet::new();
         let takes_image = |target: &Target| {
-            let tags = target
-                .digest()
-                .and_then(|digest| going.get(&digest))
-                .unwrap_or(&nothing);
+            let tags = target.digest().and_then(|digest| going.get(&digest)).unwrap_or(&nothing);
             target.takes_image(tags)
         };
         let expected = |target| {
-            if takes_image(target) {
-                Outcome::WouldDelete
-            } else {
-                Outcome::WouldUntag
-            }
+            if takes_image(target) { Outcome::WouldDelete } else { Outcome::WouldUntag }
         };
         self.targets.iter().map(expected).collect()
     }
@@ -198,11 +175,7 @@ impl StorePlan {
             }
             Next::Ended(_, image) => (step.asked.clone(), image.as_deref().cloned()),
         };
-        let reference = ImageRef {
-            store: home.clone(),
-            id,
-        }
-        .to_string();
+        let reference = ImageRef { store: home.clone(), id }.to_string();
         let mut item = Item::new(reference, home.provider);
         item.image = image.unwrap_or_default();
         if item.image.digest.is_none() {

@@ -44,18 +44,12 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Policy>> {
 
 pub fn parse(name: &str, text: &str) -> Result<BTreeMap<String, Policy>> {
     let file: File = toml::from_str(text).map_err(|error| wrong(name, text, &error))?;
-    match file
-        .policy
-        .iter()
-        .find(|(_, policy)| policy.stores.is_empty())
-    {
+    match file.policy.iter().find(|(_, policy)| policy.stores.is_empty()) {
         Some((policy, _)) => {
             let message = format!("{name}: policy {policy} names no stores");
             Err(Error::new(Kind::Usage, message))
         }
-        None if file.policy.is_empty() => {
-            Err(Error::new(Kind::Usage, format!("{name} has no policies")))
-        }
+        None if file.policy.is_empty() => Err(Error::new(Kind::Usage, format!("{name} has no policies"))),
         None => Ok(file.policy),
     }
 }
@@ -123,43 +117,19 @@ mod tests {
                 "p.toml, line 2: there is no \"store\" here",
                 Some("did you mean stores?"),
             ),
-            (
-                "[polices.web]",
-                "p.toml, line 1: there is no \"polices\" here",
-                Some("did you mean policy?"),
-            ),
+            ("[polices.web]", "p.toml, line 1: there is no \"polices\" here", Some("did you mean policy?")),
             (
                 "[policy.web]\nstores = [\"cvm:\"]\nguard = { max-deletions = 3 }\nselect = {}",
                 "p.toml, line 3: there is no \"max-deletions\" here",
                 None,
             ),
-            (
-                "[policy.web]\nstores = []\nselect = { untagged = true }",
-                "p.toml: policy web names no stores",
-                None,
-            ),
-            (
-                "[policy.web]\nstores = [\"cvm:\"]",
-                "p.toml, line 1: missing field `select`",
-                None,
-            ),
-            (
-                "[policy.web]\nstores = [\"cvm:\"]\nselect = { older-than = \"-30d\" }",
-                "p.toml, line 3:",
-                None,
-            ),
-            (
-                "[policy.web]\nstores = [\"cvm:\"]\nselect = { keep = -1 }",
-                "p.toml, line 3:",
-                None,
-            ),
+            ("[policy.web]\nstores = []\nselect = { untagged = true }", "p.toml: policy web names no stores", None),
+            ("[policy.web]\nstores = [\"cvm:\"]", "p.toml, line 1: missing field `select`", None),
+            ("[policy.web]\nstores = [\"cvm:\"]\nselect = { older-than = \"-30d\" }", "p.toml, line 3:", None),
+            ("[policy.web]\nstores = [\"cvm:\"]\nselect = { keep = -1 }", "p.toml, line 3:", None),
             ("[policy]", "p.toml has no policies", None),
             ("", "p.toml", None),
-            (
-                "[policy.web]\nstores = [\"cvm:\"]\nstores = [\"ecr:a\"]",
-                "p.toml, line 3",
-                None,
-            ),
+            ("[policy.web]\nstores = [\"cvm:\"]\nstores = [\"ecr:a\"]", "p.toml, line 3", None),
         ];
         for (text, message, hint) in table {
             let error = parse("p.toml", text).unwrap_err();

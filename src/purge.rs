@@ -30,10 +30,7 @@ pub async fn purge(
     done: &(dyn Fn(usize, Verdict) + Send + Sync),
 ) {
     // Whatever the plan's maker agreed to, a tag may come between the listing and the call.
-    let options = Options {
-        agreed: true,
-        ..options.clone()
-    };
+    let options = Options { agreed: true, ..options.clone() };
     let ends: Mutex<Vec<Option<Outcome>>> = Mutex::new(vec![None; going.len()]);
     let end = |place: usize, verdict: Verdict| {
         let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,45 +51,30 @@ pub async fn purge(
             };
             match blocked {
                 // After an interrupt nobody asks any more whether its owner is gone.
-                Some(error) => end(
-                    place,
-                    Verdict::failed(session.stop.error().unwrap_or(error)),
-                ),
+                Some(error) => end(place, Verdict::failed(session.stop.error().unwrap_or(error))),
                 None => places.push(place),
             }
         }
         let target = |place: &usize| {
             let image = going[*place].image.clone();
             let id = image.id.clone()?;
-            Some(Target {
-                id,
-                seen: Some(image),
-            })
+            Some(Target { id, seen: Some(image) })
         };
-        let (places, targets): (Vec<usize>, Vec<Target>) = places
-            .iter()
-            .filter_map(|place| Some((*place, target(place)?)))
-            .unzip();
+        let (places, targets): (Vec<usize>, Vec<Target>) =
+            places.iter().filter_map(|place| Some((*place, target(place)?))).unzip();
         let emit = |at: usize, verdict: Verdict| end(places[at], verdict);
-        session
-            .delete(&targets, &HashSet::new(), Instant::now(), &options, &emit)
-            .await;
+        session.delete(&targets, &HashSet::new(), Instant::now(), &options, &emit).await;
     }
 }
 
 /// Why an image must not be sent: what it belongs to is not gone.
 fn blocked(step: &Step, ends: &[Option<Outcome>], going: &[Going]) -> Option<Error> {
     let stays = step.after.iter().find(|owner| {
-        let gone = matches!(
-            ends[**owner],
-            Some(Outcome::Deleted | Outcome::Gone | Outcome::Missing)
-        );
+        let gone = matches!(ends[**owner], Some(Outcome::Deleted | Outcome::Gone | Outcome::Missing));
         !gone
     })?;
     if ends[*stays] == Some(Outcome::Skipped) {
-        return Some(
-            Error::new(Kind::Stopped, "not tried: the run was stopped").code("Interrupted"),
-        );
+        return Some(Error::new(Kind::Stopped, "not tried: the run was stopped").code("Interrupted"));
     }
     let owner = going[*stays].image.digest.as_deref().unwrap_or("an image");
     let message = match ends[*stays] {

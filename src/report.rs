@@ -16,9 +16,7 @@ use crate::{
 };
 
 /// Exactly one of these ends every item.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The provider confirmed that the image is gone.
@@ -153,9 +151,7 @@ impl Item {
     /// Ends with what became of it in its store.
     pub fn end(&mut self, home: &StoreRef, verdict: Verdict) {
         self.ends_with(verdict.outcome);
-        self.job = verdict
-            .job
-            .map(|job| home.image(ImageId::Named(job.id)).to_string());
+        self.job = verdict.job.map(|job| home.image(ImageId::Named(job.id)).to_string());
         self.error = verdict.error;
     }
 

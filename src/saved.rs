@@ -81,11 +81,7 @@ impl SavedPlan {
     /// The guards of each store that are about single images.
     pub fn guards(&self) -> Result<HashMap<StoreRef, Guards>> {
         let of_store = |of: &OfStore| {
-            let guards = GuardArgs {
-                protect: of.protect.clone(),
-                no_default_protect: true,
-                ..GuardArgs::default()
-            };
+            let guards = GuardArgs { protect: of.protect.clone(), no_default_protect: true, ..GuardArgs::default() };
             Ok((of.store.parse()?, guards.compile()?))
         };
         self.head.stores.iter().map(of_store).collect()
@@ -127,13 +123,9 @@ struct Item {
 /// Reads a plan; `name` is where it comes from.
 pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
     let wrong = |why: String| Error::new(Kind::Usage, format!("{name} is no plan: {why}"));
-    let document: Document =
-        serde_json::from_reader(source).map_err(|error| wrong(error.to_string()))?;
+    let document: Document = serde_json::from_reader(source).map_err(|error| wrong(error.to_string()))?;
     if document.schema != "imgctl/v1" {
-        return Err(wrong(format!(
-            "its schema is {}, not imgctl/v1",
-            document.schema
-        )));
+        return Err(wrong(format!("its schema is {}, not imgctl/v1", document.schema)));
     }
     let Some(head) = document.plan.filter(|_| document.dry_run) else {
         return Err(wrong("it is the report of a run that is over".into())
@@ -143,15 +135,10 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
         return Err(Error::from(stop.clone()));
     }
     let deletes: usize = head.stores.iter().map(|of| of.totals.deleted).sum();
-    let any = document
-        .items
-        .iter()
-        .any(|item| item.choice.action == Action::Delete);
+    let any = document.items.iter().any(|item| item.choice.action == Action::Delete);
     if deletes > 0 && !any {
-        return Err(wrong(format!(
-            "it holds none of the {deletes} images that it deletes"
-        ))
-        .hint("save it with --show all or --show deleted"));
+        return Err(wrong(format!("it holds none of the {deletes} images that it deletes"))
+            .hint("save it with --show all or --show deleted"));
     }
     let goes = |item: &Item| item.choice.action == Action::Delete && item.error.is_none();
     let image = |item: Item| {
@@ -165,23 +152,11 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
             ImageId::Digest(digest) => digest.to_string(),
             ImageId::Named(id) => id.clone(),
             ImageId::Tag(_) | ImageId::TagAt(..) => {
-                return Err(wrong(format!(
-                    "{} names a tag, not an image",
-                    item.reference
-                )));
+                return Err(wrong(format!("{} names a tag, not an image", item.reference)));
             }
         };
-        let saved = Saved {
-            id,
-            tags: item.tags,
-            name: item.name,
-            attached: item.choice.attached,
-        };
-        Ok(Planned {
-            reference,
-            choice: item.choice,
-            saved,
-        })
+        let saved = Saved { id, tags: item.tags, name: item.name, attached: item.choice.attached };
+        Ok(Planned { reference, choice: item.choice, saved })
     };
     let images = document.items.into_iter().filter(goes).map(image);
     let mut images: Vec<Planned> = images.collect::<Result<_>>()?;
@@ -197,15 +172,9 @@ mod tests {
     #[test]
     fn a_plan_is_known_by_its_beginning_however_it_is_laid_out() {
         for (text, plan) in [
-            (
-                r#"{"schema":"imgctl/v1","command":"prune","dry_run":true,"items":["#,
-                true,
-            ),
+            (r#"{"schema":"imgctl/v1","command":"prune","dry_run":true,"items":["#, true),
             ("{\n  \"command\": \"prune\",\n  \"items\": [", true),
-            (
-                r#"{"schema":"imgctl/v1","command":"list","items":[{"ref":"\"command\":\"prune\""#,
-                false,
-            ),
+            (r#"{"schema":"imgctl/v1","command":"list","items":[{"ref":"\"command\":\"prune\""#, false),
             (r#"{"items":[],"command":"prune"}"#, false),
             ("ecr:app:v1", false),
             ("", false),
@@ -253,23 +222,11 @@ mod tests {
         let stop = serde_json::json!({ "guard": "max-delete", "message": "9 images would go", "hint": "h" });
         type Change<'c> = &'c dyn Fn(&mut serde_json::Value);
         let table: [(Change, &str); 6] = [
-            (
-                &|plan| plan["items"][0]["rule"] = "in_use".into(),
-                "its rule keeps it",
-            ),
-            (
-                &|plan| plan["schema"] = "imgctl/v2".into(),
-                "its schema is imgctl/v2",
-            ),
+            (&|plan| plan["items"][0]["rule"] = "in_use".into(), "its rule keeps it"),
+            (&|plan| plan["schema"] = "imgctl/v2".into(), "its schema is imgctl/v2"),
             (&|plan| plan["dry_run"] = false.into(), "a run that is over"),
-            (
-                &|plan| plan["plan"]["stops"] = vec![stop.clone()].into(),
-                "9 images would go",
-            ),
-            (
-                &|plan| plan["items"][0]["ref"] = "ecr:app:v1".into(),
-                "names a tag",
-            ),
+            (&|plan| plan["plan"]["stops"] = vec![stop.clone()].into(), "9 images would go"),
+            (&|plan| plan["items"][0]["ref"] = "ecr:app:v1".into(), "names a tag"),
             (&|plan| plan["items"][0]["action"] = "burn".into(), "burn"),
         ];
         for (change, why) in table {

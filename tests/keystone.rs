@@ -71,18 +71,10 @@ impl Keystone {
         BufReader::new(said).read_line(&mut line).expect("a line");
         let account = serde_json::from_str(&line).unwrap_or_else(|error| {
             let mut wrong = String::new();
-            let _ = process
-                .stderr
-                .take()
-                .expect("its errors")
-                .read_to_string(&mut wrong);
+            let _ = process.stderr.take().expect("its errors").read_to_string(&mut wrong);
             panic!("Keystone did not start: {error}\n{wrong}")
         });
-        Self {
-            process,
-            account,
-            _folder: folder,
-        }
+        Self { process, account, _folder: folder }
     }
 }
 
@@ -105,15 +97,8 @@ impl Account {
     /// One call, blocking: the emulator asks from inside an answer.
     fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
         let host = self.url.trim_start_matches("http://");
-        let body = if body.is_null() {
-            String::new()
-        } else {
-            body.to_string()
-        };
-        let headers: String = headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
-            .collect();
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let mut stream = TcpStream::connect(host).expect("Keystone");
         write!(
             stream,
@@ -126,19 +111,12 @@ impl Account {
         stream.read_to_string(&mut answer).expect("an answer");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
         let mut lines = head.lines();
-        let status = lines
-            .next()
-            .and_then(|line| line.split(' ').nth(1)?.parse().ok());
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
         let token = lines.find_map(|line| {
             let (name, value) = line.split_once(": ")?;
-            name.eq_ignore_ascii_case("x-subject-token")
-                .then(|| value.to_owned())
+            name.eq_ignore_ascii_case("x-subject-token").then(|| value.to_owned())
         });
-        Answer {
-            status: status.expect("a status"),
-            token,
-            body: serde_json::from_str(body).unwrap_or_default(),
-        }
+        Answer { status: status.expect("a status"), token, body: serde_json::from_str(body).unwrap_or_default() }
     }
 
     fn log_in(&self, user: Value, scope: Value) -> String {
@@ -178,22 +156,13 @@ impl Account {
     /// The project that Keystone says a token is of.
     fn project_of(&self, token: &str) -> Option<String> {
         let headers = [("X-Auth-Token", token), ("X-Subject-Token", token)];
-        let answer = self.ask(
-            "GET",
-            "/v3/auth/tokens?nocatalog=true",
-            &headers,
-            &Value::Null,
-        );
+        let answer = self.ask("GET", "/v3/auth/tokens?nocatalog=true", &headers, &Value::Null);
         let project = answer.body.pointer("/token/project/id")?.as_str()?;
         (answer.status == 200).then(|| project.to_owned())
     }
 
     fn with_password<'a>(&'a self, password: &'a str) -> Vec<(&'a str, &'a str)> {
-        vec![
-            ("HW_USER_NAME", &self.user),
-            ("HW_USER_PASSWORD", password),
-            ("HW_DOMAIN_NAME", &self.domain),
-        ]
+        vec![("HW_USER_NAME", &self.user), ("HW_USER_PASSWORD", password), ("HW_DOMAIN_NAME", &self.domain)]
     }
 }
 
@@ -214,10 +183,7 @@ impl Place {
         let vouching = account.clone();
         world.workspace.iam.elsewhere = Some(Box::new(move |token| vouching.project_of(token)));
         let sandbox = Sandbox::start(world, Options::default()).await;
-        Self {
-            sandbox: sandbox.expect("a sandbox"),
-            account: account.clone(),
-        }
+        Self { sandbox: sandbox.expect("a sandbox"), account: account.clone() }
     }
 
     fn environment(&self, credentials: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -228,19 +194,13 @@ impl Place {
             ("HW_REGION_NAME", &self.account.region),
         ];
         let all = endpoints.iter().chain(credentials);
-        all.map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect()
+        all.map(|(name, value)| (name.to_string(), value.to_string())).collect()
     }
 
     async fn open(&self, credentials: &[(&str, &str)]) -> Result<Workspace> {
         let environment = self.environment(credentials);
-        let variables = environment
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
-        let settings = Settings {
-            env: Env::of(variables, None),
-            ..Settings::default()
-        };
+        let variables = environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let settings = Settings { env: Env::of(variables, None), ..Settings::default() };
         workspace::open(&settings, &StoreRef::of(Provider::Workspace)).await
     }
 
@@ -267,10 +227,7 @@ impl Place {
 #[tokio::test]
 async fn keystone_lets_in_who_should_come_in_and_for_as_long() {
     let Some(clients) = env::var_os("IMGCTL_OFFICIAL_CLIENTS").map(PathBuf::from) else {
-        let _ = writeln!(
-            stderr(),
-            "skipped: Keystone: IMGCTL_OFFICIAL_CLIENTS names no folder of clients"
-        );
+        let _ = writeln!(stderr(), "skipped: Keystone: IMGCTL_OFFICIAL_CLIENTS names no folder of clients");
         return;
     };
     let keystone = Keystone::start(&clients);
@@ -308,9 +265,7 @@ async fn a_wrong_password_stops_before_the_service_is_asked(account: &Account) {
     assert_eq!(error.kind, Kind::Auth);
     // Keystone's own name for it.
     assert!(error.request_id.expect("an id").starts_with("req-"));
-    let run = place
-        .run(&wrong, &["delete", "workspace:69760", "--yes", "-vvv"])
-        .await;
+    let run = place.run(&wrong, &["delete", "workspace:69760", "--yes", "-vvv"]).await;
     let said = format!("{run:?}");
     assert_eq!(run.status.code(), Some(3), "{said}");
     assert!(!said.contains("not-the-password"), "{said}");
@@ -363,10 +318,7 @@ async fn a_deletion_goes_on_over_the_end_of_a_token(account: &Account) {
     let place = Place::with(account, 3).await;
     place.sandbox.world().workspace.job_time = AFTERWARDS;
     let credentials = account.with_password(&account.password);
-    let servers = [
-        "workspace:697600000000000000",
-        "workspace:697600000000000001",
-    ];
+    let servers = ["workspace:697600000000000000", "workspace:697600000000000001"];
     let arguments = ["delete", servers[0], servers[1], "--yes", "-o", "json"];
     let run = place.run(&credentials, &arguments).await;
     let report: Value = serde_json::from_slice(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));

@@ -29,11 +29,7 @@ fn script(environment: &str, script: &str) -> Command {
     let python = PathBuf::from(folder).join(environment).join("bin/python");
     let scripts = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/official");
     let mut command = Command::new(python);
-    command
-        .arg("-B")
-        .arg(scripts.join(script))
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin");
+    command.arg("-B").arg(scripts.join(script)).env_clear().env("PATH", "/usr/bin:/bin");
     command
 }
 
@@ -50,23 +46,15 @@ fn run_with(environment: &str, name: &str, sandbox: &Sandbox, variables: &[(&str
         .envs(variables.iter().copied())
         .output()
         .unwrap_or_else(|error| panic!("{name}: {error}"));
-    let [said, wrong] =
-        [done.stdout, done.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    assert!(
-        done.status.success(),
-        "{name} ended with {}\n{said}{wrong}",
-        done.status
-    );
+    let [said, wrong] = [done.stdout, done.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(done.status.success(), "{name} ended with {}\n{said}{wrong}", done.status);
 }
 
 /// Whether there are clients to test with. If not, that is said past the capture of the test's output.
 fn clients(test: &str) -> bool {
     let there = env::var_os("IMGCTL_OFFICIAL_CLIENTS").is_some();
     if !there {
-        let _ = writeln!(
-            stderr(),
-            "skipped: {test}: IMGCTL_OFFICIAL_CLIENTS names no folder of clients"
-        );
+        let _ = writeln!(stderr(), "skipped: {test}: IMGCTL_OFFICIAL_CLIENTS names no folder of clients");
     }
     there
 }
@@ -82,9 +70,7 @@ async fn boto3_and_the_aws_cli_work_with_the_emulator() {
         let tag = format!("v{number}");
         many.push(&Manifest::image(&tag, 2), &[&tag], Utc::now());
     }
-    let sandbox = Sandbox::start(world, Options::default())
-        .await
-        .expect("a sandbox");
+    let sandbox = Sandbox::start(world, Options::default()).await.expect("a sandbox");
     run("aws", "ecr.py", &sandbox);
 }
 
@@ -93,9 +79,7 @@ async fn the_emulator_answers_as_moto_does_where_moto_is_right() {
     if !clients("moto") {
         return;
     }
-    let sandbox = Sandbox::start(World::default(), Options::default())
-        .await
-        .expect("a sandbox");
+    let sandbox = Sandbox::start(World::default(), Options::default()).await.expect("a sandbox");
     run("aws", "ecr_beside_moto.py", &sandbox);
 }
 
@@ -142,9 +126,7 @@ async fn tccli_and_tencents_sdk_work_with_the_emulator() {
     if !clients("tccli and Tencent's SDK") {
         return;
     }
-    let sandbox = Sandbox::start(tencent(), Options::default())
-        .await
-        .expect("a sandbox");
+    let sandbox = Sandbox::start(tencent(), Options::default()).await.expect("a sandbox");
     run("tencent", "cvm.py", &sandbox);
 }
 
@@ -165,13 +147,8 @@ async fn huaweis_sdk_works_with_the_emulator() {
     let keys = ("temporary", "secret-of-temporary", Some("session"));
     workspace.iam.add_key(keys.0, keys.1, keys.2);
     let id = workspace.iam.project_id(iam::REGION).expect("a project");
-    let sandbox = Sandbox::start(world, Options::default())
-        .await
-        .expect("a sandbox");
-    let variables = [
-        ("SANDBOX_PROJECT", id.as_str()),
-        ("SANDBOX_TOKEN", iam::TOKEN),
-    ];
+    let sandbox = Sandbox::start(world, Options::default()).await.expect("a sandbox");
+    let variables = [("SANDBOX_PROJECT", id.as_str()), ("SANDBOX_TOKEN", iam::TOKEN)];
     run_with("huawei", "workspace.py", &sandbox, &variables);
 }
 
@@ -196,21 +173,14 @@ async fn tencents_own_code_finds_every_request_of_the_store_signed_as_it_would_s
             ("TENCENTCLOUD_SECRET_KEY", "key-of-the-store"),
             ("TENCENTCLOUD_TOKEN", token),
         ];
-        let mut judge = script("tencent", "cvm_judge.py")
-            .envs(keys)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a judge");
+        let mut judge = script("tencent", "cvm_judge.py").envs(keys).stdout(Stdio::piped()).spawn().expect("a judge");
         let said = judge.stdout.take().expect("its output");
         let _judge = Ended(judge);
         let mut url = String::new();
         let mut said = BufReader::new(said);
         said.read_line(&mut url).expect("its address");
         let endpoint = ("IMGCTL_CVM_ENDPOINT", url.trim());
-        let settings = Settings {
-            env: Env::of(keys.into_iter().chain([endpoint]), None),
-            ..Settings::default()
-        };
+        let settings = Settings { env: Env::of(keys.into_iter().chain([endpoint]), None), ..Settings::default() };
         let home = StoreRef {
             provider: Provider::Cvm,
             owner: None,

@@ -11,20 +11,12 @@ const FENCE: &str = "```console\n";
 /// Runs a line as a shell would, in a world of its own.
 fn run(line: &str) -> String {
     let world = World::seeded(1, 200, chrono::Utc::now());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let sandbox = runtime
-        .block_on(Sandbox::start(world, Options::default()))
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let sandbox = runtime.block_on(Sandbox::start(world, Options::default())).unwrap();
     let home = tempfile::tempdir().unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_imgctl"));
     let path = std::env::join_paths(
-        program
-            .parent()
-            .map(Path::to_owned)
-            .into_iter()
-            .chain(std::env::split_paths(&std::env::var("PATH").unwrap())),
+        program.parent().map(Path::to_owned).into_iter().chain(std::env::split_paths(&std::env::var("PATH").unwrap())),
     );
     // What goes wrong is part of what a reader sees, so both streams are shown, in their order.
     let output = Command::new("sh")
@@ -67,14 +59,8 @@ fn every_console_block_prints_what_it_shows() {
     for part in parts {
         let (block, rest) = part.split_once("```").unwrap();
         let (command, shown) = block.split_once('\n').unwrap();
-        let line = command
-            .strip_prefix("$ ")
-            .expect("a block begins with its command");
-        let printed = if line.contains("jq") && !has_jq {
-            shown.to_owned()
-        } else {
-            steady(&run(line))
-        };
+        let line = command.strip_prefix("$ ").expect("a block begins with its command");
+        let printed = if line.contains("jq") && !has_jq { shown.to_owned() } else { steady(&run(line)) };
         if std::env::var_os("UPDATE_README").is_none() {
             assert_eq!(printed, shown, "{command}");
         }

@@ -21,20 +21,10 @@ use tracing_subscriber::fmt::MakeWriter;
 type Variables<'v> = &'v [(&'v str, &'v str)];
 
 const WITH_TOKEN: Variables = &[("HW_AUTH_TOKEN", TOKEN)];
-const WITH_PASSWORD: Variables = &[
-    ("HW_USER_NAME", USER),
-    ("HW_USER_PASSWORD", PASSWORD),
-    ("HW_DOMAIN_NAME", DOMAIN),
-];
-const WITH_KEYS: Variables = &[
-    ("HUAWEICLOUD_SDK_AK", ACCESS_KEY),
-    ("HUAWEICLOUD_SDK_SK", SECRET_KEY),
-];
-const WITH_TEMPORARY_KEYS: Variables = &[
-    ("HW_ACCESS_KEY", "temporary"),
-    ("HW_SECRET_KEY", "secret-of-key"),
-    ("HW_SECURITY_TOKEN", "session-token"),
-];
+const WITH_PASSWORD: Variables = &[("HW_USER_NAME", USER), ("HW_USER_PASSWORD", PASSWORD), ("HW_DOMAIN_NAME", DOMAIN)];
+const WITH_KEYS: Variables = &[("HUAWEICLOUD_SDK_AK", ACCESS_KEY), ("HUAWEICLOUD_SDK_SK", SECRET_KEY)];
+const WITH_TEMPORARY_KEYS: Variables =
+    &[("HW_ACCESS_KEY", "temporary"), ("HW_SECRET_KEY", "secret-of-key"), ("HW_SECURITY_TOKEN", "session-token")];
 
 /// What a program would have logged at the most talkative level.
 #[derive(Clone, Default)]
@@ -62,33 +52,17 @@ impl<'w> MakeWriter<'w> for Log {
 #[tokio::test]
 async fn no_secret_is_logged_at_any_level_or_told_in_an_error() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(log.clone())
-        .finish();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let mut told = String::new();
     for variables in [WITH_TOKEN, WITH_PASSWORD, WITH_KEYS, WITH_TEMPORARY_KEYS] {
         told += &run(variables).await;
     }
     told += &String::from_utf8_lossy(&log.0.lock().unwrap());
-    for said in [
-        "KeystoneCreateUserTokenByPassword",
-        "BatchDeleteImageServer",
-        "milliseconds",
-        "APIGW.0301",
-    ] {
+    for said in ["KeystoneCreateUserTokenByPassword", "BatchDeleteImageServer", "milliseconds", "APIGW.0301"] {
         assert!(told.contains(said), "{said}");
     }
-    let secrets = [
-        TOKEN,
-        PASSWORD,
-        SECRET_KEY,
-        "secret-of-key",
-        "session-token",
-        "MIISandboxToken",
-        "Signature=",
-    ];
+    let secrets = [TOKEN, PASSWORD, SECRET_KEY, "secret-of-key", "session-token", "MIISandboxToken", "Signature="];
     for secret in secrets {
         assert!(!told.contains(secret), "{secret}");
     }
@@ -102,15 +76,9 @@ async fn run(variables: Variables<'_>) -> String {
     iam.add_key("temporary", "secret-of-key", Some("session-token"));
     let sandbox = Sandbox::start(world, Options::default()).await.unwrap();
     let url = sandbox.url();
-    let endpoints = [
-        ("IMGCTL_WORKSPACE_ENDPOINT", url.as_str()),
-        ("IMGCTL_IAM_ENDPOINT", &url),
-        ("HW_REGION_NAME", REGION),
-    ];
-    let settings = Settings {
-        env: Env::of(endpoints.iter().chain(variables).copied(), None),
-        ..Settings::default()
-    };
+    let endpoints =
+        [("IMGCTL_WORKSPACE_ENDPOINT", url.as_str()), ("IMGCTL_IAM_ENDPOINT", &url), ("HW_REGION_NAME", REGION)];
+    let settings = Settings { env: Env::of(endpoints.iter().chain(variables).copied(), None), ..Settings::default() };
     let store = StoreRef::of(Provider::Workspace);
     let store = workspace::open(&settings, &store).await.unwrap();
     store.list(None).await.unwrap();

@@ -42,8 +42,7 @@ impl Checkup {
             }
             // Whom a wrong clock lets nobody believe may be right.
             (Err(_), Some(Kind::Auth)) if !in_time => {
-                self.open(Subject::Credentials).note =
-                    Some("not believed while the clock is wrong".into());
+                self.open(Subject::Credentials).note = Some("not believed while the clock is wrong".into());
             }
             (Err(error), Some(Kind::Auth)) => self.fail(Subject::Credentials, error.clone()),
             (answer, _) => {

@@ -17,10 +17,7 @@ use crate::{
 
 /// The end of the help.
 const EXAMPLES: [Example; 2] = [
-    (
-        "Can it still be pulled, on every platform?",
-        "imgctl check-layers ecr:base/alpine:3.10",
-    ),
+    ("Can it still be pulled, on every platform?", "imgctl check-layers ecr:base/alpine:3.10"),
     (
         "Layers by their digests, of which any tool can be the source.",
         "imgctl get --manifest ecr:tools/ci:build-1007 | jq -r '.layers[].digest' |\n      xargs imgctl check-layers ecr:tools/ci",
@@ -61,22 +58,12 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         Reference::Store(store) => {
             let digests = layers(&store, &args.what[1..])?;
             let session = context.open(&store).await?;
-            let checks = digests.into_iter().map(|digest| Check {
-                digest,
-                blob: None,
-                platforms: Vec::new(),
-            });
+            let checks = digests.into_iter().map(|digest| Check { digest, blob: None, platforms: Vec::new() });
             items.extend(check(context, &session, checks.collect()).await);
         }
         Reference::Image(_) => {
-            let images = args
-                .what
-                .iter()
-                .map(|text| Ok(text.parse()?))
-                .collect::<Result<Vec<ImageRef>>>()?;
-            images
-                .iter()
-                .try_for_each(|image| has_layers(image.store.provider))?;
+            let images = args.what.iter().map(|text| Ok(text.parse()?)).collect::<Result<Vec<ImageRef>>>()?;
+            images.iter().try_for_each(|image| has_layers(image.store.provider))?;
             for of in by_store(&images) {
                 let session = context.open(of.store).await?;
                 let (checks, failed) = walk(&session, of.ids).await;
@@ -96,37 +83,22 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
 /// The digests of layers to check in a store.
 fn layers(store: &StoreRef, texts: &[String]) -> Result<Vec<Digest>> {
     if texts.is_empty() {
-        return Err(Error::new(
-            Kind::Usage,
-            format!("{store} is a store: which of its layers?"),
-        )
-        .hint("name digests after it (sha256:…), or an image with its tag or digest"));
+        return Err(Error::new(Kind::Usage, format!("{store} is a store: which of its layers?"))
+            .hint("name digests after it (sha256:…), or an image with its tag or digest"));
     }
     if store.is_pattern() {
-        return Err(Error::new(
-            Kind::Usage,
-            format!("{store} is a pattern; layers are checked in one repository"),
-        ));
+        return Err(Error::new(Kind::Usage, format!("{store} is a pattern; layers are checked in one repository")));
     }
     let mut known = HashSet::new();
-    let digests = texts
-        .iter()
-        .map(|text| Ok(Digest::layer(text)?))
-        .collect::<Result<Vec<_>>>()?;
-    Ok(digests
-        .into_iter()
-        .filter(|digest| known.insert(digest.clone()))
-        .collect())
+    let digests = texts.iter().map(|text| Ok(Digest::layer(text)?)).collect::<Result<Vec<_>>>()?;
+    Ok(digests.into_iter().filter(|digest| known.insert(digest.clone())).collect())
 }
 
 fn has_layers(provider: Provider) -> Result<()> {
     if provider.has_layers() {
         return Ok(());
     }
-    let message = format!(
-        "images of {} are machine images: they have no layers",
-        provider.title()
-    );
+    let message = format!("images of {} are machine images: they have no layers", provider.title());
     Err(Error::new(Kind::Unsupported, message).hint("`imgctl get` shows whether an image is there"))
 }
 
@@ -138,29 +110,13 @@ async fn check(context: &Context, session: &Session, checks: Vec<Check>) -> Vec<
         context.printer.error(error);
     }
     let home = session.store.home();
-    checks
-        .into_iter()
-        .zip(answers)
-        .map(|(check, answer)| item(&home, check, answer))
-        .collect()
+    checks.into_iter().zip(answers).map(|(check, answer)| item(&home, check, answer)).collect()
 }
 
 fn item(home: &StoreRef, check: Check, answer: Result<LayerState>) -> Item {
-    let mut item = Item::new(
-        home.image(ImageId::Digest(check.digest.clone()))
-            .to_string(),
-        home.provider,
-    );
-    let (bytes, media_type) = check
-        .blob
-        .map(|blob| (blob.bytes, blob.media_type))
-        .unwrap_or_default();
-    item.image = Image {
-        digest: Some(check.digest.to_string()),
-        bytes,
-        media_type,
-        ..Image::default()
-    };
+    let mut item = Item::new(home.image(ImageId::Digest(check.digest.clone())).to_string(), home.provider);
+    let (bytes, media_type) = check.blob.map(|blob| (blob.bytes, blob.media_type)).unwrap_or_default();
+    item.image = Image { digest: Some(check.digest.to_string()), bytes, media_type, ..Image::default() };
     item.platforms = check.platforms;
     match answer {
         Ok(layer) => {
@@ -190,8 +146,7 @@ async fn walk(session: &Session, images: Vec<ImageId>) -> (Vec<Check>, Vec<Item>
     let mut place_of: HashMap<Digest, usize> = HashMap::new();
     let mut failed = Vec::new();
     let mut seen: HashSet<ImageId> = HashSet::new();
-    let mut level: Vec<(ImageId, Option<String>)> =
-        images.into_iter().map(|image| (image, None)).collect();
+    let mut level: Vec<(ImageId, Option<String>)> = images.into_iter().map(|image| (image, None)).collect();
     for depth in 0.. {
         level.retain(|(id, _)| seen.insert(id.clone()));
         if level.is_empty() {
@@ -206,35 +161,21 @@ async fn walk(session: &Session, images: Vec<ImageId>) -> (Vec<Check>, Vec<Item>
                     for blob in blobs {
                         let place = *place_of.entry(blob.digest.clone()).or_insert_with(|| {
                             let digest = blob.digest.clone();
-                            checks.push(Check {
-                                digest,
-                                blob: Some(blob.clone()),
-                                platforms: Vec::new(),
-                            });
+                            checks.push(Check { digest, blob: Some(blob.clone()), platforms: Vec::new() });
                             checks.len() - 1
                         });
                         let known = &mut checks[place].platforms;
-                        known.extend(
-                            platform
-                                .clone()
-                                .filter(|platform| !known.contains(platform)),
-                        );
+                        known.extend(platform.clone().filter(|platform| !known.contains(platform)));
                     }
                 }
                 Ok(Contents::Index(children)) if depth < DEEPEST => {
                     let child = |child: crate::manifest::Child| {
-                        (
-                            ImageId::Digest(child.digest),
-                            child.platform.or_else(|| platform.clone()),
-                        )
+                        (ImageId::Digest(child.digest), child.platform.or_else(|| platform.clone()))
                     };
                     below.extend(children.into_iter().map(child));
                 }
                 Ok(Contents::Index(_)) => {
-                    let error = Error::new(
-                        Kind::Failed,
-                        format!("indexes are nested more than {DEEPEST} deep"),
-                    );
+                    let error = Error::new(Kind::Failed, format!("indexes are nested more than {DEEPEST} deep"));
                     failed.push(unread(&home, id, error));
                 }
                 Err(error) => failed.push(unread(&home, id, error)),

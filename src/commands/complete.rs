@@ -72,16 +72,9 @@ fn context(asked: &Asked, env: Env) -> Context {
 fn explained(program: &Command, word: &str) -> Vec<Candidate> {
     let command = |command: &Command| Candidate {
         word: command.get_name().to_owned(),
-        about: command
-            .get_about()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        about: command.get_about().map(ToString::to_string).unwrap_or_default(),
     };
-    let topics = TOPICS.iter().map(|topic| Candidate {
-        word: topic.name.to_owned(),
-        about: topic.about().to_owned(),
-    });
+    let topics = TOPICS.iter().map(|topic| Candidate { word: topic.name.to_owned(), about: topic.about().to_owned() });
     let all = program.get_subcommands().map(command).chain(topics);
-    all.filter(|candidate| candidate.word.starts_with(word))
-        .collect()
+    all.filter(|candidate| candidate.word.starts_with(word)).collect()
 }

@@ -13,22 +13,10 @@ use crate::{
 
 /// The end of the help.
 const EXAMPLES: [Example; 4] = [
-    (
-        "bash, for this shell; the same line in ~/.bashrc is for all.",
-        "source <(imgctl completions bash)",
-    ),
-    (
-        "zsh: any folder of $fpath will do.",
-        "imgctl completions zsh > ~/.zfunc/_imgctl",
-    ),
-    (
-        "fish reads this folder by itself.",
-        "imgctl completions fish > ~/.config/fish/completions/imgctl.fish",
-    ),
-    (
-        "PowerShell, at the end of the profile.",
-        "imgctl completions powershell >> $PROFILE",
-    ),
+    ("bash, for this shell; the same line in ~/.bashrc is for all.", "source <(imgctl completions bash)"),
+    ("zsh: any folder of $fpath will do.", "imgctl completions zsh > ~/.zfunc/_imgctl"),
+    ("fish reads this folder by itself.", "imgctl completions fish > ~/.config/fish/completions/imgctl.fish"),
+    ("PowerShell, at the end of the profile.", "imgctl completions powershell >> $PROFILE"),
 ];
 
 /// Print the completion script of a shell
@@ -56,8 +44,7 @@ fn live(shell: Shell, script: &str) -> String {
         }
         Shell::Fish => script.to_owned() + scripts::FISH,
         Shell::PowerShell => {
-            let register =
-                "Register-ArgumentCompleter -Native -CommandName 'imgctl' -ScriptBlock {";
+            let register = "Register-ArgumentCompleter -Native -CommandName 'imgctl' -ScriptBlock {";
             script.replace(register, "$global:ImgctlStatic = {") + scripts::POWERSHELL
         }
         _ => script.to_owned(),

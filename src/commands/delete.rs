@@ -35,10 +35,7 @@ const EXAMPLES: [Example; 4] = [
         "Whatever a listing chooses, shown before it goes.",
         "imgctl list 'ecr:team/*' --tag 'v1.*' -o ndjson | imgctl delete - --dry-run",
     ),
-    (
-        "Several clouds in one run.",
-        "imgctl delete -y cvm:img-2z9lgipz workspace:697620082246500000",
-    ),
+    ("Several clouds in one run.", "imgctl delete -y cvm:img-2z9lgipz workspace:697620082246500000"),
 ];
 
 /// Delete images
@@ -106,18 +103,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     };
     if args.in_use.is_given() {
         let message = "--in-use and --skip-usage-check are about plans, and this is none";
-        return Err(Error::new(Kind::Usage, message).hint(
-            "images that are named are deleted as named; `imgctl prune` keeps what is in use",
-        ));
+        return Err(Error::new(Kind::Usage, message)
+            .hint("images that are named are deleted as named; `imgctl prune` keeps what is in use"));
     }
     context.one_profile(images.iter().map(|image| image.store.provider))?;
     args.guard(images.len())?;
     context.printer.expect(images.len());
     let ask = !args.yes && !args.dry_run;
-    let wish = Wish {
-        all_tags: args.all_tags,
-        shown: ask || args.dry_run,
-    };
+    let wish = Wish { all_tags: args.all_tags, shown: ask || args.dry_run };
     let mut plan = Plan::make(context, &images, wish).await;
     if args.dry_run {
         let items = plan.rehearse().await;
@@ -129,9 +122,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         agreed = true;
     }
     let options = args.options(agreed);
-    let items = plan
-        .apply(&options, |item| context.printer.ended_with(item))
-        .await;
+    let items = plan.apply(&options, |item| context.printer.ended_with(item)).await;
     Ok(args.report(context, &plan, &items, !context.printer.streams()))
 }
 
@@ -142,8 +133,7 @@ impl Args {
             && images > most
         {
             let message = format!("{images} images are named, and --max-delete allows {most}");
-            return Err(Error::new(Kind::Guard, message)
-                .hint("nothing was sent; raise --max-delete if all are meant"));
+            return Err(Error::new(Kind::Guard, message).hint("nothing was sent; raise --max-delete if all are meant"));
         }
         if !self.yes && !self.dry_run && images > 0 {
             somebody_can_agree()?;
@@ -164,11 +154,7 @@ impl Args {
     async fn run_plan(&self, plan: SavedPlan, context: &Context) -> Result<Exit> {
         for (flag, here, there) in [
             ("--recursive", self.recursive, plan.head.recursive),
-            (
-                "--delete-snapshots",
-                self.delete_snapshots,
-                plan.head.delete_snapshots,
-            ),
+            ("--delete-snapshots", self.delete_snapshots, plan.head.delete_snapshots),
         ] {
             if here != there {
                 let made = if there { "with" } else { "without" };
@@ -180,11 +166,7 @@ impl Args {
             let message = "a plan names whole images: --all-tags says nothing";
             return Err(Error::new(Kind::Usage, message));
         }
-        context.one_profile(
-            plan.images
-                .iter()
-                .map(|image| image.reference.store.provider),
-        )?;
+        context.one_profile(plan.images.iter().map(|image| image.reference.store.provider))?;
         // A plan has one source.
         let stdin_was_read = self.images == ["-"] || self.from == [PathBuf::from("-")];
         let files = self.in_use.open(stdin_was_read)?;
@@ -208,18 +190,11 @@ impl Args {
     }
 
     fn options(&self, agreed: bool) -> Options {
-        Options {
-            agreed,
-            no_wait: self.no_wait,
-            job_timeout: self.timeout_job,
-        }
+        Options { agreed, no_wait: self.no_wait, job_timeout: self.timeout_job }
     }
 
     fn report(&self, context: &Context, plan: &Plan, items: &[Item], print: bool) -> Exit {
-        plan.stores
-            .iter()
-            .filter_map(|store| store.session.halted())
-            .for_each(|error| context.printer.error(error));
+        plan.stores.iter().filter_map(|store| store.session.halted()).for_each(|error| context.printer.error(error));
         if print {
             items.iter().for_each(|item| context.printer.item(item));
         }

@@ -26,14 +26,8 @@ const UNCONFIGURED: &str = "not_configured";
 /// The end of the help.
 const EXAMPLES: [Example; 3] = [
     ("All three providers, side by side.", "imgctl doctor"),
-    (
-        "One repository, with the permissions that work on it takes.",
-        "imgctl doctor ecr:team/app",
-    ),
-    (
-        "Who fails, and why?",
-        "imgctl doctor -o json | jq -c '.items[] | select(.error)'",
-    ),
+    ("One repository, with the permissions that work on it takes.", "imgctl doctor ecr:team/app"),
+    ("Who fails, and why?", "imgctl doctor -o json | jq -c '.items[] | select(.error)'"),
 ];
 
 /// Find out who calls, with which credentials from where, and whether that works
@@ -65,11 +59,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let all = args.what.is_empty();
     let mut stores: Vec<StoreRef> = match all {
         true => Provider::ALL.map(Provider::whole).into(),
-        false => args
-            .what
-            .iter()
-            .map(|text| meant(text))
-            .collect::<Result<_>>()?,
+        false => args.what.iter().map(|text| meant(text)).collect::<Result<_>>()?,
     };
     let mut seen = std::collections::HashSet::new();
     stores.retain(|store| seen.insert(store.clone()));
@@ -77,9 +67,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let checkups = join_all(stores.iter().map(|store| check(context, store))).await;
     let any = checkups.iter().any(|checkup| !checkup.any(State::Missing));
     let items = stores.into_iter().zip(checkups);
-    let items: Vec<_> = items
-        .map(|(store, checkup)| item(store, checkup, all && any))
-        .collect();
+    let items: Vec<_> = items.map(|(store, checkup)| item(store, checkup, all && any)).collect();
     for item in &items {
         context.printer.checkup(item);
     }
@@ -100,10 +88,7 @@ fn meant(text: &str) -> Result<StoreRef> {
     let known = Provider::ALL.map(Provider::scheme);
     let hint = match words::nearest(text, known) {
         Some(meant) => format!("did you mean {meant}?"),
-        None => format!(
-            "there are {}; a store looks like ecr:team/app",
-            known.join(", ")
-        ),
+        None => format!("there are {}; a store looks like ecr:team/app", known.join(", ")),
     };
     Err(Error::new(Kind::Usage, format!("there is no provider \"{text}\"")).hint(hint))
 }
@@ -129,9 +114,7 @@ fn item(store: StoreRef, checkup: Checkup, lenient: bool) -> Item {
     let name = one.then(|| store.name.clone());
     let home = StoreRef {
         region: value(Subject::Region).or(store.region.clone()),
-        owner: value(Subject::Account)
-            .or(value(Subject::Project))
-            .or(store.owner.clone()),
+        owner: value(Subject::Account).or(value(Subject::Project)).or(store.owner.clone()),
         ..store
     };
     let unconfigured = checkup.any(State::Missing);
@@ -144,10 +127,7 @@ fn item(store: StoreRef, checkup: Checkup, lenient: bool) -> Item {
     let mut item = Item::new(home.to_string(), home.provider);
     item.image.state = Some(state.into());
     item.image.name = name;
-    item.error = checkup
-        .error()
-        .filter(|_| !(unconfigured && lenient))
-        .cloned();
+    item.error = checkup.error().filter(|_| !(unconfigured && lenient)).cloned();
     item.checks = checkup.checks;
     item.checks.sort_by_key(|check| check.check);
     item

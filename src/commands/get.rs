@@ -17,22 +17,10 @@ use crate::{
 
 /// The end of the help.
 const EXAMPLES: [Example; 4] = [
-    (
-        "What is known of an image, without pulling it.",
-        "imgctl get ecr:base/alpine:3.10",
-    ),
-    (
-        "One fact for a script.",
-        "imgctl get ecr:base/alpine:3.10 -q -o json | jq -r '.items[].digest'",
-    ),
-    (
-        "The exact bytes of a manifest.",
-        "imgctl get --manifest ecr:base/alpine:3.10 > manifest.json",
-    ),
-    (
-        "Is it there? One that is missing ends with exit code 1.",
-        "imgctl get -q ecr:base/alpine:no-such-tag",
-    ),
+    ("What is known of an image, without pulling it.", "imgctl get ecr:base/alpine:3.10"),
+    ("One fact for a script.", "imgctl get ecr:base/alpine:3.10 -q -o json | jq -r '.items[].digest'"),
+    ("The exact bytes of a manifest.", "imgctl get --manifest ecr:base/alpine:3.10 > manifest.json"),
+    ("Is it there? One that is missing ends with exit code 1.", "imgctl get -q ecr:base/alpine:no-such-tag"),
 ];
 
 /// Show details of images
@@ -91,17 +79,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
 
 async fn manifest(context: &Context, images: &[ImageRef]) -> Result<Exit> {
     let [image] = images else {
-        let message = format!(
-            "--manifest prints one image's bytes, and {} are named",
-            images.len()
-        );
+        let message = format!("--manifest prints one image's bytes, and {} are named", images.len());
         return Err(Error::new(Kind::Usage, message));
     };
     let session = context.open(&image.store).await?;
-    let answer = session
-        .manifests(std::slice::from_ref(&image.id))
-        .await
-        .pop();
+    let answer = session.manifests(std::slice::from_ref(&image.id)).await.pop();
     match answer.expect("an answer an id") {
         Ok(manifest) => {
             context.printer.raw(&manifest.bytes);
@@ -109,11 +91,7 @@ async fn manifest(context: &Context, images: &[ImageRef]) -> Result<Exit> {
         }
         Err(error) => {
             context.printer.error(&error);
-            Ok(if error.kind.stops_store() {
-                Exit::of_error(error.kind)
-            } else {
-                Exit::NotAll
-            })
+            Ok(if error.kind.stops_store() { Exit::of_error(error.kind) } else { Exit::NotAll })
         }
     }
 }
@@ -121,10 +99,7 @@ async fn manifest(context: &Context, images: &[ImageRef]) -> Result<Exit> {
 /// Says what became of the images of a job, as far as the provider knows.
 async fn follow(context: &Context, named: &ImageRef) -> Result<Exit> {
     let ImageId::Named(id) = &named.id else {
-        return Err(Error::new(
-            Kind::Unsupported,
-            format!("{} runs no jobs", named.store.provider.title()),
-        ));
+        return Err(Error::new(Kind::Unsupported, format!("{} runs no jobs", named.store.provider.title())));
     };
     let session = context.open(&named.store).await?;
     let job = Job { id: id.clone() };

@@ -12,10 +12,7 @@ use crate::{
 /// The end of the help.
 const EXAMPLES: [Example; 2] = [
     ("The same as `imgctl delete --help`.", "imgctl help delete"),
-    (
-        "How images and repositories are named.",
-        "imgctl help references",
-    ),
+    ("How images and repositories are named.", "imgctl help references"),
 ];
 
 /// Show the help of a command, or explain a topic
@@ -50,14 +47,9 @@ pub fn run(args: &Args, command: Command) -> Result<Exit> {
 }
 
 fn unknown(word: &str, command: &Command) -> Error {
-    let commands = command
-        .get_subcommands()
-        .flat_map(Command::get_name_and_visible_aliases);
+    let commands = command.get_subcommands().flat_map(Command::get_name_and_visible_aliases);
     let topics = TOPICS.iter().map(|topic| topic.name);
-    let error = Error::new(
-        Kind::Usage,
-        format!("there is no command and no topic \"{word}\""),
-    );
+    let error = Error::new(Kind::Usage, format!("there is no command and no topic \"{word}\""));
     match words::nearest(word, commands.chain(topics)) {
         Some(meant) => error.hint(format!("did you mean `imgctl help {meant}`?")),
         None => error.hint("`imgctl help` lists them"),

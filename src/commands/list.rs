@@ -16,22 +16,13 @@ use crate::{
 
 /// The end of the help.
 const EXAMPLES: [Example; 4] = [
-    (
-        "All repositories that a pattern matches; quotes keep the shell out of it.",
-        "imgctl list 'ecr:team/*'",
-    ),
+    ("All repositories that a pattern matches; quotes keep the shell out of it.", "imgctl list 'ecr:team/*'"),
     (
         "What is old, large and without a tag.",
         "imgctl list ecr:tools/ci --untagged --older-than 90d --larger-than 200MB",
     ),
-    (
-        "The newest three stay, the rest is shown: a rehearsal of a cleaning rule.",
-        "imgctl list cvm: --keep 3",
-    ),
-    (
-        "References alone, for other programs.",
-        "imgctl list workspace: -q -o ndjson | jq -r .ref",
-    ),
+    ("The newest three stay, the rest is shown: a rehearsal of a cleaning rule.", "imgctl list cvm: --keep 3"),
+    ("References alone, for other programs.", "imgctl list workspace: -q -o ndjson | jq -r .ref"),
 ];
 
 /// List the images of stores
@@ -64,11 +55,7 @@ impl Args {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
-    let stores: Vec<StoreRef> = args
-        .stores
-        .iter()
-        .map(|text| Ok(text.parse()?))
-        .collect::<Result<_>>()?;
+    let stores: Vec<StoreRef> = args.stores.iter().map(|text| Ok(text.parse()?)).collect::<Result<_>>()?;
     context.one_profile(stores.iter().map(|store| store.provider))?;
     let selection = args.selectors.compile(chrono::Utc::now())?;
     // A store each, for the exit code: one that could be listed counts beside those that could not.
@@ -128,10 +115,7 @@ fn print(context: &Context, session: &Session, images: Vec<Image>, selection: &S
     for (image, shown) in stock.images().iter().zip(listed(&stock, selection)) {
         if let (true, Some(id)) = (shown, &image.id) {
             let reference = home.image(id.clone()).to_string();
-            let item = Item {
-                image: image.clone(),
-                ..Item::new(reference, home.provider)
-            };
+            let item = Item { image: image.clone(), ..Item::new(reference, home.provider) };
             context.printer.ended();
             context.printer.item(&item);
         }
@@ -142,8 +126,5 @@ fn print(context: &Context, session: &Session, images: Vec<Image>, selection: &S
 /// A store that could not be listed is said at once, and counts for the exit code.
 fn failed(context: &Context, store: &StoreRef, error: Error) -> Item {
     context.printer.error(&error);
-    Item {
-        error: Some(error),
-        ..Item::new(store.to_string(), store.provider)
-    }
+    Item { error: Some(error), ..Item::new(store.to_string(), store.provider) }
 }

@@ -17,10 +17,7 @@ use crate::{
 
 /// The end of the help.
 const EXAMPLES: [Example; 2] = [
-    (
-        "Where `man imgctl` and `man imgctl-delete` find them.",
-        "imgctl man ~/.local/share/man/man1",
-    ),
+    ("Where `man imgctl` and `man imgctl-delete` find them.", "imgctl man ~/.local/share/man/man1"),
     ("The page of imgctl itself.", "imgctl man > imgctl.1"),
 ];
 
@@ -33,9 +30,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, command: Command) -> Result<Exit> {
-    let wrong = |error: std::io::Error| {
-        Error::new(Kind::Config, format!("cannot write the manual: {error}"))
-    };
+    let wrong = |error: std::io::Error| Error::new(Kind::Config, format!("cannot write the manual: {error}"));
     let mut command = command;
     // Only then do commands know by which names they are called.
     command.build();

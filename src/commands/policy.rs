@@ -21,18 +21,9 @@ use crate::{
 
 /// The end of the help.
 const EXAMPLES: [Example; 3] = [
-    (
-        "A first file, from what is there.",
-        "imgctl policy init 'ecr:team/*' cvm: > clean.toml",
-    ),
-    (
-        "Is it understood?",
-        "imgctl policy init cvm: > c.toml && imgctl policy check c.toml",
-    ),
-    (
-        "What would it do?",
-        "imgctl policy init cvm: > c.toml && imgctl prune --policy c.toml -n",
-    ),
+    ("A first file, from what is there.", "imgctl policy init 'ecr:team/*' cvm: > clean.toml"),
+    ("Is it understood?", "imgctl policy init cvm: > c.toml && imgctl policy check c.toml"),
+    ("What would it do?", "imgctl policy init cvm: > c.toml && imgctl prune --policy c.toml -n"),
 ];
 
 /// Check a file of policies, or write a first one
@@ -131,10 +122,7 @@ impl Found {
         }
         let version = |tag: &String| {
             let rest = tag.strip_prefix('v').unwrap_or(tag);
-            rest.split('.').count() == 3
-                && rest
-                    .bytes()
-                    .all(|byte| byte == b'.' || byte.is_ascii_digit())
+            rest.split('.').count() == 3 && rest.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit())
         };
         self.versions += usize::from(image.tags.iter().any(version));
     }
@@ -143,10 +131,7 @@ impl Found {
         let (images, bytes) = (self.images, size(self.bytes));
         let mut text = format!("\n# {images} images, {bytes}");
         if store.provider.has_layers() {
-            text.push_str(&format!(
-                ", in {} repositories; {} have no tag",
-                self.stores, self.untagged
-            ));
+            text.push_str(&format!(", in {} repositories; {} have no tag", self.stores, self.untagged));
         }
         text.push_str(&format!("\n[policy.{name}]\nstores = [{written:?}]\n\n"));
         text.push_str(&format!(
@@ -167,11 +152,7 @@ impl Found {
              # Besides latest, stable, prod* and release*.\n\
              protect = [{}]\n\
              max-delete = {}\n",
-            self.branches
-                .iter()
-                .map(|pattern| format!("{pattern:?}"))
-                .collect::<Vec<_>>()
-                .join(", "),
+            self.branches.iter().map(|pattern| format!("{pattern:?}")).collect::<Vec<_>>().join(", "),
             (self.images / 2).clamp(10, 1000),
         ));
         text
@@ -181,16 +162,7 @@ impl Found {
 /// A name that can stand in TOML without quotes, used once.
 fn name(store: &StoreRef, used: &mut BTreeMap<String, usize>) -> String {
     let whole = format!("{}-{}", store.provider.scheme(), store.name);
-    let plain: String = whole
-        .chars()
-        .map(|letter| {
-            if letter.is_ascii_alphanumeric() {
-                letter
-            } else {
-                '-'
-            }
-        })
-        .collect();
+    let plain: String = whole.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
     let parts: Vec<_> = plain.split('-').filter(|part| !part.is_empty()).collect();
     let name = parts.join("-");
     let times = used.entry(name.clone()).or_default();
@@ -212,10 +184,7 @@ mod tests {
         let mut names = BTreeMap::new();
         let mut found = Found::default();
         for tag in ["v1.2.3", "main-3", "value", "x"] {
-            found.add(&Image {
-                tags: vec![tag.into()],
-                ..Image::default()
-            });
+            found.add(&Image { tags: vec![tag.into()], ..Image::default() });
         }
         let mut text = String::from(HEAD);
         for _ in 0..2 {

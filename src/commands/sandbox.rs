@@ -22,18 +22,12 @@ use crate::{
 
 /// The end of the help.
 const EXAMPLES: [Example; 4] = [
-    (
-        "What can it do? Each command is printed and run.",
-        "imgctl sandbox --tour",
-    ),
+    ("What can it do? Each command is printed and run.", "imgctl sandbox --tour"),
     (
         "One command inside; everything is gone afterwards.",
         "imgctl sandbox -- imgctl delete --yes ecr:base/alpine:3.10",
     ),
-    (
-        "A shell inside, to look around in.",
-        "imgctl sandbox -- bash",
-    ),
+    ("A shell inside, to look around in.", "imgctl sandbox -- bash"),
     (
         "How does a script bear calls that are never answered?",
         "imgctl sandbox --fault 'cvm:*:drop:2' -- imgctl delete -y cvm:img-2z9lgipz",
@@ -148,10 +142,10 @@ impl Args {
             Some(file) => World::load(file)?,
             None => World::seeded(self.seed, self.images, now),
         };
-        let faults = self.fault.iter().map(|spec| {
-            spec.parse::<Fault>()
-                .map_err(|error| Error::new(Kind::Usage, error.to_string()))
-        });
+        let faults = self
+            .fault
+            .iter()
+            .map(|spec| spec.parse::<Fault>().map_err(|error| Error::new(Kind::Usage, error.to_string())));
         let options = Options {
             latency: self.latency.unwrap_or_default(),
             faults: faults.collect::<Result<_>>()?,
@@ -166,13 +160,8 @@ impl Args {
 
     async fn serve(&self, sandbox: &Sandbox) -> Result<Exit> {
         output::plain(&self.shell.script(&variables(sandbox)));
-        output::aside(&format!(
-            "the sandbox serves on {}; Ctrl-C ends it",
-            sandbox.url()
-        ));
-        tokio::signal::ctrl_c()
-            .await
-            .map_err(|error| Error::new(Kind::Config, error.to_string()))?;
+        output::aside(&format!("the sandbox serves on {}; Ctrl-C ends it", sandbox.url()));
+        tokio::signal::ctrl_c().await.map_err(|error| Error::new(Kind::Config, error.to_string()))?;
         Ok(Exit::Done)
     }
 }
@@ -190,13 +179,8 @@ impl Shell {
             Self::Fish => format!("set -e {name}\n"),
             Self::Powershell => format!("Remove-Item -ErrorAction Ignore Env:{name}\n"),
         };
-        let cleared = CLEARED
-            .iter()
-            .filter(|name| std::env::var_os(name).is_some())
-            .map(|name| clear(name));
-        cleared
-            .chain(variables.iter().map(|(name, value)| line(name, value)))
-            .collect()
+        let cleared = CLEARED.iter().filter(|name| std::env::var_os(name).is_some()).map(|name| clear(name));
+        cleared.chain(variables.iter().map(|(name, value)| line(name, value))).collect()
     }
 }
 
@@ -214,9 +198,7 @@ pub(super) fn inside(sandbox: &Sandbox, program: &Path, arguments: &[OsString]) 
         command.env_remove(name);
     }
     command.args(arguments).envs(variables(sandbox));
-    let own = std::env::current_exe()
-        .ok()
-        .and_then(|exe| Some(exe.parent()?.to_owned()));
+    let own = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
     let path = std::env::var_os("PATH").unwrap_or_default();
     if let Ok(path) = std::env::join_paths(own.into_iter().chain(std::env::split_paths(&path))) {
         command.env("PATH", path);
@@ -227,9 +209,7 @@ pub(super) fn inside(sandbox: &Sandbox, program: &Path, arguments: &[OsString]) 
 async fn run_in(sandbox: &Sandbox, words: &[OsString]) -> Result<ExitCode> {
     let program = Path::new(&words[0]);
     // The lookup of a program uses this process's PATH, which has not this program's folder.
-    let own = std::env::current_exe()
-        .ok()
-        .filter(|_| program == Path::new("imgctl"));
+    let own = std::env::current_exe().ok().filter(|_| program == Path::new("imgctl"));
     let mut child = inside(sandbox, own.as_deref().unwrap_or(program), &words[1..]).spawn().map_err(|error| {
         Error::new(Kind::Usage, format!("cannot run {}: {error}", program.display()))
             .hint("the words after -- are one command, as in `imgctl sandbox -- imgctl list 'ecr:team/*'`")
@@ -252,7 +232,5 @@ fn code(status: ExitStatus) -> ExitCode {
         return ExitCode::from(128u8.saturating_add(signal as u8));
     }
     // Windows has larger codes; what does not fit is at least no success.
-    status.code().map_or(ExitCode::FAILURE, |code| {
-        ExitCode::from(u8::try_from(code).unwrap_or(1))
-    })
+    status.code().map_or(ExitCode::FAILURE, |code| ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }

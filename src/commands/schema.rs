@@ -12,14 +12,8 @@ use crate::{
 
 /// The end of the help.
 const EXAMPLES: [Example; 2] = [
-    (
-        "Keep it beside what reads the output.",
-        "imgctl schema > imgctl.schema.json",
-    ),
-    (
-        "Which fields can an item have?",
-        "imgctl schema | jq -r '.\"$defs\".item.properties | keys[]'",
-    ),
+    ("Keep it beside what reads the output.", "imgctl schema > imgctl.schema.json"),
+    ("Which fields can an item have?", "imgctl schema | jq -r '.\"$defs\".item.properties | keys[]'"),
 ];
 
 /// Print the JSON Schema of the output, or of files of policies

@@ -21,88 +21,39 @@ const STOPS: [Stop; 11] = [
         why: "What is there? A pattern means several repositories; the digest names the image, whatever its tags do.",
         pipe: &[&["list", "ecr:base/*"]],
     },
-    Stop {
-        why: "Machine images speak the same grammar.",
-        pipe: &[&["list", "cvm:"]],
-    },
-    Stop {
-        why: "Details of one image, as JSON for scripts.",
-        pipe: &[&["get", "ecr:base/alpine:3.10", "-o", "json"]],
-    },
+    Stop { why: "Machine images speak the same grammar.", pipe: &[&["list", "cvm:"]] },
+    Stop { why: "Details of one image, as JSON for scripts.", pipe: &[&["get", "ecr:base/alpine:3.10", "-o", "json"]] },
     Stop {
         why: "Can it still be pulled? Its configuration and layers, on every platform.",
         pipe: &[&["check-layers", "ecr:base/alpine:3.10"]],
     },
     Stop {
         why: "What would happen? A dry run asks and changes nothing.",
-        pipe: &[&[
-            "delete",
-            "--dry-run",
-            "ecr:base/alpine:3.10",
-            "ecr:base/alpine:no-such-tag",
-        ]],
+        pipe: &[&["delete", "--dry-run", "ecr:base/alpine:3.10", "ecr:base/alpine:no-such-tag"]],
     },
     Stop {
         why: "Which are stale? Selectors narrow a listing by age, tag, size and state.",
-        pipe: &[&[
-            "list",
-            "ecr:team/*",
-            "--older-than",
-            "1y",
-            "--larger-than",
-            "200MB",
-        ]],
+        pipe: &[&["list", "ecr:team/*", "--older-than", "1y", "--larger-than", "200MB"]],
     },
     Stop {
         why: "Prune them: every image with the reason why it goes or stays. What a kept index needs stays.",
-        pipe: &[&[
-            "prune",
-            "--dry-run",
-            "ecr:base/*",
-            "--older-than",
-            "60d",
-            "--keep",
-            "2",
-        ]],
+        pipe: &[&["prune", "--dry-run", "ecr:base/*", "--older-than", "60d", "--keep", "2"]],
     },
     Stop {
         why: "What a listing prints is what a deletion reads, so any filter fits between them.",
-        pipe: &[
-            &["list", "cvm:", "-o", "ndjson", "--quiet"],
-            &["delete", "-", "--dry-run", "--quiet"],
-        ],
+        pipe: &[&["list", "cvm:", "-o", "ndjson", "--quiet"], &["delete", "-", "--dry-run", "--quiet"]],
     },
     Stop {
         why: "Several clouds in one command.",
-        pipe: &[&[
-            "delete",
-            "--yes",
-            "ecr:base/alpine:3.10",
-            "cvm:img-2z9lgipz",
-            "workspace:697620082246500000",
-        ]],
+        pipe: &[&["delete", "--yes", "ecr:base/alpine:3.10", "cvm:img-2z9lgipz", "workspace:697620082246500000"]],
     },
     Stop {
         why: "And a prune of several clouds. What instances, families and groups use stays.",
-        pipe: &[&[
-            "prune",
-            "--yes",
-            "ecr:tools/*",
-            "cvm:",
-            "--older-than",
-            "9w",
-            "--keep",
-            "1",
-        ]],
+        pipe: &[&["prune", "--yes", "ecr:tools/*", "cvm:", "--older-than", "9w", "--keep", "1"]],
     },
     Stop {
         why: "The same again: what is gone is told from what was done.",
-        pipe: &[&[
-            "delete",
-            "--yes",
-            "--ignore-missing",
-            "ecr:base/alpine:3.10",
-        ]],
+        pipe: &[&["delete", "--yes", "--ignore-missing", "ecr:base/alpine:3.10"]],
     },
 ];
 
@@ -110,25 +61,13 @@ const STOPS: [Stop; 11] = [
 pub async fn run(sandbox: &Sandbox) -> Result<Exit> {
     for stop in &STOPS {
         let words = |command: &&[&str]| {
-            format!(
-                "imgctl {}",
-                command
-                    .iter()
-                    .map(|word| quoted(word))
-                    .collect::<Vec<_>>()
-                    .join(" ")
-            )
+            format!("imgctl {}", command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
         };
         let line = stop.pipe.iter().map(words).collect::<Vec<_>>().join(" | ");
         output::plain(&format!("\n# {}\n$ {line}\n", stop.why));
-        let code = pipe(sandbox, stop.pipe)
-            .await
-            .map_err(|error| Error::new(Kind::Config, error.to_string()))?;
+        let code = pipe(sandbox, stop.pipe).await.map_err(|error| Error::new(Kind::Config, error.to_string()))?;
         if !matches!(code, Some(0 | 1)) {
-            return Err(Error::new(
-                Kind::Config,
-                format!("the tour ended at: {line}"),
-            ));
+            return Err(Error::new(Kind::Config, format!("the tour ended at: {line}")));
         }
     }
     output::plain(
@@ -165,9 +104,5 @@ async fn pipe(sandbox: &Sandbox, commands: &[&[&str]]) -> std::io::Result<Option
 
 /// A word as a shell wants it.
 fn quoted(word: &str) -> String {
-    if word.contains('*') {
-        format!("'{word}'")
-    } else {
-        word.to_owned()
-    }
+    if word.contains('*') { format!("'{word}'") } else { word.to_owned() }
 }

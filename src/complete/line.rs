@@ -51,11 +51,7 @@ pub fn asked(program: &Command, words: &[String]) -> Option<Asked> {
         }
     }
     let wanted = wanted(positional(command, positionals)?)?;
-    Some(Asked {
-        wanted,
-        region,
-        profile,
-    })
+    Some(Asked { wanted, region, profile })
 }
 
 /// The flag with a value that a word is, and the value if it is joined to it.
@@ -72,13 +68,11 @@ fn flag<'c, 'w>(command: &'c Command, word: &'w str) -> Option<(&'c Arg, Option<
         return Some((with_value(&|flag| flag.get_long() == Some(name))?, joined));
     }
     // Of several letters together the first with a value has the rest for it.
-    word.strip_prefix('-')?
-        .char_indices()
-        .find_map(|(at, letter)| {
-            let found = with_value(&|flag| flag.get_short() == Some(letter))?;
-            let rest = &word[1 + at + letter.len_utf8()..];
-            Some((found, (!rest.is_empty()).then_some(rest)))
-        })
+    word.strip_prefix('-')?.char_indices().find_map(|(at, letter)| {
+        let found = with_value(&|flag| flag.get_short() == Some(letter))?;
+        let rest = &word[1 + at + letter.len_utf8()..];
+        Some((found, (!rest.is_empty()).then_some(rest)))
+    })
 }
 
 /// The argument that the next word without a flag is for, after so many of them.

@@ -50,8 +50,7 @@ pub async fn names(context: &Context, word: &str, wanted: Wanted) -> Vec<Candida
 
 /// Nothing that a shell could take for more than a word is offered, whatever a provider answers.
 fn is_plain(word: &str) -> bool {
-    word.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b":/@._-~".contains(&byte))
+    word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/@._-~".contains(&byte))
 }
 
 fn begun(word: &str) -> Begun<'_> {
@@ -88,29 +87,18 @@ async fn in_time(found: impl Future<Output = Option<Vec<Candidate>>>) -> Vec<Can
 }
 
 fn schemes() -> Vec<Candidate> {
-    let scheme = |provider: Provider| Candidate {
-        word: format!("{provider}:"),
-        about: provider.title().into(),
-    };
+    let scheme = |provider: Provider| Candidate { word: format!("{provider}:"), about: provider.title().into() };
     Provider::ALL.into_iter().map(scheme).collect()
 }
 
 async fn regions(context: &Context, provider: Provider, before: &str) -> Vec<Candidate> {
     let regions = settings::regions(&context.settings, provider).await;
-    let region = |region: String| Candidate {
-        word: format!("{before}{region}/"),
-        about: "region".into(),
-    };
+    let region = |region: String| Candidate { word: format!("{before}{region}/"), about: "region".into() };
     regions.into_iter().map(region).collect()
 }
 
 /// Repositories, or images of a provider that names them by ids.
-async fn stored(
-    context: &Context,
-    provider: Provider,
-    before: &str,
-    wanted: Wanted,
-) -> Option<Vec<Candidate>> {
+async fn stored(context: &Context, provider: Provider, before: &str, wanted: Wanted) -> Option<Vec<Candidate>> {
     if provider != Provider::Ecr {
         if wanted == Wanted::Store {
             return None;
@@ -126,10 +114,8 @@ async fn stored(
     let page = session.ask(Op::List, || session.store.stores(None)).await;
     // A repository alone names no image.
     let end = if wanted == Wanted::Image { ":" } else { "" };
-    let repository = |store: StoreRef| Candidate {
-        word: format!("{before}{}{end}", store.name),
-        about: "repository".into(),
-    };
+    let repository =
+        |store: StoreRef| Candidate { word: format!("{before}{}{end}", store.name), about: "repository".into() };
     Some(page.ok()?.items.into_iter().map(repository).collect())
 }
 
@@ -161,10 +147,7 @@ fn candidates(mut images: Vec<Image>, names: impl Fn(&Image) -> Vec<String>) -> 
         let age = born(image).map(|born| human::age(Utc::now() - born));
         let about = [image.name.clone(), age, image.bytes.map(human::size)];
         let about: Vec<_> = about.into_iter().flatten().collect();
-        let candidate = |word: String| Candidate {
-            word,
-            about: about.join(", "),
-        };
+        let candidate = |word: String| Candidate { word, about: about.join(", ") };
         let is_reference = |word: &String| word.parse::<ImageRef>().is_ok();
         let names = names(image).into_iter().filter(is_reference);
         names.map(candidate).collect::<Vec<_>>()
@@ -199,10 +182,7 @@ mod tests {
             ("ecr:team/app@sha", "image of ecr:team/app after @"),
             ("host/team/app:v", "image of host/team/app after :"),
             ("cvm:img-1", "name in cvm after cvm:"),
-            (
-                "workspace://p@r/6",
-                "name in workspace after workspace://p@r/",
-            ),
+            ("workspace://p@r/6", "name in workspace after workspace://p@r/"),
         ] {
             assert_eq!(cut(word), part, "{word}");
         }
@@ -210,13 +190,9 @@ mod tests {
 
     #[test]
     fn nothing_that_a_shell_would_act_on_is_offered() {
-        for word in [
-            "ecr:a;b", "ecr:$(x)", "ecr:a b", "ecr:`x`", "ecr:a\nb", "ecr:'",
-        ] {
+        for word in ["ecr:a;b", "ecr:$(x)", "ecr:a b", "ecr:`x`", "ecr:a\nb", "ecr:'"] {
             assert!(!is_plain(word), "{word}");
         }
-        assert!(is_plain(
-            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a_b/c:v1-x@sha256:0"
-        ));
+        assert!(is_plain("123456789012.dkr.ecr.eu-west-1.amazonaws.com/a_b/c:v1-x@sha256:0"));
     }
 }

@@ -58,10 +58,7 @@ impl Run<'_> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         while !pending.is_empty() {
-            let names: Vec<_> = pending
-                .iter()
-                .map(|one| self.targets[one.place].look_up())
-                .collect();
+            let names: Vec<_> = pending.iter().map(|one| self.targets[one.place].look_up()).collect();
             let found = self.session.get(&names).await;
             let waited = started.elapsed();
             pending = pending
@@ -105,20 +102,14 @@ impl Run<'_> {
                 return None;
             }
             (Doubt::Requested, _) => Verdict::unknown(
-                Error::new(
-                    Kind::Lost,
-                    "the provider accepted the deletion, but the image is still there",
-                )
-                .hint("look at it again later with `imgctl get`"),
+                Error::new(Kind::Lost, "the provider accepted the deletion, but the image is still there")
+                    .hint("look at it again later with `imgctl get`"),
             ),
-            (Doubt::Silent(error), _) if error.kind == Kind::Failed => {
-                Verdict::failed(error.clone())
-            }
+            (Doubt::Silent(error), _) if error.kind == Kind::Failed => Verdict::failed(error.clone()),
             (Doubt::Silent(error), _) => Verdict::unknown(error.clone()),
-            (Doubt::Leaving, _) => Verdict::failed(Error::new(
-                Kind::Failed,
-                "its deletion was under way and did not happen",
-            )),
+            (Doubt::Leaving, _) => {
+                Verdict::failed(Error::new(Kind::Failed, "its deletion was under way and did not happen"))
+            }
         };
         Some(verdict)
     }
@@ -126,37 +117,24 @@ impl Run<'_> {
     /// Waits for every job that was started, side by side.
     pub async fn follow_jobs(&self) {
         let jobs = std::mem::take(&mut self.state().jobs);
-        join_all(
-            jobs.into_iter()
-                .map(|(job, places)| async move { self.follow(job, places).await }),
-        )
-        .await;
+        join_all(jobs.into_iter().map(|(job, places)| async move { self.follow(job, places).await })).await;
     }
 
     async fn follow(&self, job: Job, places: Vec<usize>) {
-        let runs_on = |verdict: Verdict| Verdict {
-            job: Some(job.clone()),
-            ..verdict
-        };
+        let runs_on = |verdict: Verdict| Verdict { job: Some(job.clone()), ..verdict };
         if self.options.no_wait {
-            return places
-                .iter()
-                .for_each(|place| self.settle(*place, runs_on(Verdict::of(Outcome::Accepted))));
+            return places.iter().for_each(|place| self.settle(*place, runs_on(Verdict::of(Outcome::Accepted))));
         }
         let started = Instant::now();
         let mut pause = FIRST_POLL;
         loop {
-            match self
-                .session
-                .ask(Op::Poll, || self.session.store.poll(&job))
-                .await
-            {
+            match self.session.ask(Op::Poll, || self.session.store.poll(&job)).await {
                 Ok(Some(answer)) => return self.judge_job(&places, answer, runs_on),
                 Ok(None) => {}
                 Err(error) if error.kind == Kind::Stopped => {
-                    return places.iter().for_each(|place| {
-                        self.settle(*place, runs_on(Verdict::of(Outcome::Accepted)))
-                    });
+                    return places
+                        .iter()
+                        .for_each(|place| self.settle(*place, runs_on(Verdict::of(Outcome::Accepted))));
                 }
                 Err(error) => return self.doubt_all(&places, error),
             }
@@ -164,9 +142,7 @@ impl Run<'_> {
                 let late = Error::new(Kind::Lost, format!("the job {} still runs", job.id))
                     .code("JobTimeout")
                     .hint("follow it up later with `imgctl get --job`");
-                return places.iter().for_each(|place| {
-                    self.settle(*place, runs_on(Verdict::unknown(late.clone())))
-                });
+                return places.iter().for_each(|place| self.settle(*place, runs_on(Verdict::unknown(late.clone()))));
             }
             // Stopped in the meantime: the next poll fails at once and says so.
             let _ = self.session.stop.sleep(pause).await;
@@ -180,10 +156,7 @@ impl Run<'_> {
         answer: Answer<crate::image::ImageId, Deletion>,
         named: impl Fn(Verdict) -> Verdict,
     ) {
-        let ids: Vec<_> = places
-            .iter()
-            .map(|place| self.targets[*place].id.clone())
-            .collect();
+        let ids: Vec<_> = places.iter().map(|place| self.targets[*place].id.clone()).collect();
         let answers = match answer {
             Answer::All(deletion) => vec![Ok(deletion); ids.len()],
             Answer::Each(answers) => in_order(&ids, answers),
@@ -191,10 +164,7 @@ impl Run<'_> {
         for (place, answer) in places.iter().copied().zip(answers) {
             match answer {
                 Ok(Deletion::Deleted) => self.settle(place, named(Verdict::of(Outcome::Deleted))),
-                Ok(_) => self.state().pending.push(Pending {
-                    place,
-                    doubt: Doubt::Requested,
-                }),
+                Ok(_) => self.state().pending.push(Pending { place, doubt: Doubt::Requested }),
                 Err(error) if error.kind == Kind::Lost => self.doubt_all(&[place], error),
                 Err(error) => self.settle(place, named(Verdict::failed(error))),
             }
@@ -202,10 +172,7 @@ impl Run<'_> {
     }
 
     fn doubt_all(&self, places: &[usize], error: Error) {
-        let pending = places.iter().map(|place| Pending {
-            place: *place,
-            doubt: Doubt::Silent(error.clone()),
-        });
+        let pending = places.iter().map(|place| Pending { place: *place, doubt: Doubt::Silent(error.clone()) });
         self.state().pending.extend(pending);
     }
 }

@@ -101,16 +101,10 @@ impl Session {
         };
         let to_send = (0..targets.len()).filter(|place| !leaving.contains(place));
         // An index first: the service refuses its children as long as it is there.
-        let (indexes, others): (Vec<_>, Vec<_>) =
-            to_send.partition(|place| targets[*place].is_index());
+        let (indexes, others): (Vec<_>, Vec<_>) = to_send.partition(|place| targets[*place].is_index());
         run.in_passes(indexes).await;
         run.in_passes(others).await;
-        run.state()
-            .pending
-            .extend(leaving.iter().map(|place| Pending {
-                place: *place,
-                doubt: Doubt::Leaving,
-            }));
+        run.state().pending.extend(leaving.iter().map(|place| Pending { place: *place, doubt: Doubt::Leaving }));
         run.follow_jobs().await;
         run.confirm().await;
         run.last_tags();
@@ -123,10 +117,7 @@ impl Run<'_> {
     }
 
     pub fn settle(&self, place: usize, verdict: Verdict) {
-        if matches!(
-            verdict.outcome,
-            Outcome::Deleted | Outcome::Untagged | Outcome::Gone
-        ) {
+        if matches!(verdict.outcome, Outcome::Deleted | Outcome::Untagged | Outcome::Gone) {
             self.state().done += 1;
         }
         (self.emit)(place, verdict);
@@ -141,15 +132,10 @@ impl Run<'_> {
             let progress = self.state().done > done;
             done = self.state().done;
             let helps = |error: &Error| {
-                if error.kind == Kind::InUse {
-                    progress
-                } else {
-                    pass == 1
-                }
+                if error.kind == Kind::InUse { progress } else { pass == 1 }
             };
-            let (again, refused): (Vec<_>, Vec<_>) = deferred
-                .into_iter()
-                .partition(|(_, error)| pass < PASSES && helps(error));
+            let (again, refused): (Vec<_>, Vec<_>) =
+                deferred.into_iter().partition(|(_, error)| pass < PASSES && helps(error));
             for (place, error) in refused {
                 self.settle(place, Verdict::failed(error));
             }
@@ -157,9 +143,7 @@ impl Run<'_> {
                 return;
             }
             if self.session.stop.sleep(PASS_PAUSE * pass).await.is_err() {
-                return again
-                    .into_iter()
-                    .for_each(|(place, error)| self.settle(place, Verdict::failed(error)));
+                return again.into_iter().for_each(|(place, error)| self.settle(place, Verdict::failed(error)));
             }
             queue = again.into_iter().map(|(place, _)| place).collect();
         }
@@ -196,15 +180,8 @@ impl Run<'_> {
                 if batch.is_empty() {
                     return;
                 }
-                let ids: Vec<_> = batch
-                    .iter()
-                    .map(|place| self.targets[*place].id.clone())
-                    .collect();
-                let error = match self
-                    .session
-                    .once(Op::Delete, self.session.store.delete(&ids))
-                    .await
-                {
+                let ids: Vec<_> = batch.iter().map(|place| self.targets[*place].id.clone()).collect();
+                let error = match self.session.once(Op::Delete, self.session.store.delete(&ids)).await {
                     Ok(answer) => return self.judge(&batch, &ids, answer, doubt, tries),
                     Err(error) => error,
                 };
@@ -221,8 +198,7 @@ impl Run<'_> {
                 }
                 if error.kind.splits() && batch.len() > 1 {
                     if error.kind == Kind::TooMany {
-                        self.batch
-                            .fetch_min(batch.len().div_ceil(2), Ordering::Relaxed);
+                        self.batch.fetch_min(batch.len().div_ceil(2), Ordering::Relaxed);
                     } else if !looked_for_culprit && error.kind.names_state() {
                         looked_for_culprit = true;
                         let before = batch.len();
@@ -245,21 +221,13 @@ impl Run<'_> {
     /// A batch whose call failed for good.
     async fn give_up(&self, batch: Vec<usize>, error: Error, doubt: bool, tries: usize) {
         let unreadable = error.kind == Kind::Unreadable;
-        let left = if doubt || unreadable {
-            self.look_again(batch, true).await
-        } else {
-            batch
-        };
+        let left = if doubt || unreadable { self.look_again(batch, true).await } else { batch };
         self.session.halt_on(&error);
         self.settle_all(&left, |target| match error.kind {
             // It was there a moment ago, and nobody knows what that answer meant.
             Kind::Unreadable => Verdict::unknown(error.clone()),
             // Looked at again and still there.
-            Kind::Lost => Verdict {
-                outcome: Outcome::Failed,
-                error: Some(error.clone()),
-                job: None,
-            },
+            Kind::Lost => Verdict { outcome: Outcome::Failed, error: Some(error.clone()), job: None },
             Kind::NotFound if target.was_there(doubt, tries) => Verdict::of(Outcome::Gone),
             _ => Verdict::failed(error.clone()),
         });
@@ -274,35 +242,23 @@ impl Run<'_> {
     /// Whether a batch must be looked at before it is sent for the first time.
     fn needs_look(&self, batch: &[usize]) -> bool {
         let stale = self.looked_at.elapsed() > FRESH;
-        batch
-            .iter()
-            .map(|place| &self.targets[*place])
-            .any(|target| {
-                let checked_by_service =
-                    matches!(target.id, ImageId::TagAt(..) | ImageId::Named(_));
-                target.seen.is_some() && (self.options.agreed || stale && !checked_by_service)
-            })
+        batch.iter().map(|place| &self.targets[*place]).any(|target| {
+            let checked_by_service = matches!(target.id, ImageId::TagAt(..) | ImageId::Named(_));
+            target.seen.is_some() && (self.options.agreed || stale && !checked_by_service)
+        })
     }
 
     /// Looks at a batch and keeps what is still there and still the same; the rest is settled.
     async fn look_again(&self, batch: Vec<usize>, doubt: bool) -> Vec<usize> {
-        let names: Vec<_> = batch
-            .iter()
-            .map(|place| self.targets[*place].look_up())
-            .collect();
+        let names: Vec<_> = batch.iter().map(|place| self.targets[*place].look_up()).collect();
         let found = self.session.get(&names).await;
         let mut left = Vec::with_capacity(batch.len());
         for (place, now) in batch.into_iter().zip(found) {
             match self.targets[place].compare(now) {
                 Now::Same => left.push(place),
                 Now::Gone(_) if doubt => self.settle(place, Verdict::of(Outcome::Gone)),
-                Now::Gone(error) | Now::Refused(error) => {
-                    self.settle(place, Verdict::failed(error))
-                }
-                Now::Going => self.state().pending.push(Pending {
-                    place,
-                    doubt: Doubt::Leaving,
-                }),
+                Now::Gone(error) | Now::Refused(error) => self.settle(place, Verdict::failed(error)),
+                Now::Going => self.state().pending.push(Pending { place, doubt: Doubt::Leaving }),
                 Now::Unclear(error) if doubt => self.settle(place, Verdict::unknown(error)),
                 Now::Unclear(error) => self.settle(place, Verdict::not_sent(error)),
             }

@@ -38,22 +38,13 @@ impl Run<'_> {
         match answer {
             Ok(Deletion::Deleted) => self.settle(place, Verdict::of(Outcome::Deleted)),
             Ok(Deletion::Untagged(from)) => self.untagged(place, &from),
-            Ok(Deletion::Requested) => self.state().pending.push(Pending {
-                place,
-                doubt: Doubt::Requested,
-            }),
+            Ok(Deletion::Requested) => self.state().pending.push(Pending { place, doubt: Doubt::Requested }),
             Ok(Deletion::Accepted(job)) => self.state().jobs.entry(job).or_default().push(place),
-            Err(error)
-                if matches!(error.kind, Kind::NotFound | Kind::Changed)
-                    && target.was_there(doubt, tries) =>
-            {
+            Err(error) if matches!(error.kind, Kind::NotFound | Kind::Changed) && target.was_there(doubt, tries) => {
                 self.settle(place, Verdict::of(Outcome::Gone));
             }
             Err(error) if error.kind == Kind::Lost => {
-                self.state().pending.push(Pending {
-                    place,
-                    doubt: Doubt::Silent(error),
-                });
+                self.state().pending.push(Pending { place, doubt: Doubt::Silent(error) });
             }
             Err(error) if error.kind == Kind::InUse || error.kind.transient() => {
                 self.state().deferred.push((place, error));
@@ -69,26 +60,14 @@ impl Run<'_> {
             && expected != *from
         {
             let tag = target.id.tag().unwrap_or_default();
-            let message =
-                format!("the tag {tag} was moved to {from} just before it was removed, from there");
+            let message = format!("the tag {tag} was moved to {from} just before it was removed, from there");
             let hint = format!("if it is needed, put the tag {tag} on {from} again");
-            return self.settle(
-                place,
-                Verdict::failed(
-                    Error::new(Kind::Failed, message)
-                        .code("TagMoved")
-                        .hint(hint),
-                ),
-            );
+            return self.settle(place, Verdict::failed(Error::new(Kind::Failed, message).code("TagMoved").hint(hint)));
         }
         match self.going.get(from) {
             Some(tags) if target.takes_image(tags) && target.unguarded() => {
                 self.state().done += 1;
-                self.state()
-                    .untagged
-                    .entry(from.clone())
-                    .or_default()
-                    .push(place);
+                self.state().untagged.entry(from.clone()).or_default().push(place);
             }
             _ if target.unguarded() => self.settle(place, Verdict::of(Outcome::Untagged)),
             _ => self.settle(place, Verdict::of(Outcome::Deleted)),
@@ -99,14 +78,8 @@ impl Run<'_> {
     pub fn last_tags(&self) {
         for (digest, places) in std::mem::take(&mut self.state().untagged) {
             let all = places.len() == self.going[&digest].len();
-            let outcome = if all {
-                Outcome::Deleted
-            } else {
-                Outcome::Untagged
-            };
-            places
-                .into_iter()
-                .for_each(|place| (self.emit)(place, Verdict::of(outcome)));
+            let outcome = if all { Outcome::Deleted } else { Outcome::Untagged };
+            places.into_iter().for_each(|place| (self.emit)(place, Verdict::of(outcome)));
         }
     }
 }

@@ -78,36 +78,14 @@ impl Fake {
 #[async_trait]
 impl ImageStore for Fake {
     fn home(&self) -> StoreRef {
-        StoreRef {
-            provider: Provider::Cvm,
-            owner: None,
-            region: None,
-            name: String::new(),
-            host: Default::default(),
-        }
+        StoreRef { provider: Provider::Cvm, owner: None, region: None, name: String::new(), host: Default::default() }
     }
 
     fn limits(&self) -> Limits {
-        let limit = Limit {
-            batch: self.batch,
-            per_second: 100,
-            in_flight: 3,
-        };
+        let limit = Limit { batch: self.batch, per_second: 100, in_flight: 3 };
         let all_or_nothing = self.style != Style::Each;
-        let get = if self.style == Style::Job {
-            Limit { batch: 1, ..limit }
-        } else {
-            limit
-        };
-        Limits {
-            delete: limit,
-            get,
-            list: limit,
-            manifests: limit,
-            layers: limit,
-            poll: limit,
-            all_or_nothing,
-        }
+        let get = if self.style == Style::Job { Limit { batch: 1, ..limit } } else { limit };
+        Limits { delete: limit, get, list: limit, manifests: limit, layers: limit, poll: limit, all_or_nothing }
     }
 
     async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
@@ -151,10 +129,7 @@ impl ImageStore for Fake {
             Style::Requested => Answer::All(Deletion::Requested),
             Style::Job => {
                 let job = format!("job-{}", state.calls.len());
-                let done = answers
-                    .into_iter()
-                    .filter(|(_, answer)| answer.is_ok())
-                    .map(|(id, _)| id);
+                let done = answers.into_iter().filter(|(_, answer)| answer.is_ok()).map(|(id, _)| id);
                 let mut done: Vec<_> = done.collect();
                 if matches!(fault, Fault::Forgets) {
                     done.clear();
@@ -169,11 +144,7 @@ impl ImageStore for Fake {
         let state = self.state();
         let look = |id: &ImageId| {
             let missing = || Error::new(Kind::NotFound, "not there");
-            let image = state
-                .there
-                .contains(id)
-                .then(|| image(id))
-                .ok_or_else(missing);
+            let image = state.there.contains(id).then(|| image(id)).ok_or_else(missing);
             (id.clone(), image)
         };
         Ok(Answer::Each(ids.iter().map(look).collect()))
@@ -181,27 +152,18 @@ impl ImageStore for Fake {
 
     async fn list(&self, _after: Option<&str>) -> Result<Page<Image>> {
         let state = self.state();
-        Ok(Page {
-            items: state.there.iter().map(image).collect(),
-            total: Some(state.there.len()),
-            next: None,
-        })
+        Ok(Page { items: state.there.iter().map(image).collect(), total: Some(state.there.len()), next: None })
     }
 
     async fn poll(&self, job: &Job) -> Result<Option<Answer<ImageId, Deletion>>> {
         let state = self.state();
-        let answers = state.jobs[&job.id]
-            .iter()
-            .map(|id| (id.clone(), Ok(Deletion::Deleted)));
+        let answers = state.jobs[&job.id].iter().map(|id| (id.clone(), Ok(Deletion::Deleted)));
         Ok(Some(Answer::Each(answers.collect())))
     }
 }
 
 fn image(id: &ImageId) -> Image {
-    Image {
-        id: Some(id.clone()),
-        ..Image::default()
-    }
+    Image { id: Some(id.clone()), ..Image::default() }
 }
 
 fn name(number: usize) -> ImageId {
@@ -215,45 +177,18 @@ struct Ran {
 }
 
 fn run(style: Style, batch: usize, count: usize, state: State) -> Ran {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let stop = Stop::default();
-        let fake = Arc::new(Fake {
-            style,
-            batch,
-            stop: stop.clone(),
-            state: Mutex::new(state),
-        });
+        let fake = Arc::new(Fake { style, batch, stop: stop.clone(), state: Mutex::new(state) });
         let line = Arc::new(Line::new(&*fake, None));
         let session = Session::new(fake.clone(), line, stop, 4, Arc::new(AtomicUsize::new(0)));
-        let targets: Vec<_> = (0..count)
-            .map(|number| Target::exact(name(number)))
-            .collect();
+        let targets: Vec<_> = (0..count).map(|number| Target::exact(name(number))).collect();
         let verdicts = Mutex::new(BTreeMap::<usize, Vec<Verdict>>::new());
-        let options = Options {
-            agreed: false,
-            no_wait: false,
-            job_timeout: Duration::from_secs(600),
-        };
-        let emit = |place, verdict| {
-            verdicts
-                .lock()
-                .unwrap()
-                .entry(place)
-                .or_default()
-                .push(verdict)
-        };
-        session
-            .delete(&targets, &HashSet::new(), Instant::now(), &options, &emit)
-            .await;
-        Ran {
-            verdicts: verdicts.into_inner().unwrap(),
-            fake,
-        }
+        let options = Options { agreed: false, no_wait: false, job_timeout: Duration::from_secs(600) };
+        let emit = |place, verdict| verdicts.lock().unwrap().entry(place).or_default().push(verdict);
+        session.delete(&targets, &HashSet::new(), Instant::now(), &options, &emit).await;
+        Ran { verdicts: verdicts.into_inner().unwrap(), fake }
     })
 }
 
@@ -340,56 +275,25 @@ proptest! {
 #[test]
 fn ten_thousand_digests_are_a_hundred_calls() {
     let there = (0..10_000).map(name).collect();
-    let ran = run(
-        Style::Each,
-        100,
-        10_000,
-        State {
-            there,
-            ..State::default()
-        },
-    );
+    let ran = run(Style::Each, 100, 10_000, State { there, ..State::default() });
     assert_eq!(ran.fake.state.lock().unwrap().calls.len(), 100);
-    assert!(
-        ran.verdicts
-            .values()
-            .all(|verdicts| verdicts[0] == Verdict::of(Outcome::Deleted))
-    );
+    assert!(ran.verdicts.values().all(|verdicts| verdicts[0] == Verdict::of(Outcome::Deleted)));
 }
 
 #[test]
 fn a_store_that_may_not_be_used_is_not_asked_again() {
     let there = (0..50).map(name).collect();
     let faults = VecDeque::from([Fault::Denied]);
-    let ran = run(
-        Style::Each,
-        5,
-        50,
-        State {
-            there,
-            faults,
-            ..State::default()
-        },
-    );
+    let ran = run(Style::Each, 5, 50, State { there, faults, ..State::default() });
     // The calls that were in flight when the denial came may still end.
     assert!(ran.fake.state.lock().unwrap().calls.len() <= 3);
-    let skipped = ran
-        .verdicts
-        .values()
-        .filter(|verdicts| verdicts[0].outcome == Outcome::Skipped)
-        .count();
+    let skipped = ran.verdicts.values().filter(|verdicts| verdicts[0].outcome == Outcome::Skipped).count();
     assert!(skipped >= 35, "{skipped}");
 }
 
 #[test]
 fn what_is_on_its_way_out_is_not_sent_and_not_called_the_same() {
     let target = Target::exact(name(0));
-    let going = Image {
-        hold: Some(Hold::Going),
-        ..image(&name(0))
-    };
-    assert!(matches!(
-        target.compare(Ok(going)),
-        super::target::Now::Going
-    ));
+    let going = Image { hold: Some(Hold::Going), ..image(&name(0)) };
+    assert!(matches!(target.compare(Ok(going)), super::target::Now::Going));
 }

@@ -29,23 +29,14 @@ impl Session {
     /// What the provider says of each of these distinct images now.
     pub async fn get(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
         let mut found = self.list_instead(ids).await;
-        let named: Vec<_> = ids
-            .iter()
-            .filter(|id| !found.contains_key(id))
-            .cloned()
-            .collect();
+        let named: Vec<_> = ids.iter().filter(|id| !found.contains_key(id)).cloned().collect();
         if named.len() < FEW {
             let answers = self.each(Op::Get, &named, BY_NAME, Refused::Halve).await;
             found.extend(named.into_iter().zip(answers));
-            return ids
-                .iter()
-                .map(|id| found.remove(id).expect("an answer an id"))
-                .collect();
+            return ids.iter().map(|id| found.remove(id).expect("an answer an id")).collect();
         }
         let refused = Mutex::new(Vec::new());
-        let answers = self
-            .each(Op::Get, &named, BY_NAME, Refused::Keep(&refused))
-            .await;
+        let answers = self.each(Op::Get, &named, BY_NAME, Refused::Keep(&refused)).await;
         found.extend(named.into_iter().zip(answers));
 
         let refused = refused.into_inner().expect("no holder of this lock panics");
@@ -58,24 +49,16 @@ impl Session {
             }
         }
         // What the listing did not settle is asked for in ever smaller calls.
-        let open: Vec<_> = refused
-            .into_iter()
-            .filter(|id| !listed.contains_key(id))
-            .collect();
+        let open: Vec<_> = refused.into_iter().filter(|id| !listed.contains_key(id)).collect();
         let answers = self.each(Op::Get, &open, BY_NAME, Refused::Halve).await;
         found.extend(listed);
         found.extend(open.into_iter().zip(answers));
-        ids.iter()
-            .map(|id| found.remove(id).expect("an answer an id"))
-            .collect()
+        ids.iter().map(|id| found.remove(id).expect("an answer an id")).collect()
     }
 
     /// Notes of each of these images which accounts it is shared with, one call an image; where the answer cannot be
     /// had, the image stays as it is and the error comes back.
-    pub async fn add_sharing<'i>(
-        &self,
-        images: impl IntoIterator<Item = &'i mut Image>,
-    ) -> Result<()> {
+    pub async fn add_sharing<'i>(&self, images: impl IntoIterator<Item = &'i mut Image>) -> Result<()> {
         let ask = |image: &'i mut Image| async move {
             // Asked on a copy, because a try that fails half-way must leave nothing behind.
             let shared = self
@@ -88,10 +71,7 @@ impl Session {
             Ok(())
         };
         let calls: Vec<_> = images.into_iter().map(ask).collect();
-        stream::iter(calls)
-            .buffer_unordered(self.limit(Op::Sharing).in_flight.max(1))
-            .try_collect()
-            .await
+        stream::iter(calls).buffer_unordered(self.limit(Op::Sharing).in_flight.max(1)).try_collect().await
     }
 
     /// A store that reads one image a call is listed instead, for as long as that is fewer calls. What the listing
@@ -105,25 +85,15 @@ impl Session {
         let page_size = self.limit(Op::List).batch;
         let mut after: Option<String> = None;
         for pages in 1.. {
-            let Ok(page) = self
-                .ask(Op::List, || self.store.list(after.as_deref()))
-                .await
-            else {
+            let Ok(page) = self.ask(Op::List, || self.store.list(after.as_deref())).await else {
                 break;
             };
-            let more = page
-                .total
-                .map_or(0, |total| total.div_ceil(page_size).saturating_sub(pages));
-            let images = page
-                .items
-                .into_iter()
-                .filter_map(|image| Some((image.id.clone()?, Ok(image))));
+            let more = page.total.map_or(0, |total| total.div_ceil(page_size).saturating_sub(pages));
+            let images = page.items.into_iter().filter_map(|image| Some((image.id.clone()?, Ok(image))));
             found.extend(images.filter(|(id, _)| wanted.contains(id)));
             let left = ids.len() - found.len();
             match page.next {
-                Some(next) if left > 0 && more < left && after.as_ref() != Some(&next) => {
-                    after = Some(next)
-                }
+                Some(next) if left > 0 && more < left && after.as_ref() != Some(&next) => after = Some(next),
                 _ => break,
             }
         }
@@ -145,12 +115,7 @@ impl Session {
                 Ok(Some(images)) => images,
                 Ok(None) => {
                     for id in ids {
-                        let absent = || {
-                            Err(Error::new(
-                                Kind::NotFound,
-                                "the store's listing does not show it",
-                            ))
-                        };
+                        let absent = || Err(Error::new(Kind::NotFound, "the store's listing does not show it"));
                         found.entry(id.clone()).or_insert_with(absent);
                     }
                     return found;
@@ -159,10 +124,7 @@ impl Session {
             };
             for image in images {
                 let tags = image.tags.iter().cloned().map(ImageId::Tag);
-                for name in tags
-                    .chain(image.id.clone())
-                    .filter(|name| wanted.contains(name))
-                {
+                for name in tags.chain(image.id.clone()).filter(|name| wanted.contains(name)) {
                     found.insert(name, Ok(image.clone()));
                 }
             }

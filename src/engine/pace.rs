@@ -34,16 +34,8 @@ pub enum Op {
 }
 
 impl Op {
-    const ALL: [Self; 8] = [
-        Self::Delete,
-        Self::Get,
-        Self::List,
-        Self::Manifests,
-        Self::Layers,
-        Self::Poll,
-        Self::Sharing,
-        Self::Users,
-    ];
+    const ALL: [Self; 8] =
+        [Self::Delete, Self::Get, Self::List, Self::Manifests, Self::Layers, Self::Poll, Self::Sharing, Self::Users];
 
     pub fn limit(self, store: &dyn ImageStore) -> Limit {
         let limits = store.limits();
@@ -67,9 +59,7 @@ pub struct Line {
 
 impl Line {
     pub fn new(store: &dyn ImageStore, concurrency: Option<usize>) -> Self {
-        Self {
-            paces: Op::ALL.map(|op| Pace::new(op.limit(store), concurrency)),
-        }
+        Self { paces: Op::ALL.map(|op| Pace::new(op.limit(store), concurrency)) }
     }
 
     pub fn of(&self, op: Op) -> &Pace {
@@ -86,27 +76,14 @@ pub struct Pace {
 
 impl Pace {
     fn new(limit: Limit, concurrency: Option<usize>) -> Self {
-        let slots = concurrency
-            .unwrap_or(limit.in_flight)
-            .min(limit.in_flight)
-            .max(1);
-        let period = Duration::from_secs(1)
-            .div_f64(f64::from(limit.per_second.max(1)))
-            .mul_f64(MARGIN);
-        Self {
-            slots: Semaphore::new(slots),
-            ticks: Mutex::new(every(period, Instant::now())),
-            period,
-        }
+        let slots = concurrency.unwrap_or(limit.in_flight).min(limit.in_flight).max(1);
+        let period = Duration::from_secs(1).div_f64(f64::from(limit.per_second.max(1))).mul_f64(MARGIN);
+        Self { slots: Semaphore::new(slots), ticks: Mutex::new(every(period, Instant::now())), period }
     }
 
     /// Waits for this call's turn; the turn lasts as long as the permit.
     pub async fn turn(&self) -> SemaphorePermit<'_> {
-        let permit = self
-            .slots
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
+        let permit = self.slots.acquire().await.expect("the semaphore is never closed");
         self.ticks.lock().await.tick().await;
         permit
     }
@@ -153,21 +130,13 @@ impl Pauses {
                 .build()
         };
         // Tencent's own clients pause 1, 2, 4 s when throttled; a broken connection is worth a quicker second try.
-        Self {
-            left: attempts.saturating_sub(1),
-            throttled: growing(1000),
-            other: growing(250),
-        }
+        Self { left: attempts.saturating_sub(1), throttled: growing(1000), other: growing(250) }
     }
 
     /// The pause before the next try, or nothing when all tries are used up.
     pub fn next(&mut self, kind: Kind, asked: Option<Duration>) -> Option<Duration> {
         self.left = self.left.checked_sub(1)?;
-        let own = if kind == Kind::Throttled {
-            self.throttled.next()
-        } else {
-            self.other.next()
-        }?;
+        let own = if kind == Kind::Throttled { self.throttled.next() } else { self.other.next() }?;
         Some(asked.map_or(own, |asked| asked.max(own)))
     }
 }

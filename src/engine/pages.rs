@@ -44,11 +44,7 @@ pub struct Pages<'s> {
 
 impl Session {
     pub fn pages(&self) -> Pages<'_> {
-        Pages {
-            session: self,
-            tokens: Tokens::default(),
-            seen: HashSet::new(),
-        }
+        Pages { session: self, tokens: Tokens::default(), seen: HashSet::new() }
     }
 
     /// All stores of the account; a pattern in the store's name is for the caller to match.
@@ -56,9 +52,7 @@ impl Session {
         let mut tokens = Tokens::default();
         let mut stores = Vec::new();
         while !tokens.ended {
-            let page = self
-                .ask(Op::List, || self.store.stores(tokens.next.as_deref()))
-                .await?;
+            let page = self.ask(Op::List, || self.store.stores(tokens.next.as_deref())).await?;
             stores.extend(tokens.turn(page)?);
         }
         Ok(stores)
@@ -72,10 +66,7 @@ impl Pages<'_> {
             return Ok(None);
         }
         let after = self.tokens.next.as_deref();
-        let page = self
-            .session
-            .ask(Op::List, || self.session.store.list(after))
-            .await?;
+        let page = self.session.ask(Op::List, || self.session.store.list(after)).await?;
         let by_offset = page.total.is_some();
         let mut images = self.tokens.turn(page)?;
         if by_offset {

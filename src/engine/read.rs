@@ -13,8 +13,7 @@ use crate::{
 };
 
 /// One call about some items.
-pub(super) type Ask<I, T> =
-    for<'a> fn(&'a dyn ImageStore, &'a [I]) -> BoxFuture<'a, Result<Answer<I, T>>>;
+pub(super) type Ask<I, T> = for<'a> fn(&'a dyn ImageStore, &'a [I]) -> BoxFuture<'a, Result<Answer<I, T>>>;
 
 /// What to do with a call that was refused as a whole because of some of its items.
 pub(super) enum Refused<'r, I> {
@@ -34,56 +33,26 @@ impl<I> Copy for Refused<'_, I> {}
 
 impl Session {
     pub async fn manifests(&self, ids: &[ImageId]) -> Vec<Result<Manifest>> {
-        self.each(
-            Op::Manifests,
-            ids,
-            |store, ids| store.manifests(ids),
-            Refused::Halve,
-        )
-        .await
+        self.each(Op::Manifests, ids, |store, ids| store.manifests(ids), Refused::Halve).await
     }
 
     pub async fn layers(&self, digests: &[Digest]) -> Vec<Result<LayerState>> {
-        self.each(
-            Op::Layers,
-            digests,
-            |store, ids| store.check_layers(ids),
-            Refused::Halve,
-        )
-        .await
+        self.each(Op::Layers, digests, |store, ids| store.check_layers(ids), Refused::Halve).await
     }
 
     /// Whether the provider itself would delete these.
     pub async fn rehearse(&self, ids: &[ImageId]) -> Vec<Result<()>> {
-        self.each(
-            Op::Delete,
-            ids,
-            |store, ids| store.rehearse(ids),
-            Refused::Halve,
-        )
-        .await
+        self.each(Op::Delete, ids, |store, ids| store.rehearse(ids), Refused::Halve).await
     }
 
-    pub(super) async fn each<I, T>(
-        &self,
-        op: Op,
-        ids: &[I],
-        ask: Ask<I, T>,
-        refused: Refused<'_, I>,
-    ) -> Vec<Result<T>>
+    pub(super) async fn each<I, T>(&self, op: Op, ids: &[I], ask: Ask<I, T>, refused: Refused<'_, I>) -> Vec<Result<T>>
     where
         I: Clone + Eq + Hash + Send + Sync,
         T: Clone + Send + 'static,
     {
         let limit = self.limit(op);
-        let calls: Vec<_> = ids
-            .chunks(limit.batch.max(1))
-            .map(|batch| self.batch(op, batch, ask, refused))
-            .collect();
-        stream::iter(calls)
-            .buffered(limit.in_flight.max(1))
-            .concat()
-            .await
+        let calls: Vec<_> = ids.chunks(limit.batch.max(1)).map(|batch| self.batch(op, batch, ask, refused)).collect();
+        stream::iter(calls).buffered(limit.in_flight.max(1)).concat().await
     }
 
     fn batch<'f, I, T>(
@@ -109,9 +78,7 @@ impl Session {
                         answers
                     }
                     Refused::Keep(kept) => {
-                        kept.lock()
-                            .expect("no holder of this lock panics")
-                            .extend_from_slice(ids);
+                        kept.lock().expect("no holder of this lock panics").extend_from_slice(ids);
                         vec![Err(error); ids.len()]
                     }
                 },
@@ -123,32 +90,16 @@ impl Session {
 }
 
 /// Maps answers to what was asked. An item that the answer leaves out, or speaks of in two ways, has no answer.
-pub(super) fn in_order<I: Eq + Hash, T: Clone>(
-    ids: &[I],
-    answers: Vec<(I, Result<T>)>,
-) -> Vec<Result<T>> {
+pub(super) fn in_order<I: Eq + Hash, T: Clone>(ids: &[I], answers: Vec<(I, Result<T>)>) -> Vec<Result<T>> {
     let mut said: HashMap<I, Result<T>> = HashMap::with_capacity(answers.len());
     for (id, answer) in answers {
         match said.get(&id) {
             Some(other) if other.is_ok() != answer.is_ok() => {
-                said.insert(
-                    id,
-                    Err(Error::new(
-                        Kind::Lost,
-                        "the answer says two things of this item",
-                    )),
-                );
+                said.insert(id, Err(Error::new(Kind::Lost, "the answer says two things of this item")));
             }
             _ => drop(said.insert(id, answer)),
         }
     }
-    let silence = || {
-        Err(Error::new(
-            Kind::Lost,
-            "the answer says nothing of this item",
-        ))
-    };
-    ids.iter()
-        .map(|id| said.get(id).cloned().unwrap_or_else(silence))
-        .collect()
+    let silence = || Err(Error::new(Kind::Lost, "the answer says nothing of this item"));
+    ids.iter().map(|id| said.get(id).cloned().unwrap_or_else(silence)).collect()
 }

@@ -41,15 +41,7 @@ impl Session {
         calls: Arc<AtomicUsize>,
     ) -> Self {
         let limits = store.limits();
-        Self {
-            store,
-            limits,
-            stop,
-            line,
-            attempts: attempts.max(1),
-            calls,
-            halted: OnceLock::new(),
-        }
+        Self { store, limits, stop, line, attempts: attempts.max(1), calls, halted: OnceLock::new() }
     }
 
     pub fn limit(&self, op: Op) -> Limit {
@@ -107,8 +99,7 @@ impl Session {
         match &answer {
             Ok(_) => pace.recover().await,
             Err(error) if error.kind == Kind::Throttled => {
-                pace.slow_down(error.retry_after.unwrap_or_default().min(LONGEST_PAUSE))
-                    .await;
+                pace.slow_down(error.retry_after.unwrap_or_default().min(LONGEST_PAUSE)).await;
             }
             Err(_) => {}
         }
@@ -118,9 +109,7 @@ impl Session {
     /// Waits before the next try of a call; the error itself comes back when there is none.
     pub(super) async fn pause(&self, pauses: &mut Pauses, error: &Error) -> Result<()> {
         let asked = error.retry_after.map(|pause| pause.min(LONGEST_PAUSE));
-        let pause = pauses
-            .next(error.kind, asked)
-            .ok_or_else(|| error.clone())?;
+        let pause = pauses.next(error.kind, asked).ok_or_else(|| error.clone())?;
         tracing::info!("{error}; trying again in {pause:.1?}");
         self.stop.sleep(pause).await
     }

@@ -41,10 +41,7 @@ impl Target {
             ImageId::Named(_) | ImageId::Digest(_) => asked.clone(),
             ImageId::Tag(tag) | ImageId::TagAt(tag, _) => {
                 let digest = seen.digest().ok_or_else(|| {
-                    Error::new(
-                        Kind::Unreadable,
-                        format!("the provider did not say what {tag} points to"),
-                    )
+                    Error::new(Kind::Unreadable, format!("the provider did not say what {tag} points to"))
                 })?;
                 if let ImageId::TagAt(_, expected) = asked
                     && *expected != digest
@@ -60,10 +57,7 @@ impl Target {
                 }
             }
         };
-        Ok(Self {
-            id,
-            seen: Some(seen),
-        })
+        Ok(Self { id, seen: Some(seen) })
     }
 
     /// The name to look this target up by: of a pinned tag the tag, so that a tag that moved is found where it is.
@@ -76,10 +70,7 @@ impl Target {
 
     /// The digest that it pointed to when it was seen.
     pub fn digest(&self) -> Option<Digest> {
-        self.id
-            .digest()
-            .cloned()
-            .or_else(|| self.seen.as_ref()?.digest())
+        self.id.digest().cloned().or_else(|| self.seen.as_ref()?.digest())
     }
 
     /// Sending this once more, unseen, could delete something new.
@@ -123,24 +114,13 @@ impl Target {
             Some(Hold::Refused(error)) => return Now::Refused(error),
             None => {}
         }
-        let known = self
-            .seen
-            .iter()
-            .flat_map(|seen| &seen.tags)
-            .collect::<HashSet<_>>();
-        match now
-            .tags
-            .iter()
-            .find(|tag| self.seen.is_some() && !known.contains(tag))
-        {
+        let known = self.seen.iter().flat_map(|seen| &seen.tags).collect::<HashSet<_>>();
+        match now.tags.iter().find(|tag| self.seen.is_some() && !known.contains(tag)) {
             Some(new) => Now::Refused(
-                Error::new(
-                    Kind::Changed,
-                    format!("it gained the tag {new} since it was looked at"),
-                )
-                .code("TagAdded")
-                .request_id(now.request_id)
-                .hint("run the command again to see it as it is now"),
+                Error::new(Kind::Changed, format!("it gained the tag {new} since it was looked at"))
+                    .code("TagAdded")
+                    .request_id(now.request_id)
+                    .hint("run the command again to see it as it is now"),
             ),
             None => Now::Same,
         }
@@ -174,29 +154,18 @@ pub fn tags_going(targets: &[Target]) -> HashMap<Digest, HashSet<String>> {
 }
 
 fn moved(tag: &str, is: &Digest, expected: &Digest) -> Error {
-    Error::new(
-        Kind::Changed,
-        format!("the tag {tag} points to {is} now, not to {expected}"),
-    )
-    .code("ImageTagDoesNotMatchDigest")
-    .hint("it was left alone; look at the image it points to now and decide again")
+    Error::new(Kind::Changed, format!("the tag {tag} points to {is} now, not to {expected}"))
+        .code("ImageTagDoesNotMatchDigest")
+        .hint("it was left alone; look at the image it points to now and decide again")
 }
 
 impl Verdict {
     pub fn of(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            error: None,
-            job: None,
-        }
+        Self { outcome, error: None, job: None }
     }
 
     pub fn failed(error: Error) -> Self {
-        Self {
-            outcome: error.kind.outcome(),
-            error: Some(error),
-            job: None,
-        }
+        Self { outcome: error.kind.outcome(), error: Some(error), job: None }
     }
 
     /// Of an image that was not sent, because what had to come before failed: whatever that error was, the image is as
@@ -207,19 +176,11 @@ impl Verdict {
             Kind::Stopped => Outcome::Skipped,
             _ => Outcome::Failed,
         };
-        Self {
-            outcome,
-            error: Some(error),
-            job: None,
-        }
+        Self { outcome, error: Some(error), job: None }
     }
 
     pub fn unknown(error: Error) -> Self {
-        Self {
-            outcome: Outcome::Unknown,
-            error: Some(error),
-            job: None,
-        }
+        Self { outcome: Outcome::Unknown, error: Some(error), job: None }
     }
 }
 

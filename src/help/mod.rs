@@ -31,18 +31,9 @@ pub struct Topic {
 }
 
 pub const TOPICS: [Topic; 3] = [
-    Topic {
-        name: "exit-codes",
-        text: include_str!("exit-codes.txt"),
-    },
-    Topic {
-        name: "references",
-        text: include_str!("references.txt"),
-    },
-    Topic {
-        name: "environment",
-        text: include_str!("environment.txt"),
-    },
+    Topic { name: "exit-codes", text: include_str!("exit-codes.txt") },
+    Topic { name: "references", text: include_str!("references.txt") },
+    Topic { name: "environment", text: include_str!("environment.txt") },
 ];
 
 impl Topic {
@@ -111,15 +102,11 @@ mod tests {
     }
 
     fn is_name(word: &str) -> bool {
-        let letters = |ok: fn(&u8) -> bool| {
-            word.bytes()
-                .all(|b| ok(&b) || b == b'_' || b.is_ascii_digit())
-        };
+        let letters = |ok: fn(&u8) -> bool| word.bytes().all(|b| ok(&b) || b == b'_' || b.is_ascii_digit());
         word.contains('_')
             && !word.starts_with('_')
             && !word.ends_with('_')
-            && (letters(u8::is_ascii_uppercase)
-                || letters(u8::is_ascii_lowercase) && word.ends_with("_proxy"))
+            && (letters(u8::is_ascii_uppercase) || letters(u8::is_ascii_lowercase) && word.ends_with("_proxy"))
     }
 
     fn names<'t>(words: impl Iterator<Item = &'t str>) -> BTreeSet<&'t str> {
@@ -138,23 +125,12 @@ mod tests {
         let own = names(all.split('"')).into_iter();
         read.extend(own.filter(|name| name.starts_with("IMGCTL_")));
 
-        let environment = TOPICS
-            .iter()
-            .find(|topic| topic.name == "environment")
-            .unwrap();
+        let environment = TOPICS.iter().find(|topic| topic.name == "environment").unwrap();
         let no_part = |c: char| !c.is_ascii_alphanumeric() && c != '_';
         let named = names(environment.text.split(no_part));
-        let known: BTreeSet<_> = read
-            .iter()
-            .chain(&OF_LIBRARIES)
-            .chain(&NOT_READ)
-            .copied()
-            .collect();
+        let known: BTreeSet<_> = read.iter().chain(&OF_LIBRARIES).chain(&NOT_READ).copied().collect();
         let odd: Vec<_> = named.symmetric_difference(&known).collect();
-        assert!(
-            odd.is_empty(),
-            "named and not read, or the reverse: {odd:?}"
-        );
+        assert!(odd.is_empty(), "named and not read, or the reverse: {odd:?}");
     }
 
     #[test]

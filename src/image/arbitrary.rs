@@ -35,17 +35,14 @@ pub fn image() -> impl Strategy<Value = ImageRef> {
             ]
             .boxed(),
             Provider::Cvm => "img-[0-9a-z]{1,12}".prop_map(ImageId::Named).boxed(),
-            Provider::Workspace => "[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127}"
-                .prop_map(ImageId::Named)
-                .boxed(),
+            Provider::Workspace => "[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127}".prop_map(ImageId::Named).boxed(),
         };
         id.prop_map(move |id| store.image(id))
     })
 }
 
 pub fn digest() -> impl Strategy<Value = Digest> {
-    prop_oneof!["sha256:[0-9a-f]{64}", "sha512:[0-9a-f]{128}"]
-        .prop_map(|text| text.parse().unwrap())
+    prop_oneof!["sha256:[0-9a-f]{64}", "sha512:[0-9a-f]{128}"].prop_map(|text| text.parse().unwrap())
 }
 
 fn tag() -> impl Strategy<Value = String> {
@@ -53,19 +50,14 @@ fn tag() -> impl Strategy<Value = String> {
 }
 
 fn region() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?",
-        "(cn|eusc|us-iso|us-isob|eu-isoe|us-isof|ap)-[a-z]{1,5}-[1-9]",
-    ]
+    prop_oneof!["[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", "(cn|eusc|us-iso|us-isob|eu-isoe|us-isof|ap)-[a-z]{1,5}-[1-9]",]
 }
 
 fn repository() -> impl Strategy<Value = String> {
     const PART: &str = "[a-z0-9]+((\\.|_|__|-{1,3})[a-z0-9]+){0,2}";
     proptest::collection::vec(PART, 1..4)
         .prop_map(|parts| parts.join("/"))
-        .prop_filter("as long as ECR has it", |name| {
-            (2..=256).contains(&name.len())
-        })
+        .prop_filter("as long as ECR has it", |name| (2..=256).contains(&name.len()))
 }
 
 fn ecr() -> impl Strategy<Value = StoreRef> {

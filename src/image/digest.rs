@@ -39,9 +39,7 @@ impl Digest {
         if text.len() > LONGEST {
             return Err(part.wrong(format!("a digest has at most {LONGEST} characters")));
         }
-        if let Some((_, place)) =
-            algorithm.first(|c| !c.is_ascii_alphanumeric() && !"-_+.".contains(c))
-        {
+        if let Some((_, place)) = algorithm.first(|c| !c.is_ascii_alphanumeric() && !"-_+.".contains(c)) {
             return Err(place.wrong("this cannot be in the name of an algorithm"));
         }
         if let Some((_, place)) = digits.first(|c| !c.is_ascii_hexdigit()) {
@@ -53,14 +51,9 @@ impl Digest {
     /// Reads the digest of an image.
     pub(super) fn image(part: Part) -> Result<Self, ParseError> {
         let (algorithm, digits) = halves(part)?;
-        let Some((_, length)) = ALGORITHMS
-            .iter()
-            .find(|(name, _)| *name == algorithm.as_str())
-        else {
+        let Some((_, length)) = ALGORITHMS.iter().find(|(name, _)| *name == algorithm.as_str()) else {
             let known = ALGORITHMS.map(|(name, _)| name).join(", ");
-            return Err(algorithm
-                .wrong("images have no digests of this algorithm")
-                .or(format!("known are {known}")));
+            return Err(algorithm.wrong("images have no digests of this algorithm").or(format!("known are {known}")));
         };
         if let Some((found, place)) = digits.first(|c| !matches!(c, '0'..='9' | 'a'..='f')) {
             return Err(if found.is_ascii_hexdigit() {
@@ -88,17 +81,14 @@ fn halves(part: Part) -> Result<(Part, Part), ParseError> {
         return Err(part.wrong("the digest is missing").or(SHAPE));
     }
     match part.split_once(':') {
-        Some((algorithm, digits)) if !algorithm.is_empty() && !digits.is_empty() => {
-            Ok((algorithm, digits))
-        }
+        Some((algorithm, digits)) if !algorithm.is_empty() && !digits.is_empty() => Ok((algorithm, digits)),
         _ => Err(part.wrong("this is no digest").or(SHAPE)),
     }
 }
 
 /// Tells whether a text begins as digests of images do.
 pub(super) fn has_known_algorithm(text: &str) -> bool {
-    text.split_once(':')
-        .is_some_and(|(algorithm, _)| ALGORITHMS.iter().any(|(name, _)| *name == algorithm))
+    text.split_once(':').is_some_and(|(algorithm, _)| ALGORITHMS.iter().any(|(name, _)| *name == algorithm))
 }
 
 impl FromStr for Digest {
@@ -119,8 +109,7 @@ impl fmt::Display for Digest {
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse()
-            .map_err(|error: ParseError| de::Error::custom(error.wrong()))
+        text.parse().map_err(|error: ParseError| de::Error::custom(error.wrong()))
     }
 }
 
@@ -140,11 +129,7 @@ mod tests {
 
     #[test]
     fn an_image_digest_is_complete_and_in_lower_case() {
-        let good = [
-            format!("sha256:{ZEROS}"),
-            format!("sha512:{ZEROS}{ZEROS}"),
-            format!("blake3:{ZEROS}"),
-        ];
+        let good = [format!("sha256:{ZEROS}"), format!("sha512:{ZEROS}{ZEROS}"), format!("blake3:{ZEROS}")];
         for text in &good {
             assert_eq!(text.parse::<Digest>().unwrap().as_str(), text);
         }
@@ -172,16 +157,7 @@ mod tests {
             assert_eq!(Digest::layer(good).unwrap().as_str(), good);
         }
         let long = format!("sha256:{}", "0".repeat(1000));
-        for bad in [
-            "",
-            "sha256",
-            "sha256:",
-            ":00",
-            "sha256:xyz",
-            "a b:00",
-            "sha256:00:00",
-            &long,
-        ] {
+        for bad in ["", "sha256", "sha256:", ":00", "sha256:xyz", "a b:00", "sha256:00:00", &long] {
             assert!(Digest::layer(bad).is_err(), "{bad}");
         }
     }

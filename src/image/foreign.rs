@@ -41,8 +41,7 @@ const ALIASES: [(&str, Provider); 11] = [
     ("hw", Provider::Workspace),
 ];
 
-const SCHEMES: &str =
-    "a reference begins with ecr:, cvm: or workspace:, as in ecr:team/app:v1 or cvm:img-6pb6lrmy";
+const SCHEMES: &str = "a reference begins with ecr:, cvm: or workspace:, as in ecr:team/app:v1 or cvm:img-6pb6lrmy";
 
 /// Says why a text without a scheme of ours is no reference, and what may have been meant.
 pub(super) fn explain(text: Part, wanted: Wanted) -> ParseError {
@@ -82,12 +81,8 @@ pub(super) fn explain(text: Part, wanted: Wanted) -> ParseError {
 pub(super) fn registry(host: Part, text: Part) -> Option<ParseError> {
     let lower = host.as_str().to_ascii_lowercase();
     let name = lower.split(':').next().unwrap_or_default();
-    let within = |domain: &str| {
-        name.strip_suffix(domain)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
-    const TAKES: &str =
-        "imgctl deletes from ECR registries: ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG";
+    let within = |domain: &str| name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    const TAKES: &str = "imgctl deletes from ECR registries: ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG";
     if within("public.ecr.aws") || within("ecr-public.aws.com") {
         return Some(
             host.wrong("ECR Public is another service, which imgctl does not handle")
@@ -95,38 +90,28 @@ pub(super) fn registry(host: Part, text: Part) -> Option<ParseError> {
         );
     }
     if let Some((_, product)) = REGISTRIES.iter().find(|(domain, _)| within(domain)) {
-        return Some(
-            host.wrong(format!("this is {product}, which imgctl does not handle"))
-                .or(TAKES),
-        );
+        return Some(host.wrong(format!("this is {product}, which imgctl does not handle")).or(TAKES));
     }
     if within("amazonaws.com") || within("amazonaws.com.cn") || within("api.aws") {
-        return Some(
-            host.wrong("this is not the host of an ECR registry")
-                .or(TAKES),
-        );
+        return Some(host.wrong("this is not the host of an ECR registry").or(TAKES));
     }
     let follows = host.as_str().len() < text.as_str().len();
-    let port = host
-        .split_once(':')
-        .is_some_and(|(_, port)| !port.is_empty() && port.first(|c| !c.is_ascii_digit()).is_none());
+    let port =
+        host.split_once(':').is_some_and(|(_, port)| !port.is_empty() && port.first(|c| !c.is_ascii_digit()).is_none());
     let is_host = name == "localhost" || name.contains('.') || port;
     (follows && is_host).then(|| {
         let wrong = host.wrong("a registry that imgctl does not handle");
         // `team.tools/app` could be a repository too.
         let repository = format!("ecr:{}", text.as_str());
         match repository.parse::<ImageRef>() {
-            Ok(_) => wrong.or(format!(
-                "if that is the name of an ECR repository, write {repository}"
-            )),
+            Ok(_) => wrong.or(format!("if that is the name of an ECR repository, write {repository}")),
             Err(_) => wrong.or(TAKES),
         }
     })
 }
 
 fn no_scheme(text: Part) -> ParseError {
-    text.slice(0..0)
-        .wrong("the reference does not say which provider it is for")
+    text.slice(0..0).wrong("the reference does not say which provider it is for")
 }
 
 /// An Amazon resource name of a repository says all but the image.
@@ -186,8 +171,6 @@ pub(super) fn meant(word: &str) -> Option<Provider> {
     let alias = ALIASES.iter().find(|(alias, _)| *alias == word);
     alias.map(|(_, provider)| *provider).or_else(|| {
         let nearest = words::nearest(&word, Provider::ALL.map(Provider::scheme))?;
-        Provider::ALL
-            .into_iter()
-            .find(|provider| provider.scheme() == nearest)
+        Provider::ALL.into_iter().find(|provider| provider.scheme() == nearest)
     })
 }

@@ -24,9 +24,7 @@ pub use parse::region;
 pub use place::ParseError;
 
 /// A product that holds images; also the scheme of its references.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
     Ecr,
@@ -104,9 +102,7 @@ impl Provider {
 
     /// The provider with this scheme, in either case.
     pub(crate) fn of_scheme(scheme: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|provider| provider.scheme().eq_ignore_ascii_case(scheme))
+        Self::ALL.into_iter().find(|provider| provider.scheme().eq_ignore_ascii_case(scheme))
     }
 
     /// Its name in a sentence.
@@ -151,45 +147,27 @@ impl ImageId {
 impl StoreRef {
     /// The whole of a provider's images, wherever it takes them from when nothing more is said.
     pub fn of(provider: Provider) -> Self {
-        Self {
-            provider,
-            owner: None,
-            region: None,
-            name: String::new(),
-            host: HostKind::default(),
-        }
+        Self { provider, owner: None, region: None, name: String::new(), host: HostKind::default() }
     }
 
     /// The image of this store with that id.
     pub fn image(&self, id: ImageId) -> ImageRef {
-        ImageRef {
-            store: self.clone(),
-            id,
-        }
+        ImageRef { store: self.clone(), id }
     }
 
     /// The same store, now that its region is known.
     pub fn with_region(self, region: impl Into<String>) -> Self {
-        Self {
-            region: Some(region.into()),
-            ..self
-        }
+        Self { region: Some(region.into()), ..self }
     }
 
     /// The same store, now that its owner is known.
     pub fn with_owner(self, owner: impl Into<String>) -> Self {
-        Self {
-            owner: Some(owner.into()),
-            ..self
-        }
+        Self { owner: Some(owner.into()), ..self }
     }
 
     /// The store of that name in the same place.
     pub fn with_name(self, name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            ..self
-        }
+        Self { name: name.into(), ..self }
     }
 
     /// Tells whether the name stands for several repositories, to be found by asking which there are.
@@ -199,9 +177,7 @@ impl StoreRef {
 
     /// What the names of repositories are matched against; a plain name matches itself.
     pub fn pattern(&self) -> Result<Pattern, ParseError> {
-        self.name
-            .parse()
-            .map_err(|wrong: String| place::Part::whole(&self.name).wrong(wrong))
+        self.name.parse().map_err(|wrong: String| place::Part::whole(&self.name).wrong(wrong))
     }
 }
 

@@ -104,14 +104,8 @@ fn no_image(read: &Read) -> ParseError {
             .after()
             .wrong("this names a repository and no image; nothing is ever read as :latest")
             .or(format!("write {store}:TAG or {store}@sha256:DIGEST")),
-        Provider::Cvm => read
-            .place
-            .wrong("this names no image")
-            .or(format!("write {store}img-ID")),
-        Provider::Workspace => read
-            .place
-            .wrong("this names no image")
-            .or(format!("write {store}SERVER_ID")),
+        Provider::Cvm => read.place.wrong("this names no image").or(format!("write {store}img-ID")),
+        Provider::Workspace => read.place.wrong("this names no image").or(format!("write {store}SERVER_ID")),
     }
 }
 
@@ -131,14 +125,13 @@ fn read(text: &str, wanted: Wanted) -> Result<Read<'_>, ParseError> {
                 Provider::Cvm | Provider::Workspace => by_id(provider, rest),
             };
         }
-        let pasted = PASTED
-            .iter()
-            .any(|pasted| scheme.as_str().eq_ignore_ascii_case(pasted));
+        let pasted = PASTED.iter().any(|pasted| scheme.as_str().eq_ignore_ascii_case(pasted));
         if pasted && let Some(rest) = rest.strip_prefix("//") {
             return match uri(rest)? {
                 Some(read) => Ok(read),
-                None => Err(foreign::registry(first_part(rest), rest)
-                    .unwrap_or_else(|| foreign::explain(whole, wanted))),
+                None => {
+                    Err(foreign::registry(first_part(rest), rest).unwrap_or_else(|| foreign::explain(whole, wanted)))
+                }
             };
         }
     }
@@ -156,9 +149,7 @@ fn characters(whole: Part) -> Result<(), ParseError> {
         } else if found.is_control() || found.is_whitespace() {
             place.wrong("a reference has no control characters")
         } else {
-            place
-                .wrong("this is not a plain character, though it may look like one")
-                .or("type it again by hand")
+            place.wrong("this is not a plain character, though it may look like one").or("type it again by hand")
         });
     }
     if whole.as_str().len() > LONGEST {
@@ -212,9 +203,7 @@ fn ecr(rest: Part) -> Result<Read, ParseError> {
     let Some(after) = rest.strip_prefix("//") else {
         let first = first_part(rest);
         if registry::is_meant(first.as_str()) {
-            return Err(first
-                .wrong("a registry's host needs no scheme")
-                .or(format!("write {}", rest.as_str())));
+            return Err(first.wrong("a registry's host needs no scheme").or(format!("write {}", rest.as_str())));
         }
         slash_first(rest)?;
         return repository(host, rest);
@@ -229,11 +218,7 @@ fn ecr(rest: Part) -> Result<Read, ParseError> {
             .or("write ecr://REGION/REPOSITORY:TAG, or ecr:REPOSITORY:TAG without a region"));
     };
     let (owner, region) = authority_of(authority)?;
-    let store = StoreRef {
-        owner: owner.map(rules::account).transpose()?,
-        region: Some(region),
-        ..host
-    };
+    let store = StoreRef { owner: owner.map(rules::account).transpose()?, region: Some(region), ..host };
     slash_first(name)?;
     repository(store, name)
 }
@@ -273,11 +258,7 @@ fn repository(store: StoreRef, name: Part) -> Result<Read, ParseError> {
                 .or("prune chooses images of many repositories by their tags"));
         }
         let name = rules::pattern(repository)?;
-        return Ok(Read {
-            store: store.with_name(name),
-            id: None,
-            place: repository,
-        });
+        return Ok(Read { store: store.with_name(name), id: None, place: repository });
     }
     let store = store.with_name(rules::repository(repository)?);
     let tag = tag.map(rules::tag).transpose()?;
@@ -311,9 +292,7 @@ fn by_id(provider: Provider, rest: Part) -> Result<Read, ParseError> {
             (Provider::Workspace, Some(owner)) => Some(rules::project(owner)?),
             (_, Some(owner)) => {
                 return Err(owner
-                    .wrong(format!(
-                        "references of {provider} have no owner before the region"
-                    ))
+                    .wrong(format!("references of {provider} have no owner before the region"))
                     .or(format!("write {provider}://{region}/{}", name.as_str())));
             }
         };
@@ -325,11 +304,7 @@ fn by_id(provider: Provider, rest: Part) -> Result<Read, ParseError> {
         Provider::Cvm => Some(rules::cvm_image(id)?),
         _ => Some(rules::workspace_server(id)?),
     };
-    Ok(Read {
-        store,
-        id: named.map(ImageId::Named),
-        place: id,
-    })
+    Ok(Read { store, id: named.map(ImageId::Named), place: id })
 }
 
 #[cfg(test)]

@@ -21,11 +21,7 @@ pub(super) struct Part<'a> {
 
 impl<'a> Part<'a> {
     pub fn whole(text: &'a str) -> Self {
-        Self {
-            whole: text,
-            start: 0,
-            end: text.len(),
-        }
+        Self { whole: text, start: 0, end: text.len() }
     }
 
     pub fn as_str(self) -> &'a str {
@@ -38,11 +34,7 @@ impl<'a> Part<'a> {
 
     /// The part within this one; `range` counts bytes from its beginning.
     pub fn slice(self, range: Range<usize>) -> Self {
-        Self {
-            whole: self.whole,
-            start: self.start + range.start,
-            end: self.start + range.end,
-        }
+        Self { whole: self.whole, start: self.start + range.start, end: self.start + range.end }
     }
 
     /// What stands before and after the first `separator`.
@@ -75,20 +67,12 @@ impl<'a> Part<'a> {
 
     /// The place right after this part, where something is missing.
     pub fn after(self) -> Self {
-        Self {
-            start: self.end,
-            ..self
-        }
+        Self { start: self.end, ..self }
     }
 
     /// An error that points at this part.
     pub fn wrong(self, wrong: impl Into<String>) -> ParseError {
-        ParseError {
-            text: cover_secrets(self.whole),
-            span: self.start..self.end,
-            wrong: wrong.into(),
-            right: None,
-        }
+        ParseError { text: cover_secrets(self.whole), span: self.start..self.end, wrong: wrong.into(), right: None }
     }
 }
 
@@ -202,9 +186,7 @@ fn visible(c: char) -> String {
 /// Covers what could be a password, byte for byte, so that places stay where they are.
 fn cover_secrets(text: &str) -> String {
     match secret(text) {
-        Some(Range { start, end }) => {
-            [&text[..start], &"*".repeat(end - start), &text[end..]].concat()
-        }
+        Some(Range { start, end }) => [&text[..start], &"*".repeat(end - start), &text[end..]].concat(),
         None => text.into(),
     }
 }
@@ -250,10 +232,7 @@ mod tests {
     #[test]
     fn nothing_that_a_terminal_would_obey_is_shown_raw() {
         let error = shown("a\u{1b}[31m\u{202e}\n\u{430}b", 1..2);
-        assert_eq!(
-            error,
-            "wrong\n  a\\u{1b}[31m\\u{202e}\\n\\u{430}b\n   ^^^^^^"
-        );
+        assert_eq!(error, "wrong\n  a\\u{1b}[31m\\u{202e}\\n\\u{430}b\n   ^^^^^^");
     }
 
     #[test]
@@ -268,10 +247,7 @@ mod tests {
     #[test]
     fn passwords_are_covered_and_nothing_else_is() {
         for (text, covered) in [
-            (
-                "https://me:pw@host.io/app:v1",
-                "https://*****@host.io/app:v1",
-            ),
+            ("https://me:pw@host.io/app:v1", "https://*****@host.io/app:v1"),
             ("https://token@host.io/app", "https://*****@host.io/app"),
             ("me@a.b/app:v1", "me@a.b/app:v1"),
             ("AWS:p/w@1.dkr.ecr/app:v1", "*******@1.dkr.ecr/app:v1"),

@@ -19,8 +19,7 @@ impl Display for StoreRef {
         write!(f, "{}:", self.provider)?;
         if let Some(region) = &self.region {
             f.write_str("//")?;
-            if let (Provider::Ecr | Provider::Workspace, Some(owner)) = (self.provider, &self.owner)
-            {
+            if let (Provider::Ecr | Provider::Workspace, Some(owner)) = (self.provider, &self.owner) {
                 write!(f, "{owner}@")?;
             }
             write!(f, "{region}/")?;
@@ -35,11 +34,7 @@ impl StoreRef {
         if self.provider != Provider::Ecr {
             return None;
         }
-        let registry = Registry {
-            account: self.owner.clone()?,
-            region: self.region.clone()?,
-            host: self.host,
-        };
+        let registry = Registry { account: self.owner.clone()?, region: self.region.clone()?, host: self.host };
         registry.host()
     }
 }

@@ -18,50 +18,19 @@ struct Partition {
 /// The suffixes that AWS's credential helper accepts; which regions each is for is in the SDK's partition table.
 /// <https://github.com/awslabs/amazon-ecr-credential-helper/blob/main/ecr-login/api/client.go>
 const PARTITIONS: [Partition; 7] = [
-    Partition {
-        regions: &["cn-"],
-        suffix: "amazonaws.com.cn",
-        dual_stack: Some("on.amazonwebservices.com.cn"),
-    },
-    Partition {
-        regions: &["eusc-"],
-        suffix: "amazonaws.eu",
-        dual_stack: None,
-    },
-    Partition {
-        regions: &["us-iso-"],
-        suffix: "c2s.ic.gov",
-        dual_stack: None,
-    },
-    Partition {
-        regions: &["us-isob-"],
-        suffix: "sc2s.sgov.gov",
-        dual_stack: None,
-    },
-    Partition {
-        regions: &["eu-isoe-"],
-        suffix: "cloud.adc-e.uk",
-        dual_stack: None,
-    },
-    Partition {
-        regions: &["us-isof-", "eu-isof-"],
-        suffix: "csp.hci.ic.gov",
-        dual_stack: None,
-    },
+    Partition { regions: &["cn-"], suffix: "amazonaws.com.cn", dual_stack: Some("on.amazonwebservices.com.cn") },
+    Partition { regions: &["eusc-"], suffix: "amazonaws.eu", dual_stack: None },
+    Partition { regions: &["us-iso-"], suffix: "c2s.ic.gov", dual_stack: None },
+    Partition { regions: &["us-isob-"], suffix: "sc2s.sgov.gov", dual_stack: None },
+    Partition { regions: &["eu-isoe-"], suffix: "cloud.adc-e.uk", dual_stack: None },
+    Partition { regions: &["us-isof-", "eu-isof-"], suffix: "csp.hci.ic.gov", dual_stack: None },
     // Every other region.
-    Partition {
-        regions: &[""],
-        suffix: "amazonaws.com",
-        dual_stack: Some("on.aws"),
-    },
+    Partition { regions: &[""], suffix: "amazonaws.com", dual_stack: Some("on.aws") },
 ];
 
 fn partition(region: &str) -> &'static Partition {
     let [.., commercial] = &PARTITIONS;
-    PARTITIONS
-        .iter()
-        .find(|partition| partition.regions.iter().any(|at| region.starts_with(at)))
-        .unwrap_or(commercial)
+    PARTITIONS.iter().find(|partition| partition.regions.iter().any(|at| region.starts_with(at))).unwrap_or(commercial)
 }
 
 /// One account's registry in one region.
@@ -77,9 +46,7 @@ const SHAPE: &str = "a registry's host looks like 123456789012.dkr.ecr.eu-west-1
 /// Tells whether a host means to be an ECR registry, right or wrong.
 pub(super) fn is_meant(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
-    [".dkr.ecr", ".dkr-ecr"]
-        .iter()
-        .any(|part| host.contains(part))
+    [".dkr.ecr", ".dkr-ecr"].iter().any(|part| host.contains(part))
 }
 
 impl Registry {
@@ -88,26 +55,17 @@ impl Registry {
         let (account, rest) = host.split_once('.').ok_or_else(|| host.wrong(SHAPE))?;
         rules::account(account).map_err(|error| error.or(SHAPE))?;
         let lower = rest.as_str().to_ascii_lowercase();
-        let kinds = [
-            ("dkr.ecr-fips.", true),
-            ("dkr-ecr-fips.", true),
-            ("dkr.ecr.", false),
-            ("dkr-ecr.", false),
-        ];
+        let kinds = [("dkr.ecr-fips.", true), ("dkr-ecr-fips.", true), ("dkr.ecr.", false), ("dkr-ecr.", false)];
         let Some((kind, fips)) = kinds.into_iter().find(|(kind, _)| lower.starts_with(kind)) else {
             return Err(rest.wrong("this is no ECR registry's host").or(SHAPE));
         };
         let rest = rest.slice(kind.len()..lower.len());
-        let (region, suffix) = rest
-            .split_once('.')
-            .ok_or_else(|| rest.after().wrong("the host is not complete").or(SHAPE))?;
+        let (region, suffix) =
+            rest.split_once('.').ok_or_else(|| rest.after().wrong("the host is not complete").or(SHAPE))?;
         let mut registry = Self {
             account: account.as_str().into(),
             region: rules::region(region)?,
-            host: HostKind {
-                fips,
-                dual_stack: false,
-            },
+            host: HostKind { fips, dual_stack: false },
         };
         let partition = partition(&registry.region);
         let lower = suffix.as_str().to_ascii_lowercase();
@@ -116,10 +74,7 @@ impl Registry {
         } else if partition.suffix != lower {
             let right = registry.host().unwrap_or_default();
             return Err(suffix
-                .wrong(format!(
-                    "hosts of region {} do not end like this",
-                    registry.region
-                ))
+                .wrong(format!("hosts of region {} do not end like this", registry.region))
                 .or(format!("the registry's host is {right}")));
         }
         Ok(registry)
@@ -134,9 +89,7 @@ impl Registry {
             false => ('.', partition.suffix),
         };
         let (account, region) = (&self.account, &self.region);
-        Some(format!(
-            "{account}.dkr{separator}ecr{fips}.{region}.{suffix}"
-        ))
+        Some(format!("{account}.dkr{separator}ecr{fips}.{region}.{suffix}"))
     }
 }
 
@@ -148,62 +101,17 @@ mod tests {
     fn every_documented_host_is_read_and_put_together_again() {
         for (host, region, fips, dual_stack) in [
             ("dkr.ecr.eu-west-1.amazonaws.com", "eu-west-1", false, false),
-            (
-                "dkr.ecr-fips.us-east-1.amazonaws.com",
-                "us-east-1",
-                true,
-                false,
-            ),
-            (
-                "dkr.ecr-fips.us-gov-west-1.amazonaws.com",
-                "us-gov-west-1",
-                true,
-                false,
-            ),
+            ("dkr.ecr-fips.us-east-1.amazonaws.com", "us-east-1", true, false),
+            ("dkr.ecr-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1", true, false),
             ("dkr-ecr.eu-west-1.on.aws", "eu-west-1", false, true),
             ("dkr-ecr-fips.us-east-1.on.aws", "us-east-1", true, true),
-            (
-                "dkr.ecr.cn-north-1.amazonaws.com.cn",
-                "cn-north-1",
-                false,
-                false,
-            ),
-            (
-                "dkr-ecr.cn-north-1.on.amazonwebservices.com.cn",
-                "cn-north-1",
-                false,
-                true,
-            ),
-            (
-                "dkr.ecr.eusc-de-east-1.amazonaws.eu",
-                "eusc-de-east-1",
-                false,
-                false,
-            ),
-            (
-                "dkr.ecr.us-iso-east-1.c2s.ic.gov",
-                "us-iso-east-1",
-                false,
-                false,
-            ),
-            (
-                "dkr.ecr.us-isob-east-1.sc2s.sgov.gov",
-                "us-isob-east-1",
-                false,
-                false,
-            ),
-            (
-                "dkr.ecr.eu-isoe-west-1.cloud.adc-e.uk",
-                "eu-isoe-west-1",
-                false,
-                false,
-            ),
-            (
-                "dkr.ecr.us-isof-south-1.csp.hci.ic.gov",
-                "us-isof-south-1",
-                false,
-                false,
-            ),
+            ("dkr.ecr.cn-north-1.amazonaws.com.cn", "cn-north-1", false, false),
+            ("dkr-ecr.cn-north-1.on.amazonwebservices.com.cn", "cn-north-1", false, true),
+            ("dkr.ecr.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1", false, false),
+            ("dkr.ecr.us-iso-east-1.c2s.ic.gov", "us-iso-east-1", false, false),
+            ("dkr.ecr.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1", false, false),
+            ("dkr.ecr.eu-isoe-west-1.cloud.adc-e.uk", "eu-isoe-west-1", false, false),
+            ("dkr.ecr.us-isof-south-1.csp.hci.ic.gov", "us-isof-south-1", false, false),
         ] {
             let host = format!("123456789012.{host}");
             let registry = Registry::read(Part::whole(&host)).unwrap();
@@ -219,41 +127,17 @@ mod tests {
     #[test]
     fn a_suffix_of_another_region_or_of_nobody_is_refused() {
         for (host, right) in [
-            (
-                "1.dkr.ecr.eu-west-1.amazonaws.com.cn",
-                "1.dkr.ecr.eu-west-1.amazonaws.com",
-            ),
-            (
-                "1.dkr.ecr.cn-north-1.amazonaws.com",
-                "1.dkr.ecr.cn-north-1.amazonaws.com.cn",
-            ),
-            (
-                "1.dkr.ecr.eusc-de-east-1.amazonaws.com",
-                "1.dkr.ecr.eusc-de-east-1.amazonaws.eu",
-            ),
-            (
-                "1.dkr-ecr.cn-north-1.on.aws",
-                "1.dkr.ecr.cn-north-1.amazonaws.com.cn",
-            ),
-            (
-                "1.dkr.ecr.eu-west-1.amazonaws.com.evil.com",
-                "1.dkr.ecr.eu-west-1.amazonaws.com",
-            ),
-            (
-                "1.dkr.ecr.eu-west-1.amazonaws.com.",
-                "1.dkr.ecr.eu-west-1.amazonaws.com",
-            ),
-            (
-                "1.dkr.ecr-fips.eu-west-1.evil.com",
-                "1.dkr.ecr-fips.eu-west-1.amazonaws.com",
-            ),
+            ("1.dkr.ecr.eu-west-1.amazonaws.com.cn", "1.dkr.ecr.eu-west-1.amazonaws.com"),
+            ("1.dkr.ecr.cn-north-1.amazonaws.com", "1.dkr.ecr.cn-north-1.amazonaws.com.cn"),
+            ("1.dkr.ecr.eusc-de-east-1.amazonaws.com", "1.dkr.ecr.eusc-de-east-1.amazonaws.eu"),
+            ("1.dkr-ecr.cn-north-1.on.aws", "1.dkr.ecr.cn-north-1.amazonaws.com.cn"),
+            ("1.dkr.ecr.eu-west-1.amazonaws.com.evil.com", "1.dkr.ecr.eu-west-1.amazonaws.com"),
+            ("1.dkr.ecr.eu-west-1.amazonaws.com.", "1.dkr.ecr.eu-west-1.amazonaws.com"),
+            ("1.dkr.ecr-fips.eu-west-1.evil.com", "1.dkr.ecr-fips.eu-west-1.amazonaws.com"),
         ] {
             let long = |host: &str| format!("1234567890{:0>2}{}", 12, &host[1..]);
             let error = Registry::read(Part::whole(&long(host))).unwrap_err();
-            assert_eq!(
-                error.right(),
-                Some(format!("the registry's host is {}", long(right)).as_str())
-            );
+            assert_eq!(error.right(), Some(format!("the registry's host is {}", long(right)).as_str()));
         }
     }
 
@@ -262,14 +146,8 @@ mod tests {
         for (host, place) in [
             ("12345678901.dkr.ecr.eu-west-1.amazonaws.com", "12345678901"),
             ("my.dkr.ecr.eu-west-1.amazonaws.com", "my"),
-            (
-                "123456789012.dkr.ecrx.eu-west-1.amazonaws.com",
-                "dkr.ecrx.eu-west-1.amazonaws.com",
-            ),
-            (
-                "123456789012.x.dkr.ecr.eu-west-1.amazonaws.com",
-                "x.dkr.ecr.eu-west-1.amazonaws.com",
-            ),
+            ("123456789012.dkr.ecrx.eu-west-1.amazonaws.com", "dkr.ecrx.eu-west-1.amazonaws.com"),
+            ("123456789012.x.dkr.ecr.eu-west-1.amazonaws.com", "x.dkr.ecr.eu-west-1.amazonaws.com"),
             ("123456789012.dkr.ecr.eu_west.amazonaws.com", "_"),
             ("123456789012.dkr.ecr.eu-west-1", ""),
             ("123456789012.dkr.ecr..amazonaws.com", ""),

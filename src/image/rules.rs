@@ -46,9 +46,7 @@ pub(super) fn region(part: Part) -> Result<String, ParseError> {
         return Err(part.wrong("this is too long for a region").or(SHAPE));
     }
     if text.starts_with('-') || text.ends_with('-') {
-        return Err(part
-            .wrong("a region neither begins nor ends with -")
-            .or(SHAPE));
+        return Err(part.wrong("a region neither begins nor ends with -").or(SHAPE));
     }
     Ok(text.to_ascii_lowercase())
 }
@@ -62,9 +60,7 @@ pub(super) fn project(part: Part) -> Result<String, ParseError> {
         return Err(place.wrong("this cannot be in a project id"));
     }
     if part.as_str().len() > LONGEST_PROJECT {
-        return Err(part.wrong(format!(
-            "a project id has at most {LONGEST_PROJECT} characters"
-        )));
+        return Err(part.wrong(format!("a project id has at most {LONGEST_PROJECT} characters")));
     }
     Ok(part.as_str().into())
 }
@@ -74,14 +70,10 @@ pub(super) fn repository(name: Part) -> Result<String, ParseError> {
     if name.is_empty() {
         return Err(name.wrong("the repository's name is missing"));
     }
-    if let Some((found, place)) =
-        name.first(|c| !matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/'))
-    {
+    if let Some((found, place)) = name.first(|c| !matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/')) {
         return Err(if found.is_ascii_uppercase() {
             let lower = name.as_str().to_ascii_lowercase();
-            place
-                .wrong("repository names are in lower case")
-                .or(format!("perhaps {lower}"))
+            place.wrong("repository names are in lower case").or(format!("perhaps {lower}"))
         } else {
             place.wrong(format!("`{found}` cannot be in a repository's name"))
         });
@@ -112,29 +104,19 @@ fn component(part: Part) -> Result<(), ParseError> {
     let joint = |c: char| matches!(c, '.' | '_' | '-');
     let text = part.as_str();
     if text.is_empty() {
-        return Err(part
-            .wrong("a part of the repository's name is empty")
-            .or(SHAPE));
+        return Err(part.wrong("a part of the repository's name is empty").or(SHAPE));
     }
     if text.starts_with(joint) {
-        return Err(part
-            .slice(0..1)
-            .wrong("a part of the name begins with this")
-            .or(SHAPE));
+        return Err(part.slice(0..1).wrong("a part of the name begins with this").or(SHAPE));
     }
     if text.ends_with(joint) {
         let last = part.slice(text.len() - 1..text.len());
         return Err(last.wrong("a part of the name ends with this").or(SHAPE));
     }
-    for joints in text
-        .split(|c| !joint(c))
-        .filter(|joints| !joints.is_empty())
-    {
+    for joints in text.split(|c| !joint(c)).filter(|joints| !joints.is_empty()) {
         if !matches!(joints, "." | "_" | "__") && joints.contains(['.', '_']) {
             let at = text.find(joints).unwrap_or(0);
-            return Err(part
-                .slice(at..at + joints.len())
-                .wrong("words are joined by one of . _ __ or by hyphens"));
+            return Err(part.slice(at..at + joints.len()).wrong("words are joined by one of . _ __ or by hyphens"));
         }
     }
     Ok(())
@@ -142,15 +124,13 @@ fn component(part: Part) -> Result<(), ParseError> {
 
 /// A pattern for repositories.
 pub(super) fn pattern(name: Part) -> Result<String, ParseError> {
-    if let Some((found, place)) = name.first(|c| {
-        !matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/' | '*' | '?' | '[' | ']' | '{' | '}' | ',' | '!')
-    }) {
+    if let Some((found, place)) = name.first(
+        |c| !matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/' | '*' | '?' | '[' | ']' | '{' | '}' | ',' | '!'),
+    ) {
         return Err(place.wrong(format!("`{found}` cannot be in a pattern for repositories")));
     }
     if name.as_str().len() > LONGEST_PATTERN {
-        return Err(name.wrong(format!(
-            "a pattern has at most {LONGEST_PATTERN} characters"
-        )));
+        return Err(name.wrong(format!("a pattern has at most {LONGEST_PATTERN} characters")));
     }
     match name.as_str().parse::<Pattern>() {
         Ok(_) => Ok(name.as_str().into()),
@@ -162,17 +142,13 @@ pub(super) fn tag(part: Part) -> Result<String, ParseError> {
     if part.is_empty() {
         return Err(part.wrong("the tag after : is empty"));
     }
-    if let Some((found, place)) =
-        part.first(|c| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '_' | '-'))
-    {
+    if let Some((found, place)) = part.first(|c| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '_' | '-')) {
         return Err(place
             .wrong(format!("`{found}` cannot be in a tag"))
             .or("a tag has letters, digits, dots, hyphens and underscores"));
     }
     if part.as_str().starts_with(['.', '-']) {
-        return Err(part
-            .slice(0..1)
-            .wrong("a tag begins with a letter, a digit or an underscore"));
+        return Err(part.slice(0..1).wrong("a tag begins with a letter, a digit or an underscore"));
     }
     if part.as_str().len() > LONGEST_TAG {
         return Err(part.wrong(format!("a tag has at most {LONGEST_TAG} characters")));
@@ -201,12 +177,8 @@ pub(super) fn cvm_image(part: Part) -> Result<String, ParseError> {
 /// A Workspace image server's id. Nothing is known of its form but that it is a path segment of the API, so it may
 /// hold what RFC 3986 leaves unreserved, and is no `.` or `..`.
 pub(super) fn workspace_server(part: Part) -> Result<String, ParseError> {
-    if let Some((_, place)) =
-        part.first(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_' | '~'))
-    {
-        return Err(place
-            .wrong("this cannot be in an image server's id")
-            .or("an id looks like 697612196993040384"));
+    if let Some((_, place)) = part.first(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_' | '~')) {
+        return Err(place.wrong("this cannot be in an image server's id").or("an id looks like 697612196993040384"));
     }
     let text = part.as_str();
     if text.bytes().all(|byte| byte == b'.') {

@@ -21,10 +21,7 @@ where
     // stream: what it put on the list already is there only once.
     if let Some(line) = lines.at_hand()? {
         let mut text = serde_json::Deserializer::from_slice(line);
-        let references = References {
-            list,
-            wrong: &mut None,
-        };
+        let references = References { list, wrong: &mut None };
         if references.deserialize(&mut text).is_ok() && text.end().is_ok() {
             lines.skip_line()?;
             return Ok(());
@@ -32,10 +29,7 @@ where
     }
     let begin = lines.number;
     let mut wrong = None;
-    let references = References {
-        list,
-        wrong: &mut wrong,
-    };
+    let references = References { list, wrong: &mut wrong };
     // Objects, lists and texts end with a sign of their own, so nothing of what follows is taken.
     let read = references.deserialize(&mut serde_json::Deserializer::from_reader(&mut *lines));
     read.map_err(|error| {
@@ -45,13 +39,9 @@ where
         match (wrong, error.io_error_kind()) {
             (Some(wrong), _) => Problem::Wrong(line, wrong),
             (None, Some(_)) => Problem::Unreadable(error.into()),
-            (None, None) => Problem::Wrong(
-                line,
-                Error::new(
-                    Kind::Usage,
-                    format!("this JSON cannot be read: {}", words(&error)),
-                ),
-            ),
+            (None, None) => {
+                Problem::Wrong(line, Error::new(Kind::Usage, format!("this JSON cannot be read: {}", words(&error))))
+            }
         }
     })
 }
@@ -72,10 +62,7 @@ struct References<'a, T> {
 
 impl<T> References<'_, T> {
     fn again(&mut self) -> References<'_, T> {
-        References {
-            list: self.list,
-            wrong: self.wrong,
-        }
+        References { list: self.list, wrong: self.wrong }
     }
 
     fn refuse<E: de::Error>(self, wrong: Error) -> Result<(), E> {

@@ -78,12 +78,7 @@ struct List<T> {
 
 impl<T> Default for List<T> {
     fn default() -> Self {
-        Self {
-            order: Vec::new(),
-            places: HashMap::new(),
-            collided: Vec::new(),
-            hasher: RandomState::new(),
-        }
+        Self { order: Vec::new(), places: HashMap::new(), collided: Vec::new(), hasher: RandomState::new() }
     }
 }
 
@@ -113,10 +108,9 @@ where
         let mut lines = Lines::new(BufReader::with_capacity(1 << 16, source));
         self.lines(&mut lines).map_err(|problem| match problem {
             Problem::Unreadable(error) => Error::of_file(name, &error),
-            Problem::Wrong(line, error) => Error {
-                message: format!("{name}, line {line}: {}", error.message),
-                ..error
-            },
+            Problem::Wrong(line, error) => {
+                Error { message: format!("{name}, line {line}: {}", error.message), ..error }
+            }
         })
     }
 
@@ -129,9 +123,8 @@ where
                 b'{' | b'[' | b'"' => json::value(self, lines)?,
                 _ => {
                     let text = lines.line(&mut line)?;
-                    let reference = text
-                        .parse()
-                        .map_err(|error: ParseError| Problem::Wrong(lines.number, error.into()))?;
+                    let reference =
+                        text.parse().map_err(|error: ParseError| Problem::Wrong(lines.number, error.into()))?;
                     self.add(reference);
                 }
             }
@@ -202,10 +195,7 @@ impl<R: BufRead> Lines<R> {
         loop {
             let buffer = self.source.fill_buf()?;
             let end = buffer.iter().position(|byte| *byte == b'\n');
-            let (length, done) = (
-                end.unwrap_or(buffer.len()),
-                end.is_some() || buffer.is_empty(),
-            );
+            let (length, done) = (end.unwrap_or(buffer.len()), end.is_some() || buffer.is_empty());
             self.source.consume(length);
             if done {
                 return Ok(());
@@ -247,10 +237,7 @@ impl<R: BufRead> Lines<R> {
 impl<R: BufRead> Read for Lines<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.source.read(buffer)?;
-        self.number += buffer[..length]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
+        self.number += buffer[..length].iter().filter(|byte| **byte == b'\n').count();
         Ok(length)
     }
 }

@@ -39,64 +39,28 @@ fn a_list_is_lines_or_our_own_json_in_any_shape_that_a_filter_leaves() {
 #[test]
 fn an_error_names_the_source_and_the_line() {
     for (text, place) in [
-        (
-            "ecr:aa:1\nnonsense\n",
-            "list, line 2: the reference does not say which provider it is for",
-        ),
-        (
-            "\r\n# x\n\n ecr:aa \n",
-            "list, line 4: this names a repository and no image",
-        ),
-        (
-            "ecr:aa:1\n{\"name\":1}",
-            "list, line 2: this object has no \"ref\"",
-        ),
-        (
-            "ecr:aa:1\n\n{\"ref\":}",
-            "list, line 3: this JSON cannot be read: expected value",
-        ),
+        ("ecr:aa:1\nnonsense\n", "list, line 2: the reference does not say which provider it is for"),
+        ("\r\n# x\n\n ecr:aa \n", "list, line 4: this names a repository and no image"),
+        ("ecr:aa:1\n{\"name\":1}", "list, line 2: this object has no \"ref\""),
+        ("ecr:aa:1\n\n{\"ref\":}", "list, line 3: this JSON cannot be read: expected value"),
         ("{\n\"ref\":\n}", "list, line 3: this JSON cannot be read: "),
-        (
-            "{\n\"items\": [\n\"ecr:aa:1\",\n{\"ref\": \"nonsense\"}\n]\n}",
-            "list, line 4: the reference does not say",
-        ),
-        (
-            "[\n1\n]",
-            "list, line 2: this JSON cannot be read: invalid type: integer `1`, expected a reference",
-        ),
-        (
-            "[\"ecr:aa:1\", null]",
-            "list, line 1: this JSON cannot be read: invalid type: null",
-        ),
-        (
-            "{\"ref\":null}",
-            "list, line 1: this JSON cannot be read: invalid type: null",
-        ),
-        (
-            "{\"items\":[\n",
-            "list, line 1: this JSON cannot be read: EOF",
-        ),
+        ("{\n\"items\": [\n\"ecr:aa:1\",\n{\"ref\": \"nonsense\"}\n]\n}", "list, line 4: the reference does not say"),
+        ("[\n1\n]", "list, line 2: this JSON cannot be read: invalid type: integer `1`, expected a reference"),
+        ("[\"ecr:aa:1\", null]", "list, line 1: this JSON cannot be read: invalid type: null"),
+        ("{\"ref\":null}", "list, line 1: this JSON cannot be read: invalid type: null"),
+        ("{\"items\":[\n", "list, line 1: this JSON cannot be read: EOF"),
         ("[\"ecr:aa:1\"],", "list, line 1: "),
         ("{\n\"ref\":\n\"ecr:aa:1\"}\n12\n", "list, line 4: "),
         ("12\n", "list, line 1: "),
-        (
-            "ecr:aa:1 cvm:img-2",
-            "list, line 1: a reference has no spaces",
-        ),
+        ("ecr:aa:1 cvm:img-2", "list, line 1: a reference has no spaces"),
     ] {
         let error = list(text).unwrap_err();
         assert_eq!(error.kind, Kind::Usage);
         assert!(error.message.starts_with(place), "{}", error.message);
     }
     for (bytes, said) in [
-        (
-            b"ecr:aa:1\n\xe9\n".as_slice(),
-            "list, line 2: this is no UTF-8 text",
-        ),
-        (
-            b"{\"ref\":\"\xe9\"}",
-            "list, line 1: this JSON cannot be read: invalid unicode",
-        ),
+        (b"ecr:aa:1\n\xe9\n".as_slice(), "list, line 2: this is no UTF-8 text"),
+        (b"{\"ref\":\"\xe9\"}", "list, line 1: this JSON cannot be read: invalid unicode"),
         (b"\xff\xfee\0c\0r\0", "list, line 1: this text is UTF-16"),
         (b"\xfe\xff\0e\0c\0r", "list, line 1: this text is UTF-16"),
     ] {
@@ -110,10 +74,7 @@ fn an_error_names_the_source_and_the_line() {
 #[test]
 fn the_error_of_a_reference_still_shows_its_place() {
     let error = list("{\"ref\":\"ecr:App:1\"}").unwrap_err();
-    assert_eq!(
-        error.message,
-        "list, line 1: repository names are in lower case\n  ecr:App:1\n      ^"
-    );
+    assert_eq!(error.message, "list, line 1: repository names are in lower case\n  ecr:App:1\n      ^");
     assert_eq!(error.hint.as_deref(), Some("perhaps app"));
 }
 
@@ -128,11 +89,7 @@ fn arguments_come_first_and_a_dash_is_standard_input_at_its_place() {
         found.map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     assert_eq!(
-        read(
-            &["ecr:aa:1", "-", "ecr:bb:1", "-"],
-            std::slice::from_ref(&file)
-        )
-        .unwrap(),
+        read(&["ecr:aa:1", "-", "ecr:bb:1", "-"], std::slice::from_ref(&file)).unwrap(),
         ["ecr:aa:1", "ecr:ss:1", "cvm:", "ecr:bb:1", "ecr:ff:1"]
     );
     assert_eq!(read(&[], &["-".into()]).unwrap(), ["ecr:ss:1", "cvm:"]);
@@ -147,16 +104,9 @@ fn arguments_come_first_and_a_dash_is_standard_input_at_its_place() {
 #[test]
 fn a_line_without_an_end_takes_no_memory() {
     let endless = io::repeat(b'x').take(1 << 30);
-    let error = List::<ImageRef>::default()
-        .source("list", endless)
-        .unwrap_err();
-    assert_eq!(
-        error.message,
-        "list, line 1: this line is longer than any reference"
-    );
-    let comment = b"#"
-        .chain(io::repeat(b'x').take(1 << 22))
-        .chain(&b"\necr:aa:1"[..]);
+    let error = List::<ImageRef>::default().source("list", endless).unwrap_err();
+    assert_eq!(error.message, "list, line 1: this line is longer than any reference");
+    let comment = b"#".chain(io::repeat(b'x').take(1 << 22)).chain(&b"\necr:aa:1"[..]);
     let mut list = List::<ImageRef>::default();
     list.source("list", comment).unwrap();
     assert_eq!(list.order.len(), 1);

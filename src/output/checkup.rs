@@ -33,10 +33,7 @@ fn line(check: &Check, brief: bool, look: &Look, text: &mut String) {
     let painted = paint(&format!("{state:STATE$}"), colour(state), look);
     text.push_str(&format!("  {:NAME$}  {painted}  ", name(check.check)));
     let lines = std::iter::once(said(check)).chain(trouble(check, brief));
-    let lines: Vec<_> = lines
-        .filter(|line| !line.is_empty())
-        .flat_map(|line| fitted(&line, look.width))
-        .collect();
+    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).flat_map(|line| fitted(&line, look.width)).collect();
     text.push_str(lines.join(&format!("\n{:INDENT$}", "")).trim_end());
     text.push('\n');
 }
@@ -47,13 +44,9 @@ fn said(check: &Check) -> String {
     if let Some(source) = &check.source {
         said.push_str(&format!(" ({source})"));
     }
-    let plain =
-        matches!(check.check, Subject::Endpoint | Subject::Login) && said.starts_with("http://");
-    let parts = [
-        plain.then(|| "plain".to_owned()),
-        check.milliseconds.map(|time| format!("{time}ms")),
-        check.note.clone(),
-    ];
+    let plain = matches!(check.check, Subject::Endpoint | Subject::Login) && said.starts_with("http://");
+    let parts =
+        [plain.then(|| "plain".to_owned()), check.milliseconds.map(|time| format!("{time}ms")), check.note.clone()];
     let joint = match check.state {
         State::Unused => ": ",
         _ => ", ",
@@ -149,23 +142,15 @@ mod tests {
         let mut checkup = Checkup::default();
         checkup.unused("OTHER_KEY", "gives way to KEY");
         checkup.found(Subject::Credentials, "AKIA…0000", "KEY");
-        let why = "the key was not believed, and this is \u{1b}[2J said at such length that no terminal shows it in one line";
-        let error = Error::new(Kind::Auth, why)
-            .code("NotBelieved")
-            .hint("get another");
+        let why =
+            "the key was not believed, and this is \u{1b}[2J said at such length that no terminal shows it in one line";
+        let error = Error::new(Kind::Auth, why).code("NotBelieved").hint("get another");
         let _ = checkup.of::<()>(Subject::Credentials, Err(error));
         let mut item = Item::new("ecr:**".into(), Provider::Ecr);
         item.image.state = Some("failed".into());
         item.error = checkup.error().cloned();
         item.checks = checkup.checks;
-        let look = Look {
-            format: Format::Table,
-            quiet: false,
-            color,
-            width,
-            progress: false,
-            github: false,
-        };
+        let look = Look { format: Format::Table, quiet: false, color, width, progress: false, github: false };
         text(&item, &look)
     }
 
@@ -188,9 +173,7 @@ AWS ECR: failed
         let painted = report(Some(80), true);
         assert!(painted.contains("\u{1b}[31mfailed \u{1b}[0m"));
         let codes = ["\u{1b}[31m", "\u{1b}[2m", "\u{1b}[0m"];
-        let plain = codes
-            .iter()
-            .fold(painted, |text, code| text.replace(code, ""));
+        let plain = codes.iter().fold(painted, |text, code| text.replace(code, ""));
         assert_eq!(plain, report(Some(80), false));
     }
 

@@ -100,8 +100,7 @@ impl Notes {
         let text = human::error(error, false);
         let text = text.trim_start_matches("error: ");
         let hint = error.hint.iter().map(|hint| format!("; {hint}"));
-        self.errors
-            .push(error.to_string() + &hint.collect::<String>());
+        self.errors.push(error.to_string() + &hint.collect::<String>());
         command(Level::Error, &format!("imgctl {}", self.command), text)
     }
 
@@ -127,9 +126,7 @@ impl Notes {
         let shown = room.saturating_sub(1);
         let more = format!("{} more: the report has them", rows.count - shown);
         let lines = rows.first.iter().take(shown).map(of_item);
-        lines
-            .chain([command(level, &title("and so on"), &more)])
-            .collect()
+        lines.chain([command(level, &title("and so on"), &more)]).collect()
     }
 
     /// The summary, if there is something to tell; `written` bytes are in its file already.
@@ -138,21 +135,13 @@ impl Notes {
             return None;
         }
         let room = LARGEST_FILE.saturating_sub(written).min(LARGEST_SUMMARY);
-        let mut text = format!(
-            "### imgctl {}\n\n{}\n\n",
-            self.command,
-            plain(&human::summary(sum, self.dry_run))
-        );
+        let mut text = format!("### imgctl {}\n\n{}\n\n", self.command, plain(&human::summary(sum, self.dry_run)));
         for error in &self.errors {
             push(&mut text, &format!("- {}\n", plain(error)), room);
         }
         table(&mut text, ("Failed", false), &self.failed, now, room);
         table(&mut text, ("Not done", false), &self.held, now, room);
-        let done = if self.dry_run {
-            "Would be done"
-        } else {
-            "Done"
-        };
+        let done = if self.dry_run { "Would be done" } else { "Done" };
         table(&mut text, (done, true), &self.done, now, room);
         text.push('\n');
         (text.len() <= room).then_some(text)
@@ -179,19 +168,11 @@ fn command(level: Level, title: &str, message: &str) -> String {
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A table, as far as there is room for it.
-fn table(
-    text: &mut String,
-    (title, folded): (&str, bool),
-    rows: &Rows,
-    now: DateTime<Utc>,
-    room: usize,
-) {
+fn table(text: &mut String, (title, folded): (&str, bool), rows: &Rows, now: DateTime<Utc>, room: usize) {
     if rows.count == 0 {
         return;
     }
@@ -240,8 +221,9 @@ fn push(text: &mut String, part: &str, room: usize) -> bool {
 fn plain(text: &str) -> String {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let spelled = |character: char| match character {
-        '&' | '<' | '>' | '|' | '\\' | '`' | '*' | '_' | '~' | '[' | ']' | '(' | ')' | '#'
-        | '!' | ':' | '@' | '$' => format!("&#{};", u32::from(character)),
+        '&' | '<' | '>' | '|' | '\\' | '`' | '*' | '_' | '~' | '[' | ']' | '(' | ')' | '#' | '!' | ':' | '@' | '$' => {
+            format!("&#{};", u32::from(character))
+        }
         other => other.to_string(),
     };
     safe(&one_line).chars().map(spelled).collect()
@@ -254,11 +236,7 @@ mod tests {
 
     fn item(reference: &str, outcome: Outcome, message: &str) -> Item {
         let error = (!message.is_empty()).then(|| Error::new(Kind::Failed, message));
-        Item {
-            outcome: Some(outcome),
-            error,
-            ..Item::new(reference.into(), Provider::Ecr)
-        }
+        Item { outcome: Some(outcome), error, ..Item::new(reference.into(), Provider::Ecr) }
     }
 
     fn notes(items: &[Item]) -> Notes {
@@ -270,10 +248,7 @@ mod tests {
     #[test]
     fn what_would_end_a_command_is_escaped() {
         let line = command(Level::Error, "a: b, c%\n", "50%: x,y\r\n::add-mask::z");
-        assert_eq!(
-            line,
-            "::error title=a%3A b%2C c%25%0A::50%25: x,y%0D%0A::add-mask::z"
-        );
+        assert_eq!(line, "::error title=a%3A b%2C c%25%0A::50%25: x,y%0D%0A::add-mask::z");
     }
 
     #[test]
@@ -302,9 +277,7 @@ mod tests {
 
     #[test]
     fn no_more_annotations_than_are_kept() {
-        let many: Vec<_> = (0..5000)
-            .map(|n| item(&format!("ecr:a:{n}"), Outcome::Failed, "no"))
-            .collect();
+        let many: Vec<_> = (0..5000).map(|n| item(&format!("ecr:a:{n}"), Outcome::Failed, "no")).collect();
         let mut notes = notes(&many);
         assert_eq!(notes.annotations().len(), ANNOTATIONS);
         assert!(notes.annotations()[9].ends_with("::4991 more: the report has them"));
@@ -317,9 +290,7 @@ mod tests {
     #[test]
     fn a_summary_is_bounded_and_stays_out_of_a_full_file() {
         let long = "x|".repeat(3000);
-        let many: Vec<_> = (0..5000)
-            .map(|n| item(&format!("ecr:a:{n}"), Outcome::Failed, &long))
-            .collect();
+        let many: Vec<_> = (0..5000).map(|n| item(&format!("ecr:a:{n}"), Outcome::Failed, &long)).collect();
         let notes = notes(&many);
         let sum = Summary::default();
         for (written, most) in [(0, LARGEST_SUMMARY), (900_000, 100_000), (999_900, 100)] {
@@ -327,10 +298,7 @@ mod tests {
             let length = text.as_ref().map_or(0, String::len);
             assert!(length <= most, "{length} after {written}");
             if let Some(text) = text {
-                assert_eq!(
-                    text.matches("<details").count(),
-                    text.matches("</details>").count()
-                );
+                assert_eq!(text.matches("<details").count(), text.matches("</details>").count());
                 let has_table = text.contains("<details");
                 assert_eq!(text.contains("more: the report has them"), has_table);
             }
@@ -340,11 +308,7 @@ mod tests {
 
     #[test]
     fn nothing_in_a_cell_is_markup() {
-        let odd = item(
-            "ecr:a:1",
-            Outcome::Failed,
-            "a|b\n<img src=x> `c` @me [l](u) \\| **b** &lt;",
-        );
+        let odd = item("ecr:a:1", Outcome::Failed, "a|b\n<img src=x> `c` @me [l](u) \\| **b** &lt;");
         let row = row(&odd, Utc::now());
         assert_eq!(row.matches('|').count(), 7, "{row}");
         assert_eq!(row.lines().count(), 1);

@@ -55,43 +55,23 @@ pub fn age(age: TimeDelta) -> String {
 
 /// What a run came to, in one line.
 pub fn summary(summary: &Summary, dry_run: bool) -> String {
-    let mut parts: Vec<_> = summary
-        .counts
-        .iter()
-        .map(|(word, count)| format!("{count} {}", word.replace('_', " ")))
-        .collect();
+    let mut parts: Vec<_> =
+        summary.counts.iter().map(|(word, count)| format!("{count} {}", word.replace('_', " "))).collect();
     if parts.is_empty() {
         parts.push("no images".into());
     }
-    let bytes = if summary.bytes > 0 {
-        format!(" · {}", size(summary.bytes))
-    } else {
-        String::new()
-    };
+    let bytes = if summary.bytes > 0 { format!(" · {}", size(summary.bytes)) } else { String::new() };
     let calls = match summary.calls {
         1 => "1 call".into(),
         calls => format!("{calls} calls"),
     };
-    let dry = if dry_run {
-        "dry run, nothing was changed: "
-    } else {
-        ""
-    };
-    safe(&format!(
-        "{dry}{}{bytes} · {calls} in {:.1} s",
-        parts.join(", "),
-        summary.seconds
-    ))
-    .into_owned()
+    let dry = if dry_run { "dry run, nothing was changed: " } else { "" };
+    safe(&format!("{dry}{}{bytes} · {calls} in {:.1} s", parts.join(", "), summary.seconds)).into_owned()
 }
 
 /// An error and what to do about it.
 pub fn error(error: &Error, color: bool) -> String {
-    let (red, plain) = if color {
-        ("\u{1b}[31;1m", "\u{1b}[0m")
-    } else {
-        ("", "")
-    };
+    let (red, plain) = if color { ("\u{1b}[31;1m", "\u{1b}[0m") } else { ("", "") };
     // A parse error points at its place over several lines of our own; their contents are made safe there.
     let message: Vec<_> = error.message.lines().map(safe).collect();
     let mut text = format!("{red}error:{plain} {}", message.join("\n"));
@@ -102,11 +82,7 @@ pub fn error(error: &Error, color: bool) -> String {
     };
     tail(&mut text, "code", &error.code);
     tail(&mut text, "request", &error.request_id);
-    tail(
-        &mut text,
-        "reason, encoded",
-        &error.encoded_authorization_message,
-    );
+    tail(&mut text, "reason, encoded", &error.encoded_authorization_message);
     tail(&mut text, "hint", &error.hint);
     text
 }

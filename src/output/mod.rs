@@ -60,8 +60,7 @@ pub fn somebody_can_agree() -> Result<(), Error> {
         return Ok(());
     }
     let error = Error::new(Kind::Guard, "nobody can be asked: this is no terminal");
-    Err(error
-        .hint("nothing was sent; look at the plan with --dry-run, then agree to it with --yes"))
+    Err(error.hint("nothing was sent; look at the plan with --dry-run, then agree to it with --yes"))
 }
 
 impl Look {

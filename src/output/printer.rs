@@ -88,14 +88,7 @@ impl Printer {
 
     /// A printer for what ends a run before it has begun.
     pub fn for_errors(format: Format) -> Self {
-        let look = Look {
-            format,
-            quiet: false,
-            color: false,
-            width: None,
-            progress: false,
-            github: false,
-        };
+        let look = Look { format, quiet: false, color: false, width: None, progress: false, github: false };
         Self::new(look, "", false)
     }
 
@@ -163,14 +156,8 @@ impl Printer {
         let expected = self.expected.load(Ordering::Relaxed);
         let done = self.ended.load(Ordering::Relaxed);
         let (doing, since) = *self.doing.lock().expect("no holder of this lock panics");
-        let state = State {
-            doing,
-            since: since.elapsed(),
-            done,
-            expected: (expected > 0).then_some(expected),
-            calls,
-            elapsed,
-        };
+        let state =
+            State { doing, since: since.elapsed(), done, expected: (expected > 0).then_some(expected), calls, elapsed };
         self.progress.show(&state, tick);
     }
 
@@ -240,11 +227,8 @@ impl Printer {
         match self.look.format {
             Format::Table => self.table(&mut out),
             Format::Json => {
-                let head = if out.begun {
-                    String::new()
-                } else {
-                    json::head(self.command, self.dry_run, out.plan.as_ref())
-                };
+                let head =
+                    if out.begun { String::new() } else { json::head(self.command, self.dry_run, out.plan.as_ref()) };
                 let text = head + &json::tail(&out.summary);
                 out.write(text.as_bytes());
             }
@@ -260,10 +244,7 @@ impl Printer {
     /// Annotations go to stderr, which the runner reads as it does stdout: that holds data alone.
     fn tell_github(&self, out: &Out) {
         let Some(notes) = &out.notes else { return };
-        notes
-            .annotations()
-            .iter()
-            .for_each(|line| self.stderr(line));
+        notes.annotations().iter().for_each(|line| self.stderr(line));
         let Some(path) = &self.step_summary else {
             return;
         };
@@ -327,19 +308,13 @@ impl Printer {
     /// Something that a person must see even when the run is quiet: a plan to agree to, a warning.
     pub fn stderr(&self, text: &str) {
         // Nobody is left to tell that stderr is closed.
-        self.progress
-            .aside(|| drop(writeln!(io::stderr().lock(), "{}", text.trim_end())));
+        self.progress.aside(|| drop(writeln!(io::stderr().lock(), "{}", text.trim_end())));
     }
 
     /// Shows a plan to a person, whatever the format of the data.
     pub fn plan(&self, items: &[Item]) {
         let width = comfy_table::Table::new().use_stderr().width();
-        self.stderr(&table::table(
-            items,
-            &Look { width, ..self.look },
-            chrono::Utc::now(),
-            true,
-        ));
+        self.stderr(&table::table(items, &Look { width, ..self.look }, chrono::Utc::now(), true));
     }
 
     /// What ended the run, or one store of it. The same is said once, however many stores it ended.

@@ -37,15 +37,9 @@ pub struct State {
 impl Progress {
     pub fn new(wanted: bool, terminal: bool) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        let style =
-            ProgressStyle::with_template("{spinner} {msg}").expect("this template is well-formed");
+        let style = ProgressStyle::with_template("{spinner} {msg}").expect("this template is well-formed");
         bar.set_style(style);
-        Self {
-            bar,
-            terminal,
-            wanted,
-            away: AtomicBool::new(false),
-        }
+        Self { bar, terminal, wanted, away: AtomicBool::new(false) }
     }
 
     /// Shows the state, if it is time. `tick` is the time since the last call.
@@ -96,14 +90,8 @@ fn text(state: &State) -> String {
         (doing, 0, None) => doing.to_owned(),
         (doing, ..) => format!("{doing}: {images}"),
     };
-    let left = left(state)
-        .map(|left| format!(", about {} s left", left.as_secs().max(1)))
-        .unwrap_or_default();
-    format!(
-        "{doing} · {} calls · {} s{left}",
-        state.calls,
-        state.elapsed.as_secs()
-    )
+    let left = left(state).map(|left| format!(", about {} s left", left.as_secs().max(1))).unwrap_or_default();
+    format!("{doing} · {} calls · {} s{left}", state.calls, state.elapsed.as_secs())
 }
 
 /// How long it may still take, once enough is done to tell.
@@ -133,15 +121,8 @@ mod tests {
         assert_eq!(text(&state(0, None)), "looking · 3 calls · 4 s");
         assert_eq!(text(&state(7, None)), "7 images · 3 calls · 4 s");
         assert_eq!(text(&state(7, Some(10))), "7 of 10 images · 3 calls · 4 s");
-        let deleting = |state| State {
-            doing: "deleting",
-            since: Duration::from_secs(4),
-            ..state
-        };
+        let deleting = |state| State { doing: "deleting", since: Duration::from_secs(4), ..state };
         assert_eq!(text(&deleting(state(0, None))), "deleting · 3 calls · 4 s");
-        assert_eq!(
-            text(&deleting(state(2, Some(10)))),
-            "deleting: 2 of 10 images · 3 calls · 4 s, about 16 s left"
-        );
+        assert_eq!(text(&deleting(state(2, Some(10)))), "deleting: 2 of 10 images · 3 calls · 4 s, about 16 s left");
     }
 }

@@ -9,11 +9,7 @@ pub fn safe(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let visible = |character: char| {
-        if dangerous(character) {
-            character.escape_unicode().to_string()
-        } else {
-            character.to_string()
-        }
+        if dangerous(character) { character.escape_unicode().to_string() } else { character.to_string() }
     };
     Cow::Owned(text.chars().map(visible).collect())
 }

@@ -2,9 +2,7 @@
 //! begin with is said once, digests are cut, and what takes sentences stands below its row or the table. Pure.
 
 use chrono::{DateTime, Utc};
-use comfy_table::{
-    Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets::NOTHING,
-};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets::NOTHING};
 
 use super::{
     Look,
@@ -42,21 +40,13 @@ const COLUMNS: [Column; 9] = [
         None => item.image.state.clone().unwrap_or_default(),
     }),
     ("IMAGE", |item, view| match view.common {
-        Some(common) => shorten(
-            item.reference
-                .strip_prefix(common)
-                .unwrap_or(&item.reference),
-        ),
+        Some(common) => shorten(item.reference.strip_prefix(common).unwrap_or(&item.reference)),
         None => item.reference.clone(),
     }),
-    ("NAME", |item, view| {
-        view.cut(item.image.name.clone().unwrap_or_default())
-    }),
+    ("NAME", |item, view| view.cut(item.image.name.clone().unwrap_or_default())),
     ("TAGS", |item, view| view.cut(tags(&item.image.tags))),
     ("PLATFORMS", |item, _| item.platforms.join(", ")),
-    ("SIZE", |item, _| {
-        item.image.bytes.map(size).unwrap_or_default()
-    }),
+    ("SIZE", |item, _| item.image.bytes.map(size).unwrap_or_default()),
     ("AGE", |item, view| {
         let born = item.image.pushed_at.or(item.image.created_at);
         born.map(|born| age(view.now - born)).unwrap_or_default()
@@ -81,17 +71,9 @@ impl View<'_> {
 
 /// Renders items as a table; columns that no item fills are left out.
 pub fn table(items: &[Item], look: &Look, now: DateTime<Utc>, head: bool) -> String {
-    let view = View {
-        now,
-        common: None,
-        cut: None,
-    };
+    let view = View { now, common: None, cut: None };
     let whole = Rendered::of(items, look, view, head);
-    let Some(width) = look
-        .width
-        .map(usize::from)
-        .filter(|width| whole.width() > *width)
-    else {
+    let Some(width) = look.width.map(usize::from).filter(|width| whole.width() > *width) else {
         return whole.text(items, look);
     };
     let places = items.chunk_by(|one, next| place(&one.reference) == place(&next.reference));
@@ -105,16 +87,10 @@ pub fn table(items: &[Item], look: &Look, now: DateTime<Utc>, head: bool) -> Str
 /// Items of one place, where there is little room.
 fn narrow(items: &[Item], look: &Look, width: usize, view: View<'_>, head: bool) -> String {
     let common = common_place(items);
-    let short = View {
-        common: Some(common),
-        ..view
-    };
+    let short = View { common: Some(common), ..view };
     let mut rendered = Rendered::of(items, look, short, head);
     if rendered.width() > width {
-        let cut = |most| View {
-            cut: Some(most),
-            ..short
-        };
+        let cut = |most| View { cut: Some(most), ..short };
         rendered = Rendered::of(items, look, cut(usize::MAX), head);
         let too_much = rendered.width().saturating_sub(width);
         if too_much > 0 {
@@ -144,11 +120,7 @@ fn common_place(items: &[Item]) -> &str {
     };
     let repository = first.find("@sha256:").map(|at| &first[..=at]);
     repository
-        .filter(|repository| {
-            items
-                .iter()
-                .all(|item| item.reference.starts_with(repository))
-        })
+        .filter(|repository| items.iter().all(|item| item.reference.starts_with(repository)))
         .unwrap_or(place(first))
 }
 
@@ -170,30 +142,19 @@ impl<'v> Rendered<'v> {
     fn of(items: &[Item], look: &Look, view: View<'v>, head: bool) -> Self {
         let cells: Vec<Vec<String>> = items
             .iter()
-            .map(|item| {
-                COLUMNS
-                    .iter()
-                    .map(|(_, cell)| safe(&cell(item, &view)).into_owned())
-                    .collect()
-            })
+            .map(|item| COLUMNS.iter().map(|(_, cell)| safe(&cell(item, &view)).into_owned()).collect())
             .collect();
-        let used: Vec<usize> = (0..COLUMNS.len())
-            .filter(|column| cells.iter().any(|row| !row[*column].is_empty()))
-            .collect();
+        let used: Vec<usize> =
+            (0..COLUMNS.len()).filter(|column| cells.iter().any(|row| !row[*column].is_empty())).collect();
         let mut table = Table::new();
-        table
-            .load_style(NOTHING)
-            .set_content_arrangement(ContentArrangement::Disabled);
+        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         if look.color {
             table.enforce_styling();
         } else {
             table.force_no_tty();
         }
         if head {
-            table.set_header(
-                used.iter()
-                    .map(|column| Cell::new(COLUMNS[*column].0).add_attribute(Attribute::Bold)),
-            );
+            table.set_header(used.iter().map(|column| Cell::new(COLUMNS[*column].0).add_attribute(Attribute::Bold)));
         }
         for (item, row) in items.iter().zip(&cells) {
             table.add_row(used.iter().map(|column| {
@@ -208,14 +169,7 @@ impl<'v> Rendered<'v> {
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
         }
-        Self {
-            lines: table
-                .lines()
-                .map(|line| line.trim_end().to_owned())
-                .collect(),
-            head,
-            view,
-        }
+        Self { lines: table.lines().map(|line| line.trim_end().to_owned()).collect(), head, view }
     }
 
     fn width(&self) -> usize {
@@ -228,9 +182,7 @@ impl<'v> Rendered<'v> {
             Some(_) => wrapped(&note(item), room.max(LEAST)),
             None => Vec::new(),
         };
-        let (head, rows) = self
-            .lines
-            .split_at(usize::from(self.head).min(self.lines.len()));
+        let (head, rows) = self.lines.split_at(usize::from(self.head).min(self.lines.len()));
         let mut text: String = head.iter().map(|line| format!("{line}\n")).collect();
         for (item, row) in items.iter().zip(rows) {
             text.push_str(row);
@@ -276,9 +228,7 @@ fn colour(item: &Item) -> Color {
     use Outcome::*;
     match (item.outcome, item.available) {
         (Some(Deleted | Untagged | Gone), _) | (None, Some(true)) => Color::DarkGreen,
-        (Some(WouldDelete | WouldUntag | Accepted | Missing | Refused | Skipped), _) => {
-            Color::DarkYellow
-        }
+        (Some(WouldDelete | WouldUntag | Accepted | Missing | Refused | Skipped), _) => Color::DarkYellow,
         (Some(Failed | Unknown | WouldRefuse), _) | (None, Some(false)) => Color::DarkRed,
         (None, None) if item.is_kept() => Color::DarkGreen,
         (None, None) if item.image.state.as_deref() == Some("missing") => Color::DarkYellow,
@@ -293,9 +243,7 @@ fn words(outcome: Outcome) -> String {
 /// The reference with its digest cut to what a person compares.
 fn shorten(reference: &str) -> String {
     match reference.rsplit_once("sha256:") {
-        Some((name, hex))
-            if hex.len() > SHORT_DIGEST && (name.is_empty() || name.ends_with('@')) =>
-        {
+        Some((name, hex)) if hex.len() > SHORT_DIGEST && (name.is_empty() || name.ends_with('@')) => {
             format!("{name}{}…", &hex[..SHORT_DIGEST])
         }
         _ => reference.to_owned(),
@@ -319,26 +267,13 @@ pub fn note(item: &Item) -> String {
     });
     let error = item.error.iter().map(ToString::to_string);
     let around = |verb: &str, thing: &LeftBehind| {
-        let bytes = thing
-            .bytes
-            .map(|bytes| format!(" ({})", size(bytes)))
-            .unwrap_or_default();
-        format!(
-            "{verb} {} {}{bytes}",
-            thing.kind.replace('_', " "),
-            thing.id
-        )
+        let bytes = thing.bytes.map(|bytes| format!(" ({})", size(bytes))).unwrap_or_default();
+        format!("{verb} {} {}{bytes}", thing.kind.replace('_', " "), thing.id)
     };
     let taken = item.takes_along.iter().map(|thing| around("takes", thing));
     let left = item.left_behind.iter().map(|thing| around("leaves", thing));
     let job = item.job.iter().map(|job| format!("job {job}"));
-    reason
-        .chain(error)
-        .chain(taken)
-        .chain(left)
-        .chain(job)
-        .collect::<Vec<_>>()
-        .join("; ")
+    reason.chain(error).chain(taken).chain(left).chain(job).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -361,22 +296,13 @@ mod tests {
         let digest = "e882e2d47b25bfbb2584eb6fe0bcb9637f98aca296b8e19126c2771ce1196f49";
         let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
         let items = [
-            item(
-                &format!("{host}/app@sha256:{digest}"),
-                &["one", "two", "three-times-longer"],
-            ),
+            item(&format!("{host}/app@sha256:{digest}"), &["one", "two", "three-times-longer"]),
             item(&format!("{host}/app:v1"), &["v1"]),
             item("cvm://ap-guangzhou/img-1", &[]),
         ];
-        let look = Look {
-            width: Some(66),
-            ..Look::of_terminal(Format::Table, false, Some(false), false)
-        };
+        let look = Look { width: Some(66), ..Look::of_terminal(Format::Table, false, Some(false), false) };
         let text = table(&items, &look, Utc::now(), true);
-        assert!(
-            text.lines().all(|line| line.chars().count() <= 66),
-            "{text}"
-        );
+        assert!(text.lines().all(|line| line.chars().count() <= 66), "{text}");
         for whole in [
             "in 123456789012.dkr.ecr.eu-west-1.amazonaws.com/\nSTATE ",
             "in cvm://ap-guangzhou/\nSTATE ",

@@ -28,12 +28,11 @@ enum When {
 impl Age {
     /// The moment before which something is older than this.
     pub fn moment(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
-        let wrong =
-            |why: &str| Error::new(Kind::Usage, format!("\"{}\" is no age: {why}", self.text));
+        let wrong = |why: &str| Error::new(Kind::Usage, format!("\"{}\" is no age: {why}", self.text));
         match self.when {
-            When::Before(span) => now
-                .checked_sub_signed(span)
-                .ok_or_else(|| wrong("it is longer than time is counted")),
+            When::Before(span) => {
+                now.checked_sub_signed(span).ok_or_else(|| wrong("it is longer than time is counted"))
+            }
             When::At(moment) if moment > now => Err(wrong("it lies in the future")),
             When::At(moment) => Ok(moment),
         }
@@ -54,10 +53,7 @@ impl FromStr for Age {
         } else {
             When::Before(span(text)?)
         };
-        Ok(Self {
-            text: text.into(),
-            when,
-        })
+        Ok(Self { text: text.into(), when })
     }
 }
 
@@ -142,18 +138,14 @@ impl FromStr for Size {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let end = text
-            .find(|character: char| !character.is_ascii_digit() && character != '.')
-            .unwrap_or(text.len());
+        let end = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
         let (number, unit) = text.split_at(end);
         let unit = unit.trim().to_ascii_lowercase();
         let unit = UNITS.iter().find(|(name, _)| *name == unit);
         let wrong = || "write a size such as 500MB, 1.5GiB or 1048576".to_owned();
         let (_, unit) = unit.ok_or_else(wrong)?;
         let bytes = match number.parse::<u64>() {
-            Ok(whole) => whole
-                .checked_mul(*unit)
-                .ok_or("it is larger than any image")?,
+            Ok(whole) => whole.checked_mul(*unit).ok_or("it is larger than any image")?,
             Err(_) => {
                 let part: f64 = number.parse().map_err(|_| wrong())?;
                 let bytes = part * *unit as f64;
@@ -163,10 +155,7 @@ impl FromStr for Size {
                 bytes as u64
             }
         };
-        Ok(Self {
-            text: text.into(),
-            bytes,
-        })
+        Ok(Self { text: text.into(), bytes })
     }
 }
 
@@ -209,11 +198,7 @@ mod tests {
             ("2025-01-31T10:00:00+02:00", "2025-01-31T08:00:00Z"),
         ] {
             let age: Age = text.parse().unwrap();
-            assert_eq!(
-                age.moment(now()).unwrap(),
-                moment.parse::<DateTime<Utc>>().unwrap(),
-                "{text}"
-            );
+            assert_eq!(age.moment(now()).unwrap(), moment.parse::<DateTime<Utc>>().unwrap(), "{text}");
             assert_eq!(age.to_string(), text);
         }
     }
@@ -253,16 +238,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Size>().unwrap().bytes, bytes, "{text}");
         }
-        for text in [
-            "",
-            "MB",
-            "-1GB",
-            "1XB",
-            "1.2.3MB",
-            "99999999999999999999",
-            "99999999TB",
-            ".",
-        ] {
+        for text in ["", "MB", "-1GB", "1XB", "1.2.3MB", "99999999999999999999", "99999999TB", "."] {
             assert!(text.parse::<Size>().is_err(), "{text}");
         }
     }

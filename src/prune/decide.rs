@@ -22,9 +22,7 @@ use crate::{
 /// All images of a run, by digest or id: a signature may lie in another store than what it is about.
 pub fn everywhere<'s>(stocks: impl IntoIterator<Item = &'s Stock>) -> HashSet<&'s str> {
     let stocks = stocks.into_iter();
-    stocks
-        .flat_map(|stock| stock.images().iter().filter_map(identity))
-        .collect()
+    stocks.flat_map(|stock| stock.images().iter().filter_map(identity)).collect()
 }
 
 /// Decides for whole stores, knowing what is [`everywhere`] in the run. Indexes that nobody read count as unreadable.
@@ -54,10 +52,7 @@ pub fn decide(
         deciding.keep_if_unreadable();
         deciding.plan()
     };
-    let mut plan = Plan {
-        stores: stocks.iter().map(deciding).collect(),
-        stops: Vec::new(),
-    };
+    let mut plan = Plan { stores: stocks.iter().map(deciding).collect(), stops: Vec::new() };
     plan.stops = guards.check(&plan);
     plan
 }
@@ -144,17 +139,10 @@ impl Deciding<'_> {
             && !self.graph.is_named(place)
             && !self.selection.orphans
         {
-            let why = format!(
-                "what it is attached to is not here ({}); --orphans selects such",
-                short(subject)
-            );
+            let why = format!("what it is attached to is not here ({}); --orphans selects such", short(subject));
             return Fate::Stays(Rule::Orphan, why);
         }
-        let around = Surroundings {
-            provider: self.stock.store.provider,
-            pulled: self.pulled(place),
-            orphan_of,
-        };
+        let around = Surroundings { provider: self.stock.store.provider, pulled: self.pulled(place), orphan_of };
         match self.selection.judge(image, around) {
             Judgement::Fits(why) => Fate::Chosen(why),
             Judgement::Not(why) => Fate::Stays(Rule::NotSelected, why),
@@ -168,21 +156,14 @@ impl Deciding<'_> {
             return Some(own);
         }
         let held = self.graph.held(place).into_iter();
-        held.filter_map(|held| self.images()[held].pulled_at)
-            .chain([own])
-            .max()
+        held.filter_map(|held| self.images()[held].pulled_at).chain([own]).max()
     }
 
     /// Images that only follow each other, in a circle, follow nothing that was judged.
     fn keep_what_nothing_decides(&mut self) {
-        let mut reached: Vec<bool> = self
-            .places()
-            .map(|place| !matches!(self.fates[place], Fate::Open))
-            .collect();
+        let mut reached: Vec<bool> = self.places().map(|place| !matches!(self.fates[place], Fate::Open)).collect();
         let from: Vec<usize> = self.places().filter(|place| reached[*place]).collect();
-        self.graph.spread(from, |_, owned, _| {
-            !std::mem::replace(&mut reached[owned], true)
-        });
+        self.graph.spread(from, |_, owned, _| !std::mem::replace(&mut reached[owned], true));
         for place in self.places().filter(|place| !reached[*place]) {
             let why = "it belongs to images that belong to it".to_owned();
             self.fates[place] = Fate::Stays(Rule::NotSelected, why);
@@ -207,16 +188,9 @@ impl Deciding<'_> {
 
     /// What a kept image holds stays, and what is attached to it, and so on.
     fn keep_what_belongs(&mut self) {
-        let Self {
-            graph,
-            fates,
-            stock,
-            ..
-        } = self;
+        let Self { graph, fates, stock, .. } = self;
         let kept = |fate: &Fate| matches!(fate, Fate::Stays(..));
-        let from: Vec<usize> = (0..fates.len())
-            .filter(|place| kept(&fates[*place]))
-            .collect();
+        let from: Vec<usize> = (0..fates.len()).filter(|place| kept(&fates[*place])).collect();
         graph.spread(from, |owner, owned, bond| {
             if kept(&fates[owned]) {
                 return false;
@@ -224,9 +198,7 @@ impl Deciding<'_> {
             let owner = called(&stock.images()[owner]);
             fates[owned] = match bond {
                 Bond::Held => Fate::Stays(Rule::Needed, format!("needed by {owner}")),
-                Bond::Attached => {
-                    Fate::Stays(Rule::Attached, format!("attached to {owner}, which stays"))
-                }
+                Bond::Attached => Fate::Stays(Rule::Attached, format!("attached to {owner}, which stays")),
             };
             true
         });
@@ -238,10 +210,7 @@ impl Deciding<'_> {
             return;
         };
         let chosen = |fate: &Fate| matches!(fate, Fate::Chosen(_));
-        let from: Vec<usize> = self
-            .places()
-            .filter(|place| chosen(&self.fates[*place]))
-            .collect();
+        let from: Vec<usize> = self.places().filter(|place| chosen(&self.fates[*place])).collect();
         let mut within = vec![false; self.fates.len()];
         self.graph.spread(from.iter().copied(), |_, owned, bond| {
             bond == Bond::Held && !std::mem::replace(&mut within[owned], true)
@@ -253,14 +222,10 @@ impl Deciding<'_> {
             };
             match rank {
                 Rank::Beyond(of) => {
-                    add(
-                        why,
-                        &format!("not among the newest {keep} of {of} (--keep {keep})"),
-                    );
+                    add(why, &format!("not among the newest {keep} of {of} (--keep {keep})"));
                 }
                 Rank::Kept(of) => {
-                    let why =
-                        format!("among the newest {keep} of {of} that would go (--keep {keep})");
+                    let why = format!("among the newest {keep} of {of} that would go (--keep {keep})");
                     self.fates[place] = Fate::Stays(Rule::Newest, why);
                 }
                 Rank::Undated => {
@@ -273,12 +238,7 @@ impl Deciding<'_> {
 
     /// What was chosen goes, with all that only follows it.
     fn go(&mut self) {
-        let Self {
-            graph,
-            fates,
-            stock,
-            ..
-        } = self;
+        let Self { graph, fates, stock, .. } = self;
         let mut from = Vec::new();
         for (place, fate) in fates.iter_mut().enumerate() {
             if let Fate::Chosen(why) = fate {
@@ -321,11 +281,7 @@ impl Deciding<'_> {
     }
 
     fn plan(self) -> StorePlan {
-        let goes: Vec<bool> = self
-            .fates
-            .iter()
-            .map(|fate| matches!(fate, Fate::Goes(..)))
-            .collect();
+        let goes: Vec<bool> = self.fates.iter().map(|fate| matches!(fate, Fate::Goes(..))).collect();
         let passes = self.graph.passes(&goes);
         let graph = &self.graph;
         let row = |(place, fate): (usize, Fate)| {
@@ -333,22 +289,11 @@ impl Deciding<'_> {
                 Fate::Stays(rule, why) => (Action::Keep, rule, format!("kept: {why}")),
                 Fate::Goes(rule, why) => (Action::Delete, rule, why),
                 // Each image was judged, follows one that was, or is kept for neither; a mistake here must not delete.
-                Fate::Open | Fate::Chosen(_) => (
-                    Action::Keep,
-                    Rule::NotSelected,
-                    "kept: nothing decides".into(),
-                ),
+                Fate::Open | Fate::Chosen(_) => (Action::Keep, Rule::NotSelected, "kept: nothing decides".into()),
             };
             // One may be both: an index that is about what it holds.
-            let owners: BTreeSet<usize> = graph
-                .owners(place)
-                .iter()
-                .map(|(owner, _)| *owner)
-                .collect();
-            let attached = graph
-                .owned(place)
-                .iter()
-                .filter(|(_, bond)| *bond == Bond::Attached);
+            let owners: BTreeSet<usize> = graph.owners(place).iter().map(|(owner, _)| *owner).collect();
+            let attached = graph.owned(place).iter().filter(|(_, bond)| *bond == Bond::Attached);
             Row {
                 image: place,
                 action,
@@ -376,8 +321,7 @@ impl Deciding<'_> {
             )
         };
         let warnings = unreadable.into_iter().map(warning).collect();
-        let tagged =
-            |place: usize| self.stock.store.provider == Provider::Ecr && graph.is_named(place);
+        let tagged = |place: usize| self.stock.store.provider == Provider::Ecr && graph.is_named(place);
         let mut plan = StorePlan {
             store: self.stock.store.clone(),
             rows: self.fates.into_iter().enumerate().map(row).collect(),
@@ -408,9 +352,7 @@ fn add(why: &mut String, more: &str) {
 
 fn held(image: &Image) -> Option<String> {
     match &image.hold {
-        _ if identity(image).is_none() => {
-            Some("the provider named neither its digest nor its id".into())
-        }
+        _ if identity(image).is_none() => Some("the provider named neither its digest nor its id".into()),
         Some(Hold::Going) => Some("already on its way out".into()),
         Some(Hold::Refused(error)) => Some(format!("the provider would refuse: {error}")),
         None => None,
@@ -426,64 +368,29 @@ mod tests {
     fn what_the_provider_holds_stays_with_the_provider_s_reason() {
         let error = crate::error::Error::new(crate::error::Kind::Protected, "it is shared");
         let told = Shelf::new()
-            .with(1, &["a"], 9, |image| {
-                image.hold = Some(Hold::Refused(error))
-            })
+            .with(1, &["a"], 9, |image| image.hold = Some(Hold::Refused(error)))
             .with(2, &["b"], 9, |image| image.hold = Some(Hold::Going))
             .image(3, &["c"], 9)
             .prune(&["--older-than", "1d"]);
         assert_eq!(told.goes(), [3]);
-        assert_eq!(
-            told.reason(1),
-            "kept: the provider would refuse: it is shared"
-        );
+        assert_eq!(told.reason(1), "kept: the provider would refuse: it is shared");
         assert_eq!(told.reason(2), "kept: already on its way out");
     }
 
     #[test]
     fn totals_add_up_over_stores_and_a_pass_waits_for_the_one_before() {
-        let app = Shelf::new()
-            .index(1, &["a"], 9, &[2, 3])
-            .image(2, &[], 9)
-            .image(3, &["b"], 1)
-            .image(4, &["c"], 9)
-            .stock();
-        let machines = Stock::new(
-            store(Provider::Cvm, ""),
-            [
-                machine("img-1", "web", None, 9),
-                machine("img-2", "db", None, 1),
-            ],
-        );
-        let plan = planned(
-            &[app, machines],
-            &["--older-than", "5d"],
-            &Evidence::default(),
-        );
+        let app =
+            Shelf::new().index(1, &["a"], 9, &[2, 3]).image(2, &[], 9).image(3, &["b"], 1).image(4, &["c"], 9).stock();
+        let machines =
+            Stock::new(store(Provider::Cvm, ""), [machine("img-1", "web", None, 9), machine("img-2", "db", None, 1)]);
+        let plan = planned(&[app, machines], &["--older-than", "5d"], &Evidence::default());
         let sum = plan.totals();
-        assert_eq!(
-            (
-                sum.images,
-                sum.deleted,
-                sum.kept,
-                sum.tagged,
-                sum.tagged_kept
-            ),
-            (6, 4, 2, 3, 1)
-        );
+        assert_eq!((sum.images, sum.deleted, sum.kept, sum.tagged, sum.tagged_kept), (6, 4, 2, 3, 1));
         assert_eq!((sum.bytes, sum.unsized_images), (200, 1));
-        let passes: Vec<Vec<usize>> = plan.stores[0]
-            .passes()
-            .iter()
-            .map(|pass| pass.iter().map(|row| row.image + 1).collect())
-            .collect();
+        let passes: Vec<Vec<usize>> =
+            plan.stores[0].passes().iter().map(|pass| pass.iter().map(|row| row.image + 1).collect()).collect();
         assert_eq!(passes, [vec![1, 4], vec![2]]);
-        assert_eq!(
-            plan.stores[0]
-                .after(&plan.stores[0].rows[1])
-                .collect::<Vec<_>>(),
-            [0]
-        );
+        assert_eq!(plan.stores[0].after(&plan.stores[0].rows[1]).collect::<Vec<_>>(), [0]);
     }
 
     #[test]

@@ -72,11 +72,7 @@ impl Evidence {
         for image in stock.images() {
             let accounts = image.shared_with.as_deref().unwrap_or_default();
             if let (Some(id), false) = (identity(image), accounts.is_empty()) {
-                self.id_in(
-                    &stock.store,
-                    id,
-                    format!("shared with account {}", accounts.join(", ")),
-                );
+                self.id_in(&stock.store, id, format!("shared with account {}", accounts.join(", ")));
             }
         }
     }
@@ -84,10 +80,7 @@ impl Evidence {
     /// Image servers with a server group or an application group on them.
     pub fn grouped(&mut self, stock: &Stock) {
         for image in stock.images() {
-            let groups = [
-                ("server group", &image.server_group),
-                ("application group", &image.app_group),
-            ];
+            let groups = [("server group", &image.server_group), ("application group", &image.app_group)];
             for (kind, group) in groups {
                 let group = group.as_deref().filter(|group| !group.is_empty());
                 if let (Some(id), Some(group)) = (identity(image), group) {
@@ -109,30 +102,16 @@ impl Evidence {
 }
 
 /// The first that says so is the one that is quoted.
-fn add(
-    to: &mut HashMap<String, Vec<Use>>,
-    key: &str,
-    store: Option<&StoreRef>,
-    why: impl Into<String>,
-) {
+fn add(to: &mut HashMap<String, Vec<Use>>, key: &str, store: Option<&StoreRef>, why: impl Into<String>) {
     let uses = to.entry(key.to_owned()).or_default();
-    if !uses
-        .iter()
-        .any(|known| known.store.is_none() || known.store.as_ref() == store)
-    {
-        uses.push(Use {
-            store: store.cloned(),
-            why: why.into(),
-        });
+    if !uses.iter().any(|known| known.store.is_none() || known.store.as_ref() == store) {
+        uses.push(Use { store: store.cloned(), why: why.into() });
     }
 }
 
 fn find<'e>(uses: &'e HashMap<String, Vec<Use>>, key: &str, store: &StoreRef) -> Option<&'e str> {
     let here = |entry: &&Use| entry.store.as_ref().is_none_or(|known| known == store);
-    uses.get(key)?
-        .iter()
-        .find(here)
-        .map(|entry| entry.why.as_str())
+    uses.get(key)?.iter().find(here).map(|entry| entry.why.as_str())
 }
 
 #[cfg(test)]
@@ -144,20 +123,13 @@ mod tests {
     };
 
     fn kept(stock: &Stock, evidence: &Evidence) -> Vec<String> {
-        let used = stock
-            .images()
-            .iter()
-            .filter(|image| evidence.of(&stock.store, image).is_some());
-        used.map(|image| identity(image).unwrap().to_owned())
-            .collect()
+        let used = stock.images().iter().filter(|image| evidence.of(&stock.store, image).is_some());
+        used.map(|image| identity(image).unwrap().to_owned()).collect()
     }
 
     #[test]
     fn the_newest_usable_image_of_a_family_is_in_use_and_the_newest_of_all_too() {
-        let old = |image: Image| Image {
-            deprecated: Some(true),
-            ..image
-        };
+        let old = |image: Image| Image { deprecated: Some(true), ..image };
         let images = [
             machine("img-1", "a", Some("web"), 9),
             machine("img-2", "b", Some("web"), 5),
@@ -185,16 +157,9 @@ mod tests {
 
     #[test]
     fn who_names_a_family_uses_all_of_it_in_that_region_only() {
-        let here = Stock::new(
-            store(Provider::Cvm, ""),
-            [machine("img-1", "a", Some("web"), 9)],
-        );
+        let here = Stock::new(store(Provider::Cvm, ""), [machine("img-1", "a", Some("web"), 9)]);
         let mut evidence = Evidence::default();
-        evidence.family_in(
-            &here.store,
-            "web",
-            "in use, launch configuration asc-1 names its family",
-        );
+        evidence.family_in(&here.store, "web", "in use, launch configuration asc-1 names its family");
         assert_eq!(kept(&here, &evidence), ["img-1"]);
         let mut there = here.clone();
         there.store.region = Some("elsewhere".into());

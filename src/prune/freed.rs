@@ -31,11 +31,7 @@ pub fn quick(stock: &Stock, plan: &StorePlan) -> Freed {
 
 /// Snapshots that stay are still paid for.
 fn left_behind(image: &Image) -> u64 {
-    image
-        .leaves_behind
-        .iter()
-        .filter_map(|left| left.bytes)
-        .sum()
+    image.leaves_behind.iter().filter_map(|left| left.bytes).sum()
 }
 
 /// Adds up layers, one image after the other in any order, so that no manifest has to be kept. One for each repository:
@@ -69,10 +65,7 @@ impl Exact {
     }
 
     pub fn freed(&self) -> Freed {
-        Freed {
-            bytes: self.going.values().sum(),
-            unknown: self.unknown,
-        }
+        Freed { bytes: self.going.values().sum(), unknown: self.unknown }
     }
 }
 
@@ -105,14 +98,7 @@ mod tests {
             for place in order {
                 exact.add(images[place].0, Some(&images[place].1));
             }
-            assert_eq!(
-                exact.freed(),
-                Freed {
-                    bytes: 140,
-                    unknown: 0
-                },
-                "{order:?}"
-            );
+            assert_eq!(exact.freed(), Freed { bytes: 140, unknown: 0 }, "{order:?}");
         }
     }
 
@@ -125,11 +111,7 @@ mod tests {
 
     #[test]
     fn the_quick_sum_counts_no_index_and_nothing_that_stays_behind() {
-        let left = |bytes| LeftBehind {
-            kind: "snapshot".into(),
-            id: "snap-1".into(),
-            bytes: Some(bytes),
-        };
+        let left = |bytes| LeftBehind { kind: "snapshot".into(), id: "snap-1".into(), bytes: Some(bytes) };
         let told = Shelf::new()
             .index(1, &["a"], 99, &[2, 3])
             .image(2, &[], 99)
@@ -138,12 +120,6 @@ mod tests {
             .with(5, &["c"], 99, |image| image.bytes = None)
             .image(6, &["d"], 1)
             .prune(&["--older-than", "30d"]);
-        assert_eq!(
-            quick(&told.stock, &told.plan.stores[0]),
-            Freed {
-                bytes: 270,
-                unknown: 1
-            }
-        );
+        assert_eq!(quick(&told.stock, &told.plan.stores[0]), Freed { bytes: 270, unknown: 1 });
     }
 }

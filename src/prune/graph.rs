@@ -34,11 +34,8 @@ pub struct Graph {
 impl Graph {
     pub fn of(stock: &Stock) -> Self {
         let images = stock.images();
-        let places: HashMap<&str, usize> = images
-            .iter()
-            .enumerate()
-            .filter_map(|(place, image)| Some((identity(image)?, place)))
-            .collect();
+        let places: HashMap<&str, usize> =
+            images.iter().enumerate().filter_map(|(place, image)| Some((identity(image)?, place))).collect();
         let mut graph = Self {
             owners: vec![Vec::new(); images.len()],
             owned: vec![Vec::new(); images.len()],
@@ -51,9 +48,7 @@ impl Graph {
                 None => {}
                 Some(Reading::Unreadable(why)) => graph.unreadable.push((place, why.clone())),
                 Some(Reading::Children(children)) => {
-                    let known = children
-                        .iter()
-                        .filter_map(|child| places.get(child.as_str()));
+                    let known = children.iter().filter_map(|child| places.get(child.as_str()));
                     // An index may name an image twice, for two platforms.
                     for child in known.copied().collect::<BTreeSet<_>>() {
                         graph.join(place, child, Bond::Held);
@@ -102,9 +97,7 @@ impl Graph {
 
     /// What it was attached to, if none of that is in the store.
     pub fn orphan_of(&self, place: usize) -> Option<&str> {
-        let attached = self.owners[place]
-            .iter()
-            .any(|(_, bond)| *bond == Bond::Attached);
+        let attached = self.owners[place].iter().any(|(_, bond)| *bond == Bond::Attached);
         let first = self.lost[place].first().filter(|_| !attached);
         first.map(String::as_str)
     }
@@ -120,11 +113,7 @@ impl Graph {
     }
 
     /// Goes from some images to all that belongs to them, and tells `visit` of each step; it says whether to go on.
-    pub fn spread(
-        &self,
-        from: impl IntoIterator<Item = usize>,
-        mut visit: impl FnMut(usize, usize, Bond) -> bool,
-    ) {
+    pub fn spread(&self, from: impl IntoIterator<Item = usize>, mut visit: impl FnMut(usize, usize, Bond) -> bool) {
         let mut queue: VecDeque<usize> = from.into_iter().collect();
         while let Some(owner) = queue.pop_front() {
             for (owned, bond) in &self.owned[owner] {
@@ -152,10 +141,7 @@ impl Graph {
         while let Some(place) = found.get(next).copied() {
             next += 1;
             let held = bonds[place].iter().filter(|(_, bond)| *bond == Bond::Held);
-            found.extend(
-                held.map(|(other, _)| *other)
-                    .filter(|other| known.insert(*other)),
-            );
+            found.extend(held.map(|(other, _)| *other).filter(|other| known.insert(*other)));
         }
         found.remove(0);
         found
@@ -173,38 +159,23 @@ impl Graph {
     }
 
     /// Gives a pass, after all that is done, to each image that waits for no other by the bonds that count.
-    fn sort(
-        &self,
-        goes: &[bool],
-        pass: &mut [usize],
-        done: &mut [bool],
-        counts: impl Fn(Bond) -> bool,
-    ) {
-        let open: Vec<usize> = (0..goes.len())
-            .filter(|place| goes[*place] && !done[*place])
-            .collect();
-        let first = (0..goes.len())
-            .filter(|place| done[*place])
-            .map(|place| pass[place] + 1)
-            .max()
-            .unwrap_or(0);
+    fn sort(&self, goes: &[bool], pass: &mut [usize], done: &mut [bool], counts: impl Fn(Bond) -> bool) {
+        let open: Vec<usize> = (0..goes.len()).filter(|place| goes[*place] && !done[*place]).collect();
+        let first = (0..goes.len()).filter(|place| done[*place]).map(|place| pass[place] + 1).max().unwrap_or(0);
         let mut waits = vec![0; goes.len()];
         let mut ready = VecDeque::new();
         for place in open {
             pass[place] = first;
             let owners = self.owners[place].iter();
-            waits[place] = owners
-                .filter(|(owner, bond)| counts(*bond) && goes[*owner] && !done[*owner])
-                .count();
+            waits[place] = owners.filter(|(owner, bond)| counts(*bond) && goes[*owner] && !done[*owner]).count();
             if waits[place] == 0 {
                 ready.push_back(place);
             }
         }
         while let Some(place) = ready.pop_front() {
             done[place] = true;
-            for (owned, _) in self.owned[place]
-                .iter()
-                .filter(|(owned, bond)| goes[*owned] && !done[*owned] && counts(*bond))
+            for (owned, _) in
+                self.owned[place].iter().filter(|(owned, bond)| goes[*owned] && !done[*owned] && counts(*bond))
             {
                 pass[*owned] = pass[*owned].max(pass[place] + 1);
                 waits[*owned] -= 1;
@@ -221,10 +192,7 @@ impl Graph {
 /// <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema>
 pub fn attached_by(tag: &str) -> Option<String> {
     let rest = tag.strip_prefix("sha256-")?;
-    let hex = rest.get(..64).filter(|hex| {
-        hex.bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    })?;
+    let hex = rest.get(..64).filter(|hex| hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))?;
     let suffix = &rest[64..];
     (suffix.is_empty() || suffix.starts_with('.')).then(|| format!("sha256:{hex}"))
 }
@@ -232,12 +200,7 @@ pub fn attached_by(tag: &str) -> Option<String> {
 /// An image in a sentence: its first tag or name, and enough of its digest to find it.
 pub fn called(image: &Image) -> String {
     let id = identity(image).map(short).unwrap_or_default();
-    match image
-        .tags
-        .first()
-        .filter(|tag| attached_by(tag).is_none())
-        .or(image.name.as_ref())
-    {
+    match image.tags.first().filter(|tag| attached_by(tag).is_none()).or(image.name.as_ref()) {
         Some(name) => format!("{name} ({id})"),
         None => id.to_owned(),
     }
@@ -253,14 +216,8 @@ mod tests {
         for suffix in ["", ".sig", ".att", ".sbom", ".cosign"] {
             assert_eq!(attached_by(&cosign(7, suffix)), Some(digest(7)), "{suffix}");
         }
-        for tag in [
-            "sha256-abc.sig",
-            "v1",
-            "sha256-",
-            &cosign(7, "a"),
-            &cosign(7, "-x"),
-            &cosign(7, "").to_uppercase(),
-        ] {
+        for tag in ["sha256-abc.sig", "v1", "sha256-", &cosign(7, "a"), &cosign(7, "-x"), &cosign(7, "").to_uppercase()]
+        {
             assert_eq!(attached_by(tag), None, "{tag}");
         }
     }
@@ -299,9 +256,7 @@ mod tests {
             .image(4, &[&cosign(1, ".sig"), &cosign(9, ".sig")], 1)
             .stock();
         let graph = Graph::of(&stock);
-        let orphans: Vec<_> = (0..4)
-            .filter(|place| graph.orphan_of(*place).is_some())
-            .collect();
+        let orphans: Vec<_> = (0..4).filter(|place| graph.orphan_of(*place).is_some()).collect();
         assert_eq!(orphans, [2]);
         assert!(graph.follows(1) && !graph.follows(2) && graph.follows(3));
     }

@@ -44,13 +44,7 @@ pub struct GuardArgs {
 
 impl Default for GuardArgs {
     fn default() -> Self {
-        Self {
-            protect: Vec::new(),
-            no_default_protect: false,
-            max_delete: 1000,
-            max_percent: 90,
-            allow_empty: false,
-        }
+        Self { protect: Vec::new(), no_default_protect: false, max_delete: 1000, max_percent: 90, allow_empty: false }
     }
 }
 
@@ -77,10 +71,7 @@ pub struct Stop {
 impl GuardArgs {
     /// All patterns of protected names.
     pub fn protects(&self) -> impl Iterator<Item = &str> {
-        let defaults = PROTECTED
-            .iter()
-            .copied()
-            .filter(|_| !self.no_default_protect);
+        let defaults = PROTECTED.iter().copied().filter(|_| !self.no_default_protect);
         defaults.chain(self.protect.iter().map(String::as_str))
     }
 
@@ -132,9 +123,10 @@ impl Guards {
                 hint: format!("narrow the selection, or allow it with --max-percent {percent}"),
             });
         }
-        let emptied = plan.stores.iter().filter(|of| {
-            of.store.provider == Provider::Ecr && of.totals.tagged > 0 && of.totals.tagged_kept == 0
-        });
+        let emptied = plan
+            .stores
+            .iter()
+            .filter(|of| of.store.provider == Provider::Ecr && of.totals.tagged > 0 && of.totals.tagged_kept == 0);
         for of in emptied.filter(|_| !self.allow_empty) {
             stops.push(Stop {
                 guard: "allow-empty".into(),
@@ -160,9 +152,7 @@ mod tests {
     use crate::prune::sample::Shelf;
 
     fn shelf(count: usize) -> Shelf {
-        (1..=count).fold(Shelf::new(), |shelf, number| {
-            shelf.image(number, &[&format!("t{number}")], 99)
-        })
+        (1..=count).fold(Shelf::new(), |shelf, number| shelf.image(number, &[&format!("t{number}")], 99))
     }
 
     #[test]
@@ -172,64 +162,34 @@ mod tests {
             (&["--older-than", "30d", "--keep", "1"], &[]),
             (
                 &["--older-than", "30d", "--keep", "1", "--max-delete", "7"],
-                &[(
-                    "max-delete",
-                    "9 images would go, 2 more than --max-delete 7 allows",
-                )],
+                &[("max-delete", "9 images would go, 2 more than --max-delete 7 allows")],
             ),
             (
                 &["--older-than", "30d", "--keep", "1", "--max-percent", "89"],
-                &[(
-                    "max-percent",
-                    "9 of 10 images would go: 90%, and --max-percent allows 89%",
-                )],
+                &[("max-percent", "9 of 10 images would go: 90%, and --max-percent allows 89%")],
             ),
             (
                 &["--older-than", "30d"],
                 &[
-                    (
-                        "max-percent",
-                        "10 of 10 images would go: 100%, and --max-percent allows 90%",
-                    ),
-                    (
-                        "allow-empty",
-                        "repository app would lose all of its 10 tagged images",
-                    ),
+                    ("max-percent", "10 of 10 images would go: 100%, and --max-percent allows 90%"),
+                    ("allow-empty", "repository app would lose all of its 10 tagged images"),
                 ],
             ),
-            (
-                &[
-                    "--older-than",
-                    "30d",
-                    "--max-percent",
-                    "100",
-                    "--allow-empty",
-                ],
-                &[],
-            ),
+            (&["--older-than", "30d", "--max-percent", "100", "--allow-empty"], &[]),
             (&["--older-than", "100d"], &[]),
         ];
         for (flags, expected) in table {
             let plan = shelf(10).prune(flags).plan;
-            let stops: Vec<_> = plan
-                .stops
-                .iter()
-                .map(|stop| (stop.guard.as_str(), stop.message.as_str()))
-                .collect();
+            let stops: Vec<_> = plan.stops.iter().map(|stop| (stop.guard.as_str(), stop.message.as_str())).collect();
             assert_eq!(stops, expected, "{flags:?}");
         }
     }
 
     #[test]
     fn what_the_hint_of_a_guard_allows_passes() {
-        let told = shelf(1)
-            .image(101, &["x"], 1)
-            .image(102, &["y"], 1)
-            .prune(&["--older-than", "30d", "--max-percent", "33"]);
-        assert_eq!(
-            told.plan.stops[0].hint,
-            "narrow the selection, or allow it with --max-percent 34"
-        );
+        let told =
+            shelf(1).image(101, &["x"], 1).image(102, &["y"], 1).prune(&["--older-than", "30d", "--max-percent", "33"]);
+        assert_eq!(told.plan.stops[0].hint, "narrow the selection, or allow it with --max-percent 34");
     }
 
     #[test]
@@ -237,27 +197,15 @@ mod tests {
         let tags = ["latest", "stable", "prod-1", "release-2", "mine", "other"];
         for (flags, kept) in [
             (&["--tag", "*"][..], "latest stable prod-1 release-2"),
-            (
-                &["--tag", "*", "--protect", "mi*"],
-                "latest stable prod-1 release-2 mine",
-            ),
-            (
-                &["--tag", "*", "--protect", "mi*", "--no-default-protect"],
-                "mine",
-            ),
+            (&["--tag", "*", "--protect", "mi*"], "latest stable prod-1 release-2 mine"),
+            (&["--tag", "*", "--protect", "mi*", "--no-default-protect"], "mine"),
             (&["--tag", "*", "--no-default-protect"], ""),
         ] {
-            let shelf = tags
-                .iter()
-                .enumerate()
-                .fold(Shelf::new(), |shelf, (number, tag)| {
-                    shelf.image(number, &[tag], 99)
-                });
+            let shelf =
+                tags.iter().enumerate().fold(Shelf::new(), |shelf, (number, tag)| shelf.image(number, &[tag], 99));
             let goes = shelf.prune(flags).goes();
-            let left: Vec<_> = (0..tags.len())
-                .filter(|number| !goes.contains(number))
-                .map(|number| tags[number])
-                .collect();
+            let left: Vec<_> =
+                (0..tags.len()).filter(|number| !goes.contains(number)).map(|number| tags[number]).collect();
             assert_eq!(left.join(" "), kept, "{flags:?}");
         }
     }

@@ -39,18 +39,12 @@ impl<'s> Known<'s> {
         };
         for (place, stock) in known.stocks.iter().enumerate() {
             if stock.store.provider == Provider::Ecr {
-                known
-                    .repositories
-                    .entry(&stock.store.name)
-                    .or_default()
-                    .push(place);
+                known.repositories.entry(&stock.store.name).or_default().push(place);
             }
             for image in stock.images() {
                 let Some(id) = identity(image) else { continue };
                 known.ids.entry(id).or_default().push(place);
-                known
-                    .tags
-                    .extend(image.tags.iter().map(|tag| ((place, tag.as_str()), id)));
+                known.tags.extend(image.tags.iter().map(|tag| ((place, tag.as_str()), id)));
             }
         }
         known
@@ -58,38 +52,22 @@ impl<'s> Known<'s> {
 }
 
 /// Reads text and adds what it names to the evidence, with the source's name and the line.
-pub fn scan(
-    source: &str,
-    mut text: impl BufRead,
-    known: &Known,
-    evidence: &mut Evidence,
-) -> io::Result<Tally> {
-    let mut scan = Scan {
-        source,
-        known,
-        evidence,
-        seen: HashSet::new(),
-        protected: HashSet::new(),
-        hash: RandomState::new(),
-    };
+pub fn scan(source: &str, mut text: impl BufRead, known: &Known, evidence: &mut Evidence) -> io::Result<Tally> {
+    let mut scan =
+        Scan { source, known, evidence, seen: HashSet::new(), protected: HashSet::new(), hash: RandomState::new() };
     let mut words = Words::default();
     loop {
         let bytes = text.fill_buf()?;
         if bytes.is_empty() {
             break;
         }
-        bytes
-            .iter()
-            .for_each(|byte| words.byte(*byte, |word, line| scan.word(word, line)));
+        bytes.iter().for_each(|byte| words.byte(*byte, |word, line| scan.word(word, line)));
         let length = bytes.len();
         text.consume(length);
     }
     // The end of the text ends its last word.
     words.byte(b'\n', |word, line| scan.word(word, line));
-    Ok(Tally {
-        recognised: scan.seen.len(),
-        protected: scan.protected.len(),
-    })
+    Ok(Tally { recognised: scan.seen.len(), protected: scan.protected.len() })
 }
 
 struct Scan<'a, 's> {
@@ -107,10 +85,7 @@ impl<'s> Scan<'_, 's> {
         // The end of a sentence, of a heading, of a list.
         let word = word.trim_end_matches(['.', ':', '/', '@']);
         let (path, digest) = match find_digest(word) {
-            Some(at) => (
-                word[..at].trim_end_matches(['@', '/', ':']),
-                Some(&word[at..at + DIGEST]),
-            ),
+            Some(at) => (word[..at].trim_end_matches(['@', '/', ':']), Some(&word[at..at + DIGEST])),
             None => (word, None),
         };
         let located = Located::of(path);
@@ -158,9 +133,7 @@ impl<'s> Scan<'_, 's> {
     /// Provider's ids, alone or as a part of a path. They are opaque, so only those of the inventory are known, and
     /// Tencent's by their form.
     fn ids(&mut self, word: &str, line: usize) {
-        let parts = word
-            .split(['/', ':', '@'])
-            .filter(|part| part.len() < word.len());
+        let parts = word.split(['/', ':', '@']).filter(|part| part.len() < word.len());
         for part in parts.chain([word]) {
             let known = self.known.ids.get_key_value(part);
             let known = known.filter(|(id, _)| !id.starts_with("sha256:"));
@@ -181,13 +154,7 @@ impl<'s> Scan<'_, 's> {
             (Some(known), Some(said)) => known == said,
             _ => true,
         };
-        let places = self
-            .known
-            .repositories
-            .get(repository)
-            .into_iter()
-            .flatten()
-            .copied();
+        let places = self.known.repositories.get(repository).into_iter().flatten().copied();
         let here = |place: &usize| {
             let store = &self.known.stocks[*place].store;
             let (owner, region) = located.registry.unwrap_or_default();
@@ -206,8 +173,7 @@ impl<'s> Scan<'_, 's> {
         };
         if self.protected.insert((place, id)) {
             let why = format!("in use, {} line {line}", self.source);
-            self.evidence
-                .id_in(&self.known.stocks[place].store, id, why);
+            self.evidence.id_in(&self.known.stocks[place].store, id, why);
         }
     }
 }
@@ -221,35 +187,22 @@ struct Located<'w> {
 impl<'w> Located<'w> {
     fn of(word: &'w str) -> Self {
         if let Some(rest) = word.strip_prefix("ecr:") {
-            let Some((authority, path)) = rest
-                .strip_prefix("//")
-                .and_then(|rest| rest.split_once('/'))
-            else {
-                return Self {
-                    registry: Some((None, None)),
-                    path: rest,
-                };
+            let Some((authority, path)) = rest.strip_prefix("//").and_then(|rest| rest.split_once('/')) else {
+                return Self { registry: Some((None, None)), path: rest };
             };
             let (owner, region) = match authority.split_once('@') {
                 Some((owner, region)) => (Some(owner), region),
                 None => (None, authority),
             };
-            return Self {
-                registry: Some((owner, Some(region))),
-                path,
-            };
+            return Self { registry: Some((owner, Some(region))), path };
         }
         // `docker-pullable://`, `https://` and their like.
         let word = word.rsplit_once("://").map_or(word, |(_, rest)| rest);
         match word.split_once('/') {
-            Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => Self {
-                registry: registry(host),
-                path,
-            },
-            _ => Self {
-                registry: None,
-                path: word,
-            },
+            Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => {
+                Self { registry: registry(host), path }
+            }
+            _ => Self { registry: None, path: word },
         }
     }
 
@@ -257,10 +210,7 @@ impl<'w> Located<'w> {
     fn split_tag(&self) -> (&'w str, Option<&'w str>) {
         let tag = self.path.rfind('/').map_or(0, |slash| slash + 1);
         match self.path[tag..].find(':') {
-            Some(colon) => (
-                &self.path[..tag + colon],
-                Some(&self.path[tag + colon + 1..]),
-            ),
+            Some(colon) => (&self.path[..tag + colon], Some(&self.path[tag + colon + 1..])),
             None => (self.path, None),
         }
     }
@@ -269,13 +219,8 @@ impl<'w> Located<'w> {
 /// Account and region of a registry's host. Looser than what may be asked of a provider: every variant counts.
 fn registry(host: &str) -> Option<(Option<&str>, Option<&str>)> {
     let (account, rest) = host.split_once('.')?;
-    let rest = rest
-        .strip_prefix("dkr.ecr")
-        .or_else(|| rest.strip_prefix("dkr-ecr"))?;
-    let rest = rest
-        .strip_prefix("-fips")
-        .unwrap_or(rest)
-        .strip_prefix('.')?;
+    let rest = rest.strip_prefix("dkr.ecr").or_else(|| rest.strip_prefix("dkr-ecr"))?;
+    let rest = rest.strip_prefix("-fips").unwrap_or(rest).strip_prefix('.')?;
     let (region, _) = rest.split_once('.')?;
     (account.len() == 12).then_some((Some(account), Some(region)))
 }
@@ -297,9 +242,7 @@ fn find_digest(word: &str) -> Option<usize> {
 /// <https://www.tencentcloud.com/document/product/213/33272>
 fn is_machine_image(part: &str) -> bool {
     let rest = part.strip_prefix("img-");
-    rest.is_some_and(|rest| {
-        rest.len() == 8 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    })
+    rest.is_some_and(|rest| rest.len() == 8 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 #[cfg(test)]
@@ -309,20 +252,10 @@ mod tests {
 
     fn stocks() -> Vec<Stock> {
         vec![
-            Shelf::named("team/app")
-                .image(1, &["v1", "v1.0"], 1)
-                .image(2, &["latest"], 1)
-                .image(3, &[], 1)
-                .stock(),
+            Shelf::named("team/app").image(1, &["v1", "v1.0"], 1).image(2, &["latest"], 1).image(3, &[], 1).stock(),
             Shelf::named("other").image(1, &["v1"], 1).stock(),
-            Stock::new(
-                store(Provider::Cvm, ""),
-                [machine("img-6pb6lrmy", "web", None, 1)],
-            ),
-            Stock::new(
-                store(Provider::Workspace, ""),
-                [machine("697612196993040384", "web", None, 1)],
-            ),
+            Stock::new(store(Provider::Cvm, ""), [machine("img-6pb6lrmy", "web", None, 1)]),
+            Stock::new(store(Provider::Workspace, ""), [machine("697612196993040384", "web", None, 1)]),
         ]
     }
 
@@ -356,82 +289,31 @@ mod tests {
         let (one, two, three) = (digest(1), digest(2), digest(3));
         let table: Vec<(String, Vec<&str>)> = vec![
             (format!("{HOST}/team/app:v1"), vec!["team/app/1 f line 1"]),
-            (
-                format!("\n\n  \"image\": \"{HOST}/team/app:v1.0\","),
-                vec!["team/app/1 f line 3"],
-            ),
-            (
-                format!("{HOST}/team/app@{two}"),
-                vec!["team/app/2 f line 1"],
-            ),
-            (
-                format!("{HOST}/team/app:v1@{three}"),
-                vec!["team/app/1 f line 1", "team/app/3 f line 1"],
-            ),
+            (format!("\n\n  \"image\": \"{HOST}/team/app:v1.0\","), vec!["team/app/1 f line 3"]),
+            (format!("{HOST}/team/app@{two}"), vec!["team/app/2 f line 1"]),
+            (format!("{HOST}/team/app:v1@{three}"), vec!["team/app/1 f line 1", "team/app/3 f line 1"]),
             (format!("{HOST}/team/app"), vec!["team/app/2 f line 1"]),
-            (
-                format!("docker-pullable://{HOST}/team/app@{one}"),
-                vec!["team/app/1 f line 1"],
-            ),
-            (
-                "123456789012.dkr-ecr-fips.eu-west-1.on.aws/team/app:v1".into(),
-                vec!["team/app/1 f line 1"],
-            ),
+            (format!("docker-pullable://{HOST}/team/app@{one}"), vec!["team/app/1 f line 1"]),
+            ("123456789012.dkr-ecr-fips.eu-west-1.on.aws/team/app:v1".into(), vec!["team/app/1 f line 1"]),
             ("ecr:team/app:v1".into(), vec!["team/app/1 f line 1"]),
-            (
-                format!("ecr://123456789012@eu-west-1/team/app@{two}"),
-                vec!["team/app/2 f line 1"],
-            ),
+            (format!("ecr://123456789012@eu-west-1/team/app@{two}"), vec!["team/app/2 f line 1"]),
             ("team/app:v1".into(), vec!["team/app/1 f line 1"]),
-            (
-                "registry.example.com:5000/team/app:v1.".into(),
-                vec!["team/app/1 f line 1"],
-            ),
-            (
-                format!("mirror.example.com/copies/app@{two}"),
-                vec!["team/app/2 f line 1"],
-            ),
+            ("registry.example.com:5000/team/app:v1.".into(), vec!["team/app/1 f line 1"]),
+            (format!("mirror.example.com/copies/app@{two}"), vec!["team/app/2 f line 1"]),
             // A bare digest is in use wherever it is.
             (one.clone(), vec!["team/app/1 f line 1", "other/1 f line 1"]),
-            (
-                format!("arn:aws:ecr:eu-west-1:123456789012:repository/team/app/{three}"),
-                vec!["team/app/3 f line 1"],
-            ),
-            (
-                format!("{{\"image\":\"{}\"}}", "team/app:v1".replace('/', "\\/")),
-                vec!["team/app/1 f line 1"],
-            ),
-            (
-                "\"{\\\"a\\\":\\\"x\\nteam/app:v1\\n\\\"}\"".into(),
-                vec!["team/app/1 f line 1"],
-            ),
-            (
-                "team\\u002fapp\\u003av1".into(),
-                vec!["team/app/1 f line 1"],
-            ),
+            (format!("arn:aws:ecr:eu-west-1:123456789012:repository/team/app/{three}"), vec!["team/app/3 f line 1"]),
+            (format!("{{\"image\":\"{}\"}}", "team/app:v1".replace('/', "\\/")), vec!["team/app/1 f line 1"]),
+            ("\"{\\\"a\\\":\\\"x\\nteam/app:v1\\n\\\"}\"".into(), vec!["team/app/1 f line 1"]),
+            ("team\\u002fapp\\u003av1".into(), vec!["team/app/1 f line 1"]),
             ("IMAGE=team/app:v1;".into(), vec!["team/app/1 f line 1"]),
             ("img-6pb6lrmy".into(), vec!["/img-6pb6lrmy f line 1"]),
-            (
-                "cvm://ap-guangzhou/img-6pb6lrmy".into(),
-                vec!["/img-6pb6lrmy f line 1"],
-            ),
-            (
-                "workspace://p@cn-north-4/697612196993040384".into(),
-                vec!["/697612196993040384 f line 1"],
-            ),
+            ("cvm://ap-guangzhou/img-6pb6lrmy".into(), vec!["/img-6pb6lrmy f line 1"]),
+            ("workspace://p@cn-north-4/697612196993040384".into(), vec!["/697612196993040384 f line 1"]),
             // Others' images, and what looks like one.
-            (
-                "999999999999.dkr.ecr.eu-west-1.amazonaws.com/team/app:v1".into(),
-                vec![],
-            ),
-            (
-                format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app@{one}"),
-                vec![],
-            ),
-            (
-                "app:v1 team/app v1 team/app:v10 1697612196993040384".into(),
-                vec![],
-            ),
+            ("999999999999.dkr.ecr.eu-west-1.amazonaws.com/team/app:v1".into(), vec![]),
+            (format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app@{one}"), vec![]),
+            ("app:v1 team/app v1 team/app:v10 1697612196993040384".into(), vec![]),
             (format!("{one}0"), vec![]),
         ];
         for (text, expected) in table {
@@ -441,34 +323,17 @@ mod tests {
 
     #[test]
     fn what_is_recognised_is_counted_once_and_useless_text_counts_for_nothing() {
-        let text = format!(
-            "{HOST}/team/app:v1 {HOST}/team/app:v1 {HOST}/gone:v2 img-00000000 team/app:nope"
-        );
+        let text = format!("{HOST}/team/app:v1 {HOST}/team/app:v1 {HOST}/gone:v2 img-00000000 team/app:nope");
         let (tally, _) = protected(text.as_bytes());
-        assert_eq!(
-            tally,
-            Tally {
-                recognised: 4,
-                protected: 1
-            }
-        );
-        for text in [
-            "",
-            "{}",
-            "{\"items\":[]}",
-            "time 12:30:45 at 10.0.0.1:80 docker.io/library/nginx:1.25",
-            "\0\0",
-        ] {
+        assert_eq!(tally, Tally { recognised: 4, protected: 1 });
+        for text in ["", "{}", "{\"items\":[]}", "time 12:30:45 at 10.0.0.1:80 docker.io/library/nginx:1.25", "\0\0"] {
             assert_eq!(protected(text.as_bytes()).0, Tally::default(), "{text}");
         }
     }
 
     #[test]
     fn files_of_powershell_are_read_as_well() {
-        let wide: Vec<u8> = "\u{feff}x\nteam/app:v1\r\n"
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
+        let wide: Vec<u8> = "\u{feff}x\nteam/app:v1\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(protected(&wide).1, ["team/app/1 f line 2"]);
     }
 }

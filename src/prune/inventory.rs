@@ -60,12 +60,7 @@ impl Stock {
             }
             images.push(image);
         }
-        Self {
-            store,
-            images,
-            places,
-            readings: HashMap::new(),
-        }
+        Self { store, images, places, readings: HashMap::new() }
     }
 
     pub fn images(&self) -> &[Image] {
@@ -85,9 +80,7 @@ impl Stock {
     /// The digests whose manifests must still be read before anything can be decided.
     pub fn unread(&self) -> impl Iterator<Item = &str> {
         let indexes = self.images.iter().filter(|image| self.may_be_index(image));
-        indexes
-            .filter_map(identity)
-            .filter(|id| !self.readings.contains_key(*id))
+        indexes.filter_map(identity).filter(|id| !self.readings.contains_key(*id))
     }
 
     /// What an image of this store holds, if it is an index or may be one.
@@ -108,9 +101,7 @@ impl Reading {
     /// Of a manifest that was fetched, or not.
     pub fn of(contents: Result<Contents>) -> Self {
         match contents {
-            Ok(Contents::Index(children)) => {
-                Self::Children(children.into_iter().map(|child| child.digest).collect())
-            }
+            Ok(Contents::Index(children)) => Self::Children(children.into_iter().map(|child| child.digest).collect()),
             Ok(Contents::Image(_)) => Self::Children(Vec::new()),
             Err(error) => Self::Unreadable(error.to_string()),
         }
@@ -119,10 +110,7 @@ impl Reading {
 
 /// Whether a container image may be an index, as far as its listing says.
 pub fn may_be_index(image: &Image) -> bool {
-    image
-        .media_type
-        .as_deref()
-        .is_none_or(|media_type| !SINGLE.contains(&media_type))
+    image.media_type.as_deref().is_none_or(|media_type| !SINGLE.contains(&media_type))
 }
 
 /// How an image is known in its store: its digest, or the provider's id.
@@ -142,11 +130,7 @@ mod tests {
 
     #[test]
     fn an_image_that_two_pages_named_is_one_with_the_tags_of_both() {
-        let named = |tag: &str| Image {
-            digest: Some(digest(1)),
-            tags: vec![tag.into()],
-            ..Image::default()
-        };
+        let named = |tag: &str| Image { digest: Some(digest(1)), tags: vec![tag.into()], ..Image::default() };
         let stock = Stock::new(repository("app"), [named("a"), named("b"), named("a")]);
         assert_eq!(stock.images().len(), 1);
         assert_eq!(stock.images()[0].tags, ["a", "b"]);
@@ -169,9 +153,6 @@ mod tests {
         stock.read(&digest(3), Reading::Children(vec![]));
         assert_eq!(stock.unread().collect::<Vec<_>>(), [digest(2), digest(4)]);
         assert_eq!(stock.reading(&stock.images()[0]), None);
-        assert!(matches!(
-            stock.reading(&stock.images()[1]),
-            Some(Reading::Unreadable(_))
-        ));
+        assert!(matches!(stock.reading(&stock.images()[1]), Some(Reading::Unreadable(_))));
     }
 }

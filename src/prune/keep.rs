@@ -22,33 +22,19 @@ pub enum Rank {
 }
 
 /// Ranks the images that would go, newest first, within their groups.
-pub fn newest(
-    provider: Provider,
-    images: &[Image],
-    going: &[usize],
-    keep: usize,
-) -> Vec<(usize, Rank)> {
+pub fn newest(provider: Provider, images: &[Image], going: &[usize], keep: usize) -> Vec<(usize, Rank)> {
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for place in going {
-        groups
-            .entry(group(provider, &images[*place]))
-            .or_default()
-            .push(*place);
+        groups.entry(group(provider, &images[*place])).or_default().push(*place);
     }
     let mut ranks = Vec::with_capacity(going.len());
     for (_, mut places) in groups {
         places.sort_by_key(|place| (Reverse(date(&images[*place])), identity(&images[*place])));
         let of = places.len();
-        let (dated, undated): (Vec<_>, Vec<_>) = places
-            .into_iter()
-            .partition(|place| date(&images[*place]).is_some());
+        let (dated, undated): (Vec<_>, Vec<_>) = places.into_iter().partition(|place| date(&images[*place]).is_some());
         ranks.extend(undated.into_iter().map(|place| (place, Rank::Undated)));
         ranks.extend(dated.into_iter().enumerate().map(|(rank, place)| {
-            let rank = if rank < keep {
-                Rank::Kept(of)
-            } else {
-                Rank::Beyond(of)
-            };
+            let rank = if rank < keep { Rank::Kept(of) } else { Rank::Beyond(of) };
             (place, rank)
         }));
     }
@@ -103,11 +89,7 @@ struct Release {
 /// Reads `1.2.3`, `v1.2.3` or `1.2`. Anything after that is a pre-release or a variant, and no release.
 /// <https://semver.org/#spec-item-2>
 fn release(tag: &str) -> Option<Release> {
-    let mut parts = tag
-        .strip_prefix(['v', 'V'])
-        .unwrap_or(tag)
-        .split('.')
-        .map(number);
+    let mut parts = tag.strip_prefix(['v', 'V']).unwrap_or(tag).split('.').map(number);
     let minor = (parts.next()??, parts.next()??);
     let patch = match parts.next() {
         None => None,
@@ -181,18 +163,12 @@ mod tests {
             machine("img-2", "web-2", None, 2),
             machine("img-3", "x", Some("db"), 9),
             machine("img-4", "y", Some("db"), 8),
-            Image {
-                name: None,
-                ..machine("img-5", "", None, 50)
-            },
+            Image { name: None, ..machine("img-5", "", None, 50) },
         ];
         let mut ranks = newest(Provider::Cvm, &images, &[0, 1, 2, 3, 4], 1);
         ranks.sort_by_key(|(place, _)| *place);
-        let kept: Vec<_> = ranks
-            .iter()
-            .filter(|(_, rank)| matches!(rank, Rank::Kept(_)))
-            .map(|(place, _)| *place)
-            .collect();
+        let kept: Vec<_> =
+            ranks.iter().filter(|(_, rank)| matches!(rank, Rank::Kept(_))).map(|(place, _)| *place).collect();
         assert_eq!(kept, [1, 3, 4]);
     }
 
@@ -205,10 +181,7 @@ mod tests {
             .stock();
         let mut ranks = newest(Provider::Ecr, stock.images(), &[0, 1, 2], 1);
         ranks.sort_by_key(|(place, _)| *place);
-        assert_eq!(
-            ranks,
-            [(0, Rank::Kept(3)), (1, Rank::Undated), (2, Rank::Beyond(3))]
-        );
+        assert_eq!(ranks, [(0, Rank::Kept(3)), (1, Rank::Undated), (2, Rank::Beyond(3))]);
     }
 
     #[test]
@@ -226,12 +199,7 @@ mod tests {
             "12345",
             "1.2.3.4",
         ];
-        let shelf = tags
-            .iter()
-            .enumerate()
-            .fold(Shelf::new(), |shelf, (number, tag)| {
-                shelf.image(number, &[tag], 1)
-            });
+        let shelf = tags.iter().enumerate().fold(Shelf::new(), |shelf, (number, tag)| shelf.image(number, &[tag], 1));
         let kept = releases(Provider::Ecr, shelf.stock().images());
         let mut kept: Vec<_> = kept.keys().map(|place| tags[*place]).collect();
         kept.sort();
@@ -241,9 +209,6 @@ mod tests {
     #[test]
     fn the_reason_names_the_tag_and_its_minor_version() {
         let stock = Shelf::new().image(1, &["stable-ish", "v1.2.3"], 1).stock();
-        assert_eq!(
-            releases(Provider::Ecr, stock.images())[&0],
-            "tag v1.2.3 is the newest patch of 1.2"
-        );
+        assert_eq!(releases(Provider::Ecr, stock.images())[&0], "tag v1.2.3 is the newest patch of 1.2");
     }
 }

@@ -16,18 +16,8 @@ use super::{
 };
 use crate::{image::Provider, store::Image};
 
-const TAGS: [&str; 10] = [
-    "latest",
-    "prod-1",
-    "mine",
-    "pr-1",
-    "pr-2",
-    "pr-3",
-    "v1.0.0",
-    "v1.0.1",
-    "v1.1.0",
-    "v1.1.1-rc1",
-];
+const TAGS: [&str; 10] =
+    ["latest", "prod-1", "mine", "pr-1", "pr-2", "pr-3", "v1.0.0", "v1.0.1", "v1.1.0", "v1.1.1-rc1"];
 
 /// An image as it truly is; its number is its place, and it can only hold or be about earlier ones, as digests can.
 #[derive(Clone, Debug, Default)]
@@ -130,15 +120,8 @@ fn flags() -> impl Strategy<Value = Vec<&'static str>> {
 fn shelf(world: &World) -> Shelf {
     let mut shelf = Shelf::new();
     for (number, image) in world.iter().enumerate() {
-        let machine = image
-            .about
-            .map(|about| cosign(about, [".sig", "", ".att"][number % 3]));
-        let tags: Vec<&str> = image
-            .tags
-            .iter()
-            .copied()
-            .chain(machine.as_deref())
-            .collect();
+        let machine = image.about.map(|about| cosign(about, [".sig", "", ".att"][number % 3]));
+        let tags: Vec<&str> = image.tags.iter().copied().chain(machine.as_deref()).collect();
         let children: Vec<usize> = image.children.iter().copied().collect();
         shelf = match (image.index, image.unreadable) {
             (_, true) => shelf.unreadable(number, &tags, image.days),
@@ -154,32 +137,18 @@ fn shelf(world: &World) -> Shelf {
 }
 
 fn used(world: &World) -> Evidence {
-    let text: String = world
-        .iter()
-        .enumerate()
-        .filter(|(_, image)| image.used)
-        .map(|(number, _)| digest(number) + "\n")
-        .collect();
+    let text: String =
+        world.iter().enumerate().filter(|(_, image)| image.used).map(|(number, _)| digest(number) + "\n").collect();
     let stocks = [shelf(world).stock()];
     let mut evidence = Evidence::default();
-    scan(
-        "used.txt",
-        text.as_bytes(),
-        &Known::of(&stocks),
-        &mut evidence,
-    )
-    .unwrap();
+    scan("used.txt", text.as_bytes(), &Known::of(&stocks), &mut evidence).unwrap();
     evidence
 }
 
 /// Everything that must be in a registry so that an image can be pulled on every platform.
 fn needs(world: &World, number: usize) -> BTreeSet<usize> {
     let mut all = BTreeSet::from([number]);
-    for child in world
-        .get(number)
-        .map(|image| image.children.clone())
-        .unwrap_or_default()
-    {
+    for child in world.get(number).map(|image| image.children.clone()).unwrap_or_default() {
         all.append(&mut needs(world, child));
     }
     all
@@ -191,9 +160,7 @@ fn is_complete(world: &World, there: &BTreeSet<usize>, number: usize) -> bool {
 
 fn attached(world: &World, number: usize) -> BTreeSet<usize> {
     let about = |image: &Truth| image.subject == Some(number) || image.about == Some(number);
-    (0..world.len())
-        .filter(|other| *other != number && about(&world[*other]))
-        .collect()
+    (0..world.len()).filter(|other| *other != number && about(&world[*other])).collect()
 }
 
 /// Whether flags select an image by what is known of it alone.
@@ -206,11 +173,7 @@ fn selected(world: &World, number: usize, flags: &[&str]) -> bool {
         true => tags.iter().any(|tag| fits(tag)),
         false => !tags.is_empty() && tags.iter().all(|tag| fits(tag)),
     };
-    let globs: Vec<&str> = flags
-        .windows(2)
-        .filter(|pair| pair[0] == "--tag")
-        .map(|pair| pair[1])
-        .collect();
+    let globs: Vec<&str> = flags.windows(2).filter(|pair| pair[0] == "--tag").map(|pair| pair[1]).collect();
     (!has("--older-than") || image.days > 30)
         && (!has("--not-pulled-for") || image.pulled.is_some_and(|days| days > 20))
         && (!has("--untagged") || tags.is_empty())
@@ -219,24 +182,15 @@ fn selected(world: &World, number: usize, flags: &[&str]) -> bool {
 }
 
 fn forbidden(image: &Truth, flags: &[&str]) -> bool {
-    let protected = !flags.contains(&"--no-default-protect")
-        && image
-            .tags
-            .iter()
-            .any(|tag| ["latest", "prod-1"].contains(tag));
+    let protected =
+        !flags.contains(&"--no-default-protect") && image.tags.iter().any(|tag| ["latest", "prod-1"].contains(tag));
     let release = flags.contains(&"--keep-semver") && newest_patch(image);
-    protected
-        || release
-        || image.used
-        || flags.contains(&"--exclude") && image.tags.contains(&"mine")
+    protected || release || image.used || flags.contains(&"--exclude") && image.tags.contains(&"mine")
 }
 
 fn newest_patch(image: &Truth) -> bool {
     // Which of 1.0's two is the newest depends on what is there; the other is never the only reason.
-    image
-        .tags
-        .iter()
-        .any(|tag| ["v1.0.1", "v1.1.0"].contains(tag))
+    image.tags.iter().any(|tag| ["v1.0.1", "v1.1.0"].contains(tag))
 }
 
 fn number_of(told: &Told, row: &Row) -> usize {
@@ -245,33 +199,18 @@ fn number_of(told: &Told, row: &Row) -> usize {
 }
 
 fn check(world: &World, flags: &[&str], told: &Told) {
-    let rows: BTreeMap<usize, &Row> = told.plan.stores[0]
-        .rows
-        .iter()
-        .map(|row| (number_of(told, row), row))
-        .collect();
+    let rows: BTreeMap<usize, &Row> = told.plan.stores[0].rows.iter().map(|row| (number_of(told, row), row)).collect();
     let all: BTreeSet<usize> = (0..world.len()).collect();
-    assert_eq!(
-        rows.keys().copied().collect::<BTreeSet<_>>(),
-        all,
-        "one row an image"
-    );
+    assert_eq!(rows.keys().copied().collect::<BTreeSet<_>>(), all, "one row an image");
     let goes: BTreeSet<usize> = told.goes().into_iter().collect();
     let stays: BTreeSet<usize> = &all - &goes;
 
     if world.iter().any(|image| image.unreadable) {
-        assert_eq!(
-            goes,
-            BTreeSet::new(),
-            "what cannot be read may need anything"
-        );
+        assert_eq!(goes, BTreeSet::new(), "what cannot be read may need anything");
     }
     for number in &stays {
         let image = rows[number];
-        assert!(
-            image.reason.starts_with("kept: ") && image.reason.len() > 8,
-            "{image:?}"
-        );
+        assert!(image.reason.starts_with("kept: ") && image.reason.len() > 8, "{image:?}");
         if is_complete(world, &all, *number) {
             assert!(
                 is_complete(world, &stays, *number),
@@ -279,17 +218,9 @@ fn check(world: &World, flags: &[&str], told: &Told) {
             );
         }
         let lost = &needs(world, *number) & &goes;
-        assert_eq!(
-            lost,
-            BTreeSet::new(),
-            "{number} stays, and loses what was there of it"
-        );
+        assert_eq!(lost, BTreeSet::new(), "{number} stays, and loses what was there of it");
         let gone = &attached(world, *number) & &goes;
-        assert_eq!(
-            gone,
-            BTreeSet::new(),
-            "{number} stays, and what is attached to it goes"
-        );
+        assert_eq!(gone, BTreeSet::new(), "{number} stays, and what is attached to it goes");
     }
     for number in &goes {
         let image = &world[*number];
@@ -297,17 +228,12 @@ fn check(world: &World, flags: &[&str], told: &Told) {
         let owners: BTreeSet<usize> = all
             .iter()
             .copied()
-            .filter(|owner| {
-                world[*owner].children.contains(number) || attached(world, *owner).contains(number)
-            })
+            .filter(|owner| world[*owner].children.contains(number) || attached(world, *owner).contains(number))
             .collect();
         match rows[number].rule {
             Rule::Selected => {
                 assert!(selected(world, *number, flags), "{number} is not selected");
-                assert!(
-                    !image.tags.is_empty() || owners.is_empty(),
-                    "{number} follows others"
-                );
+                assert!(!image.tags.is_empty() || owners.is_empty(), "{number} follows others");
             }
             Rule::Follows => assert!(
                 image.tags.is_empty() && !owners.is_empty() && owners.is_subset(&goes),
@@ -323,24 +249,14 @@ fn check(world: &World, flags: &[&str], told: &Told) {
 /// After every pass, what is still there and was complete is complete.
 fn check_order(world: &World, rows: &BTreeMap<usize, &Row>, goes: &BTreeSet<usize>) {
     let mut there: BTreeSet<usize> = (0..world.len()).collect();
-    let complete: Vec<usize> = there
-        .iter()
-        .copied()
-        .filter(|number| is_complete(world, &there, *number))
-        .collect();
+    let complete: Vec<usize> = there.iter().copied().filter(|number| is_complete(world, &there, *number)).collect();
     let passes: BTreeSet<usize> = goes.iter().map(|number| rows[number].pass).collect();
     for pass in passes {
         // Within a pass anything may happen first, so each alone must do no harm to what its pass leaves.
-        let now: BTreeSet<usize> = goes
-            .iter()
-            .copied()
-            .filter(|number| rows[number].pass == pass)
-            .collect();
+        let now: BTreeSet<usize> = goes.iter().copied().filter(|number| rows[number].pass == pass).collect();
         for number in &now {
             let others = there.iter().filter(|other| *other != number);
-            let hurt = others
-                .clone()
-                .find(|other| complete.contains(other) && needs(world, **other).contains(number));
+            let hurt = others.clone().find(|other| complete.contains(other) && needs(world, **other).contains(number));
             assert_eq!(hurt, None, "{number} goes before the index that holds it");
         }
         there = &there - &now;
@@ -348,35 +264,20 @@ fn check_order(world: &World, rows: &BTreeMap<usize, &Row>, goes: &BTreeSet<usiz
 }
 
 fn check_keep(world: &World, flags: &[&str], rows: &BTreeMap<usize, &Row>) {
-    let Some(keep) = flags
-        .windows(2)
-        .find(|pair| pair[0] == "--keep")
-        .map(|pair| pair[1].parse::<usize>().unwrap())
+    let Some(keep) = flags.windows(2).find(|pair| pair[0] == "--keep").map(|pair| pair[1].parse::<usize>().unwrap())
     else {
         return;
     };
     let of = |rule: Rule| {
-        rows.iter()
-            .filter(move |(_, row)| row.rule == rule)
-            .map(|(number, _)| *number)
-            .collect::<Vec<_>>()
+        rows.iter().filter(move |(_, row)| row.rule == rule).map(|(number, _)| *number).collect::<Vec<_>>()
     };
     let (kept, goes) = (of(Rule::Newest), of(Rule::Selected));
     assert!(kept.len() <= keep);
-    let alone = |number: &&usize| {
-        !goes
-            .iter()
-            .any(|other| other != *number && needs(world, *other).contains(number))
-    };
+    let alone = |number: &&usize| !goes.iter().any(|other| other != *number && needs(world, *other).contains(number));
     for number in goes.iter().filter(alone) {
-        assert_eq!(
-            kept.len(),
-            keep,
-            "fewer than --keep stay, and {number} goes"
-        );
+        assert_eq!(kept.len(), keep, "fewer than --keep stay, and {number} goes");
         assert!(
-            kept.iter()
-                .all(|kept| world[*kept].days <= world[*number].days),
+            kept.iter().all(|kept| world[*kept].days <= world[*number].days),
             "{number} is newer than what --keep holds"
         );
     }
@@ -448,35 +349,15 @@ proptest! {
 
 type Verdicts = Vec<crate::error::Result<super::Step>>;
 
-fn rechecked<'t>(
-    told: &'t Told,
-    fresh: &Stock,
-    evidence: &Evidence,
-    flags: &[&str],
-) -> (Vec<&'t Row>, Verdicts) {
-    let rows: Vec<&Row> = told.plan.stores[0]
-        .rows
-        .iter()
-        .filter(|row| row.action == Action::Delete)
-        .collect();
-    let saved: Vec<Saved> = rows
-        .iter()
-        .map(|row| Saved::of(row, &told.stock.images()[row.image]).unwrap())
-        .collect();
+fn rechecked<'t>(told: &'t Told, fresh: &Stock, evidence: &Evidence, flags: &[&str]) -> (Vec<&'t Row>, Verdicts) {
+    let rows: Vec<&Row> = told.plan.stores[0].rows.iter().filter(|row| row.action == Action::Delete).collect();
+    let saved: Vec<Saved> = rows.iter().map(|row| Saved::of(row, &told.stock.images()[row.image]).unwrap()).collect();
     let guards = guards(flags.contains(&"--no-default-protect"));
     (rows, recheck(&saved, fresh, evidence, &guards))
 }
 
 fn guards(no_default_protect: bool) -> Guards {
     static COMPILED: OnceLock<[Guards; 2]> = OnceLock::new();
-    let compile = |no_default_protect| {
-        GuardArgs {
-            no_default_protect,
-            ..Default::default()
-        }
-        .compile()
-        .unwrap()
-    };
-    COMPILED.get_or_init(|| [compile(false), compile(true)])[usize::from(no_default_protect)]
-        .clone()
+    let compile = |no_default_protect| GuardArgs { no_default_protect, ..Default::default() }.compile().unwrap();
+    COMPILED.get_or_init(|| [compile(false), compile(true)])[usize::from(no_default_protect)].clone()
 }

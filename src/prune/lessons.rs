@@ -13,13 +13,7 @@ const NONE: [usize; 0] = [];
 fn used(stock: &Stock, text: &str) -> Evidence {
     let mut evidence = Evidence::default();
     let stocks = std::slice::from_ref(stock);
-    scan(
-        "pods.json",
-        text.as_bytes(),
-        &Known::of(stocks),
-        &mut evidence,
-    )
-    .unwrap();
+    scan("pods.json", text.as_bytes(), &Known::of(stocks), &mut evidence).unwrap();
     evidence
 }
 
@@ -33,10 +27,7 @@ fn untagged_never_removes_the_children_of_a_tagged_multi_arch_image() {
         .image(4, &[], 99)
         .prune(&["--untagged"]);
     assert_eq!(told.goes(), [4]);
-    assert_eq!(
-        told.reason(2),
-        format!("kept: needed by v1 ({})", &digest(1)[..19])
-    );
+    assert_eq!(told.reason(2), format!("kept: needed by v1 ({})", &digest(1)[..19]));
 }
 
 // The same threads: signed images, by tag and by subject, and the signatures of one platform.
@@ -52,10 +43,7 @@ fn untagged_never_removes_what_is_attached_to_a_tagged_image() {
         .image(7, &[], 99)
         .prune(&["--untagged"]);
     assert_eq!(told.goes(), NONE);
-    assert_eq!(
-        told.reason(4),
-        format!("kept: attached to {}, which stays", &digest(2)[..19])
-    );
+    assert_eq!(told.reason(4), format!("kept: attached to {}, which stays", &digest(2)[..19]));
 }
 
 // dataaxiom/ghcr-cleanup-action#91
@@ -69,14 +57,8 @@ fn a_child_that_two_indexes_share_stays_with_the_one_that_stays() {
         .image(5, &[], 1)
         .prune(&["--older-than", "30d"]);
     assert_eq!(told.goes(), [1, 4]);
-    assert_eq!(
-        told.reason(3),
-        format!("kept: needed by new ({})", &digest(2)[..19])
-    );
-    assert_eq!(
-        told.reason(4),
-        format!("only images that go need it: old ({})", &digest(1)[..19])
-    );
+    assert_eq!(told.reason(3), format!("kept: needed by new ({})", &digest(2)[..19]));
+    assert_eq!(told.reason(4), format!("only images that go need it: old ({})", &digest(1)[..19]));
 }
 
 // dataaxiom/ghcr-cleanup-action#101
@@ -92,10 +74,7 @@ fn keep_counts_images_and_not_their_tags_or_platforms() {
         .prune(&["--keep", "3"]);
     assert_eq!(told.goes(), [6]);
     assert_eq!(told.reason(6), "not among the newest 3 of 4 (--keep 3)");
-    assert_eq!(
-        told.reason(5),
-        "kept: among the newest 3 of 4 that would go (--keep 3)"
-    );
+    assert_eq!(told.reason(5), "kept: among the newest 3 of 4 that would go (--keep 3)");
 }
 
 // dataaxiom/ghcr-cleanup-action#104
@@ -108,32 +87,19 @@ fn signatures_of_kept_images_stay_and_those_of_deleted_ones_go() {
             .image(number + 3, &[&cosign(number, ".sbom")], 99)
             .referrer(number + 4, 99, number)
     };
-    let told = signed(
-        signed(
-            Shelf::new().image(10, &["new"], 1).image(20, &["old"], 99),
-            10,
-        ),
-        20,
-    )
-    .prune(&["--older-than", "30d"]);
+    let told = signed(signed(Shelf::new().image(10, &["new"], 1).image(20, &["old"], 99), 10), 20)
+        .prune(&["--older-than", "30d"]);
     assert_eq!(told.goes(), [20, 21, 22, 23, 24]);
     let rows = &told.plan.stores[0].rows;
     assert!(
-        rows.iter()
-            .filter(|row| row.action == Action::Delete && row.rule == Rule::Follows)
-            .all(|row| row.pass == 1)
+        rows.iter().filter(|row| row.action == Action::Delete && row.rule == Rule::Follows).all(|row| row.pass == 1)
     );
 }
 
 // fujiwara/ecrm#123
 #[test]
 fn the_children_of_an_index_that_is_in_use_stay_with_it() {
-    let shelf = || {
-        Shelf::new()
-            .index(1, &["v1"], 99, &[2, 3])
-            .image(2, &[], 99)
-            .image(3, &[], 99)
-    };
+    let shelf = || Shelf::new().index(1, &["v1"], 99, &[2, 3]).image(2, &[], 99).image(3, &[], 99);
     let stock = shelf().stock();
     for text in ["app:v1".to_owned(), digest(1), digest(2)] {
         let told = shelf().prune_but(&["--older-than", "30d"], &used(&stock, &text));
@@ -144,18 +110,7 @@ fn the_children_of_an_index_that_is_in_use_stay_with_it() {
 // Azure/acr-cli#560
 #[test]
 fn an_absurd_age_is_refused_and_selects_nothing() {
-    for text in [
-        "-1d",
-        "-30d",
-        "999999999999999999999d",
-        "106751991167d",
-        "300y",
-        "30",
-        "1e9d",
-        "",
-        "soon",
-        "d",
-    ] {
+    for text in ["-1d", "-30d", "999999999999999999999d", "106751991167d", "300y", "30", "1e9d", "", "soon", "d"] {
         assert!(text.parse::<super::Age>().is_err(), "{text}");
     }
     let future: super::Age = "2999-01-01".parse().unwrap();
@@ -165,16 +120,13 @@ fn an_absurd_age_is_refused_and_selects_nothing() {
 // Azure/acr#577
 #[test]
 fn untagged_narrows_the_selection_and_adds_nothing_to_it() {
-    let told = Shelf::new()
-        .image(1, &["old"], 99)
-        .image(2, &[], 99)
-        .image(3, &[], 1)
-        .prune(&["--older-than", "30d", "--untagged"]);
+    let told = Shelf::new().image(1, &["old"], 99).image(2, &[], 99).image(3, &[], 1).prune(&[
+        "--older-than",
+        "30d",
+        "--untagged",
+    ]);
     assert_eq!(told.goes(), [2]);
-    assert_eq!(
-        told.reason(2),
-        "untagged, pushed 99 days ago, older than 30d"
-    );
+    assert_eq!(told.reason(2), "untagged, pushed 99 days ago, older than 30d");
     assert_eq!(told.reason(1), "kept: tagged old");
 }
 
@@ -196,43 +148,21 @@ fn keep_counts_after_all_other_filters() {
 // containers/skopeo#795, containers/skopeo#1432
 #[test]
 fn an_image_goes_for_one_of_its_tags_only_if_that_is_asked_for() {
-    let shelf = || {
-        Shelf::new()
-            .image(1, &["pr-1", "v1.0"], 99)
-            .image(2, &["pr-2", "pr-3"], 99)
-    };
+    let shelf = || Shelf::new().image(1, &["pr-1", "v1.0"], 99).image(2, &["pr-2", "pr-3"], 99);
     let told = shelf().prune(&["--tag", "pr-*"]);
     assert_eq!(told.goes(), [2]);
-    assert_eq!(
-        told.reason(1),
-        "kept: tag v1.0 does not fit, though another tag does"
-    );
+    assert_eq!(told.reason(1), "kept: tag v1.0 does not fit, though another tag does");
     assert_eq!(shelf().prune(&["--tag-regex", "^pr-\\d+$"]).goes(), [2]);
-    assert_eq!(
-        shelf().prune(&["--tag", "pr-*", "--any-tag"]).goes(),
-        [1, 2]
-    );
-    assert_eq!(
-        shelf()
-            .prune(&["--tag", "pr-*", "--any-tag", "--exclude", "v*"])
-            .goes(),
-        [2]
-    );
+    assert_eq!(shelf().prune(&["--tag", "pr-*", "--any-tag"]).goes(), [1, 2]);
+    assert_eq!(shelf().prune(&["--tag", "pr-*", "--any-tag", "--exclude", "v*"]).goes(), [2]);
 }
 
 // goharbor/harbor#15332
 #[test]
 fn deciding_changes_nothing() {
-    let stock = Shelf::new()
-        .image(1, &["a"], 99)
-        .index(2, &["b"], 99, &[1])
-        .stock();
+    let stock = Shelf::new().image(1, &["a"], 99).index(2, &["b"], 99, &[1]).stock();
     let before = stock.clone();
-    let plan = planned(
-        std::slice::from_ref(&stock),
-        &["--older-than", "1d"],
-        &Evidence::default(),
-    );
+    let plan = planned(std::slice::from_ref(&stock), &["--older-than", "1d"], &Evidence::default());
     assert_eq!(plan.totals().deleted, 2);
     assert_eq!(stock, before);
 }
@@ -240,10 +170,7 @@ fn deciding_changes_nothing() {
 // Azure/acr-cli#107
 #[test]
 fn the_words_of_a_plan_are_not_those_of_a_report() {
-    let done = [
-        "deleted", "untagged", "gone", "missing", "accepted", "refused", "failed", "unknown",
-        "skipped",
-    ];
+    let done = ["deleted", "untagged", "gone", "missing", "accepted", "refused", "failed", "unknown", "skipped"];
     for action in [Action::Delete, Action::Keep] {
         let word = serde_json::to_string(&action).unwrap();
         assert!(!done.contains(&word.trim_matches('"')), "{word}");
@@ -253,10 +180,7 @@ fn the_words_of_a_plan_are_not_those_of_a_report() {
 // Azure/acr#520
 #[test]
 fn an_image_that_was_tagged_again_in_the_meantime_is_refused() {
-    let told = Shelf::new()
-        .image(1, &["old"], 99)
-        .image(2, &["new"], 1)
-        .prune(&["--older-than", "30d"]);
+    let told = Shelf::new().image(1, &["old"], 99).image(2, &["new"], 1).prune(&["--older-than", "30d"]);
     let saved = Saved::of(&told.plan.stores[0].rows[0], &told.stock.images()[0]).unwrap();
     let fresh = Shelf::new().image(1, &["old", "again"], 99).stock();
     let guards = super::GuardArgs::default().compile().unwrap();
@@ -267,22 +191,14 @@ fn an_image_that_was_tagged_again_in_the_meantime_is_refused() {
 // aws/amazon-ecs-agent#4226, aws/containers-roadmap#1078, METR/hawk#950
 #[test]
 fn an_image_that_a_running_task_or_function_pins_by_digest_stays_though_its_tag_moved() {
-    let shelf = || {
-        Shelf::new()
-            .image(1, &[], 99)
-            .image(2, &["v1"], 1)
-            .image(3, &[], 99)
-    };
+    let shelf = || Shelf::new().image(1, &[], 99).image(2, &["v1"], 1).image(3, &[], 99);
     let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
     let task = format!(
         "{{\n \"containerImage\": \"{host}/app:v1\",\n \"imageDigest\": \"{}\",\n \"ImageUri\": \"{host}/app@{}\"\n}}",
         digest(1),
         digest(3)
     );
-    let told = shelf().prune_but(
-        &["--untagged", "--older-than", "30d"],
-        &used(&shelf().stock(), &task),
-    );
+    let told = shelf().prune_but(&["--untagged", "--older-than", "30d"], &used(&shelf().stock(), &task));
     assert_eq!(told.goes(), NONE);
     assert_eq!(told.reason(1), "kept: in use, pods.json line 3");
 }
@@ -304,21 +220,9 @@ fn machine_images_that_a_launch_template_or_configuration_names_stay() {
     let mut evidence = Evidence::default();
     evidence.newest_of_families(&stock);
     evidence.id("img-00000004", "in use, launch template lt-1 version 3");
-    evidence.family_in(
-        &stock.store,
-        "web",
-        "in use, launch configuration asc-1 names its family",
-    );
-    let plan = planned(
-        std::slice::from_ref(&stock),
-        &["--older-than", "30d"],
-        &evidence,
-    );
-    let reasons: Vec<_> = plan.stores[0]
-        .rows
-        .iter()
-        .map(|row| row.reason.as_str())
-        .collect();
+    evidence.family_in(&stock.store, "web", "in use, launch configuration asc-1 names its family");
+    let plan = planned(std::slice::from_ref(&stock), &["--older-than", "30d"], &evidence);
+    let reasons: Vec<_> = plan.stores[0].rows.iter().map(|row| row.reason.as_str()).collect();
     assert_eq!(
         reasons,
         [
@@ -336,9 +240,7 @@ fn machine_images_that_a_launch_template_or_configuration_names_stay() {
 #[test]
 fn an_image_without_a_known_pull_stays_and_so_does_one_whose_platform_was_pulled() {
     let pulled = |days: i64| {
-        move |image: &mut crate::store::Image| {
-            image.pulled_at = Some(now() - chrono::TimeDelta::days(days))
-        }
+        move |image: &mut crate::store::Image| image.pulled_at = Some(now() - chrono::TimeDelta::days(days))
     };
     let mut shelf = Shelf::new()
         .image(1, &["never"], 300)
@@ -351,10 +253,7 @@ fn an_image_without_a_known_pull_stays_and_so_does_one_whose_platform_was_pulled
     assert_eq!(told.goes(), [2]);
     assert_eq!(told.reason(1), "kept: no pull of it is on record");
     assert_eq!(told.reason(2), "last pulled 100 days ago, longer than 90d");
-    assert_eq!(
-        told.reason(4),
-        "kept: last pulled 24 hours ago, not longer than 90d"
-    );
+    assert_eq!(told.reason(4), "kept: last pulled 24 hours ago, not longer than 90d");
 }
 
 // From the ideas of the same threads: what cannot be read counts as needing everything (snok).
@@ -368,19 +267,11 @@ fn an_index_that_cannot_be_read_keeps_all_that_it_might_need_and_itself() {
         .prune(&["--older-than", "30d"]);
     assert_eq!(told.goes(), NONE);
     let odd = &digest(1)[..19];
-    assert_eq!(
-        told.reason(2),
-        format!("kept: odd ({odd}) might need it, and cannot be read: it is garbled")
-    );
-    assert_eq!(
-        told.reason(4),
-        "kept: pushed 24 hours ago, not older than 30d"
-    );
+    assert_eq!(told.reason(2), format!("kept: odd ({odd}) might need it, and cannot be read: it is garbled"));
+    assert_eq!(told.reason(4), "kept: pushed 24 hours ago, not older than 30d");
     assert_eq!(
         told.plan.stores[0].warnings,
-        [format!(
-            "app: odd ({odd}) cannot be read (it is garbled); nothing that it might need is deleted"
-        )]
+        [format!("app: odd ({odd}) cannot be read (it is garbled); nothing that it might need is deleted")]
     );
 }
 
@@ -412,18 +303,12 @@ fn what_is_protected_excluded_or_in_use_stays_whatever_selects_it() {
             .image(5, &["a"], 99)
             .image(6, &["b"], 99)
     };
-    let told = shelf().prune_but(
-        &["--tag", "*", "--exclude", "mine"],
-        &used(&shelf().stock(), "app:used"),
-    );
+    let told = shelf().prune_but(&["--tag", "*", "--exclude", "mine"], &used(&shelf().stock(), "app:used"));
     assert_eq!(told.goes(), [6]);
     assert_eq!(told.reason(1), "kept: prod-1 is protected by prod*");
     assert_eq!(told.reason(2), "kept: mine fits --exclude mine");
     assert_eq!(told.reason(3), "kept: in use, pods.json line 1");
-    assert_eq!(
-        told.reason(5),
-        format!("kept: needed by release-1 ({})", &digest(4)[..19])
-    );
+    assert_eq!(told.reason(5), format!("kept: needed by release-1 ({})", &digest(4)[..19]));
 }
 
 #[test]
@@ -434,20 +319,13 @@ fn orphans_stay_until_they_are_asked_for_and_are_none_while_their_subject_is_in_
             .image(2, &[&cosign(51, ".sig")], 99)
             .image(3, &["a"], 99)
             .image(4, &[&cosign(60, ".sig")], 99)
-            .image(
-                5,
-                &[&cosign(3, ".sig"), &cosign(70, ".sig"), &cosign(60, ".att")],
-                99,
-            )
+            .image(5, &[&cosign(3, ".sig"), &cosign(70, ".sig"), &cosign(60, ".att")], 99)
     };
     let other = Shelf::named("other").image(60, &["x"], 1).stock();
     let goes = |flags: &[&str]| {
         let stocks = [shelf().stock(), other.clone()];
         let plan = planned(&stocks, flags, &Evidence::default());
-        let rows = plan.stores[0]
-            .rows
-            .iter()
-            .filter(|row| row.action == Action::Delete);
+        let rows = plan.stores[0].rows.iter().filter(|row| row.action == Action::Delete);
         rows.map(|row| row.image + 1).collect::<Vec<_>>()
     };
     assert_eq!(goes(&["--older-than", "30d"]), [3]);
@@ -464,12 +342,7 @@ fn a_hundred_thousand_images_are_decided_at_once() {
         let (index, age) = (number * 10, (number % 90) as i64);
         let tag = format!("build-{number}");
         shelf = shelf
-            .index(
-                index,
-                &[&tag],
-                age,
-                &[index + 1, index + 2, number / 10 * 100 + 3, 3],
-            )
+            .index(index, &[&tag], age, &[index + 1, index + 2, number / 10 * 100 + 3, 3])
             .image(index + 1, &[], age)
             .image(index + 2, &[], age)
             .image(index + 4, &[&cosign(index, ".sig")], age);
@@ -479,17 +352,7 @@ fn a_hundred_thousand_images_are_decided_at_once() {
     }
     let stock = shelf.stock();
     let begin = std::time::Instant::now();
-    let flags = [
-        "--older-than",
-        "30d",
-        "--tag",
-        "build-*",
-        "--exclude",
-        "build-7*",
-        "--keep",
-        "100",
-        "--keep-semver",
-    ];
+    let flags = ["--older-than", "30d", "--tag", "build-*", "--exclude", "build-7*", "--keep", "100", "--keep-semver"];
     let plan = planned(std::slice::from_ref(&stock), &flags, &Evidence::default());
     // Unoptimised and on a busy machine; a program as users have it needs a tenth of that.
     assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());

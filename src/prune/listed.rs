@@ -15,21 +15,13 @@ pub fn listed(stock: &Stock, selection: &Selection) -> Vec<bool> {
     let (provider, images) = (stock.store.provider, stock.images());
     let fits = |place: usize| {
         let image = &images[place];
-        let around = Surroundings {
-            provider,
-            pulled: image.pulled_at,
-            orphan_of: graph.orphan_of(place),
-        };
+        let around = Surroundings { provider, pulled: image.pulled_at, orphan_of: graph.orphan_of(place) };
         let fits = matches!(selection.judge(image, around), Judgement::Fits(_));
-        fits && selection
-            .excluded(provider, &stock.store.name, image)
-            .is_none()
+        fits && selection.excluded(provider, &stock.store.name, image).is_none()
     };
     let mut shown: Vec<bool> = (0..images.len()).map(fits).collect();
     if selection.keep_semver {
-        releases(provider, images)
-            .keys()
-            .for_each(|place| shown[*place] = false);
+        releases(provider, images).keys().for_each(|place| shown[*place] = false);
     }
     if let Some(keep) = selection.keep {
         let going: Vec<usize> = (0..images.len()).filter(|place| shown[*place]).collect();
@@ -60,20 +52,17 @@ mod tests {
         let stock = shelf.stock();
         let flags = Flags::try_parse_from([&["list"], flags].concat()).unwrap();
         let shown = listed(&stock, &flags.selectors.compile(now()).unwrap());
-        (0..shown.len())
-            .filter(|place| shown[*place])
-            .map(|place| place + 1)
-            .collect()
+        (0..shown.len()).filter(|place| shown[*place]).map(|place| place + 1).collect()
     }
 
     #[test]
     fn a_listing_shows_what_the_selectors_fit_by_itself() {
         let shelf = || {
-            Shelf::new()
-                .index(1, &["v1.0.0"], 9, &[2])
-                .image(2, &[], 9)
-                .image(3, &["v1.0.1"], 8)
-                .image(4, &[&cosign(70, ".sig")], 8)
+            Shelf::new().index(1, &["v1.0.0"], 9, &[2]).image(2, &[], 9).image(3, &["v1.0.1"], 8).image(
+                4,
+                &[&cosign(70, ".sig")],
+                8,
+            )
         };
         assert_eq!(shown(shelf(), &[]), [1, 2, 3, 4]);
         assert_eq!(shown(shelf(), &["--untagged"]), [2]);

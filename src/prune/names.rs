@@ -20,8 +20,7 @@ impl Names {
     pub fn new<T: AsRef<str>>(flag: &str, texts: impl IntoIterator<Item = T>) -> Result<Self> {
         let pattern = |text: T| {
             let text = text.as_ref();
-            text.parse::<Pattern>()
-                .map_err(|why| Error::new(Kind::Usage, format!("{flag} \"{text}\": {why}")))
+            text.parse::<Pattern>().map_err(|why| Error::new(Kind::Usage, format!("{flag} \"{text}\": {why}")))
         };
         let patterns = texts.into_iter().map(pattern).collect::<Result<_>>()?;
         Ok(Self { patterns })
@@ -35,9 +34,8 @@ impl Names {
     pub fn fit(&self, label: &str) -> Option<&str> {
         // The name of a machine image is no path: to `*`, a slash in it is a letter like others.
         let flat = label.contains('/').then(|| label.replace('/', "\0"));
-        let fits = |pattern: &&Pattern| {
-            pattern.matches(label) || flat.as_deref().is_some_and(|flat| pattern.matches(flat))
-        };
+        let fits =
+            |pattern: &&Pattern| pattern.matches(label) || flat.as_deref().is_some_and(|flat| pattern.matches(flat));
         self.patterns.iter().find(fits).map(Pattern::as_str)
     }
 
@@ -53,10 +51,7 @@ impl Names {
                 return Some((name.to_owned(), pattern));
             }
         }
-        let whole = self
-            .patterns
-            .iter()
-            .filter(|pattern| pattern.as_str().contains(['/', ':']));
+        let whole = self.patterns.iter().filter(|pattern| pattern.as_str().contains(['/', ':']));
         for pattern in whole.filter(|_| !store.is_empty()) {
             let tags = labels(provider, image).map(|label| format!("{store}:{label}"));
             let mut names = tags.chain([store.to_owned()]);
@@ -70,10 +65,7 @@ impl Names {
 
 /// What people call an image: its tags, or the name of a machine image.
 pub fn labels(provider: Provider, image: &Image) -> impl Iterator<Item = &str> {
-    let name = image
-        .name
-        .as_deref()
-        .filter(|name| provider != Provider::Ecr && !name.is_empty());
+    let name = image.name.as_deref().filter(|name| provider != Provider::Ecr && !name.is_empty());
     image.tags.iter().map(String::as_str).chain(name)
 }
 
@@ -123,10 +115,7 @@ mod tests {
     fn machine_images_are_called_by_their_name() {
         let names = Names::new("--protect", ["prod*", "web/*"]).unwrap();
         for name in ["prod-web", "prod/web", "web/prod", "web/a/b"] {
-            let image = Image {
-                name: Some(name.into()),
-                ..Image::default()
-            };
+            let image = Image { name: Some(name.into()), ..Image::default() };
             let found = names.find(Provider::Cvm, "", &image);
             assert_eq!(found.is_some(), name != "web/a/b", "{name}");
         }

@@ -109,15 +109,8 @@ pub struct Totals {
 impl Plan {
     pub fn totals(&self) -> Totals {
         let mut sum = Totals::default();
-        for Totals {
-            images,
-            deleted,
-            kept,
-            tagged,
-            tagged_kept,
-            bytes,
-            unsized_images,
-        } in self.stores.iter().map(|of| of.totals)
+        for Totals { images, deleted, kept, tagged, tagged_kept, bytes, unsized_images } in
+            self.stores.iter().map(|of| of.totals)
         {
             sum.images += images;
             sum.deleted += deleted;

@@ -52,12 +52,7 @@ impl Saved {
 
 /// Checks all that a saved plan deletes in one store against a fresh, whole listing of that store, with its indexes
 /// read. What is missing by now is [`Kind::NotFound`], what changed [`Kind::Changed`], what is used [`Kind::InUse`].
-pub fn recheck(
-    saved: &[Saved],
-    fresh: &Stock,
-    evidence: &Evidence,
-    guards: &Guards,
-) -> Vec<Result<Step>> {
+pub fn recheck(saved: &[Saved], fresh: &Stock, evidence: &Evidence, guards: &Guards) -> Vec<Result<Step>> {
     let images = fresh.images();
     let graph = Graph::of(fresh);
     let found: Vec<Option<usize>> = saved.iter().map(|saved| fresh.place(&saved.id)).collect();
@@ -81,9 +76,7 @@ pub fn recheck(
             }
         }
     }
-    let from: Vec<usize> = (0..images.len())
-        .filter(|place| saved_at[*place].is_none())
-        .collect();
+    let from: Vec<usize> = (0..images.len()).filter(|place| saved_at[*place].is_none()).collect();
     graph.spread(from, |owner, owned, bond| {
         let Some(number) = saved_at[owned].take() else {
             return false;
@@ -106,10 +99,7 @@ pub fn recheck(
         let owners = graph.owners(place).iter();
         let owners = owners.filter(|(owner, _)| passes[*owner] < passes[place]);
         let owners = owners.filter_map(|(owner, _)| saved_at[*owner]);
-        Ok(Step {
-            pass: passes[place],
-            after: owners.collect(),
-        })
+        Ok(Step { pass: passes[place], after: owners.collect() })
     };
     verdicts.into_iter().zip(&found).map(step).collect()
 }
@@ -126,17 +116,12 @@ fn check(
     let image = &fresh.images()[place];
     let (provider, name) = (fresh.store.provider, fresh.store.name.as_str());
     if let Some(gained) = image.tags.iter().find(|tag| !saved.tags.contains(tag)) {
-        return Err(changed(format!(
-            "it got the tag {gained} since the plan was made"
-        )));
+        return Err(changed(format!("it got the tag {gained} since the plan was made")));
     }
     if let Some(lost) = saved.tags.iter().find(|tag| !image.tags.contains(tag)) {
         let now = tags.get(&**lost).map(|place| &fresh.images()[*place]);
         return Err(changed(match now {
-            Some(other) => format!(
-                "tag {lost} moved to {} since the plan was made",
-                called(other)
-            ),
+            Some(other) => format!("tag {lost} moved to {} since the plan was made", called(other)),
             None => format!("it lost the tag {lost} since the plan was made"),
         }));
     }
@@ -144,15 +129,9 @@ fn check(
         let name = image.name.as_deref().unwrap_or_default();
         return Err(changed(format!("it is called \"{name}\" now")));
     }
-    let attached = graph
-        .owned(place)
-        .iter()
-        .filter(|(_, bond)| *bond == Bond::Attached)
-        .count();
+    let attached = graph.owned(place).iter().filter(|(_, bond)| *bond == Bond::Attached).count();
     if attached > saved.attached {
-        return Err(changed(
-            "something was attached to it since the plan was made".into(),
-        ));
+        return Err(changed("something was attached to it since the plan was made".into()));
     }
     if let Some(why) = guards.protected(provider, name, image) {
         return Err(Error::new(Kind::Protected, why));
@@ -160,24 +139,16 @@ fn check(
     if let Some(why) = evidence.of(&fresh.store, image) {
         return Err(Error::new(Kind::InUse, why));
     }
-    if let Some(held) = graph
-        .held(place)
-        .into_iter()
-        .find_map(|held| evidence.of(&fresh.store, &fresh.images()[held]))
+    if let Some(held) = graph.held(place).into_iter().find_map(|held| evidence.of(&fresh.store, &fresh.images()[held]))
     {
-        return Err(Error::new(
-            Kind::InUse,
-            format!("it holds an image that is {held}"),
-        ));
+        return Err(Error::new(Kind::InUse, format!("it holds an image that is {held}")));
     }
     if let Some(Hold::Refused(error)) = &image.hold {
         return Err(error.clone());
     }
     if let Some((index, why)) = graph.unreadable.first() {
         let index = called(&fresh.images()[*index]);
-        return Err(changed(format!(
-            "{index} might need it, and cannot be read: {why}"
-        )));
+        return Err(changed(format!("{index} might need it, and cannot be read: {why}")));
     }
     Ok(())
 }
@@ -199,38 +170,22 @@ mod tests {
     /// What a plan made of one shelf says when it is run on another.
     fn rechecked(then: Shelf, now: Shelf, evidence: &Evidence) -> Vec<Result<Step, String>> {
         let told = then.prune(&FLAGS);
-        let rows = told.plan.stores[0]
-            .rows
-            .iter()
-            .filter(|row| row.action == Action::Delete);
-        let saved: Vec<Saved> = rows
-            .map(|row| Saved::of(row, &told.stock.images()[row.image]).unwrap())
-            .collect();
+        let rows = told.plan.stores[0].rows.iter().filter(|row| row.action == Action::Delete);
+        let saved: Vec<Saved> = rows.map(|row| Saved::of(row, &told.stock.images()[row.image]).unwrap()).collect();
         let text = serde_json::to_string(&saved).unwrap();
         let saved: Vec<Saved> = serde_json::from_str(&text).unwrap();
         let guards = GuardArgs::default().compile().unwrap();
         let verdicts = recheck(&saved, &now.stock(), evidence, &guards).into_iter();
-        verdicts
-            .map(|verdict| verdict.map_err(|error| format!("{:?}: {error}", error.kind)))
-            .collect()
+        verdicts.map(|verdict| verdict.map_err(|error| format!("{:?}: {error}", error.kind))).collect()
     }
 
     fn then() -> Shelf {
-        Shelf::new()
-            .index(1, &["a"], 99, &[2])
-            .image(2, &[], 99)
-            .image(3, &["b"], 99)
-            .image(4, &["keep"], 1)
+        Shelf::new().index(1, &["a"], 99, &[2]).image(2, &[], 99).image(3, &["b"], 99).image(4, &["keep"], 1)
     }
 
     #[test]
     fn what_is_as_it_was_goes_in_its_order() {
-        let step = |pass, after: &[usize]| {
-            Ok(Step {
-                pass,
-                after: after.to_vec(),
-            })
-        };
+        let step = |pass, after: &[usize]| Ok(Step { pass, after: after.to_vec() });
         let verdicts = rechecked(then(), then(), &Evidence::default());
         assert_eq!(verdicts, [step(0, &[]), step(1, &[0]), step(0, &[])]);
     }
@@ -240,82 +195,40 @@ mod tests {
         let child = &digest(2)[..19];
         let table: [(Shelf, [Option<String>; 3]); 8] = [
             (
-                Shelf::new()
-                    .index(1, &["a"], 99, &[2])
-                    .image(2, &[], 99)
-                    .image(3, &["b", "new"], 99),
-                [
-                    None,
-                    None,
-                    Some("Changed: it got the tag new since the plan was made".into()),
-                ],
+                Shelf::new().index(1, &["a"], 99, &[2]).image(2, &[], 99).image(3, &["b", "new"], 99),
+                [None, None, Some("Changed: it got the tag new since the plan was made".into())],
             ),
             (
-                Shelf::new()
-                    .index(1, &["a"], 99, &[2])
-                    .image(2, &[], 99)
-                    .image(3, &[], 99)
-                    .image(4, &["b"], 1),
-                [
-                    None,
-                    None,
-                    Some(format!(
-                        "Changed: tag b moved to b ({}) since the plan was made",
-                        &digest(4)[..19]
-                    )),
-                ],
+                Shelf::new().index(1, &["a"], 99, &[2]).image(2, &[], 99).image(3, &[], 99).image(4, &["b"], 1),
+                [None, None, Some(format!("Changed: tag b moved to b ({}) since the plan was made", &digest(4)[..19]))],
             ),
             (
                 then().index(5, &["fresh"], 0, &[2]),
                 [
                     None,
-                    Some(format!(
-                        "Changed: fresh ({}) holds it, and is not deleted by this plan",
-                        &digest(5)[..19]
-                    )),
+                    Some(format!("Changed: fresh ({}) holds it, and is not deleted by this plan", &digest(5)[..19])),
                     None,
                 ],
             ),
             (
-                Shelf::new()
-                    .index(1, &["a", "x"], 99, &[2])
-                    .image(2, &[], 99)
-                    .image(3, &["b"], 99),
+                Shelf::new().index(1, &["a", "x"], 99, &[2]).image(2, &[], 99).image(3, &["b"], 99),
                 [
                     Some("Changed: it got the tag x since the plan was made".into()),
-                    Some(format!(
-                        "Changed: a ({}) holds it, and is not deleted by this plan",
-                        &digest(1)[..19]
-                    )),
+                    Some(format!("Changed: a ({}) holds it, and is not deleted by this plan", &digest(1)[..19])),
                     None,
                 ],
             ),
             (
                 then().referrer(9, 0, 3),
-                [
-                    None,
-                    None,
-                    Some("Changed: something was attached to it since the plan was made".into()),
-                ],
+                [None, None, Some("Changed: something was attached to it since the plan was made".into())],
             ),
             (
                 Shelf::new().index(1, &["a"], 99, &[2]).image(2, &[], 99),
-                [
-                    None,
-                    None,
-                    Some("NotFound: it is not there any more".into()),
-                ],
+                [None, None, Some("NotFound: it is not there any more".into())],
             ),
             (
-                Shelf::new()
-                    .index(1, &["a"], 99, &[2])
-                    .image(2, &["prod"], 99)
-                    .image(3, &["b"], 99),
-                [
-                    None,
-                    Some("Changed: it got the tag prod since the plan was made".into()),
-                    None,
-                ],
+                Shelf::new().index(1, &["a"], 99, &[2]).image(2, &["prod"], 99).image(3, &["b"], 99),
+                [None, Some("Changed: it got the tag prod since the plan was made".into()), None],
             ),
             (
                 then().unreadable(9, &["odd"], 0),
@@ -337,12 +250,7 @@ mod tests {
 
     #[test]
     fn an_image_that_a_plan_names_twice_goes_under_no_name_if_it_may_not_go() {
-        let saved = |number: usize| Saved {
-            id: digest(number),
-            tags: Vec::new(),
-            name: None,
-            attached: 0,
-        };
+        let saved = |number: usize| Saved { id: digest(number), tags: Vec::new(), name: None, attached: 0 };
         // The index is not in the plan, so it keeps what it holds.
         let plan = [saved(2), saved(2)];
         let guards = GuardArgs::default().compile().unwrap();
@@ -355,12 +263,7 @@ mod tests {
         let (mut shelf, mut plan) = (Shelf::new(), Vec::new());
         for number in 0..100_000 {
             shelf = shelf.image(number, &[], 99);
-            plan.push(Saved {
-                id: digest(number),
-                tags: vec![format!("build-{number}")],
-                name: None,
-                attached: 0,
-            });
+            plan.push(Saved { id: digest(number), tags: vec![format!("build-{number}")], name: None, attached: 0 });
         }
         let (stock, guards) = (shelf.stock(), GuardArgs::default().compile().unwrap());
         let begin = std::time::Instant::now();

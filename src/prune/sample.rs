@@ -4,10 +4,7 @@ use std::{collections::BTreeMap, sync::Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{
-    Action, Evidence, GuardArgs, Guards, Plan, Reading, Selection, Selectors, Stock, decide,
-    everywhere,
-};
+use super::{Action, Evidence, GuardArgs, Guards, Plan, Reading, Selection, Selectors, Stock, decide, everywhere};
 use crate::{
     image::{HostKind, ImageId, Provider, StoreRef},
     store::Image,
@@ -56,24 +53,14 @@ impl Shelf {
     }
 
     pub fn named(name: &'static str) -> Self {
-        Self {
-            name,
-            images: Vec::new(),
-            readings: Vec::new(),
-        }
+        Self { name, images: Vec::new(), readings: Vec::new() }
     }
 
     pub fn image(self, number: usize, tags: &[&str], days: i64) -> Self {
         self.with(number, tags, days, |_| {})
     }
 
-    pub fn with(
-        mut self,
-        number: usize,
-        tags: &[&str],
-        days: i64,
-        change: impl FnOnce(&mut Image),
-    ) -> Self {
+    pub fn with(mut self, number: usize, tags: &[&str], days: i64, change: impl FnOnce(&mut Image)) -> Self {
         let mut image = Image {
             id: digest(number).parse().ok().map(ImageId::Digest),
             digest: Some(digest(number)),
@@ -89,40 +76,25 @@ impl Shelf {
     }
 
     pub fn index(mut self, number: usize, tags: &[&str], days: i64, children: &[usize]) -> Self {
-        let children = children
-            .iter()
-            .map(|child| digest(*child).parse().unwrap())
-            .collect();
-        self.readings
-            .push((digest(number), Reading::Children(children)));
-        self.with(number, tags, days, |image| {
-            image.media_type = Some(INDEX.into())
-        })
+        let children = children.iter().map(|child| digest(*child).parse().unwrap()).collect();
+        self.readings.push((digest(number), Reading::Children(children)));
+        self.with(number, tags, days, |image| image.media_type = Some(INDEX.into()))
     }
 
     pub fn unreadable(mut self, number: usize, tags: &[&str], days: i64) -> Self {
-        self.readings
-            .push((digest(number), Reading::Unreadable("it is garbled".into())));
-        self.with(number, tags, days, |image| {
-            image.media_type = Some(INDEX.into())
-        })
+        self.readings.push((digest(number), Reading::Unreadable("it is garbled".into())));
+        self.with(number, tags, days, |image| image.media_type = Some(INDEX.into()))
     }
 
     /// Changes an image that is there already.
     pub fn changed(mut self, number: usize, change: impl FnOnce(&mut Image)) -> Self {
         let mut images = self.images.iter_mut();
-        change(
-            images
-                .find(|image| image.digest == Some(digest(number)))
-                .unwrap(),
-        );
+        change(images.find(|image| image.digest == Some(digest(number))).unwrap());
         self
     }
 
     pub fn referrer(self, number: usize, days: i64, subject: usize) -> Self {
-        self.with(number, &[], days, |image| {
-            image.subject = Some(digest(subject))
-        })
+        self.with(number, &[], days, |image| image.subject = Some(digest(subject)))
     }
 
     pub fn stock(self) -> Stock {
@@ -177,17 +149,9 @@ pub fn compiled(flags: &[&str]) -> (Selection, Guards) {
     static COMPILED: Mutex<BTreeMap<String, (Selection, Guards)>> = Mutex::new(BTreeMap::new());
     let compile = || {
         let flags = <Flags as clap::Parser>::try_parse_from([&["prune"], flags].concat()).unwrap();
-        (
-            flags.selectors.compile(now()).unwrap(),
-            flags.guards.compile().unwrap(),
-        )
+        (flags.selectors.compile(now()).unwrap(), flags.guards.compile().unwrap())
     };
-    COMPILED
-        .lock()
-        .unwrap()
-        .entry(flags.join(" "))
-        .or_insert_with(compile)
-        .clone()
+    COMPILED.lock().unwrap().entry(flags.join(" ")).or_insert_with(compile).clone()
 }
 
 /// A plan with what it is about.
@@ -199,17 +163,12 @@ pub struct Told {
 impl Told {
     /// The numbers of the images that would go.
     pub fn goes(&self) -> Vec<usize> {
-        let rows = self.plan.stores[0]
-            .rows
-            .iter()
-            .filter(|row| row.action == Action::Delete);
+        let rows = self.plan.stores[0].rows.iter().filter(|row| row.action == Action::Delete);
         let number = |image: &Image| {
             let digest = image.digest.as_deref().unwrap();
             usize::from_str_radix(&digest["sha256:".len()..], 16).unwrap()
         };
-        let mut goes: Vec<_> = rows
-            .map(|row| number(&self.stock.images()[row.image]))
-            .collect();
+        let mut goes: Vec<_> = rows.map(|row| number(&self.stock.images()[row.image])).collect();
         goes.sort();
         goes
     }

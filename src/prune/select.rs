@@ -132,16 +132,10 @@ impl Selectors {
         };
         let by_tag = !self.tag.is_empty() || !self.tag_regex.is_empty();
         if self.any_tag && !by_tag {
-            return Err(Error::new(
-                Kind::Usage,
-                "--any-tag says nothing without --tag or --tag-regex",
-            ));
+            return Err(Error::new(Kind::Usage, "--any-tag says nothing without --tag or --tag-regex"));
         }
         if self.untagged && by_tag {
-            return Err(Error::new(
-                Kind::Usage,
-                "no untagged image has a tag: --untagged excludes --tag",
-            ));
+            return Err(Error::new(Kind::Usage, "no untagged image has a tag: --untagged excludes --tag"));
         }
         if self.keep == Some(0) {
             return Err(Error::new(Kind::Usage, "--keep must be at least 1"));
@@ -158,22 +152,14 @@ impl Selectors {
             keep: self.keep.map(|keep| keep as usize),
             keep_semver: self.keep_semver,
             larger_than: self.larger_than.clone(),
-            state: self
-                .state
-                .iter()
-                .map(|state| state.to_ascii_lowercase())
-                .collect(),
+            state: self.state.iter().map(|state| state.to_ascii_lowercase()).collect(),
             orphans: self.orphans,
         })
     }
 
     /// Refuses a command that would take everything because nothing was said of what to take.
     pub fn demand(&self) -> Result<()> {
-        let only_keeps = Self {
-            exclude: self.exclude.clone(),
-            any_tag: self.any_tag,
-            ..Self::default()
-        };
+        let only_keeps = Self { exclude: self.exclude.clone(), any_tag: self.any_tag, ..Self::default() };
         if *self != only_keeps {
             return Ok(());
         }
@@ -190,11 +176,7 @@ impl Selection {
 
     /// Whether the selectors could choose this image, as far as it tells itself; more knowledge can only keep it.
     pub fn may_choose(&self, image: &Image, provider: Provider) -> bool {
-        let around = Surroundings {
-            provider,
-            pulled: image.pulled_at,
-            orphan_of: Some(""),
-        };
+        let around = Surroundings { provider, pulled: image.pulled_at, orphan_of: Some("") };
         matches!(self.judge(image, around), Judgement::Fits(_))
     }
 
@@ -204,10 +186,7 @@ impl Selection {
 
     /// The same without the newest that `--keep` holds: everything that might go, however the others turn out.
     pub fn without_keep(&self) -> Self {
-        Self {
-            keep: None,
-            ..self.clone()
-        }
+        Self { keep: None, ..self.clone() }
     }
 
     /// Judges one image by what is known of it; the first selector that it does not fit is the reason to keep it.
@@ -238,10 +217,7 @@ impl Selection {
 
     fn by_orphan(&self, orphan_of: Option<&str>) -> Option<Result<String, String>> {
         self.orphans.then(|| match orphan_of {
-            Some(subject) => Ok(format!(
-                "what it was attached to is gone ({})",
-                short(subject)
-            )),
+            Some(subject) => Ok(format!("what it was attached to is gone ({})", short(subject))),
             None => Err("no orphan".into()),
         })
     }
@@ -249,27 +225,16 @@ impl Selection {
     fn by_labels(&self, image: &Image, provider: Provider) -> Option<Result<String, String>> {
         let labels: Vec<_> = labels(provider, image).collect();
         if self.untagged {
-            let tagged = || {
-                labels
-                    .first()
-                    .map_or("not of a kind that has tags".into(), |tag| {
-                        format!("tagged {tag}")
-                    })
-            };
+            let tagged = || labels.first().map_or("not of a kind that has tags".into(), |tag| format!("tagged {tag}"));
             let bare = provider == Provider::Ecr && labels.is_empty();
-            return Some(if bare {
-                Ok("untagged".into())
-            } else {
-                Err(tagged())
-            });
+            return Some(if bare { Ok("untagged".into()) } else { Err(tagged()) });
         }
         if self.tag.is_empty() && self.tag_regex.is_empty() {
             return None;
         }
         let fits = |label: &&str| {
             (self.tag.is_empty() || self.tag.fit(label).is_some())
-                && (self.tag_regex.is_empty()
-                    || self.tag_regex.iter().any(|regex| regex.is_match(label)))
+                && (self.tag_regex.is_empty() || self.tag_regex.iter().any(|regex| regex.is_match(label)))
         };
         let said = |label: &str| match provider {
             Provider::Ecr => format!("tag {label}"),
@@ -279,10 +244,9 @@ impl Selection {
         Some(match (fit.first(), other.first()) {
             (None, None) => Err("untagged, so no pattern fits".into()),
             (None, Some(other)) => Err(format!("{} does not fit", said(other))),
-            (Some(_), Some(other)) if !self.any_tag => Err(format!(
-                "{} does not fit, though another tag does",
-                said(other)
-            )),
+            (Some(_), Some(other)) if !self.any_tag => {
+                Err(format!("{} does not fit, though another tag does", said(other)))
+            }
             (Some(fit), _) => Ok(format!("{} fits", said(fit))),
         })
     }
@@ -380,11 +344,7 @@ mod tests {
     #[test]
     fn what_says_nothing_or_contradicts_itself_is_refused() {
         for flags in [&[][..], &["--exclude", "x"]] {
-            assert_eq!(
-                parsed(flags).unwrap().demand().unwrap_err().kind,
-                Kind::Usage,
-                "{flags:?}"
-            );
+            assert_eq!(parsed(flags).unwrap().demand().unwrap_err().kind, Kind::Usage, "{flags:?}");
         }
         for flags in [
             &["--any-tag"][..],
@@ -395,11 +355,7 @@ mod tests {
             &["--exclude", ""],
             &["--older-than", "2999-01-01"],
         ] {
-            assert_eq!(
-                parsed(flags).unwrap().compile(now()).unwrap_err().kind,
-                Kind::Usage,
-                "{flags:?}"
-            );
+            assert_eq!(parsed(flags).unwrap().compile(now()).unwrap_err().kind, Kind::Usage, "{flags:?}");
         }
         for flags in [
             &["--keep", "0"][..],
@@ -425,32 +381,18 @@ mod tests {
     #[test]
     fn every_selector_narrows_and_what_is_unknown_never_fits() {
         let table: [(&[&str], &[usize], &str); 8] = [
-            (
-                &["--older-than", "30d"],
-                &[1, 4],
-                "pushed 40 days ago, older than 30d",
-            ),
-            (
-                &["--older-than", "2025-05-01"],
-                &[1, 4],
-                "pushed 40 days ago, older than 2025-05-01",
-            ),
+            (&["--older-than", "30d"], &[1, 4], "pushed 40 days ago, older than 30d"),
+            (&["--older-than", "2025-05-01"], &[1, 4], "pushed 40 days ago, older than 2025-05-01"),
             (&["--larger-than", "99"], &[1, 2, 3], "larger than 99"),
             (&["--state", "archived"], &[1], "state archived"),
             (&["--tag", "a*"], &[1, 2], "tag a1 fits"),
             (&["--tag", "a*", "--tag", "b*"], &[1, 2, 3], "tag a1 fits"),
             (&["--tag", "a*", "--tag-regex", "1$"], &[1], "tag a1 fits"),
-            (
-                &["--tag", "a*", "--older-than", "30d"],
-                &[1],
-                "tag a1 fits, pushed 40 days ago, older than 30d",
-            ),
+            (&["--tag", "a*", "--older-than", "30d"], &[1], "tag a1 fits, pushed 40 days ago, older than 30d"),
         ];
         for (flags, goes, reason) in table {
             let told = Shelf::new()
-                .with(1, &["a1"], 40, |image| {
-                    image.state = Some("ARCHIVED".into())
-                })
+                .with(1, &["a1"], 40, |image| image.state = Some("ARCHIVED".into()))
                 .image(2, &["a2"], 1)
                 .with(3, &["b1", "a1"], 40, |image| image.pushed_at = None)
                 .with(4, &[], 40, |image| image.bytes = None)
@@ -462,40 +404,17 @@ mod tests {
 
     #[test]
     fn an_image_exactly_as_old_as_the_limit_is_not_older() {
-        assert_eq!(
-            Shelf::new()
-                .image(1, &["a"], 30)
-                .prune(&["--older-than", "30d"])
-                .goes(),
-            [0; 0]
-        );
+        assert_eq!(Shelf::new().image(1, &["a"], 30).prune(&["--older-than", "30d"]).goes(), [0; 0]);
     }
 
     #[test]
     fn a_policy_file_has_the_same_words_and_unknown_ones_are_errors() {
         let policy = r#"{"older-than": "30d", "tag": ["pr-*"], "keep": 3, "larger-than": "1GiB"}"#;
         let read: Selectors = serde_json::from_str(policy).unwrap();
-        let typed = parsed(&[
-            "--older-than",
-            "30d",
-            "--tag",
-            "pr-*",
-            "--keep",
-            "3",
-            "--larger-than",
-            "1GiB",
-        ])
-        .unwrap();
+        let typed = parsed(&["--older-than", "30d", "--tag", "pr-*", "--keep", "3", "--larger-than", "1GiB"]).unwrap();
         assert_eq!(read, typed);
-        for policy in [
-            r#"{"older_than": "30d"}"#,
-            r#"{"older-than": "-30d"}"#,
-            r#"{"keep": -1}"#,
-        ] {
-            assert!(
-                serde_json::from_str::<Selectors>(policy).is_err(),
-                "{policy}"
-            );
+        for policy in [r#"{"older_than": "30d"}"#, r#"{"older-than": "-30d"}"#, r#"{"keep": -1}"#] {
+            assert!(serde_json::from_str::<Selectors>(policy).is_err(), "{policy}");
         }
     }
 }

@@ -41,13 +41,8 @@ pub(super) struct Record {
 
 impl Record {
     pub fn new(path: Option<&Path>) -> io::Result<Self> {
-        let file = path
-            .map(|path| OpenOptions::new().create(true).append(true).open(path))
-            .transpose()?;
-        Ok(Self {
-            calls: Vec::new(),
-            file,
-        })
+        let file = path.map(|path| OpenOptions::new().create(true).append(true).open(path)).transpose()?;
+        Ok(Self { calls: Vec::new(), file })
     }
 
     pub fn add(&mut self, call: Call) {
@@ -68,26 +63,18 @@ impl Record {
 
 /// The error code in an answer, wherever its provider puts it.
 pub(super) fn code(reply: &Reply) -> Option<String> {
-    let header = reply
-        .headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("x-amzn-errortype"));
+    let header = reply.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-amzn-errortype"));
     if let Some((_, code)) = header {
         return Some(code.clone());
     }
     let body: Value = serde_json::from_slice(&reply.body).ok()?;
     // Tencent; then Huawei's services, its gateway, and its IAM.
-    [
-        "/Response/Error/Code",
-        "/error_code",
-        "/errorCode",
-        "/error/code",
-    ]
-    .iter()
-    .find_map(|place| match body.pointer(place)? {
-        Value::String(code) => Some(code.clone()),
-        Value::Number(code) => Some(code.to_string()),
-        _ => None,
+    ["/Response/Error/Code", "/error_code", "/errorCode", "/error/code"].iter().find_map(|place| {
+        match body.pointer(place)? {
+            Value::String(code) => Some(code.clone()),
+            Value::Number(code) => Some(code.to_string()),
+            _ => None,
+        }
     })
 }
 
@@ -98,20 +85,13 @@ mod tests {
     #[test]
     fn the_code_of_an_answer_is_found_where_each_provider_puts_it() {
         for (body, expected) in [
-            (
-                r#"{"Response":{"Error":{"Code":"A","Message":""},"RequestId":""}}"#,
-                Some("A"),
-            ),
+            (r#"{"Response":{"Error":{"Code":"A","Message":""},"RequestId":""}}"#, Some("A")),
             (r#"{"error_code":"B","error_msg":""}"#, Some("B")),
             (r#"{"error":{"code":401,"message":""}}"#, Some("401")),
             (r#"{"Response":{"RequestId":""}}"#, None),
             ("not JSON", None),
         ] {
-            let reply = Reply {
-                status: 200,
-                headers: Vec::new(),
-                body: body.into(),
-            };
+            let reply = Reply { status: 200, headers: Vec::new(), body: body.into() };
             assert_eq!(code(&reply).as_deref(), expected, "{body}");
         }
     }

@@ -42,17 +42,7 @@ pub enum Kind {
     Empty,
 }
 
-const KINDS: [&str; 9] = [
-    "status",
-    "throttle",
-    "drop",
-    "lose-answer",
-    "hang",
-    "truncate",
-    "garble",
-    "slow",
-    "empty",
-];
+const KINDS: [&str; 9] = ["status", "throttle", "drop", "lose-answer", "hang", "truncate", "garble", "slow", "empty"];
 
 const GRAMMAR: &str = "a fault is SERVICE:OPERATION:KIND[=ARGUMENT][@AFTER][:TIMES], where KIND is status=N, throttle, \
      drop (nothing is done, no answer), lose-answer (done, no answer), hang (nothing is done, silence), \
@@ -72,28 +62,18 @@ impl FromStr for Fault {
 
     fn from_str(text: &str) -> Result<Self, FaultError> {
         let parts = split(text);
-        let wrong = |place: &Range<usize>, why: String| FaultError {
-            text: text.into(),
-            place: place.clone(),
-            why,
-        };
+        let wrong = |place: &Range<usize>, why: String| FaultError { text: text.into(), place: place.clone(), why };
         let end = text.len()..text.len();
         let [service, operation, kind] = [0, 1, 2].map(|index| parts.get(index).cloned());
         let part = |part: Option<Range<usize>>, what: &str| match part {
             Some(place) if !place.is_empty() => Ok(place),
-            place => Err(wrong(
-                &place.unwrap_or(end.clone()),
-                format!("{what} is missing"),
-            )),
+            place => Err(wrong(&place.unwrap_or(end.clone()), format!("{what} is missing"))),
         };
         let service = part(service, "the service")?;
         let operation = part(operation, "the operation")?;
         let kind = part(kind, "the kind")?;
         if let Some(extra) = parts.get(4) {
-            return Err(wrong(
-                &(extra.start..text.len()),
-                "nothing may follow TIMES".into(),
-            ));
+            return Err(wrong(&(extra.start..text.len()), "nothing may follow TIMES".into()));
         }
         let count = |place: Range<usize>, least: u32, what: &str| {
             text[place.clone()]
@@ -102,10 +82,7 @@ impl FromStr for Fault {
                 .filter(|count| *count >= least)
                 .ok_or_else(|| wrong(&place, format!("{what} must be a number from {least}")))
         };
-        let times = parts
-            .get(3)
-            .map(|place| count(place.clone(), 1, "TIMES"))
-            .transpose()?;
+        let times = parts.get(3).map(|place| count(place.clone(), 1, "TIMES")).transpose()?;
         let (kind, after) = match text[kind.clone()].find('@') {
             Some(at) => {
                 let at = kind.start + at;
@@ -113,11 +90,7 @@ impl FromStr for Fault {
             }
             None => (kind, 0),
         };
-        let name = |place: Range<usize>| {
-            Some(&text[place])
-                .filter(|name| *name != "*")
-                .map(Into::into)
-        };
+        let name = |place: Range<usize>| Some(&text[place]).filter(|name| *name != "*").map(Into::into);
         Ok(Self {
             service: name(service),
             operation: name(operation),
@@ -141,9 +114,7 @@ fn split(text: &str) -> Vec<Range<usize>> {
 }
 
 fn parse_kind(text: &str, place: Range<usize>) -> Result<Kind, (Range<usize>, String)> {
-    let name_end = text[place.clone()]
-        .find('=')
-        .map_or(place.end, |at| place.start + at);
+    let name_end = text[place.clone()].find('=').map_or(place.end, |at| place.start + at);
     let name = &text[place.start..name_end];
     let argument = (name_end < place.end).then_some(name_end + 1..place.end);
     let needs = |what: &str| {
@@ -174,13 +145,8 @@ fn parse_kind(text: &str, place: Range<usize>) -> Result<Kind, (Range<usize>, St
                 .map(|kind| (strsim::damerau_levenshtein(kind, name), kind))
                 .min()
                 .filter(|(distance, _)| *distance <= 2)
-                .map_or(String::new(), |(_, kind)| {
-                    format!("; did you mean \"{kind}\"?")
-                });
-            return Err((
-                place.start..name_end,
-                format!("there is no kind \"{name}\"{near}"),
-            ));
+                .map_or(String::new(), |(_, kind)| format!("; did you mean \"{kind}\"?"));
+            return Err((place.start..name_end, format!("there is no kind \"{name}\"{near}")));
         }
     };
     match argument {
@@ -225,13 +191,7 @@ impl fmt::Display for Kind {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let name = |name: &Option<String>| name.clone().unwrap_or("*".into());
-        write!(
-            f,
-            "{}:{}:{}",
-            name(&self.service),
-            name(&self.operation),
-            self.kind
-        )?;
+        write!(f, "{}:{}:{}", name(&self.service), name(&self.operation), self.kind)?;
         if self.after > 0 {
             write!(f, "@{}", self.after)?;
         }
@@ -253,11 +213,7 @@ struct Line {
 
 impl Script {
     pub fn add(&mut self, fault: Fault) {
-        self.0.push(Line {
-            fault,
-            seen: 0,
-            struck: 0,
-        });
+        self.0.push(Line { fault, seen: 0, struck: 0 });
     }
 
     /// What strikes this call: the first fault that is due. Later ones wait until it is spent.
@@ -331,13 +287,8 @@ mod tests {
         for fault in ["ecr:Get:throttle@1:2", "ecr:*:drop:1", "cvm:*:hang"] {
             script.add(fault.parse().unwrap());
         }
-        let got: Vec<_> = ["Get", "Get", "Put", "Get", "Get"]
-            .map(|operation| script.next("ecr", operation))
-            .into();
+        let got: Vec<_> = ["Get", "Get", "Put", "Get", "Get"].map(|operation| script.next("ecr", operation)).into();
         use Kind::{Drop, Throttle};
-        assert_eq!(
-            got,
-            [Some(Drop), Some(Throttle), None, Some(Throttle), None]
-        );
+        assert_eq!(got, [Some(Drop), Some(Throttle), None, Some(Throttle), None]);
     }
 }

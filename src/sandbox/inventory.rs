@@ -40,10 +40,7 @@ struct Item {
 impl Inventory {
     /// The world that was listed. Images that were not there when they were asked for are not in it.
     pub fn into_world(self) -> Result<World> {
-        let mut world = World {
-            listed: true,
-            ..World::default()
-        };
+        let mut world = World { listed: true, ..World::default() };
         for item in self.items {
             let there = item.image.state.as_deref() != Some("missing");
             if there {
@@ -55,10 +52,7 @@ impl Inventory {
 }
 
 fn add(world: &mut World, item: &Item) -> Result<()> {
-    let reference: ImageRef = item
-        .reference
-        .parse()
-        .map_err(|_| anyhow!("this is no reference"))?;
+    let reference: ImageRef = item.reference.parse().map_err(|_| anyhow!("this is no reference"))?;
     let region = reference.store.region.clone();
     let region = region.ok_or_else(|| anyhow!("this reference names no region"))?;
     match reference.store.provider {
@@ -69,11 +63,7 @@ fn add(world: &mut World, item: &Item) -> Result<()> {
 }
 
 fn container(world: &mut World, region: &str, reference: &ImageRef, image: &Image) -> Result<()> {
-    let account = reference
-        .store
-        .owner
-        .as_deref()
-        .unwrap_or(&world.ecr.account);
+    let account = reference.store.owner.as_deref().unwrap_or(&world.ecr.account);
     if world.ecr.account != account {
         if world.ecr.repositories(region).next().is_some() {
             bail!("the sandbox emulates one account, and this is a second one");
@@ -81,9 +71,7 @@ fn container(world: &mut World, region: &str, reference: &ImageRef, image: &Imag
         world.ecr.account = account.to_owned();
     }
     let digest = image.digest.as_deref().unwrap_or_default();
-    let digest: Digest = digest
-        .parse()
-        .map_err(|_| anyhow!("it has no digest that can be read"))?;
+    let digest: Digest = digest.parse().map_err(|_| anyhow!("it has no digest that can be read"))?;
     let pushed_at = image.pushed_at.unwrap_or(DateTime::UNIX_EPOCH);
     let text = |text: &Option<String>| text.clone().map(Cow::Owned);
     let manifest = Manifest {
@@ -100,16 +88,11 @@ fn container(world: &mut World, region: &str, reference: &ImageRef, image: &Imag
             },
             layers: [].into(),
         },
-        subject: image
-            .subject
-            .as_deref()
-            .and_then(|subject| subject.parse().ok()),
+        subject: image.subject.as_deref().and_then(|subject| subject.parse().ok()),
         artifact_type: None,
     };
     let tags: Vec<&str> = image.tags.iter().map(String::as_str).collect();
-    let store = world
-        .ecr
-        .repository(region, &reference.store.name, pushed_at);
+    let store = world.ecr.repository(region, &reference.store.name, pushed_at);
     store.push(&manifest, &tags, pushed_at);
     let status = match image.state.as_deref() {
         Some("archived") => Status::Archived,
@@ -128,9 +111,7 @@ fn machine(world: &mut World, region: &str, reference: &ImageRef, image: &Image)
     for snapshot in &image.snapshots {
         let usage = snapshot.usage.to_uppercase();
         let gib = gib(snapshot.bytes);
-        region
-            .snapshots
-            .insert(snapshot.id.clone(), Snapshot { usage, gib });
+        region.snapshots.insert(snapshot.id.clone(), Snapshot { usage, gib });
     }
     let shared = image.shared_with.iter().flatten();
     let known = Machine {
@@ -145,9 +126,7 @@ fn machine(world: &mut World, region: &str, reference: &ImageRef, image: &Image)
         family: image.family.clone(),
         deprecated: image.deprecated == Some(true),
         snapshots: image.snapshots.iter().map(|one| one.id.clone()).collect(),
-        shared_with: shared
-            .map(|account| (account.clone(), time(image.created_at)))
-            .collect(),
+        shared_with: shared.map(|account| (account.clone(), time(image.created_at))).collect(),
         ..Machine::default()
     };
     region.images.insert(id, known);

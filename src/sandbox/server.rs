@@ -79,10 +79,7 @@ impl Sandbox {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let mut script = Script::default();
-        options
-            .faults
-            .into_iter()
-            .for_each(|fault| script.add(fault));
+        options.faults.into_iter().for_each(|fault| script.add(fault));
         let shared = Arc::new(Shared {
             world: Mutex::new(world),
             script: Mutex::new(script),
@@ -91,19 +88,10 @@ impl Sandbox {
             clock_skew: options.clock_skew,
         });
         let stop = CancellationToken::new();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let serving = serve(listener, shared.clone(), stop.clone());
-        let thread = thread::Builder::new()
-            .name("imgctl-sandbox".into())
-            .spawn(move || runtime.block_on(serving))?;
-        Ok(Self {
-            address,
-            shared,
-            stop,
-            thread: Some(thread),
-        })
+        let thread = thread::Builder::new().name("imgctl-sandbox".into()).spawn(move || runtime.block_on(serving))?;
+        Ok(Self { address, shared, stop, thread: Some(thread) })
     }
 
     /// Where it listens, without a slash at the end.
@@ -157,10 +145,7 @@ fn check_services(world: &mut World, faults: &[Fault]) -> io::Result<()> {
         None => Ok(()),
         Some(name) => Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!(
-                "a fault names the service \"{name}\"; there are {}",
-                known.join(", ")
-            ),
+            format!("a fault names the service \"{name}\"; there are {}", known.join(", ")),
         )),
     }
 }
@@ -190,9 +175,7 @@ async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>, stop: Cance
         connections.spawn(async move {
             let service = service_fn(move |request| answer(shared.clone(), request));
             // Fails where a fault breaks the connection, or the client does.
-            let _ = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
@@ -200,11 +183,7 @@ async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>, stop: Cance
 /// Answers one request; an error closes its connection without an answer.
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Response<Body>> {
     let (head, body) = request.into_parts();
-    let body = Limited::new(body, LARGEST_REQUEST)
-        .collect()
-        .await
-        .map_err(io::Error::other)?
-        .to_bytes();
+    let body = Limited::new(body, LARGEST_REQUEST).collect().await.map_err(io::Error::other)?.to_bytes();
     tokio::time::sleep(shared.latency).await;
     let received = Received {
         method: head.method.as_str().into(),
@@ -215,10 +194,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<R
         now: Utc::now() + shared.clock_skew,
     };
     let (mut reply, fault) = shared.handle(&received);
-    reply.headers.push((
-        "date".into(),
-        received.now.format("%a, %d %b %Y %H:%M:%S GMT").to_string(),
-    ));
+    reply.headers.push(("date".into(), received.now.format("%a, %d %b %Y %H:%M:%S GMT").to_string()));
     match fault {
         Some(Kind::Drop | Kind::LoseAnswer) => Err(io::ErrorKind::ConnectionAborted.into()),
         Some(Kind::Hang) => std::future::pending().await,
@@ -235,9 +211,7 @@ impl Shared {
     /// Finds the service, lets it do its work unless a fault forbids it, and records the call.
     fn handle(&self, received: &Received) -> (Reply, Option<Kind>) {
         let mut world = lock(&self.world);
-        let mut mine = world
-            .services()
-            .find_map(|(name, service)| Some((name, service.operation(received)?, service)));
+        let mut mine = world.services().find_map(|(name, service)| Some((name, service.operation(received)?, service)));
         let (name, operation) = match &mine {
             Some((name, operation, _)) => (*name, operation.clone()),
             None => ("", format!("{} {}", received.method, received.path)),
@@ -276,26 +250,18 @@ impl Shared {
 }
 
 fn empty(status: u16) -> Reply {
-    Reply {
-        status,
-        headers: Vec::new(),
-        body: Vec::new(),
-    }
+    Reply { status, headers: Vec::new(), body: Vec::new() }
 }
 
 /// Puts another body into an answer, and makes it a success without a code.
 fn replace(reply: &mut Reply, body: &[u8]) {
     reply.status = 200;
-    reply
-        .headers
-        .retain(|(name, _)| !name.eq_ignore_ascii_case("x-amzn-errortype"));
+    reply.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("x-amzn-errortype"));
     reply.body = body.to_vec();
 }
 
 fn respond(reply: Reply, body: impl FnOnce(Vec<u8>) -> Body) -> Response<Body> {
-    let mut response = Response::builder()
-        .status(reply.status)
-        .header("content-length", reply.body.len());
+    let mut response = Response::builder().status(reply.status).header("content-length", reply.body.len());
     for (name, value) in &reply.headers {
         response = response.header(name, value);
     }
@@ -317,18 +283,15 @@ fn halved(body: Vec<u8>) -> Body {
     let mut half = body;
     half.truncate(half.len() / 2);
     let half = Bytes::from(half);
-    BoxBody::new(StreamBody::new(stream::unfold(
-        Some(half),
-        |half| async move {
-            match half {
-                Some(half) if !half.is_empty() => Some((Ok(Frame::data(half)), None)),
-                _ => {
-                    tokio::time::sleep(HALFWAY).await;
-                    Some((Err(io::ErrorKind::ConnectionAborted.into()), None))
-                }
+    BoxBody::new(StreamBody::new(stream::unfold(Some(half), |half| async move {
+        match half {
+            Some(half) if !half.is_empty() => Some((Ok(Frame::data(half)), None)),
+            _ => {
+                tokio::time::sleep(HALFWAY).await;
+                Some((Err(io::ErrorKind::ConnectionAborted.into()), None))
             }
-        },
-    )))
+        }
+    })))
 }
 
 #[cfg(test)]

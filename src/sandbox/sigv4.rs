@@ -60,10 +60,7 @@ pub fn verify(request: &Received, service: &str, keys: &[Key]) -> Result<Caller,
     signed.check_scope(service, &time)?;
     signed.check_headers(request)?;
     check_clock(&time, request.now)?;
-    let key = keys
-        .iter()
-        .find(|key| key.id == signed.key_id)
-        .ok_or(Distrust::Unknown)?;
+    let key = keys.iter().find(|key| key.id == signed.key_id).ok_or(Distrust::Unknown)?;
     let token = Some(request.header("x-amz-security-token")).filter(|token| !token.is_empty());
     if token != key.session_token.as_deref() {
         return Err(Distrust::Unknown);
@@ -79,10 +76,7 @@ pub fn verify(request: &Received, service: &str, keys: &[Key]) -> Result<Caller,
                 .into(),
         ));
     }
-    Ok(Caller {
-        key_id: signed.key_id.into(),
-        region: signed.region.into(),
-    })
+    Ok(Caller { key_id: signed.key_id.into(), region: signed.region.into() })
 }
 
 /// The Authorization header, taken apart.
@@ -97,11 +91,8 @@ struct Signed<'a> {
 
 impl<'a> Signed<'a> {
     fn parse(header: &'a str) -> Result<Self, Distrust> {
-        let incomplete =
-            |what: &str| Distrust::Incomplete(format!("Authorization header requires {what}."));
-        let parameters = header
-            .strip_prefix(ALGORITHM)
-            .ok_or_else(|| incomplete("the algorithm AWS4-HMAC-SHA256"))?;
+        let incomplete = |what: &str| Distrust::Incomplete(format!("Authorization header requires {what}."));
+        let parameters = header.strip_prefix(ALGORITHM).ok_or_else(|| incomplete("the algorithm AWS4-HMAC-SHA256"))?;
         let parameter = |name: &str| {
             parameters
                 .split(',')
@@ -110,9 +101,7 @@ impl<'a> Signed<'a> {
         };
         let scope: Vec<_> = parameter("Credential")?.split('/').collect();
         let [key_id, date, region, service, "aws4_request"] = scope[..] else {
-            return Err(incomplete(
-                "a credential of KEY/DATE/REGION/SERVICE/aws4_request",
-            ));
+            return Err(incomplete("a credential of KEY/DATE/REGION/SERVICE/aws4_request"));
         };
         Ok(Self {
             key_id,
@@ -125,11 +114,7 @@ impl<'a> Signed<'a> {
     }
 
     fn check_scope(&self, service: &str, time: &DateTime<Utc>) -> Result<(), Distrust> {
-        let wrong = |what: String| {
-            Err(Distrust::Invalid(format!(
-                "Credential should be scoped to {what}."
-            )))
-        };
+        let wrong = |what: String| Err(Distrust::Invalid(format!("Credential should be scoped to {what}.")));
         if self.service != service {
             return wrong(format!("correct service: '{service}'"));
         }
@@ -137,10 +122,7 @@ impl<'a> Signed<'a> {
             return wrong("a valid region".into());
         }
         if self.date != time.format("%Y%m%d").to_string() {
-            return wrong(format!(
-                "the date of the request, {}",
-                time.format("%Y%m%d")
-            ));
+            return wrong(format!("the date of the request, {}", time.format("%Y%m%d")));
         }
         Ok(())
     }
@@ -153,29 +135,20 @@ impl<'a> Signed<'a> {
             .map(|name| name.as_str())
             .filter(|name| *name == "host" || name.starts_with("x-amz-"));
         match needed.find(|name| self.headers.split(';').all(|signed| signed != *name)) {
-            Some(name) => Err(Distrust::Invalid(format!(
-                "'{name}' must be a 'SignedHeader' in the AWS Authorization."
-            ))),
+            Some(name) => {
+                Err(Distrust::Invalid(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")))
+            }
             None => Ok(()),
         }
     }
 
     fn signature_of(&self, request: &Received, time: &DateTime<Utc>, secret: &str) -> String {
         let canonical = canonical_request(request, self.headers);
-        let scope = format!(
-            "{}/{}/{}/aws4_request",
-            self.date, self.region, self.service
-        );
-        let text = format!(
-            "{ALGORITHM}\n{}\n{scope}\n{}",
-            time.format(TIME),
-            hex::encode(Sha256::digest(canonical))
-        );
+        let scope = format!("{}/{}/{}/aws4_request", self.date, self.region, self.service);
+        let text = format!("{ALGORITHM}\n{}\n{scope}\n{}", time.format(TIME), hex::encode(Sha256::digest(canonical)));
         let key = [self.date, self.region, self.service, "aws4_request"]
             .iter()
-            .fold(format!("AWS4{secret}").into_bytes(), |key, part| {
-                mac(&key, part)
-            });
+            .fold(format!("AWS4{secret}").into_bytes(), |key, part| mac(&key, part));
         hex::encode(mac(&key, &text))
     }
 }
@@ -192,13 +165,11 @@ fn is_region(text: &str) -> bool {
 }
 
 fn signing_time(request: &Received) -> Result<DateTime<Utc>, Distrust> {
-    NaiveDateTime::parse_from_str(request.header("x-amz-date"), TIME)
-        .map(|time| time.and_utc())
-        .map_err(|_| {
-            Distrust::Incomplete(
-                "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.".into(),
-            )
-        })
+    NaiveDateTime::parse_from_str(request.header("x-amz-date"), TIME).map(|time| time.and_utc()).map_err(|_| {
+        Distrust::Incomplete(
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.".into(),
+        )
+    })
 }
 
 fn check_clock(time: &DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Distrust> {
@@ -218,23 +189,13 @@ fn check_clock(time: &DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Distrust>
 }
 
 fn canonical_request(request: &Received, signed_headers: &str) -> String {
-    let mut text = format!(
-        "{}\n{}\n{}\n",
-        request.method,
-        encode_path(&request.path),
-        canonical_query(&request.query)
-    );
+    let mut text = format!("{}\n{}\n{}\n", request.method, encode_path(&request.path), canonical_query(&request.query));
     for name in signed_headers.split(';') {
         let values: Vec<String> = request
             .headers
             .get_all(name)
             .iter()
-            .map(|value| {
-                String::from_utf8_lossy(value.as_bytes())
-                    .split_whitespace()
-                    .collect::<Vec<_>>()
-                    .join(" ")
-            })
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).split_whitespace().collect::<Vec<_>>().join(" "))
             .collect();
         let _ = writeln!(text, "{name}:{}", values.join(","));
     }
@@ -263,10 +224,7 @@ fn canonical_query(query: &str) -> String {
         .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
         .collect();
     parameters.sort_unstable();
-    let parameters: Vec<_> = parameters
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let parameters: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
     parameters.join("&")
 }
 
@@ -281,37 +239,23 @@ fn mac(key: &[u8], text: &str) -> Vec<u8> {
 #[cfg(test)]
 pub(super) fn sign(request: &mut Received, service: &str, region: &str, key: &Key) {
     let time = request.now.format(TIME).to_string();
-    let mut put =
-        |name: &'static str, value: &str| request.headers.insert(name, value.parse().unwrap());
+    let mut put = |name: &'static str, value: &str| request.headers.insert(name, value.parse().unwrap());
     put("host", "127.0.0.1");
     put("x-amz-date", &time);
     if let Some(token) = &key.session_token {
         put("x-amz-security-token", token);
     }
-    let mut headers: Vec<_> = request
-        .headers
-        .keys()
-        .map(|name| name.as_str().to_owned())
-        .collect();
+    let mut headers: Vec<_> = request.headers.keys().map(|name| name.as_str().to_owned()).collect();
     headers.retain(|name| name == "host" || name.starts_with("x-amz-"));
     headers.sort();
     let headers = headers.join(";");
-    let signed = Signed {
-        key_id: &key.id,
-        date: &time[..8],
-        region,
-        service,
-        headers: &headers,
-        signature: "",
-    };
+    let signed = Signed { key_id: &key.id, date: &time[..8], region, service, headers: &headers, signature: "" };
     let signature = signed.signature_of(request, &signing_time(request).unwrap(), &key.secret);
     let authorization = format!(
         "{ALGORITHM} Credential={}/{}/{region}/{service}/aws4_request, SignedHeaders={headers}, Signature={signature}",
         key.id, signed.date
     );
-    request
-        .headers
-        .insert("authorization", authorization.parse().unwrap());
+    request.headers.insert("authorization", authorization.parse().unwrap());
 }
 
 #[cfg(test)]

@@ -55,15 +55,9 @@ impl World {
 
     /// Every service under the name that faults and calls know it by, in the order in which they are asked.
     pub fn services(&mut self) -> impl Iterator<Item = (&'static str, &mut dyn Service)> {
-        let own: [(&'static str, &mut dyn Service); 3] = [
-            ("ecr", &mut self.ecr),
-            ("cvm", &mut self.cvm),
-            ("workspace", &mut self.workspace),
-        ];
-        let others = self
-            .others
-            .iter_mut()
-            .map(|(name, service)| (*name, service.as_mut() as &mut dyn Service));
+        let own: [(&'static str, &mut dyn Service); 3] =
+            [("ecr", &mut self.ecr), ("cvm", &mut self.cvm), ("workspace", &mut self.workspace)];
+        let others = self.others.iter_mut().map(|(name, service)| (*name, service.as_mut() as &mut dyn Service));
         own.into_iter().chain(others)
     }
 
@@ -75,9 +69,7 @@ impl World {
             match schema.as_str() {
                 SCHEMA => Ok(serde_json::from_slice::<Saved<Self>>(&text)?.world),
                 "imgctl/v1" => serde_json::from_slice::<Inventory>(&text)?.into_world(),
-                other => bail!(
-                    "it is a \"{other}\", neither a \"{SCHEMA}\" nor what imgctl prints with -o json"
-                ),
+                other => bail!("it is a \"{other}\", neither a \"{SCHEMA}\" nor what imgctl prints with -o json"),
             }
         };
         read().with_context(|| format!("cannot load the world in {}", file.display()))
@@ -86,18 +78,9 @@ impl World {
     /// Writes what is in the clouds to a file: not the faults, and not what a test set up to happen.
     pub fn save(&self, file: &Path) -> Result<()> {
         let write = || -> Result<()> {
-            ensure!(
-                !self.listed,
-                "it was loaded from a listing, which holds no manifests"
-            );
+            ensure!(!self.listed, "it was loaded from a listing, which holds no manifests");
             let mut writer = BufWriter::new(File::create(file)?);
-            serde_json::to_writer(
-                &mut writer,
-                &Saved {
-                    schema: SCHEMA.into(),
-                    world: self,
-                },
-            )?;
+            serde_json::to_writer(&mut writer, &Saved { schema: SCHEMA.into(), world: self })?;
             Ok(writer.flush()?)
         };
         write().with_context(|| format!("cannot save the world to {}", file.display()))
@@ -129,11 +112,7 @@ mod tests {
         assert!(saved == again, "saved, loaded and saved again is the same");
         assert_eq!(loaded.ecr.snapshot(), world.ecr.snapshot());
         let loaded = loaded.ecr.repository(REGION, "team/app", now);
-        assert!(
-            loaded
-                .layer(&image.blobs().next().unwrap().digest)
-                .is_some()
-        );
+        assert!(loaded.layer(&image.blobs().next().unwrap().digest).is_some());
         assert_eq!(loaded.exclusions, ["nightly*"]);
     }
 
@@ -141,27 +120,18 @@ mod tests {
     fn a_file_that_is_no_world_is_refused_with_its_reason() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("world");
-        let image = r#"{"manifest":"{}","media_type":"","tags":[],"pushed_at":"2026-01-01T00:00:00Z","status":"ACTIVE"}"#;
-        let repository = format!(
-            r#"{{"created_at":"2026-01-01T00:00:00Z","mutability":"MUTABLE","images":[{image}]}}"#
-        );
+        let image =
+            r#"{"manifest":"{}","media_type":"","tags":[],"pushed_at":"2026-01-01T00:00:00Z","status":"ACTIVE"}"#;
+        let repository =
+            format!(r#"{{"created_at":"2026-01-01T00:00:00Z","mutability":"MUTABLE","images":[{image}]}}"#);
         let world = format!(
             r#"{{"schema":"{SCHEMA}","world":{{"ecr":{{"account":"1","regions":{{"eu-west-1":{{"team/app":{repository}}}}}}}}}}}"#
         );
         for (text, why) in [
             ("", "EOF"),
-            (
-                r#"{"schema":"imgctl/v2","world":{}}"#,
-                "it is a \"imgctl/v2\"",
-            ),
-            (
-                r#"{"schema":"imgctl/v1","world":{}}"#,
-                "missing field `items`",
-            ),
-            (
-                r#"{"schema":"imgctl/v1","items":[{"ref":"ecr:app:v1"}]}"#,
-                "names no region",
-            ),
+            (r#"{"schema":"imgctl/v2","world":{}}"#, "it is a \"imgctl/v2\""),
+            (r#"{"schema":"imgctl/v1","world":{}}"#, "missing field `items`"),
+            (r#"{"schema":"imgctl/v1","items":[{"ref":"ecr:app:v1"}]}"#, "names no region"),
             (world.as_str(), "repository team/app"),
         ] {
             std::fs::write(&file, text).unwrap();

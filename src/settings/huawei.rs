@@ -115,12 +115,7 @@ impl Huawei {
         // Asked for first: "no credentials" is the better news for someone who has set up nothing.
         let name = region.map(|(_, name)| name).unwrap_or_default();
         let found = checkup.of(Subject::Credentials, credentials::stored(settings, name))?;
-        let Found {
-            credentials,
-            source,
-            project,
-            iam_endpoint,
-        } = checkup.credentials(found, || false)?;
+        let Found { credentials, source, project, iam_endpoint } = checkup.credentials(found, || false)?;
         credentials::note_unused(settings, &credentials, &source, checkup);
         let caller = credentials.caller().unwrap_or("a token".into());
         checkup.found(Subject::Credentials, caller, &source);
@@ -180,24 +175,17 @@ fn checked(region: &str) -> Result<&str> {
     if (1..=63).contains(&region.len()) && region.bytes().all(plain) && !region.starts_with('-') {
         return Ok(region);
     }
-    Err(
-        Error::new(Kind::Config, format!("\"{region}\" is no region"))
-            .hint("a region is written like cn-north-4, with small letters, digits and -"),
-    )
+    Err(Error::new(Kind::Config, format!("\"{region}\" is no region"))
+        .hint("a region is written like cn-north-4, with small letters, digits and -"))
 }
 
 /// The project that variables name. A project belongs to one region, so the variables say nothing of a region other
 /// than the one they name beside it.
 fn project(env: &Env, region: &str, ids: &[&str]) -> Project {
-    let elsewhere = env
-        .first(&REGION)
-        .is_some_and(|(_, of_variables)| of_variables != region);
+    let elsewhere = env.first(&REGION).is_some_and(|(_, of_variables)| of_variables != region);
     let given = |names: &[&str]| {
         let (name, value) = env.first(names).filter(|_| !elsewhere)?;
         Some((value.to_owned(), name.to_owned()))
     };
-    Project {
-        id: given(ids),
-        name: given(&PROJECT_NAME).map_or(region.to_owned(), |(name, _)| name),
-    }
+    Project { id: given(ids), name: given(&PROJECT_NAME).map_or(region.to_owned(), |(name, _)| name) }
 }

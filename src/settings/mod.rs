@@ -28,33 +28,18 @@ impl Env {
         Self {
             vars,
             home: etcetera::home_dir().ok(),
-            cache: etcetera::choose_base_strategy()
-                .ok()
-                .map(|folders| folders.cache_dir().join("imgctl")),
+            cache: etcetera::choose_base_strategy().ok().map(|folders| folders.cache_dir().join("imgctl")),
         }
     }
 
     /// An environment of these variables alone.
-    pub fn of<'a>(
-        vars: impl IntoIterator<Item = (&'a str, &'a str)>,
-        home: Option<PathBuf>,
-    ) -> Self {
-        Self {
-            vars: vars
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-            home,
-            cache: None,
-        }
+    pub fn of<'a>(vars: impl IntoIterator<Item = (&'a str, &'a str)>, home: Option<PathBuf>) -> Self {
+        Self { vars: vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect(), home, cache: None }
     }
 
     /// A variable that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.vars
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// The first of these that is set, with its name.
@@ -142,10 +127,6 @@ pub fn shortened(id: &str) -> String {
     match characters.len() {
         // Too short to leave anything out; an id is no secret.
         ..=8 => id.to_owned(),
-        length => characters[..4]
-            .iter()
-            .chain(&['…'])
-            .chain(&characters[length - 4..])
-            .collect(),
+        length => characters[..4].iter().chain(&['…']).chain(&characters[length - 4..]).collect(),
     }
 }

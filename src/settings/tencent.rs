@@ -59,25 +59,14 @@ impl<'a> Tencent<'a> {
     fn from(env: &'a Env, flag: Option<&'a str>, read: &Read<'_>) -> Result<Self> {
         let profile = match (flag, env.first(&PROFILES)) {
             (Some(name), _) => Named { name, by: By::Flag },
-            (None, Some((variable, name))) => Named {
-                name,
-                by: By::Variable(variable),
-            },
-            (None, None) => Named {
-                name: "default",
-                by: By::Nobody,
-            },
+            (None, Some((variable, name))) => Named { name, by: By::Variable(variable) },
+            (None, None) => Named { name: "default", by: By::Nobody },
         };
         if profile.name.contains(['/', '\\']) || profile.name.starts_with('.') {
             let message = format!("\"{}\" is no name of a profile", profile.name);
             return Err(Error::new(Kind::Config, message));
         }
-        let mut tencent = Self {
-            env,
-            profile,
-            configure_path: None,
-            configure: Configure::default(),
-        };
+        let mut tencent = Self { env, profile, configure_path: None, configure: Configure::default() };
         if let Some(path) = tencent.profile_file("configure")
             && let Some(text) = text_of(&path, read)?
         {
@@ -116,12 +105,7 @@ fn read(path: &Path) -> io::Result<String> {
 fn text_of(path: &Path, read: &Read<'_>) -> Result<Option<String>> {
     match read(path) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Ok(None)
-        }
-        Err(error) => Err(files::broken(
-            path,
-            format!("cannot be read: {}", error.kind()),
-        )),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(files::broken(path, format!("cannot be read: {}", error.kind()))),
     }
 }

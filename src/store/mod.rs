@@ -103,11 +103,7 @@ pub struct Clients {
 }
 
 /// Opens a store with the credentials that the settings lead to.
-pub async fn open(
-    settings: &Settings,
-    clients: &Clients,
-    store: &StoreRef,
-) -> Result<Arc<dyn ImageStore>> {
+pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Arc<dyn ImageStore>> {
     Ok(match store.provider {
         Provider::Ecr => ecr::Ecr::open(settings, &clients.ecr, store).await?,
         Provider::Cvm => Arc::new(cvm::open(settings, store).await?),
@@ -116,10 +112,7 @@ pub async fn open(
 }
 
 fn unsupported(what: &str) -> Error {
-    Error::new(
-        Kind::Unsupported,
-        format!("this provider has nothing that {what}"),
-    )
+    Error::new(Kind::Unsupported, format!("this provider has nothing that {what}"))
 }
 
 /// How a provider answers a call about several items.
@@ -270,31 +263,16 @@ pub struct Image {
     pub description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "whole_seconds"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
     pub pushed_at: Option<DateTime<Utc>>,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "whole_seconds"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
     pub created_at: Option<DateTime<Utc>>,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "whole_seconds"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
     pub updated_at: Option<DateTime<Utc>>,
     /// When it was last pulled, as far as the provider recorded it.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "whole_seconds"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
     pub pulled_at: Option<DateTime<Utc>>,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "whole_seconds"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
     pub archived_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
@@ -355,12 +333,8 @@ pub struct Snapshot {
 }
 
 /// Times as every reader understands them: RFC 3339 in UTC, without fractions, which `jq` for one cannot read.
-fn whole_seconds<S: Serializer>(
-    time: &Option<DateTime<Utc>>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    time.map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
-        .serialize(serializer)
+fn whole_seconds<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)).serialize(serializer)
 }
 
 /// Something around an image: a deletion leaves it behind, or takes it along.

@@ -146,9 +146,7 @@ mod tests {
     fn it_does_not_grow_beyond_its_bound_and_the_oldest_go_first() {
         let folder = tempfile::tempdir().unwrap();
         let bytes = |number: u8| vec![number; 100];
-        let digests: Vec<_> = (0..10)
-            .map(|number| Digest::sha256_of(&bytes(number)))
-            .collect();
+        let digests: Vec<_> = (0..10).map(|number| Digest::sha256_of(&bytes(number))).collect();
         let bounded = || {
             let mut cache = cache(&folder);
             cache.most_bytes = 800;
@@ -159,9 +157,7 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_millis(5));
             fs::write(folder.path().join("manifests").join("a file"), b"").unwrap();
         }
-        let kept: Vec<_> = (0..10)
-            .filter(|number| cache(&folder).get(&digests[*number]).is_some())
-            .collect();
+        let kept: Vec<_> = (0..10).filter(|number| cache(&folder).get(&digests[*number]).is_some()).collect();
         assert_eq!(kept, [3, 4, 5, 6, 7, 8, 9]);
     }
 

@@ -45,10 +45,7 @@ impl Files {
             };
             sources.push((name, source));
         }
-        Ok(Self {
-            sources,
-            allow_empty,
-        })
+        Ok(Self { sources, allow_empty })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -64,14 +61,10 @@ impl Files {
         let known = Known::of(stocks);
         let mut told = Vec::new();
         for (name, source) in self.sources.drain(..) {
-            let Tally {
-                recognised,
-                protected,
-            } = scan(&name, source, &known, evidence)
-                .map_err(|error| Error::of_file(&name, &error))?;
+            let Tally { recognised, protected } =
+                scan(&name, source, &known, evidence).map_err(|error| Error::of_file(&name, &error))?;
             if recognised == 0 && !self.allow_empty {
-                let message =
-                    format!("{name} names no image at all, so it is no evidence of what is in use");
+                let message = format!("{name} names no image at all, so it is no evidence of what is in use");
                 return Err(Error::new(Kind::Guard, message).hint(
                     "nothing was sent; see whether the command that wrote it failed, or allow it with --allow-empty-in-use",
                 ));
@@ -80,9 +73,7 @@ impl Files {
                 0 => {
                     format!("{name} names {recognised} images, and none of them is in these stores")
                 }
-                _ => format!(
-                    "{name} names {recognised} images; {protected} of these stores are in use"
-                ),
+                _ => format!("{name} names {recognised} images; {protected} of these stores are in use"),
             });
         }
         Ok(told)

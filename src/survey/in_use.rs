@@ -56,5 +56,6 @@ fn unchecked(error: Error) -> Error {
     if error.hint.is_some() {
         return error;
     }
-    error.hint("what is in use could not be asked, so nothing of this store is deleted; --skip-usage-check goes without")
+    error
+        .hint("what is in use could not be asked, so nothing of this store is deleted; --skip-usage-check goes without")
 }

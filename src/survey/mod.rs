@@ -104,9 +104,7 @@ async fn read(
 async fn manifests(session: &Session, cache: &Cache, digests: &[Digest]) -> Vec<Result<Contents>> {
     let kept: Vec<_> = digests.iter().map(|digest| cache.get(digest)).collect();
     let unknown = digests.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
-    let unknown: Vec<_> = unknown
-        .map(|(digest, _)| ImageId::Digest(digest.clone()))
-        .collect();
+    let unknown: Vec<_> = unknown.map(|(digest, _)| ImageId::Digest(digest.clone())).collect();
     let mut answers = session.manifests(&unknown).await.into_iter();
     let contents = |kept: Option<Vec<u8>>| match kept {
         Some(bytes) => manifest::contents(&bytes),
@@ -124,9 +122,7 @@ async fn manifests(session: &Session, cache: &Cache, digests: &[Digest]) -> Vec<
 pub async fn freed(session: &Session, cache: &Cache, stock: &Stock, plan: &StorePlan) -> Freed {
     let mut exact = Exact::default();
     for rows in plan.rows.chunks(TOGETHER) {
-        let images = rows
-            .iter()
-            .filter_map(|row| Some((row.action, stock.images()[row.image].digest()?)));
+        let images = rows.iter().filter_map(|row| Some((row.action, stock.images()[row.image].digest()?)));
         let (actions, digests): (Vec<_>, Vec<_>) = images.unzip();
         let answers = manifests(session, cache, &digests).await;
         for (action, contents) in actions.into_iter().zip(answers) {

@@ -2,17 +2,8 @@
 
 use crate::{conformance::CLOUDS, dice::Dice};
 
-const FAULTS: [&str; 9] = [
-    "throttle",
-    "lose-answer",
-    "drop",
-    "status=500",
-    "status=503",
-    "truncate",
-    "garble",
-    "empty",
-    "slow=100ms",
-];
+const FAULTS: [&str; 9] =
+    ["throttle", "lose-answer", "drop", "status=500", "status=503", "truncate", "garble", "empty", "slow=100ms"];
 
 /// Runs that are tried of each provider. Each number is its own case, so a failure can be repeated.
 const RUNS: u64 = 20;
@@ -23,11 +14,7 @@ fn whatever_goes_wrong_what_is_said_is_true() {
         for cloud in &CLOUDS {
             // Most of each run is waiting between tries, so they run side by side.
             for half in 0..4 {
-                threads.spawn(move || {
-                    (half..RUNS)
-                        .step_by(4)
-                        .for_each(|seed| one_run(cloud, seed))
-                });
+                threads.spawn(move || (half..RUNS).step_by(4).for_each(|seed| one_run(cloud, seed)));
             }
         }
     });
@@ -39,17 +26,9 @@ fn one_run(cloud: &crate::conformance::Cloud, seed: u64) {
     let mut world = cloud.world(count);
     let mut script = Vec::new();
     for _ in 0..1 + dice.below(4) {
-        let operation = if dice.below(4) == 0 {
-            "*"
-        } else {
-            cloud.delete
-        };
+        let operation = if dice.below(4) == 0 { "*" } else { cloud.delete };
         let fault = FAULTS[dice.below(FAULTS.len())];
-        script.push(format!(
-            "{}:{operation}:{fault}@{}:1",
-            cloud.name,
-            dice.below(3)
-        ));
+        script.push(format!("{}:{operation}:{fault}@{}:1", cloud.name, dice.below(3)));
         world = world.fault(script.last().unwrap());
     }
     // Some that were never there are asked for as well.
@@ -60,13 +39,7 @@ fn one_run(cloud: &crate::conformance::Cloud, seed: u64) {
     let arguments = ["delete", "-", "--yes", "-o", "json"];
     let run = world.run_with(&arguments, &cloud.list(asked.iter().copied()));
     let left = cloud.left(&world, count);
-    let case = || {
-        format!(
-            "{} seed {seed} {script:?}\n{}",
-            cloud.name,
-            run.transcript()
-        )
-    };
+    let case = || format!("{} seed {seed} {script:?}\n{}", cloud.name, run.transcript());
     assert_eq!(run.words().len(), asked.len(), "{}", case());
     for (number, word) in asked.iter().zip(run.words()) {
         let there = left.contains(number);
@@ -75,11 +48,7 @@ fn one_run(cloud: &crate::conformance::Cloud, seed: u64) {
                 assert!(!there, "{number} is {word} and there: {}", case())
             }
             "failed" | "refused" | "skipped" => {
-                assert!(
-                    there || *number >= count,
-                    "{number} is {word} and not there: {}",
-                    case()
-                );
+                assert!(there || *number >= count, "{number} is {word} and not there: {}", case());
             }
             "unknown" => {}
             other => panic!("{other}: {}", case()),
@@ -89,10 +58,6 @@ fn one_run(cloud: &crate::conformance::Cloud, seed: u64) {
         }
     }
     for number in (0..count).filter(|number| !asked.contains(number)) {
-        assert!(
-            left.contains(&number),
-            "{number} was not asked for and is gone: {}",
-            case()
-        );
+        assert!(left.contains(&number), "{number} was not asked for and is gone: {}", case());
     }
 }

@@ -40,11 +40,7 @@ fn offered(world: &World, shell: &str, line: &str) -> Vec<String> {
     assert_eq!(said, "", "{shell}: {line}");
     let printed = String::from_utf8(output.stdout).unwrap();
     let word = |line: &str| line.split('\t').next().unwrap_or_default().to_owned();
-    printed
-        .lines()
-        .map(word)
-        .filter(|word| !word.is_empty())
-        .collect()
+    printed.lines().map(word).filter(|word| !word.is_empty()).collect()
 }
 
 /// Bash splits words at colons and the like, and what it is given takes the place of the last piece.
@@ -77,10 +73,7 @@ fn in_zsh(line: &str) -> String {
          source <(imgctl completions zsh)
          words=({}) CURRENT={} PREFIX='{}'
          _imgctl_live",
-        words
-            .iter()
-            .map(|word| format!("'{word}' "))
-            .collect::<String>(),
+        words.iter().map(|word| format!("'{word}' ")).collect::<String>(),
         words.len(),
         words[words.len() - 1],
     )
@@ -88,10 +81,7 @@ fn in_zsh(line: &str) -> String {
 
 /// Runs in each shell that is here.
 fn each_shell(check: impl Fn(&str)) {
-    SHELLS
-        .iter()
-        .filter(|shell| is_installed(shell))
-        .for_each(|shell| check(shell));
+    SHELLS.iter().filter(|shell| is_installed(shell)).for_each(|shell| check(shell));
 }
 
 #[test]
@@ -102,38 +92,19 @@ fn every_part_of_a_reference_is_offered_from_the_store_itself() {
             ("imgctl delete e", "ecr:", 1),
             ("imgctl delete ecr:te", "ecr:team/app:", 2),
             ("imgctl list ecr:te", "ecr:team/app", 2),
-            (
-                "imgctl delete -n ecr:base/alpine:3.10-",
-                "ecr:base/alpine:3.10-stable",
-                1,
-            ),
+            ("imgctl delete -n ecr:base/alpine:3.10-", "ecr:base/alpine:3.10-stable", 1),
             ("imgctl delete ecr://e", "ecr://eu-west-1/", 1),
-            (
-                "imgctl get ecr://eu-west-1/to",
-                "ecr://eu-west-1/tools/ci:",
-                1,
-            ),
+            ("imgctl get ecr://eu-west-1/to", "ecr://eu-west-1/tools/ci:", 1),
             ("imgctl list cvm:", "cvm://ap-guangzhou/", 1),
             ("imgctl delete cvm:img-2", "cvm:img-2z9lgipz", 3),
-            (
-                "imgctl delete workspace://cn-n",
-                "workspace://cn-north-4/",
-                2,
-            ),
-            (
-                "imgctl delete workspace:69762008",
-                "workspace:697620082246500000",
-                1,
-            ),
+            ("imgctl delete workspace://cn-n", "workspace://cn-north-4/", 2),
+            ("imgctl delete workspace:69762008", "workspace:697620082246500000", 1),
             ("imgctl help e", "exit-codes", 2),
         ] {
             let mut offered = offered(&world(), shell, line);
             // fish completes names of files after any colon, whatever a script says; there are none here.
             offered.sort_unstable();
-            assert!(
-                offered.iter().any(|word| word == some),
-                "{shell}: {line}: {offered:?}"
-            );
+            assert!(offered.iter().any(|word| word == some), "{shell}: {line}: {offered:?}");
             assert_eq!(offered.len(), all, "{shell}: {line}: {offered:?}");
         }
     });
@@ -145,29 +116,18 @@ fn flags_and_their_values_are_offered_as_ever() {
         let offered = |line| offered(&world(), shell, line);
         // Of zsh's own machinery only this much is there.
         let expected = |word: &'static str| if shell == "zsh" { "static" } else { word };
-        for (line, word) in [
-            ("imgctl delete --dry", "--dry-run"),
-            ("imgctl delete -o ndj", "ndjson"),
-            ("imgctl sch", "schema"),
-        ] {
+        for (line, word) in
+            [("imgctl delete --dry", "--dry-run"), ("imgctl delete -o ndj", "ndjson"), ("imgctl sch", "schema")]
+        {
             assert_eq!(offered(line), [expected(word)], "{shell}: {line}");
         }
         let commands = offered("imgctl ");
-        assert!(
-            !commands.iter().any(|word| word.starts_with("__")),
-            "{commands:?}"
-        );
+        assert!(!commands.iter().any(|word| word.starts_with("__")), "{commands:?}");
     });
 }
 
 fn complete(world: &World, word: &str) -> crate::world::Run {
-    world.run(&[
-        "__complete",
-        &format!("--word={word}"),
-        "--",
-        "imgctl",
-        "delete",
-    ])
+    world.run(&["__complete", &format!("--word={word}"), "--", "imgctl", "delete"])
 }
 
 #[test]
@@ -180,11 +140,7 @@ fn one_page_is_asked_for_once() {
         ("cvm:", &["DescribeImages"]),
     ] {
         let run = complete(&world(), word);
-        let called: Vec<_> = run
-            .calls
-            .iter()
-            .map(|call| call.operation.as_str())
-            .collect();
+        let called: Vec<_> = run.calls.iter().map(|call| call.operation.as_str()).collect();
         assert_eq!(called, operations, "{}", run.transcript());
         assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     }
@@ -205,30 +161,12 @@ fn whatever_is_wrong_nothing_is_said_and_nobody_waits_long() {
             assert!(run.calls.len() <= 2, "{}", run.transcript());
         }
     }
-    let nobody = world()
-        .unset("AWS_ACCESS_KEY_ID")
-        .set("AWS_EC2_METADATA_DISABLED", "true");
+    let nobody = world().unset("AWS_ACCESS_KEY_ID").set("AWS_EC2_METADATA_DISABLED", "true");
     let run = complete(&nobody, "ecr:team/");
-    assert_eq!(
-        (run.code, run.stdout.as_str(), run.stderr.as_str()),
-        (0, "", "")
-    );
-    for word in [
-        "ecr:nope:",
-        "nope:",
-        "ecr:$(id):",
-        "ecr:team/*",
-        "//",
-        "@",
-        "::",
-        "ecr:'",
-    ] {
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
+    for word in ["ecr:nope:", "nope:", "ecr:$(id):", "ecr:team/*", "//", "@", "::", "ecr:'"] {
         let run = complete(&world(), word);
-        assert_eq!(
-            (run.code, run.stdout.as_str(), run.stderr.as_str()),
-            (0, "", ""),
-            "{word}"
-        );
+        assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""), "{word}");
     }
 }
 

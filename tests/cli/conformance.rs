@@ -35,20 +35,11 @@ pub const CLOUDS: [Cloud; 3] = [
         add: |clouds, number| {
             let at = Utc::now() - TimeDelta::days(30);
             let image = ecr::manifest::Manifest::image(&format!("i{number}"), 1);
-            clouds.ecr.repository(ecr::REGION, REPOSITORY, at).push(
-                &image,
-                &[&format!("v{number}")],
-                at,
-            );
+            clouds.ecr.repository(ecr::REGION, REPOSITORY, at).push(&image, &[&format!("v{number}")], at);
         },
         image: |number| format!("ecr:{REPOSITORY}:v{number}"),
         store: "ecr:team/app",
-        has: |clouds, number| {
-            clouds
-                .ecr
-                .repository(ecr::REGION, REPOSITORY, Utc::now())
-                .has(&format!("v{number}"))
-        },
+        has: |clouds, number| clouds.ecr.repository(ecr::REGION, REPOSITORY, Utc::now()).has(&format!("v{number}")),
         key: "AWS_ACCESS_KEY_ID",
     },
     Cloud {
@@ -57,19 +48,12 @@ pub const CLOUDS: [Cloud; 3] = [
         batch: 10,
         add: |clouds, number| {
             let at = Utc::now() - TimeDelta::days(30);
-            clouds
-                .cvm
-                .region("ap-guangzhou")
-                .add(&format!("img-{number:08}"), at);
+            clouds.cvm.region("ap-guangzhou").add(&format!("img-{number:08}"), at);
         },
         image: |number| format!("cvm:img-{number:08}"),
         store: "cvm:",
         has: |clouds, number| {
-            let image = clouds
-                .cvm
-                .region("ap-guangzhou")
-                .images
-                .get(&format!("img-{number:08}"));
+            let image = clouds.cvm.region("ap-guangzhou").images.get(&format!("img-{number:08}"));
             image.is_some_and(|image| image.state != "DELETING")
         },
         key: "TENCENTCLOUD_SECRET_ID",
@@ -81,18 +65,12 @@ pub const CLOUDS: [Cloud; 3] = [
         add: |clouds, number| {
             let at = Utc::now() - TimeDelta::days(30);
             clouds.workspace.job_time = std::time::Duration::ZERO;
-            clouds
-                .workspace
-                .region("cn-north-4")
-                .add(&format!("server{number}"), at);
+            clouds.workspace.region("cn-north-4").add(&format!("server{number}"), at);
         },
         image: |number| format!("workspace:server{number}"),
         store: "workspace:",
         has: |clouds, number| {
-            let server = clouds
-                .workspace
-                .region("cn-north-4")
-                .server(&format!("server{number}"));
+            let server = clouds.workspace.region("cn-north-4").server(&format!("server{number}"));
             server.is_some_and(|server| server.status != "DELETING")
         },
         key: "HW_USER_NAME",
@@ -108,17 +86,12 @@ impl Cloud {
     }
 
     pub fn list(&self, numbers: impl IntoIterator<Item = usize>) -> String {
-        numbers
-            .into_iter()
-            .map(|number| (self.image)(number) + "\n")
-            .collect()
+        numbers.into_iter().map(|number| (self.image)(number) + "\n").collect()
     }
 
     pub fn left(&self, world: &World, count: usize) -> Vec<usize> {
         let mut clouds = world.sandbox.world();
-        (0..count)
-            .filter(|number| (self.has)(&mut clouds, *number))
-            .collect()
+        (0..count).filter(|number| (self.has)(&mut clouds, *number)).collect()
     }
 }
 
@@ -127,16 +100,9 @@ fn many_images_are_deleted_in_full_batches_and_told_of_in_order() {
     for cloud in &CLOUDS {
         let count = cloud.batch * 2 + 1;
         let world = cloud.world(count);
-        let run = world.run_with(
-            &["delete", "-", "--yes", "-o", "json"],
-            &cloud.list(0..count),
-        );
+        let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &cloud.list(0..count));
         assert_eq!(run.code, 0, "{}", run.transcript());
-        assert!(
-            run.words().iter().all(|word| word == "deleted"),
-            "{}",
-            run.transcript()
-        );
+        assert!(run.words().iter().all(|word| word == "deleted"), "{}", run.transcript());
         assert_eq!(run.count(cloud.delete), 3, "{}", run.transcript());
         assert!(cloud.left(&world, count).is_empty());
         let items = run.json()["items"].clone();
@@ -148,16 +114,8 @@ fn many_images_are_deleted_in_full_batches_and_told_of_in_order() {
 fn an_image_named_twice_is_one_item_at_its_first_place() {
     for cloud in &CLOUDS {
         let world = cloud.world(3);
-        let run = world.run_with(
-            &["delete", "-", "--yes", "-o", "json"],
-            &cloud.list([2, 0, 2, 1, 0]),
-        );
-        assert_eq!(
-            (run.code, run.words()),
-            (0, vec!["deleted".to_owned(); 3]),
-            "{}",
-            run.transcript()
-        );
+        let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &cloud.list([2, 0, 2, 1, 0]));
+        assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 3]), "{}", run.transcript());
     }
 }
 
@@ -167,20 +125,9 @@ fn what_is_not_there_is_missing_and_counts_as_done_only_on_request() {
         let world = cloud.world(1);
         let list = cloud.list([0, 7]);
         let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
-        assert_eq!(
-            (run.code, run.words()),
-            (1, vec!["deleted".into(), "missing".into()]),
-            "{}",
-            run.transcript()
-        );
-        let again = world.run_with(
-            &["delete", "-", "--yes", "--ignore-missing", "-o", "json"],
-            &list,
-        );
-        assert_eq!(
-            (again.code, again.words()),
-            (0, vec!["missing".into(), "missing".into()])
-        );
+        assert_eq!((run.code, run.words()), (1, vec!["deleted".into(), "missing".into()]), "{}", run.transcript());
+        let again = world.run_with(&["delete", "-", "--yes", "--ignore-missing", "-o", "json"], &list);
+        assert_eq!((again.code, again.words()), (0, vec!["missing".into(), "missing".into()]));
     }
 }
 
@@ -209,12 +156,7 @@ fn a_dry_run_changes_nothing() {
     for cloud in &CLOUDS {
         let world = cloud.world(3);
         let run = world.run_with(&["delete", "-", "-n", "-o", "json"], &cloud.list(0..3));
-        assert_eq!(
-            (run.code, run.words()),
-            (0, vec!["would_delete".to_owned(); 3]),
-            "{}",
-            run.transcript()
-        );
+        assert_eq!((run.code, run.words()), (0, vec!["would_delete".to_owned(); 3]), "{}", run.transcript());
         assert_eq!(run.json()["dry_run"], true);
         assert_eq!(cloud.left(&world, 3), [0, 1, 2]);
     }
@@ -225,19 +167,9 @@ fn details_come_in_the_order_asked() {
     for cloud in &CLOUDS {
         let world = cloud.world(3);
         let run = world.run_with(&["get", "-", "-o", "json"], &cloud.list([2, 9, 0]));
-        assert_eq!(
-            (run.code, run.words()[1].as_str()),
-            (1, "missing"),
-            "{}",
-            run.transcript()
-        );
+        assert_eq!((run.code, run.words()[1].as_str()), (1, "missing"), "{}", run.transcript());
         let again = world.run_with(&["get", "-", "-o", "ndjson"], &cloud.list([2, 0]));
-        assert_eq!(
-            (again.code, again.stdout.lines().count()),
-            (0, 2),
-            "{}",
-            again.transcript()
-        );
+        assert_eq!((again.code, again.stdout.lines().count()), (0, 2), "{}", again.transcript());
     }
 }
 
@@ -246,19 +178,9 @@ fn a_listing_can_be_piped_into_a_deletion() {
     for cloud in &CLOUDS {
         let world = cloud.world(5);
         let list = world.run(&["list", cloud.store, "-o", "ndjson"]);
-        assert_eq!(
-            (list.code, list.stdout.lines().count()),
-            (0, 5),
-            "{}",
-            list.transcript()
-        );
+        assert_eq!((list.code, list.stdout.lines().count()), (0, 5), "{}", list.transcript());
         let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list.stdout);
-        assert_eq!(
-            (run.code, run.words()),
-            (0, vec!["deleted".to_owned(); 5]),
-            "{}",
-            run.transcript()
-        );
+        assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 5]), "{}", run.transcript());
     }
 }
 
@@ -266,14 +188,9 @@ fn a_listing_can_be_piped_into_a_deletion() {
 fn a_throttled_deletion_is_made_again_and_a_lost_one_looked_after() {
     for cloud in &CLOUDS {
         for fault in ["throttle", "lose-answer", "drop", "status=503", "truncate"] {
-            let world = cloud
-                .world(3)
-                .fault(&format!("{}:{}:{fault}:1", cloud.name, cloud.delete));
+            let world = cloud.world(3).fault(&format!("{}:{}:{fault}:1", cloud.name, cloud.delete));
             let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &cloud.list(0..3));
-            let good = run
-                .words()
-                .iter()
-                .all(|word| word == "deleted" || word == "gone");
+            let good = run.words().iter().all(|word| word == "deleted" || word == "gone");
             assert!(good && run.code == 0, "{fault}: {}", run.transcript());
             assert!(cloud.left(&world, 3).is_empty());
         }
@@ -284,14 +201,7 @@ fn a_throttled_deletion_is_made_again_and_a_lost_one_looked_after() {
 fn a_silent_provider_does_not_hang_us() {
     for cloud in &CLOUDS {
         let world = cloud.world(1).fault(&format!("{}:*:hang", cloud.name));
-        let run = world.run(&[
-            "get",
-            &(cloud.image)(0),
-            "--timeout",
-            "300ms",
-            "--attempts",
-            "2",
-        ]);
+        let run = world.run(&["get", &(cloud.image)(0), "--timeout", "300ms", "--attempts", "2"]);
         assert_ne!(run.code, 0, "{}", run.transcript());
     }
 }
@@ -300,35 +210,13 @@ fn a_silent_provider_does_not_hang_us() {
 fn a_deadline_ends_the_run_with_a_report() {
     for cloud in &CLOUDS {
         let count = cloud.batch * 6;
-        let world = cloud
-            .world(count)
-            .fault(&format!("{}:{}:slow=800ms", cloud.name, cloud.delete));
-        let arguments = [
-            "delete",
-            "-",
-            "--yes",
-            "--deadline",
-            "3s",
-            "--concurrency",
-            "1",
-            "-o",
-            "json",
-        ];
+        let world = cloud.world(count).fault(&format!("{}:{}:slow=800ms", cloud.name, cloud.delete));
+        let arguments = ["delete", "-", "--yes", "--deadline", "3s", "--concurrency", "1", "-o", "json"];
         let run = world.run_with(&arguments, &cloud.list(0..count));
-        assert_eq!(
-            (run.code, run.words().len()),
-            (1, count),
-            "{}",
-            run.transcript()
-        );
+        assert_eq!((run.code, run.words().len()), (1, count), "{}", run.transcript());
         let left = cloud.left(&world, count);
         for (number, word) in run.words().iter().enumerate() {
-            assert_eq!(
-                word == "skipped",
-                left.contains(&number),
-                "{number} {word}: {}",
-                run.stderr
-            );
+            assert_eq!(word == "skipped", left.contains(&number), "{number} {word}: {}", run.stderr);
         }
     }
 }
@@ -343,8 +231,7 @@ fn without_credentials_nothing_is_sent_and_the_exit_code_says_so() {
             .set("IMGCTL_TENCENT_METADATA_ENDPOINT", "off");
         let run = world.run(&["delete", &(cloud.image)(0), "--yes", "-o", "json"]);
         assert_eq!((run.code, run.calls.len()), (3, 0), "{}", run.transcript());
-        let error: serde_json::Value =
-            serde_json::from_str(&run.stderr).expect("stderr is one JSON object");
+        let error: serde_json::Value = serde_json::from_str(&run.stderr).expect("stderr is one JSON object");
         // Half of a pair of keys is a matter of configuration.
         let kind = error["error"]["kind"].as_str();
         assert!(matches!(kind, Some("auth" | "config")), "{}", run.stderr);
@@ -358,12 +245,7 @@ fn several_clouds_are_one_run() {
     let world = World::new(clouds);
     let list: String = CLOUDS.iter().map(|cloud| cloud.list([0])).collect();
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["deleted".to_owned(); CLOUDS.len()]),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); CLOUDS.len()]), "{}", run.transcript());
     let profile = world.run_with(&["delete", "-", "--yes", "--profile", "x"], &list);
     assert_eq!((profile.code, profile.calls.len()), (2, 0));
 }

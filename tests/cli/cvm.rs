@@ -26,19 +26,14 @@ fn add(region: &mut Region, numbers: std::ops::Range<usize>) {
 
 /// References to these images, one a line.
 fn list(numbers: std::ops::Range<usize>) -> String {
-    numbers
-        .map(|number| format!("cvm:{}\n", id(number)))
-        .collect()
+    numbers.map(|number| format!("cvm:{}\n", id(number))).collect()
 }
 
 /// How many images the region holds that are not on their way out.
 fn left(world: &World) -> usize {
     let mut clouds = world.sandbox.world();
     let images = &clouds.cvm.region(REGION).images;
-    images
-        .values()
-        .filter(|image| image.state != "DELETING")
-        .count()
+    images.values().filter(|image| image.state != "DELETING").count()
 }
 
 #[test]
@@ -67,14 +62,8 @@ fn a_missing_and_a_growing_image_spoil_nothing() {
         };
         assert_eq!(word, expected, "{number}: {}", run.transcript());
     }
-    assert_eq!(
-        (words.len(), run.code, run.count("DeleteImages")),
-        (25, 1, 3)
-    );
-    assert_eq!(
-        run.json()["items"][13]["error"]["code"],
-        "InvalidImageId.IncorrectState"
-    );
+    assert_eq!((words.len(), run.code, run.count("DeleteImages")), (25, 1, 3));
+    assert_eq!(run.json()["items"][13]["error"]["code"], "InvalidImageId.IncorrectState");
     assert_eq!(left(&world), 1);
 }
 
@@ -82,48 +71,23 @@ fn a_missing_and_a_growing_image_spoil_nothing() {
 fn sixty_images_are_deleted_within_the_rate() {
     let world = world(|region| add(region, 0..60));
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list(0..60));
-    assert!(
-        run.words().iter().all(|word| word == "deleted"),
-        "{}",
-        run.transcript()
-    );
+    assert!(run.words().iter().all(|word| word == "deleted"), "{}", run.transcript());
     assert_eq!((run.code, run.count("DeleteImages")), (0, 6));
-    assert!(
-        run.calls.iter().all(|call| call.code.is_none()),
-        "the rate was exceeded: {}",
-        run.transcript()
-    );
+    assert!(run.calls.iter().all(|call| call.code.is_none()), "the rate was exceeded: {}", run.transcript());
 }
 
 #[test]
 fn one_image_that_is_shared_out_is_found_and_the_others_go() {
     let world = world(|region| {
         add(region, 0..10);
-        region
-            .images
-            .get_mut(&id(4))
-            .unwrap()
-            .shared_with
-            .insert("100000000001".into(), Utc::now());
+        region.images.get_mut(&id(4)).unwrap().shared_with.insert("100000000001".into(), Utc::now());
     });
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list(0..10));
     let words = run.words();
-    assert_eq!(
-        words.iter().filter(|word| *word == "deleted").count(),
-        9,
-        "{}",
-        run.transcript()
-    );
+    assert_eq!(words.iter().filter(|word| *word == "deleted").count(), 9, "{}", run.transcript());
     assert_eq!(words[4], "refused");
-    assert_eq!(
-        run.json()["items"][4]["error"]["code"],
-        "InvalidImageId.InShared"
-    );
-    assert!(
-        run.count("DeleteImages") <= 1 + 2 * 4,
-        "{}",
-        run.transcript()
-    );
+    assert_eq!(run.json()["items"][4]["error"]["code"], "InvalidImageId.InShared");
+    assert!(run.count("DeleteImages") <= 1 + 2 * 4, "{}", run.transcript());
 }
 
 #[test]
@@ -132,11 +96,7 @@ fn a_lost_answer_is_never_failed_or_missing() {
         let world = world(|region| add(region, 0..5)).fault(&format!("cvm:DeleteImages:{fault}:1"));
         let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list(0..5));
         let words = run.words();
-        assert!(
-            words.iter().all(|word| word == "gone" || word == "deleted"),
-            "{fault}: {}",
-            run.transcript()
-        );
+        assert!(words.iter().all(|word| word == "gone" || word == "deleted"), "{fault}: {}", run.transcript());
         assert_eq!((run.code, left(&world)), (0, 0));
     }
 }
@@ -144,23 +104,10 @@ fn a_lost_answer_is_never_failed_or_missing() {
 #[test]
 fn garbage_stops_the_store_and_nothing_is_called_deleted() {
     let world = world(|region| add(region, 0..30)).fault("cvm:DeleteImages:garble");
-    let run = world.run_with(
-        &["delete", "-", "--yes", "--concurrency", "1", "-o", "json"],
-        &list(0..30),
-    );
+    let run = world.run_with(&["delete", "-", "--yes", "--concurrency", "1", "-o", "json"], &list(0..30));
     let words = run.words();
-    assert!(
-        words[..10]
-            .iter()
-            .all(|word| word == "gone" || word == "unknown"),
-        "{}",
-        run.transcript()
-    );
-    assert!(
-        words[10..].iter().all(|word| word == "skipped"),
-        "{}",
-        run.transcript()
-    );
+    assert!(words[..10].iter().all(|word| word == "gone" || word == "unknown"), "{}", run.transcript());
+    assert!(words[10..].iter().all(|word| word == "skipped"), "{}", run.transcript());
     assert_eq!((run.code, run.count("DeleteImages")), (1, 1));
 }
 
@@ -168,20 +115,10 @@ fn garbage_stops_the_store_and_nothing_is_called_deleted() {
 fn a_dry_run_asks_the_service_and_deletes_nothing() {
     let world = world(|region| {
         add(region, 0..3);
-        region
-            .images
-            .get_mut(&id(1))
-            .unwrap()
-            .shared_with
-            .insert("100000000001".into(), Utc::now());
+        region.images.get_mut(&id(1)).unwrap().shared_with.insert("100000000001".into(), Utc::now());
     });
     let run = world.run_with(&["delete", "-", "--dry-run", "-o", "json"], &list(0..4));
-    assert_eq!(
-        run.words(),
-        ["would_delete", "would_refuse", "would_delete", "missing"],
-        "{}",
-        run.transcript()
-    );
+    assert_eq!(run.words(), ["would_delete", "would_refuse", "would_delete", "missing"], "{}", run.transcript());
     assert_eq!((run.code, left(&world)), (1, 3));
 }
 
@@ -193,29 +130,11 @@ fn snapshots_that_stay_are_named_with_their_size() {
     };
     let image = format!("cvm:{}", id(0));
     let plain = world(fill).run(&["delete", &image, "--yes", "-o", "json"]);
-    assert_eq!(
-        plain.json()["items"][0]["left_behind"]
-            .as_array()
-            .unwrap()
-            .len(),
-        2,
-        "{}",
-        plain.transcript()
-    );
-    let with = world(fill).run(&[
-        "delete",
-        &image,
-        "--delete-snapshots",
-        "--yes",
-        "-o",
-        "json",
-    ]);
+    assert_eq!(plain.json()["items"][0]["left_behind"].as_array().unwrap().len(), 2, "{}", plain.transcript());
+    let with = world(fill).run(&["delete", &image, "--delete-snapshots", "--yes", "-o", "json"]);
     let left = with.json()["items"][0]["left_behind"].clone();
     assert_eq!(left.as_array().unwrap().len(), 1, "{}", with.transcript());
-    assert_eq!(
-        (&left[0]["kind"], &left[0]["bytes"]),
-        (&"snapshot".into(), &(100u64 << 30).into())
-    );
+    assert_eq!((&left[0]["kind"], &left[0]["bytes"]), (&"snapshot".into(), &(100u64 << 30).into()));
 }
 
 #[test]
@@ -241,17 +160,12 @@ fn what_was_looked_at_for_credentials_is_said() {
         .set("IMGCTL_TENCENT_METADATA_ENDPOINT", "off");
     let run = world.run(&["list", "cvm:"]);
     assert_eq!((run.code, run.calls.len()), (3, 0), "{}", run.transcript());
-    assert!(
-        run.stderr.contains("TENCENTCLOUD_SECRET_ID"),
-        "{}",
-        run.transcript()
-    );
+    assert!(run.stderr.contains("TENCENTCLOUD_SECRET_ID"), "{}", run.transcript());
 }
 
 #[test]
 fn no_secret_shows_at_any_level_of_talk() {
-    let world =
-        world(|region| add(region, 0..1)).set("TENCENTCLOUD_SECRET_KEY", "a-very-secret-key");
+    let world = world(|region| add(region, 0..1)).set("TENCENTCLOUD_SECRET_KEY", "a-very-secret-key");
     let run = world.run(&["delete", &format!("cvm:{}", id(0)), "--yes", "-vvv"]);
     assert!(!run.transcript().contains("a-very-secret-key"));
     assert!(run.stderr.contains("DescribeImages"), "{}", run.stderr);
@@ -265,33 +179,15 @@ fn an_interrupt_prints_the_report_and_sends_nothing_more() {
     let list = list(0..200);
     let file = world.home().join("list");
     std::fs::write(&file, list).unwrap();
-    let arguments = [
-        "delete",
-        "--from",
-        file.to_str().unwrap(),
-        "--yes",
-        "--concurrency",
-        "1",
-        "-o",
-        "json",
-    ];
+    let arguments = ["delete", "--from", file.to_str().unwrap(), "--yes", "--concurrency", "1", "-o", "json"];
     let child = world.spawn(&arguments);
     std::thread::sleep(Duration::from_millis(1500));
-    Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     let run = world.wait(child, &arguments, 0);
     assert_eq!(run.code, 130, "{}", run.stderr);
     let words = run.words();
     assert_eq!(words.len(), 200);
-    assert!(
-        words.iter().any(|word| word == "skipped") && !words.iter().any(|word| word == "failed")
-    );
+    assert!(words.iter().any(|word| word == "skipped") && !words.iter().any(|word| word == "failed"));
     let skipped = words.iter().filter(|word| *word == "skipped").count();
-    assert_eq!(
-        left(&world),
-        skipped,
-        "what was skipped is there, and nothing else"
-    );
+    assert_eq!(left(&world), skipped, "what was skipped is there, and nothing else");
 }

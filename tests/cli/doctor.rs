@@ -18,10 +18,7 @@ fn clouds() -> Clouds {
 
 /// A world whose services are so far ahead of this machine.
 fn skewed(seconds: i64) -> World {
-    let options = Options {
-        clock_skew: TimeDelta::seconds(seconds),
-        ..Options::default()
-    };
+    let options = Options { clock_skew: TimeDelta::seconds(seconds), ..Options::default() };
     World::with(clouds(), options)
 }
 
@@ -30,20 +27,14 @@ fn without(world: World, provider: &str) -> World {
     let names: &[_] = match provider {
         "ecr" => &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
         "cvm" => &["TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"],
-        _ => &[
-            "HW_USER_NAME",
-            "HW_USER_PASSWORD",
-            "HUAWEICLOUD_SDK_AK",
-            "HUAWEICLOUD_SDK_SK",
-        ],
+        _ => &["HW_USER_NAME", "HW_USER_PASSWORD", "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"],
     };
     names.iter().fold(world, |world, name| world.unset(name))
 }
 
 /// The run as it is recorded. Providers are asked side by side, so the order of their calls is nobody's promise.
 fn transcript(mut run: Run) -> String {
-    run.calls
-        .sort_by(|one, other| one.service.cmp(&other.service));
+    run.calls.sort_by(|one, other| one.service.cmp(&other.service));
     run.transcript()
 }
 
@@ -62,9 +53,7 @@ fn check(run: &Run, name: &str) -> Value {
     let checks = document["items"][0]["checks"].as_array().unwrap();
     let in_force = |check: &&Value| check["check"] == name && check["state"] != "unused";
     let found = checks.iter().find(in_force);
-    found
-        .unwrap_or_else(|| panic!("no {name} in {document:#}"))
-        .clone()
+    found.unwrap_or_else(|| panic!("no {name} in {document:#}")).clone()
 }
 
 #[test]
@@ -120,19 +109,9 @@ fn one_provider_that_is_down_does_not_keep_the_others_from_being_asked() {
 
 #[test]
 fn a_service_that_is_silent_is_waited_for_only_so_long() {
-    let world = world()
-        .fault("ecr:*:hang")
-        .fault("workspace:KeystoneCreateUserTokenByPassword:hang");
+    let world = world().fault("ecr:*:hang").fault("workspace:KeystoneCreateUserTokenByPassword:hang");
     let started = std::time::Instant::now();
-    let run = world.run(&[
-        "doctor",
-        "ecr",
-        "workspace",
-        "-o",
-        "json",
-        "--timeout",
-        "1s",
-    ]);
+    let run = world.run(&["doctor", "ecr", "workspace", "-o", "json", "--timeout", "1s"]);
     assert!(started.elapsed().as_secs() < 8);
     assert_eq!(run.code, 1, "{}", run.transcript());
     assert_eq!(check(&run, "endpoint")["error"]["code"], "Timeout");
@@ -157,16 +136,8 @@ fn a_clock_that_is_off_is_told_before_anybody_doubts_the_keys() {
         assert_eq!(document["items"][0]["state"], state);
         if state == "failed" {
             let error = &document["items"][0]["error"];
-            assert!(
-                error["message"]
-                    .as_str()
-                    .unwrap()
-                    .contains("the service bears 5m")
-            );
-            assert_eq!(
-                (run.code, &check(&run, "credentials")["state"]),
-                (3, &Value::from("found"))
-            );
+            assert!(error["message"].as_str().unwrap().contains("the service bears 5m"));
+            assert_eq!((run.code, &check(&run, "credentials")["state"]), (3, &Value::from("found")));
         } else {
             assert_eq!(run.code, 0);
         }
@@ -176,32 +147,16 @@ fn a_clock_that_is_off_is_told_before_anybody_doubts_the_keys() {
 #[test]
 fn keys_that_may_not_read_are_good_keys() {
     let world = world();
-    world
-        .sandbox
-        .world()
-        .ecr
-        .denied
-        .insert("DescribeRepositories".into());
+    world.sandbox.world().ecr.denied.insert("DescribeRepositories".into());
     let run = world.run(&["doctor", "ecr", "-o", "json"]);
     assert_eq!(check(&run, "credentials")["state"], "ok");
     let read = check(&run, "read");
-    assert_eq!(
-        (&read["state"], &read["error"]["kind"]),
-        (&"failed".into(), &"denied".into())
-    );
-    assert!(
-        read["error"]["hint"]
-            .as_str()
-            .unwrap()
-            .contains("imgctl doctor ecr:REPOSITORY")
-    );
+    assert_eq!((&read["state"], &read["error"]["kind"]), (&"failed".into(), &"denied".into()));
+    assert!(read["error"]["hint"].as_str().unwrap().contains("imgctl doctor ecr:REPOSITORY"));
     assert_eq!(run.code, 3);
     // One repository can be worked with all the same.
     let run = world.run(&["doctor", "ecr:team/app", "-o", "json"]);
-    assert_eq!(
-        (run.code, &check(&run, "read")["value"]),
-        (0, &"ecr:DescribeImages".into())
-    );
+    assert_eq!((run.code, &check(&run, "read")["value"]), (0, &"ecr:DescribeImages".into()));
 }
 
 #[test]
@@ -213,17 +168,9 @@ fn whether_deletions_are_permitted_is_asked_only_where_that_deletes_nothing() {
     let flags = ["doctor", "ecr:team/app", "--check-delete", "-o", "json"];
     let run = world.run(&flags);
     assert_eq!(check(&run, "delete")["state"], "ok");
-    world
-        .sandbox
-        .world()
-        .ecr
-        .denied
-        .insert("BatchDeleteImage".into());
+    world.sandbox.world().ecr.denied.insert("BatchDeleteImage".into());
     let run = world.run(&flags);
-    assert_eq!(
-        (run.code, &check(&run, "delete")["state"]),
-        (3, &"failed".into())
-    );
+    assert_eq!((run.code, &check(&run, "delete")["state"]), (3, &"failed".into()));
     let run = world.run(&["doctor", "ecr", "--check-delete", "-o", "json"]);
     assert_eq!((run.count("BatchDeleteImage"), run.code), (0, 0));
 }
@@ -234,10 +181,7 @@ fn a_profile_or_a_region_that_is_not_there_is_named_with_where_it_was_looked_for
     for provider in ["ecr", "cvm", "workspace"] {
         let run = world.run(&["doctor", provider, "--profile", "nope", "-o", "json"]);
         let error = check(&run, "credentials")["error"].clone();
-        assert!(
-            error["message"].as_str().unwrap().contains("\"nope\""),
-            "{error}"
-        );
+        assert!(error["message"].as_str().unwrap().contains("\"nope\""), "{error}");
         assert!(error["hint"].is_string());
         assert_eq!((run.code, run.calls.len()), (3, 0));
     }
@@ -250,9 +194,7 @@ fn a_profile_or_a_region_that_is_not_there_is_named_with_where_it_was_looked_for
 
 #[test]
 fn what_is_set_and_has_no_say_is_told() {
-    let world = world()
-        .set("HW_AUTH_TOKEN", "hunter2")
-        .set("TCCLI_PROFILE", "mine");
+    let world = world().set("HW_AUTH_TOKEN", "hunter2").set("TCCLI_PROFILE", "mine");
     let run = world.run(&["doctor", "cvm", "workspace"]);
     assert!(!run.transcript().contains("hunter2"));
     insta::assert_snapshot!(transcript(run));

@@ -22,18 +22,13 @@ fn world(fill: impl FnOnce(&mut Repository)) -> World {
 /// Pushes an image of that name with these tags, some days ago.
 fn push(repository: &mut Repository, name: &str, tags: &[&str]) -> String {
     let at = Utc::now() - TimeDelta::days(40);
-    repository
-        .push(&Manifest::image(name, 2), tags, at)
-        .to_string()
+    repository.push(&Manifest::image(name, 2), tags, at).to_string()
 }
 
 /// Whether a tag or digest is in `team/app` now.
 fn has(world: &World, name: &str) -> bool {
     let mut clouds = world.sandbox.world();
-    clouds
-        .ecr
-        .repository(REGION, "team/app", Utc::now())
-        .has(name)
+    clouds.ecr.repository(REGION, "team/app", Utc::now()).has(name)
 }
 
 fn image(name: &str) -> String {
@@ -44,36 +39,16 @@ fn image(name: &str) -> String {
 fn a_tag_that_is_not_the_last_goes_alone() {
     let world = world(|repository| drop(push(repository, "one", &["v1", "latest"])));
     let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json"]);
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["untagged".to_owned()]),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.words()), (0, vec!["untagged".to_owned()]), "{}", run.transcript());
     assert!(!has(&world, "v1") && has(&world, "latest"));
-    assert_eq!(
-        (run.count("DescribeImages"), run.count("BatchDeleteImage")),
-        (1, 1)
-    );
+    assert_eq!((run.count("DescribeImages"), run.count("BatchDeleteImage")), (1, 1));
 }
 
 #[test]
 fn with_its_last_tag_goes_the_image() {
     let world = world(|repository| drop(push(repository, "one", &["v1", "v2"])));
-    let run = world.run(&[
-        "delete",
-        "ecr:team/app:v1",
-        "ecr:team/app:v2",
-        "--yes",
-        "-o",
-        "json",
-    ]);
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["deleted".to_owned(); 2]),
-        "{}",
-        run.transcript()
-    );
+    let run = world.run(&["delete", "ecr:team/app:v1", "ecr:team/app:v2", "--yes", "-o", "json"]);
+    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 2]), "{}", run.transcript());
     assert!(!has(&world, "v1") && !has(&world, "v2"));
 }
 
@@ -81,19 +56,8 @@ fn with_its_last_tag_goes_the_image() {
 fn a_digest_is_the_image_with_all_its_tags_and_needs_no_look() {
     let mut digest = String::new();
     let world = world(|repository| digest = push(repository, "one", &["v1", "v2"]));
-    let run = world.run(&[
-        "delete",
-        &image(&format!("@{digest}")),
-        "--yes",
-        "-o",
-        "json",
-    ]);
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["deleted".to_owned()]),
-        "{}",
-        run.transcript()
-    );
+    let run = world.run(&["delete", &image(&format!("@{digest}")), "--yes", "-o", "json"]);
+    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned()]), "{}", run.transcript());
     assert!(!has(&world, &digest));
     assert_eq!(run.calls.len(), 1);
 }
@@ -102,20 +66,8 @@ fn a_digest_is_the_image_with_all_its_tags_and_needs_no_look() {
 fn all_tags_takes_what_a_tag_points_to() {
     let mut digest = String::new();
     let world = world(|repository| digest = push(repository, "one", &["v1", "v2"]));
-    let run = world.run(&[
-        "delete",
-        "ecr:team/app:v1",
-        "--all-tags",
-        "--yes",
-        "-o",
-        "json",
-    ]);
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["deleted".to_owned()]),
-        "{}",
-        run.transcript()
-    );
+    let run = world.run(&["delete", "ecr:team/app:v1", "--all-tags", "--yes", "-o", "json"]);
+    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned()]), "{}", run.transcript());
     assert!(!has(&world, &digest));
 }
 
@@ -124,21 +76,8 @@ fn a_tag_and_its_image_named_together_are_both_told_of_and_sent_once() {
     let mut digest = String::new();
     let world = world(|repository| digest = push(repository, "one", &["v1", "v2"]));
     let whole = image(&format!("@{digest}"));
-    let run = world.run(&[
-        "delete",
-        "ecr:team/app:v1",
-        &whole,
-        &whole,
-        "--yes",
-        "-o",
-        "json",
-    ]);
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["deleted".to_owned(); 2]),
-        "{}",
-        run.transcript()
-    );
+    let run = world.run(&["delete", "ecr:team/app:v1", &whole, &whole, "--yes", "-o", "json"]);
+    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 2]), "{}", run.transcript());
     assert_eq!(run.count("BatchDeleteImage"), 1);
 }
 
@@ -149,24 +88,10 @@ fn a_pinned_tag_that_points_elsewhere_is_refused() {
         push(repository, "one", &["v1"]);
         other = push(repository, "two", &["v2"]);
     });
-    let run = world.run(&[
-        "delete",
-        &image(&format!(":v1@{other}")),
-        "--yes",
-        "-o",
-        "json",
-    ]);
-    assert_eq!(
-        (run.code, run.words()),
-        (1, vec!["refused".to_owned()]),
-        "{}",
-        run.transcript()
-    );
+    let run = world.run(&["delete", &image(&format!(":v1@{other}")), "--yes", "-o", "json"]);
+    assert_eq!((run.code, run.words()), (1, vec!["refused".to_owned()]), "{}", run.transcript());
     assert!(has(&world, "v1") && has(&world, "v2"));
-    assert_eq!(
-        run.json()["items"][0]["error"]["code"],
-        "ImageTagDoesNotMatchDigest"
-    );
+    assert_eq!(run.json()["items"][0]["error"]["code"], "ImageTagDoesNotMatchDigest");
     assert_eq!(run.count("BatchDeleteImage"), 0);
 }
 
@@ -194,13 +119,7 @@ fn a_dry_run_says_what_would_happen_and_changes_nothing() {
         push(repository, "one", &["v1"]);
         push(repository, "two", &["v2", "latest"]);
     });
-    let run = world.run(&[
-        "delete",
-        "-n",
-        "ecr:team/app:v1",
-        "ecr:team/app:v2",
-        "ecr:team/app:v3",
-    ]);
+    let run = world.run(&["delete", "-n", "ecr:team/app:v1", "ecr:team/app:v2", "ecr:team/app:v3"]);
     assert_eq!(run.count("BatchDeleteImage"), 0);
     assert!(has(&world, "v1") && has(&world, "v2"));
     insta::assert_snapshot!(run.transcript());
@@ -210,27 +129,16 @@ fn a_dry_run_says_what_would_happen_and_changes_nothing() {
 fn two_hundred_and_fifty_digests_are_three_calls_and_a_missing_one_is_told() {
     let mut digests = Vec::new();
     let world = world(|repository| {
-        digests = (0..249)
-            .map(|number| push(repository, &format!("i{number}"), &[]))
-            .collect();
+        digests = (0..249).map(|number| push(repository, &format!("i{number}"), &[])).collect();
     });
     digests.insert(100, format!("sha256:{}", "0".repeat(64)));
-    let list = digests
-        .iter()
-        .map(|digest| image(&format!("@{digest}")))
-        .collect::<Vec<_>>()
-        .join("\n");
+    let list = digests.iter().map(|digest| image(&format!("@{digest}"))).collect::<Vec<_>>().join("\n");
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
     assert_eq!(run.count("BatchDeleteImage"), 3);
     assert_eq!(run.calls.len(), 3);
     let words = run.words();
     assert_eq!((words.len(), run.code), (250, 1));
-    assert!(
-        words
-            .iter()
-            .enumerate()
-            .all(|(place, word)| word == if place == 100 { "missing" } else { "deleted" })
-    );
+    assert!(words.iter().enumerate().all(|(place, word)| word == if place == 100 { "missing" } else { "deleted" }));
     let again = world.run_with(&["delete", "-", "--yes", "--ignore-missing"], &list);
     assert_eq!(again.code, 0);
 }
@@ -244,52 +152,23 @@ fn an_index_goes_before_its_children_even_when_named_after_them() {
         child = repository.push(&amd, &[], now).to_string();
         repository.push(&arm, &[], now);
         index = repository
-            .push(
-                &Manifest::index(&[(&amd, "linux/amd64"), (&arm, "linux/arm64")]),
-                &["v1"],
-                now,
-            )
+            .push(&Manifest::index(&[(&amd, "linux/amd64"), (&arm, "linux/arm64")]), &["v1"], now)
             .to_string();
     });
     let (index, child) = (image(&format!("@{index}")), image(&format!("@{child}")));
     let alone = world.run(&["delete", &child, "--yes", "-o", "json"]);
-    assert_eq!(
-        (alone.code, alone.words()),
-        (1, vec!["refused".to_owned()]),
-        "{}",
-        alone.transcript()
-    );
-    assert_eq!(
-        alone.json()["items"][0]["error"]["code"],
-        "ImageReferencedByManifestList"
-    );
+    assert_eq!((alone.code, alone.words()), (1, vec!["refused".to_owned()]), "{}", alone.transcript());
+    assert_eq!(alone.json()["items"][0]["error"]["code"], "ImageReferencedByManifestList");
     let both = world.run(&["delete", &child, &index, "--yes", "-o", "json"]);
-    assert_eq!(
-        (both.code, both.words()),
-        (0, vec!["deleted".to_owned(); 2]),
-        "{}",
-        both.transcript()
-    );
+    assert_eq!((both.code, both.words()), (0, vec!["deleted".to_owned(); 2]), "{}", both.transcript());
 }
 
 #[test]
 fn a_throttled_call_is_made_again() {
     let mut digest = String::new();
-    let world = world(|repository| digest = push(repository, "one", &["v1"]))
-        .fault("ecr:BatchDeleteImage:throttle:1");
-    let run = world.run(&[
-        "delete",
-        &image(&format!("@{digest}")),
-        "--yes",
-        "-o",
-        "json",
-    ]);
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["deleted".to_owned()]),
-        "{}",
-        run.transcript()
-    );
+    let world = world(|repository| digest = push(repository, "one", &["v1"])).fault("ecr:BatchDeleteImage:throttle:1");
+    let run = world.run(&["delete", &image(&format!("@{digest}")), "--yes", "-o", "json"]);
+    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned()]), "{}", run.transcript());
     assert_eq!(run.count("BatchDeleteImage"), 2);
 }
 
@@ -299,17 +178,8 @@ fn a_lost_answer_is_looked_after_and_never_called_missing() {
         let world = world(|repository| drop(push(repository, "one", &["v1"])))
             .fault(&format!("ecr:BatchDeleteImage:{fault}:1"));
         let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json"]);
-        let done = if fault == "lose-answer" || fault == "truncate" {
-            "gone"
-        } else {
-            "deleted"
-        };
-        assert_eq!(
-            (run.code, run.words()),
-            (0, vec![done.to_owned()]),
-            "{fault} {}",
-            run.transcript()
-        );
+        let done = if fault == "lose-answer" || fault == "truncate" { "gone" } else { "deleted" };
+        assert_eq!((run.code, run.words()), (0, vec![done.to_owned()]), "{fault} {}", run.transcript());
         assert!(!has(&world, "v1"));
     }
 }
@@ -317,21 +187,13 @@ fn a_lost_answer_is_looked_after_and_never_called_missing() {
 #[test]
 fn a_tag_that_was_pushed_again_after_a_lost_answer_is_left_alone() {
     let mut clouds = Clouds::default();
-    push(
-        clouds.ecr.repository(REGION, "team/app", Utc::now()),
-        "old",
-        &["v1", "keep"],
-    );
+    push(clouds.ecr.repository(REGION, "team/app", Utc::now()), "old", &["v1", "keep"]);
     let mut looks = 0;
     clouds.ecr.before("DescribeImages", move |ecr| {
         looks += 1;
         if looks == 2 {
             // The answer is lost; before anyone looks again, a pusher makes the tag anew.
-            push(
-                ecr.repository(REGION, "team/app", Utc::now()),
-                "new",
-                &["v1"],
-            );
+            push(ecr.repository(REGION, "team/app", Utc::now()), "new", &["v1"]);
         }
     });
     let world = World::new(clouds).fault("ecr:BatchDeleteImage:lose-answer:1");
@@ -345,20 +207,11 @@ fn a_tag_that_was_pushed_again_after_a_lost_answer_is_left_alone() {
 fn garbage_stops_the_store_and_nothing_is_called_deleted() {
     let mut digests = Vec::new();
     let world = world(|repository| {
-        digests = (0..150)
-            .map(|number| push(repository, &format!("i{number}"), &[]))
-            .collect();
+        digests = (0..150).map(|number| push(repository, &format!("i{number}"), &[])).collect();
     })
     .fault("ecr:BatchDeleteImage:garble");
-    let list = digests
-        .iter()
-        .map(|digest| image(&format!("@{digest}")))
-        .collect::<Vec<_>>()
-        .join("\n");
-    let run = world.run_with(
-        &["delete", "-", "--yes", "--concurrency", "1", "-o", "json"],
-        &list,
-    );
+    let list = digests.iter().map(|digest| image(&format!("@{digest}"))).collect::<Vec<_>>().join("\n");
+    let run = world.run_with(&["delete", "-", "--yes", "--concurrency", "1", "-o", "json"], &list);
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert!(run.words()[..100].iter().all(|word| word == "gone"));
     assert!(run.words()[100..].iter().all(|word| word == "skipped"));
@@ -368,22 +221,10 @@ fn garbage_stops_the_store_and_nothing_is_called_deleted() {
 #[test]
 fn what_an_answer_leaves_out_is_never_called_deleted() {
     let mut digest = String::new();
-    let world = world(|repository| digest = push(repository, "one", &["v1"]))
-        .fault("ecr:BatchDeleteImage:empty");
-    let run = world.run(&[
-        "delete",
-        &image(&format!("@{digest}")),
-        "--yes",
-        "-o",
-        "json",
-    ]);
+    let world = world(|repository| digest = push(repository, "one", &["v1"])).fault("ecr:BatchDeleteImage:empty");
+    let run = world.run(&["delete", &image(&format!("@{digest}")), "--yes", "-o", "json"]);
     // The emulator did it and said nothing, so it was looked for and found gone.
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["gone".to_owned()]),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.words()), (0, vec!["gone".to_owned()]), "{}", run.transcript());
 }
 
 #[test]
@@ -415,24 +256,14 @@ fn a_listing_of_2350_images_is_three_calls_and_shows_archived_ones() {
     let run = world.run(&["list", "ecr:team/app", "-o", "ndjson"]);
     assert_eq!((run.code, run.calls.len()), (0, 3));
     assert_eq!(run.stdout.lines().count(), 2350);
-    assert_eq!(
-        run.stdout
-            .lines()
-            .filter(|line| line.contains("\"state\":\"archived\""))
-            .count(),
-        1
-    );
+    assert_eq!(run.stdout.lines().filter(|line| line.contains("\"state\":\"archived\"")).count(), 1);
 }
 
 #[test]
 fn a_pattern_lists_the_repositories_that_it_means() {
     let mut clouds = Clouds::default();
     for name in ["team/app", "team/web", "team/app/deep", "other"] {
-        push(
-            clouds.ecr.repository(REGION, name, Utc::now()),
-            name,
-            &["v1"],
-        );
+        push(clouds.ecr.repository(REGION, name, Utc::now()), name, &["v1"]);
     }
     let world = World::new(clouds);
     let run = world.run(&["list", "ecr:team/*"]);
@@ -469,31 +300,19 @@ fn layers_of_every_platform_are_checked_in_few_calls() {
         let (amd, arm) = (Manifest::image("amd", 3), Manifest::image("arm", 3));
         repository.push(&amd, &[], Utc::now());
         repository.push(&arm, &[], Utc::now());
-        repository.push(
-            &Manifest::index(&[(&amd, "linux/amd64"), (&arm, "linux/arm64")]),
-            &["v1"],
-            Utc::now(),
-        );
+        repository.push(&Manifest::index(&[(&amd, "linux/amd64"), (&arm, "linux/arm64")]), &["v1"], Utc::now());
     });
     let run = world.run(&["check-layers", "ecr:team/app:v1", "-o", "json"]);
     assert_eq!(run.code, 0, "{}", run.transcript());
     assert!(run.words().iter().all(|word| word == "available"));
-    assert_eq!(
-        (
-            run.count("BatchGetImage"),
-            run.count("BatchCheckLayerAvailability")
-        ),
-        (2, 1)
-    );
+    assert_eq!((run.count("BatchGetImage"), run.count("BatchCheckLayerAvailability")), (2, 1));
     let platforms = run.json().to_string();
     assert!(platforms.contains("linux/amd64") && platforms.contains("linux/arm64"));
 }
 
 #[test]
 fn two_hundred_and_fifty_layers_are_three_calls_and_each_is_told_once() {
-    let blobs: Vec<Blob> = (0..250)
-        .map(|number| Blob::layer(&format!("l{number}")))
-        .collect();
+    let blobs: Vec<Blob> = (0..250).map(|number| Blob::layer(&format!("l{number}"))).collect();
     let digests: Vec<String> = blobs.iter().map(|blob| blob.digest.to_string()).collect();
     let world = world(|repository| {
         for blob in &blobs[..249] {
@@ -519,12 +338,7 @@ fn what_is_listed_can_be_piped_into_a_deletion_of_images() {
     });
     let list = world.run(&["list", "ecr:team/app", "-o", "json"]);
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list.stdout);
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["deleted".to_owned(); 2]),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 2]), "{}", run.transcript());
     assert!(!has(&world, "v1"));
 }
 
@@ -543,28 +357,16 @@ fn a_reader_that_goes_away_is_no_error() {
     std::io::BufRead::read_line(&mut reader, &mut line).unwrap();
     drop(reader);
     let output = child.wait_with_output().unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
 fn a_listing_shows_what_the_selectors_choose_and_a_deletion_takes_it_from_there() {
     let world = world(|repository| {
-        for (name, tag, days) in [
-            ("old", "pr-1", 90),
-            ("older", "pr-2", 120),
-            ("new", "pr-3", 1),
-            ("release", "v1.0.0", 200),
-        ] {
-            repository.push(
-                &Manifest::image(name, 1),
-                &[tag],
-                Utc::now() - TimeDelta::days(days),
-            );
+        for (name, tag, days) in
+            [("old", "pr-1", 90), ("older", "pr-2", 120), ("new", "pr-3", 1), ("release", "v1.0.0", 200)]
+        {
+            repository.push(&Manifest::image(name, 1), &[tag], Utc::now() - TimeDelta::days(days));
         }
     });
     let tags = |arguments: &[&str]| {
@@ -580,70 +382,22 @@ fn a_listing_shows_what_the_selectors_choose_and_a_deletion_takes_it_from_there(
         tags
     };
     assert_eq!(tags(&["--older-than", "30d"]), ["pr-1", "pr-2", "v1.0.0"]);
-    assert_eq!(
-        tags(&["--older-than", "30d", "--tag", "pr-*"]),
-        ["pr-1", "pr-2"]
-    );
-    assert_eq!(
-        tags(&["--older-than", "30d", "--exclude", "v*", "--keep", "1"]),
-        ["pr-2"]
-    );
-    assert_eq!(
-        world
-            .run(&["list", "ecr:team/app", "--older-than", "-3d"])
-            .code,
-        2
-    );
-    let stale = world.run(&[
-        "list",
-        "ecr:team/app",
-        "--older-than",
-        "30d",
-        "--tag",
-        "pr-*",
-        "-o",
-        "ndjson",
-    ]);
+    assert_eq!(tags(&["--older-than", "30d", "--tag", "pr-*"]), ["pr-1", "pr-2"]);
+    assert_eq!(tags(&["--older-than", "30d", "--exclude", "v*", "--keep", "1"]), ["pr-2"]);
+    assert_eq!(world.run(&["list", "ecr:team/app", "--older-than", "-3d"]).code, 2);
+    let stale = world.run(&["list", "ecr:team/app", "--older-than", "30d", "--tag", "pr-*", "-o", "ndjson"]);
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &stale.stdout);
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["deleted".to_owned(); 2]),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 2]), "{}", run.transcript());
     assert!(has(&world, "pr-3") && has(&world, "v1.0.0"));
 }
 
 #[test]
 fn an_image_named_with_its_region_and_without_is_one_item() {
     let world = world(|repository| drop(push(repository, "one", &["v1"])));
-    let run = world.run(&[
-        "get",
-        "ecr:team/app:v1",
-        "ecr://eu-west-1/team/app:v1",
-        "-o",
-        "json",
-    ]);
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["active".to_owned()]),
-        "{}",
-        run.transcript()
-    );
-    let run = world.run(&[
-        "delete",
-        "ecr:team/app:v1",
-        "ecr://eu-west-1/team/app:v1",
-        "--yes",
-        "-o",
-        "json",
-    ]);
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["deleted".to_owned()]),
-        "{}",
-        run.transcript()
-    );
+    let run = world.run(&["get", "ecr:team/app:v1", "ecr://eu-west-1/team/app:v1", "-o", "json"]);
+    assert_eq!((run.code, run.words()), (0, vec!["active".to_owned()]), "{}", run.transcript());
+    let run = world.run(&["delete", "ecr:team/app:v1", "ecr://eu-west-1/team/app:v1", "--yes", "-o", "json"]);
+    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned()]), "{}", run.transcript());
 }
 
 #[test]

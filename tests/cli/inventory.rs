@@ -5,15 +5,7 @@ use imgctl::sandbox::World as Clouds;
 
 use crate::world::World;
 
-const LIST: [&str; 7] = [
-    "list",
-    "ecr:**",
-    "cvm:",
-    "workspace:",
-    "--sharing",
-    "-o",
-    "json",
-];
+const LIST: [&str; 7] = ["list", "ecr:**", "cvm:", "workspace:", "--sharing", "-o", "json"];
 
 #[test]
 fn what_was_listed_is_listed_again_and_can_be_rehearsed_on() {
@@ -44,26 +36,9 @@ fn what_was_listed_is_listed_again_and_can_be_rehearsed_on() {
     assert_eq!(run.code, 0, "{}", run.transcript());
 
     // Nobody knows what an index of a listing needs.
-    let run = loaded.run(&[
-        "prune",
-        "ecr:team/app",
-        "--older-than",
-        "1d",
-        "-n",
-        "-o",
-        "json",
-    ]);
-    assert_eq!(
-        run.json()["summary"].get("would_delete"),
-        None,
-        "{}",
-        run.transcript()
-    );
-    assert!(
-        run.stdout.contains("which holds no manifests"),
-        "{}",
-        run.transcript()
-    );
+    let run = loaded.run(&["prune", "ecr:team/app", "--older-than", "1d", "-n", "-o", "json"]);
+    assert_eq!(run.json()["summary"].get("would_delete"), None, "{}", run.transcript());
+    assert!(run.stdout.contains("which holds no manifests"), "{}", run.transcript());
     let error = Clouds::load(&file).unwrap().save(&file).unwrap_err();
     assert!(format!("{error:#}").contains("loaded from a listing"));
 }

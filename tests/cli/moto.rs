@@ -54,34 +54,17 @@ impl Drop for Moto {
 
 impl Moto {
     fn start(python: &PathBuf) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = Command::new(python)
-            .args([
-                "-m",
-                "moto.server",
-                "-H",
-                "127.0.0.1",
-                "-p",
-                &port.to_string(),
-            ])
+            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let moto = Self {
-            server,
-            url: format!("http://127.0.0.1:{port}"),
-        };
+        let moto = Self { server, url: format!("http://127.0.0.1:{port}") };
         let started = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(
-                started.elapsed() < Duration::from_secs(60),
-                "moto did not start"
-            );
+            assert!(started.elapsed() < Duration::from_secs(60), "moto did not start");
             std::thread::sleep(Duration::from_millis(100));
         }
         moto
@@ -100,37 +83,15 @@ impl Moto {
 
     /// Runs the binary; its exit code, and the words and tags of its items.
     fn imgctl(&self, arguments: &[&str]) -> (Option<i32>, Vec<(String, Vec<String>)>) {
-        let output = self
-            .command(env!("CARGO_BIN_EXE_imgctl"))
-            .args(arguments)
-            .args(["-o", "json"])
-            .output()
-            .unwrap();
+        let output = self.command(env!("CARGO_BIN_EXE_imgctl")).args(arguments).args(["-o", "json"]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        let document: Value =
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let document: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let item = |item: &Value| {
-            let word = item["outcome"]
-                .as_str()
-                .or(item["state"].as_str())
-                .unwrap_or("-")
-                .to_owned();
+            let word = item["outcome"].as_str().or(item["state"].as_str()).unwrap_or("-").to_owned();
             let tags = item["tags"].as_array().into_iter().flatten();
-            (
-                word,
-                tags.filter_map(|tag| tag.as_str().map(str::to_owned))
-                    .collect(),
-            )
+            (word, tags.filter_map(|tag| tag.as_str().map(str::to_owned)).collect())
         };
-        (
-            output.status.code(),
-            document["items"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(item)
-                .collect(),
-        )
+        (output.status.code(), document["items"].as_array().unwrap().iter().map(item).collect())
     }
 }
 
@@ -138,53 +99,26 @@ impl Moto {
 fn moto_is_read_and_deleted_from() {
     let Some(clients) = std::env::var_os("IMGCTL_OFFICIAL_CLIENTS") else {
         // Past the capture of the test's output.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: moto: IMGCTL_OFFICIAL_CLIENTS names no folder of clients"
-        );
+        let _ = writeln!(std::io::stderr(), "skipped: moto: IMGCTL_OFFICIAL_CLIENTS names no folder of clients");
         return;
     };
     let python = PathBuf::from(clients).join("aws/bin/python");
     let moto = Moto::start(&python);
-    let seeded = moto
-        .command(&python)
-        .args(["-c", SEED, &moto.url])
-        .status()
-        .unwrap();
+    let seeded = moto.command(&python).args(["-c", SEED, &moto.url]).status().unwrap();
     assert!(seeded.success());
 
     let (code, items) = moto.imgctl(&["list", "ecr:team/app"]);
     let tags: Vec<_> = items.iter().map(|(_, tags)| tags.join(" ")).collect();
-    assert_eq!(
-        (code, tags),
-        (Some(0), vec!["v1".into(), "latest v2".into(), "v3".into()])
-    );
+    assert_eq!((code, tags), (Some(0), vec!["v1".into(), "latest v2".into(), "v3".into()]));
 
     let word = |word: &str| word.to_owned();
-    let words = |items: Vec<(String, Vec<String>)>| {
-        items.into_iter().map(|(word, _)| word).collect::<Vec<_>>()
-    };
+    let words = |items: Vec<(String, Vec<String>)>| items.into_iter().map(|(word, _)| word).collect::<Vec<_>>();
     let (code, items) = moto.imgctl(&["get", "ecr:team/app:v1", "ecr:team/app:nope"]);
-    assert_eq!(
-        (code, words(items)),
-        (Some(1), vec![word("-"), word("missing")])
-    );
+    assert_eq!((code, words(items)), (Some(1), vec![word("-"), word("missing")]));
 
-    let gone = [
-        "delete",
-        "--yes",
-        "ecr:team/app:v1",
-        "ecr:team/app:latest",
-        "ecr:team/app:nope",
-    ];
+    let gone = ["delete", "--yes", "ecr:team/app:v1", "ecr:team/app:latest", "ecr:team/app:nope"];
     let (code, items) = moto.imgctl(&gone);
-    assert_eq!(
-        (code, words(items)),
-        (
-            Some(1),
-            vec![word("deleted"), word("untagged"), word("missing")]
-        )
-    );
+    assert_eq!((code, words(items)), (Some(1), vec![word("deleted"), word("untagged"), word("missing")]));
     let (code, items) = moto.imgctl(&["list", "ecr:team/app"]);
     let tags: Vec<_> = items.iter().map(|(_, tags)| tags.join(" ")).collect();
     assert_eq!((code, tags), (Some(0), vec![word("v2"), word("v3")]));

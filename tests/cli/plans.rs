@@ -21,21 +21,7 @@ fn stale() -> World {
 }
 
 fn save(world: &World, flags: &[&str]) -> Run {
-    let run = world.run(
-        &[
-            &[
-                "prune",
-                STORE,
-                "--older-than",
-                "30d",
-                "--dry-run",
-                "-o",
-                "json",
-            ],
-            flags,
-        ]
-        .concat(),
-    );
+    let run = world.run(&[&["prune", STORE, "--older-than", "30d", "--dry-run", "-o", "json"], flags].concat());
     assert_eq!(run.code, 0, "{}", run.transcript());
     std::fs::write(world.home().join("plan.json"), &run.stdout).unwrap();
     run
@@ -54,12 +40,7 @@ fn run(world: &World, flags: &[&str]) -> Run {
 fn ended(run: &Run, plan: &Run, tag: &str) -> (String, String) {
     let find = |run: &Run, test: &dyn Fn(&serde_json::Value) -> bool| {
         let document = run.json();
-        let item = document["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|item| test(item))
-            .cloned();
+        let item = document["items"].as_array().unwrap().iter().find(|item| test(item)).cloned();
         item.unwrap_or_else(|| panic!("no {tag} in {}", run.transcript()))
     };
     let planned = find(plan, &|item| item["tags"][0] == tag);
@@ -73,35 +54,19 @@ fn a_plan_that_nothing_contradicts_is_carried_out() {
     let world = stale();
     let plan = save(&world, &[]);
     let dry = run(&world, &["--dry-run"]);
-    assert_eq!(
-        (dry.code, dry.words()),
-        (0, vec!["would_delete".to_owned(); 9]),
-        "{}",
-        dry.transcript()
-    );
+    assert_eq!((dry.code, dry.words()), (0, vec!["would_delete".to_owned(); 9]), "{}", dry.transcript());
     assert_eq!(dry.count("BatchDeleteImage"), 0);
     let done = run(&world, &["--yes"]);
-    assert_eq!(
-        (done.code, done.words()),
-        (0, vec!["deleted".to_owned(); 9]),
-        "{}",
-        done.transcript()
-    );
+    assert_eq!((done.code, done.words()), (0, vec!["deleted".to_owned(); 9]), "{}", done.transcript());
     let refs = |run: &Run| -> Vec<_> {
         let document = run.json();
         let items = document["items"].as_array().unwrap().iter();
-        items
-            .filter(|item| item["action"] == "delete")
-            .map(|item| item["ref"].clone())
-            .collect()
+        items.filter(|item| item["action"] == "delete").map(|item| item["ref"].clone()).collect()
     };
     assert_eq!(refs(&done), refs(&plan), "in the order of the plan");
     assert!(has(&world, "v1"));
     let again = run(&world, &["--yes"]);
-    assert_eq!(
-        (again.code, again.words()),
-        (1, vec!["missing".to_owned(); 9])
-    );
+    assert_eq!((again.code, again.words()), (1, vec!["missing".to_owned(); 9]));
     assert_eq!(run(&world, &["--yes", "--ignore-missing"]).code, 0);
 }
 
@@ -117,11 +82,7 @@ fn what_changed_since_is_refused_by_name_and_the_rest_goes() {
         let gone = repository.tag("gone").unwrap();
         repository.remove(&gone);
         let held = Manifest::image("held", 2);
-        repository.push(
-            &Manifest::index(&[(&held, "linux/amd64")]),
-            &["v3"],
-            Utc::now(),
-        );
+        repository.push(&Manifest::index(&[(&held, "linux/amd64")]), &["v3"], Utc::now());
     });
     std::fs::write(world.home().join("used.txt"), "team/app:used\n").unwrap();
     let done = run(&world, &["--yes", "--in-use", "used.txt"]);
@@ -147,43 +108,16 @@ fn a_plan_keeps_what_it_keeps_however_it_is_given() {
     let world = stale();
     let plan = save(&world, &[]);
     // Its lines, as a filter may leave them.
-    let lines: String = plan.json()["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| format!("{item}\n"))
-        .collect();
+    let lines: String = plan.json()["items"].as_array().unwrap().iter().map(|item| format!("{item}\n")).collect();
     let given = world.run_with(&["delete", "-", "--yes"], &lines);
-    assert_eq!(
-        (given.code, given.calls.len()),
-        (2, 0),
-        "{}",
-        given.transcript()
-    );
-    assert!(
-        given.stderr.contains("a plan keeps"),
-        "{}",
-        given.transcript()
-    );
+    assert_eq!((given.code, given.calls.len()), (2, 0), "{}", given.transcript());
+    assert!(given.stderr.contains("a plan keeps"), "{}", given.transcript());
     // The whole of it on standard input is as good as a file.
     let given = world.run_with(&["delete", "-", "--dry-run", "-o", "json"], &plan.stdout);
-    assert_eq!(
-        (given.code, given.words().len()),
-        (0, 9),
-        "{}",
-        given.transcript()
-    );
+    assert_eq!((given.code, given.words().len()), (0, 9), "{}", given.transcript());
     let pretty = serde_json::to_string_pretty(&plan.json()).unwrap();
-    let given = world.run_with(
-        &["delete", "--from", "-", "--dry-run", "-o", "json"],
-        &pretty,
-    );
-    assert_eq!(
-        (given.code, given.words().len()),
-        (0, 9),
-        "{}",
-        given.transcript()
-    );
+    let given = world.run_with(&["delete", "--from", "-", "--dry-run", "-o", "json"], &pretty);
+    assert_eq!((given.code, given.words().len()), (0, 9), "{}", given.transcript());
 }
 
 #[cfg(unix)]
@@ -194,19 +128,12 @@ fn what_comes_through_a_pipe_is_read_from_its_beginning() {
     let document = plan.json();
     let items = document["items"].as_array().unwrap().iter();
     let goes = items.filter(|item| item["action"] == "delete");
-    let list: String = goes
-        .map(|item| format!("{}\n", item["ref"].as_str().unwrap()))
-        .collect();
+    let list: String = goes.map(|item| format!("{}\n", item["ref"].as_str().unwrap())).collect();
     let marked = format!("\u{feff}{}", plan.stdout);
     for given in [&list, &plan.stdout, &marked] {
         let arguments = ["delete", "--from", "/dev/stdin", "--dry-run", "-o", "json"];
         let run = world.run_with(&arguments, given);
-        assert_eq!(
-            (run.code, run.words().len()),
-            (0, 9),
-            "{}",
-            run.transcript()
-        );
+        assert_eq!((run.code, run.words().len()), (0, 9), "{}", run.transcript());
     }
 }
 
@@ -216,75 +143,30 @@ fn standard_input_that_was_read_is_no_list_of_what_is_in_use() {
     let plan = save(&world, &[]);
     let twice = ["--in-use", "-", "--in-use", "-"];
     for (arguments, stdin) in [
-        (
-            &["delete", "-", "--in-use", "-", "--allow-empty-in-use"][..],
-            &*plan.stdout,
-        ),
-        (
-            &[
-                &["prune", STORE, "--older-than", "30d"][..],
-                &twice,
-                &["--allow-empty-in-use"],
-            ]
-            .concat(),
-            "team/app:used",
-        ),
+        (&["delete", "-", "--in-use", "-", "--allow-empty-in-use"][..], &*plan.stdout),
+        (&[&["prune", STORE, "--older-than", "30d"][..], &twice, &["--allow-empty-in-use"]].concat(), "team/app:used"),
     ] {
         let run = world.run_with(&[arguments, &["--yes"]].concat(), stdin);
         assert_eq!((run.code, run.calls.len()), (2, 0), "{}", run.transcript());
     }
-    let run = world.run_with(
-        &[
-            "delete",
-            "--from",
-            "plan.json",
-            "--in-use",
-            "-",
-            "--dry-run",
-        ],
-        "team/app:used",
-    );
-    assert!(
-        run.stderr.contains("1 of these stores are in use"),
-        "{}",
-        run.transcript()
-    );
+    let run = world.run_with(&["delete", "--from", "plan.json", "--in-use", "-", "--dry-run"], "team/app:used");
+    assert!(run.stderr.contains("1 of these stores are in use"), "{}", run.transcript());
 }
 
 #[test]
 fn the_report_of_a_run_and_a_plan_that_a_guard_stopped_are_no_plans() {
     let world = stale();
-    let stopped = world.run(&[
-        "prune",
-        STORE,
-        "--older-than",
-        "30d",
-        "--max-delete",
-        "3",
-        "--dry-run",
-        "-o",
-        "json",
-    ]);
+    let stopped = world.run(&["prune", STORE, "--older-than", "30d", "--max-delete", "3", "--dry-run", "-o", "json"]);
     assert_eq!(stopped.code, 4);
     std::fs::write(world.home().join("plan.json"), &stopped.stdout).unwrap();
     let refused = run(&world, &["--yes"]);
-    assert_eq!(
-        (refused.code, refused.calls.len()),
-        (4, 0),
-        "{}",
-        refused.transcript()
-    );
+    assert_eq!((refused.code, refused.calls.len()), (4, 0), "{}", refused.transcript());
 
     let report = world.run(&["prune", STORE, "--older-than", "30d", "--yes", "-o", "json"]);
     assert_eq!(report.code, 0, "{}", report.transcript());
     std::fs::write(world.home().join("plan.json"), &report.stdout).unwrap();
     let refused = run(&world, &["--yes"]);
-    assert_eq!(
-        (refused.code, refused.calls.len()),
-        (2, 0),
-        "{}",
-        refused.transcript()
-    );
+    assert_eq!((refused.code, refused.calls.len()), (2, 0), "{}", refused.transcript());
 }
 
 #[test]
@@ -315,11 +197,7 @@ fn a_plan_says_of_each_image_what_and_why() {
     assert_eq!(said[..2], ["keep", "not_selected"]);
     assert_eq!(said[2], "kept: pushed 24 hours ago, not older than 30d");
     let store = &document["plan"]["stores"][0];
-    assert_eq!(
-        (&store["images"], &store["kept"]),
-        (&10.into(), &9.into()),
-        "{store}"
-    );
+    assert_eq!((&store["images"], &store["kept"]), (&10.into(), &9.into()), "{store}");
 }
 
 #[test]
@@ -327,55 +205,23 @@ fn a_plan_without_what_it_deletes_is_a_mistake_and_lists_that_are_not_read_again
     let world = stale();
     save(&world, &["--show", "kept"]);
     let refused = run(&world, &["--yes"]);
-    assert_eq!(
-        (refused.code, refused.calls.len()),
-        (2, 0),
-        "{}",
-        refused.transcript()
-    );
-    assert!(
-        refused.stderr.contains("holds none of the 9 images"),
-        "{}",
-        refused.transcript()
-    );
+    assert_eq!((refused.code, refused.calls.len()), (2, 0), "{}", refused.transcript());
+    assert!(refused.stderr.contains("holds none of the 9 images"), "{}", refused.transcript());
 
     std::fs::write(world.home().join("used.txt"), "team/app:used\n").unwrap();
     save(&world, &["--in-use", "used.txt"]);
     let warned = world.run(&["delete", "--from", "plan.json", "--dry-run"]);
-    assert!(
-        warned.stderr.contains("which are not read again"),
-        "{}",
-        warned.transcript()
-    );
+    assert!(warned.stderr.contains("which are not read again"), "{}", warned.transcript());
     let newer = run(&world, &["--dry-run", "--in-use", "used.txt"]);
-    assert_eq!(
-        (newer.code, newer.count("DescribeImages")),
-        (0, 1),
-        "{}",
-        newer.transcript()
-    );
+    assert_eq!((newer.code, newer.count("DescribeImages")), (0, 1), "{}", newer.transcript());
 }
 
 #[test]
 fn a_plan_names_the_stores_that_could_not_be_read() {
     let world = stale();
-    let plan = world.run(&[
-        "prune",
-        STORE,
-        "ecr:no/such",
-        "--older-than",
-        "30d",
-        "--dry-run",
-        "-o",
-        "json",
-    ]);
+    let plan = world.run(&["prune", STORE, "ecr:no/such", "--older-than", "30d", "--dry-run", "-o", "json"]);
     let failed = &plan.json()["plan"]["failed"][0];
-    assert_eq!(
-        failed["error"]["code"],
-        "RepositoryNotFoundException",
-        "{}",
-        plan.transcript()
-    );
+    assert_eq!(failed["error"]["code"], "RepositoryNotFoundException", "{}", plan.transcript());
     assert!(failed["store"].as_str().unwrap().contains("no/such"));
 }
 
@@ -386,9 +232,5 @@ fn what_is_gone_already_is_no_annotation_where_it_counts_as_done() {
     assert_eq!(run(&world, &["--yes"]).code, 0);
     let again = run(&world, &["--yes", "--ignore-missing", "--github", "always"]);
     assert_eq!(again.code, 0, "{}", again.transcript());
-    assert!(
-        !again.stderr.contains("::warning"),
-        "{}",
-        again.transcript()
-    );
+    assert!(!again.stderr.contains("::warning"), "{}", again.transcript());
 }

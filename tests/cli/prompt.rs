@@ -21,16 +21,10 @@ struct Shown {
 /// Runs the binary in a terminal in which somebody types this.
 fn in_terminal(world: &World, arguments: &[&str], typed: &str) -> Option<Shown> {
     let quoted: Vec<_> = arguments.iter().map(|word| format!("'{word}'")).collect();
-    let line = format!(
-        "stty cols 100; '{}' {}",
-        env!("CARGO_BIN_EXE_imgctl"),
-        quoted.join(" ")
-    );
+    let line = format!("stty cols 100; '{}' {}", env!("CARGO_BIN_EXE_imgctl"), quoted.join(" "));
     let mut command = world.program("script");
     command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
-    command
-        .env("PATH", std::env::var_os("PATH")?)
-        .env("TERM", "xterm");
+    command.env("PATH", std::env::var_os("PATH")?).env("TERM", "xterm");
     let mut child = command.spawn().ok()?;
     let (mut stdin, mut stdout) = (child.stdin.take()?, child.stdout.take()?);
     let (mut shown, mut buffer, mut answered) = (Vec::new(), [0; 4096], false);

@@ -30,22 +30,11 @@ pub fn push(repository: &mut Repository, name: &str, tags: &[&str], days: i64) -
 }
 
 /// Pushes an index with its two platforms; the digests of all three, the index first.
-pub fn push_index(
-    repository: &mut Repository,
-    name: &str,
-    tags: &[&str],
-    days: i64,
-) -> [String; 3] {
+pub fn push_index(repository: &mut Repository, name: &str, tags: &[&str], days: i64) -> [String; 3] {
     let at = Utc::now() - TimeDelta::days(days);
-    let platforms =
-        ["amd64", "arm64"].map(|platform| Manifest::image(&format!("{name} {platform}"), 2));
-    let children = platforms
-        .each_ref()
-        .map(|platform| repository.push(platform, &[], at).to_string());
-    let index = Manifest::index(&[
-        (&platforms[0], "linux/amd64"),
-        (&platforms[1], "linux/arm64"),
-    ]);
+    let platforms = ["amd64", "arm64"].map(|platform| Manifest::image(&format!("{name} {platform}"), 2));
+    let children = platforms.each_ref().map(|platform| repository.push(platform, &[], at).to_string());
+    let index = Manifest::index(&[(&platforms[0], "linux/amd64"), (&platforms[1], "linux/arm64")]);
     let [first, second] = children;
     [repository.push(&index, tags, at).to_string(), first, second]
 }
@@ -61,8 +50,7 @@ pub fn has(world: &World, name: &str) -> bool {
 pub fn said(run: &Run, digest: &str) -> [String; 3] {
     let document = run.json();
     let mut items = document["items"].as_array().unwrap().iter();
-    let item = items
-        .find(|item| item["digest"] == digest || item["ref"].as_str().unwrap().ends_with(digest));
+    let item = items.find(|item| item["digest"] == digest || item["ref"].as_str().unwrap().ends_with(digest));
     let item = item.unwrap_or_else(|| panic!("{digest} is not in {}", run.transcript()));
     ["action", "rule", "reason"].map(|name| item[name].as_str().unwrap().to_owned())
 }
@@ -106,11 +94,7 @@ fn what_a_kept_index_needs_stays_and_what_only_a_stale_one_needs_goes_with_it() 
     let run = prune(&world, &["--older-than", "30d", "--yes"]);
     assert_eq!(run.code, 0, "{}", run.transcript());
     assert_eq!(run.words(), ["deleted"; 4], "{}", run.transcript());
-    assert!(
-        old.iter()
-            .chain([&alone])
-            .all(|digest| !has(&world, digest))
-    );
+    assert!(old.iter().chain([&alone]).all(|digest| !has(&world, digest)));
     assert!(new.iter().all(|digest| has(&world, digest)));
     // The index, then the single image, then what the index held.
     assert_eq!(run.count("BatchDeleteImage"), 3);
@@ -118,12 +102,7 @@ fn what_a_kept_index_needs_stays_and_what_only_a_stale_one_needs_goes_with_it() 
     assert_eq!(run.count("BatchGetImage"), 0);
 
     let again = prune(&world, &["--older-than", "30d", "--yes"]);
-    assert_eq!(
-        (again.code, again.words().len()),
-        (0, 0),
-        "{}",
-        again.transcript()
-    );
+    assert_eq!((again.code, again.words().len()), (0, 0), "{}", again.transcript());
     assert_eq!(again.count("BatchDeleteImage"), 0);
 }
 
@@ -136,12 +115,7 @@ fn untagged_is_only_untagged_and_never_a_platform_of_something_tagged() {
         push(repository, "single", &["v2"], 90);
     });
     let run = prune(&world, &["--untagged", "--yes"]);
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["deleted".to_owned()]),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned()]), "{}", run.transcript());
     assert!(!has(&world, &loose) && index.iter().all(|digest| has(&world, digest)));
 }
 
@@ -149,12 +123,7 @@ fn untagged_is_only_untagged_and_never_a_platform_of_something_tagged() {
 fn indexes_are_not_read_where_nothing_could_go() {
     let world = world(|repository| drop(push_index(repository, "multi", &["v1"], 1)));
     let run = prune(&world, &["--older-than", "30d", "--dry-run"]);
-    assert_eq!(
-        (run.code, run.count("BatchGetImage")),
-        (0, 0),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.count("BatchGetImage")), (0, 0), "{}", run.transcript());
     assert_eq!(run.calls.len(), 1);
 }
 
@@ -166,28 +135,11 @@ fn an_index_that_cannot_be_read_keeps_all_that_it_might_need() {
         loose = push(repository, "loose", &["pr-1"], 90);
     })
     .fault("ecr:BatchGetImage:status=500:9");
-    let run = prune(
-        &world,
-        &[
-            "--older-than",
-            "30d",
-            "--yes",
-            "--show",
-            "all",
-            "--attempts",
-            "1",
-        ],
-    );
+    let run = prune(&world, &["--older-than", "30d", "--yes", "--show", "all", "--attempts", "1"]);
     assert_eq!(run.code, 0, "{}", run.transcript());
     assert_eq!(said(&run, &loose)[1], "unreadable", "{}", run.transcript());
     assert!(has(&world, &loose) && run.count("BatchDeleteImage") == 0);
-    assert_eq!(
-        run.json()["plan"]["stores"][0]["warnings"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(run.json()["plan"]["stores"][0]["warnings"].as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -195,12 +147,7 @@ fn a_store_whose_indexes_nobody_may_read_has_failed_and_says_why() {
     // Enough that the listing goes on when the first answer comes.
     let world = world(|repository| {
         for number in 0..500 {
-            push_index(
-                repository,
-                &format!("{number}"),
-                &[&format!("v{number}")],
-                90,
-            );
+            push_index(repository, &format!("{number}"), &[&format!("v{number}")], 90);
         }
     })
     .fault("ecr:BatchGetImage:status=403");
@@ -246,24 +193,13 @@ fn keep_counts_images_and_not_tags() {
 fn guards_stop_the_run_with_exit_code_4_and_nothing_is_sent() {
     let world = world(|repository| {
         for number in 0..10 {
-            push(
-                repository,
-                &format!("{number}"),
-                &[&format!("t{number}")],
-                90,
-            );
+            push(repository, &format!("{number}"), &[&format!("t{number}")], 90);
         }
         push(repository, "prod", &["prod-eu"], 90);
     });
     for (flags, message) in [
-        (
-            &["--keep", "2", "--max-delete", "7"][..],
-            "8 images would go, 1 more than --max-delete 7 allows",
-        ),
-        (
-            &["--keep", "2", "--max-percent", "50"],
-            "8 of 11 images would go: 73%, and --max-percent allows 50%",
-        ),
+        (&["--keep", "2", "--max-delete", "7"][..], "8 images would go, 1 more than --max-delete 7 allows"),
+        (&["--keep", "2", "--max-percent", "50"], "8 of 11 images would go: 73%, and --max-percent allows 50%"),
         (
             &["--tag", "*", "--no-default-protect", "--max-percent", "100"],
             "repository team/app would lose all of its 11 tagged images",
@@ -292,20 +228,12 @@ fn nothing_is_asked_when_nobody_could_agree_or_nothing_says_what_to_delete() {
         (&["--exclude", "v*", "--yes"], 2),
         (&["--older-than", "-30d", "--yes"], 2),
         (&["--older-than", "99999999999d", "--yes"], 2),
-        (
-            &["--older-than", "30d", "--in-use", "no-such-file", "--yes"],
-            2,
-        ),
+        (&["--older-than", "30d", "--in-use", "no-such-file", "--yes"], 2),
         (&["--older-than", "30d", "--keep", "0", "--yes"], 2),
         (&["--tag-regex", "(", "--yes"], 2),
     ] {
         let run = prune(&world, flags);
-        assert_eq!(
-            (run.code, run.calls.len()),
-            (code, 0),
-            "{flags:?}: {}",
-            run.transcript()
-        );
+        assert_eq!((run.code, run.calls.len()), (code, 0), "{flags:?}: {}", run.transcript());
     }
 }
 
@@ -318,75 +246,37 @@ fn what_a_list_names_is_in_use_and_an_empty_list_is_a_mistake() {
         push(repository, "stale", &["pr-1"], 90);
     });
     let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app";
-    let pods = format!(
-        "{{\"items\":[\n{{\"image\":\"{host}@{pinned}\"}},\n{{\"imageID\":\"{host}@{}\"}}]}}",
-        platform[1]
-    );
+    let pods =
+        format!("{{\"items\":[\n{{\"image\":\"{host}@{pinned}\"}},\n{{\"imageID\":\"{host}@{}\"}}]}}", platform[1]);
     std::fs::write(world.home().join("pods.json"), pods).unwrap();
     std::fs::write(world.home().join("empty.json"), "{\"items\":[]}").unwrap();
 
     let flags = ["--older-than", "30d", "--show", "all", "--in-use"];
     let run = prune(&world, &[&flags[..], &["pods.json", "--dry-run"]].concat());
-    assert_eq!(
-        said(&run, &pinned)[2],
-        "kept: in use, pods.json line 2",
-        "{}",
-        run.transcript()
-    );
+    assert_eq!(said(&run, &pinned)[2], "kept: in use, pods.json line 2", "{}", run.transcript());
     assert_eq!(said(&run, &platform[1])[1], "in_use");
-    assert_eq!(
-        said(&run, &platform[0])[1],
-        "in_use",
-        "whoever runs a platform got it by the index"
-    );
+    assert_eq!(said(&run, &platform[0])[1], "in_use", "whoever runs a platform got it by the index");
     assert_eq!(said(&run, &platform[2])[1], "needed");
     assert_eq!(tagged(&run, "delete"), ["pr-1"]);
 
     let run = prune(&world, &[&flags[..], &["empty.json", "--yes"]].concat());
-    assert_eq!(
-        (run.code, run.count("BatchDeleteImage")),
-        (4, 0),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.count("BatchDeleteImage")), (4, 0), "{}", run.transcript());
     let run = prune(&world, &[&flags[..], &["-", "--yes"]].concat());
-    assert_eq!(
-        (run.code, run.count("BatchDeleteImage")),
-        (4, 0),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.count("BatchDeleteImage")), (4, 0), "{}", run.transcript());
     let run = prune(
         &world,
-        &[
-            &flags[..],
-            &[
-                "empty.json",
-                "--allow-empty-in-use",
-                "--allow-empty",
-                "--max-percent",
-                "100",
-                "--dry-run",
-            ],
-        ]
-        .concat(),
+        &[&flags[..], &["empty.json", "--allow-empty-in-use", "--allow-empty", "--max-percent", "100", "--dry-run"]]
+            .concat(),
     );
-    assert_eq!(
-        (run.code, tagged(&run, "delete").len()),
-        (0, 2),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, tagged(&run, "delete").len()), (0, 2), "{}", run.transcript());
 }
 
 #[test]
 fn a_tag_that_comes_between_the_plan_and_the_call_saves_its_image() {
     let mut clouds = Clouds::default();
     let repository = clouds.ecr.repository(REGION, "team/app", Utc::now());
-    let digests: Vec<String> = ["one", "two"]
-        .iter()
-        .map(|name| push(repository, name, &[&format!("pr-{name}")], 90))
-        .collect();
+    let digests: Vec<String> =
+        ["one", "two"].iter().map(|name| push(repository, name, &[&format!("pr-{name}")], 90)).collect();
     push(repository, "young", &["v1"], 1);
     let mut looks = 0;
     clouds.ecr.before("DescribeImages", move |ecr| {
@@ -417,15 +307,9 @@ fn what_an_index_held_stays_when_the_index_could_not_be_deleted() {
     .fault("ecr:BatchDeleteImage:status=400:9");
     let run = prune(&world, &["--older-than", "30d", "--yes", "--attempts", "1"]);
     assert_eq!(run.code, 1, "{}", run.transcript());
+    assert!(index.iter().all(|digest| has(&world, digest)), "{}", run.transcript());
     assert!(
-        index.iter().all(|digest| has(&world, digest)),
-        "{}",
-        run.transcript()
-    );
-    assert!(
-        run.words()
-            .iter()
-            .all(|word| ["failed", "refused", "skipped"].contains(&word.as_str())),
+        run.words().iter().all(|word| ["failed", "refused", "skipped"].contains(&word.as_str())),
         "{}",
         run.transcript()
     );
@@ -436,12 +320,7 @@ fn what_an_index_held_stays_when_the_index_could_not_be_deleted() {
 fn a_run_that_failed_half_way_is_simply_started_again() {
     let world = world(|repository| {
         for number in 0..3 {
-            push_index(
-                repository,
-                &format!("old {number}"),
-                &[&format!("v{number}")],
-                90,
-            );
+            push_index(repository, &format!("old {number}"), &[&format!("v{number}")], 90);
         }
         push(repository, "young", &["v9"], 1);
     })
@@ -450,17 +329,9 @@ fn a_run_that_failed_half_way_is_simply_started_again() {
     let flags = ["--older-than", "30d", "--yes", "--attempts", "1"];
     let runs: Vec<Run> = (0..5).map(|_| prune(&world, &flags)).collect();
     assert_eq!(runs[0].code, 1, "{}", runs[0].transcript());
-    assert_eq!(
-        (runs[4].code, runs[4].words().len()),
-        (0, 0),
-        "{}",
-        runs[4].transcript()
-    );
+    assert_eq!((runs[4].code, runs[4].words().len()), (0, 0), "{}", runs[4].transcript());
     let mut clouds = world.sandbox.world();
-    assert_eq!(
-        clouds.ecr.repository(REGION, "team/app", Utc::now()).len(),
-        1
-    );
+    assert_eq!(clouds.ecr.repository(REGION, "team/app", Utc::now()).len(), 1);
 }
 
 #[test]
@@ -478,15 +349,9 @@ fn the_bytes_that_are_freed_are_those_of_layers_that_nobody_else_has() {
         repository.push(&kept, &["v1"], at(1));
     });
     let freed = |how: &str| {
-        let run = prune(
-            &world,
-            &["--older-than", "30d", "--dry-run", "--freed", how],
-        );
+        let run = prune(&world, &["--older-than", "30d", "--dry-run", "--freed", how]);
         let store = run.json()["plan"]["stores"][0].clone();
-        (
-            store["freed_bytes"].as_u64().unwrap(),
-            store["freed_exactly"].as_bool().unwrap(),
-        )
+        (store["freed_bytes"].as_u64().unwrap(), store["freed_exactly"].as_bool().unwrap())
     };
     assert_eq!(freed("exact"), (own.size + config, true));
     let (quick, exactly) = freed("quick");
@@ -499,42 +364,12 @@ fn one_repository_that_is_not_there_does_not_stop_the_others() {
         push(repository, "old", &["pr-1"], 90);
         push(repository, "young", &["v1"], 1);
     });
-    let run = world.run(&[
-        "prune",
-        STORE,
-        "ecr:no/such",
-        "--older-than",
-        "30d",
-        "--yes",
-        "-o",
-        "json",
-    ]);
-    assert_eq!(
-        (run.code, run.words()),
-        (1, vec!["deleted".to_owned()]),
-        "{}",
-        run.transcript()
-    );
-    let run = world.run(&[
-        "prune",
-        "ecr:no/such",
-        "--older-than",
-        "30d",
-        "--yes",
-        "-o",
-        "json",
-    ]);
+    let run = world.run(&["prune", STORE, "ecr:no/such", "--older-than", "30d", "--yes", "-o", "json"]);
+    assert_eq!((run.code, run.words()), (1, vec!["deleted".to_owned()]), "{}", run.transcript());
+    let run = world.run(&["prune", "ecr:no/such", "--older-than", "30d", "--yes", "-o", "json"]);
     assert_eq!(run.code, 3, "{}", run.transcript());
     // What is attached to images of a store that nobody saw is no orphan.
-    let run = world.run(&[
-        "prune",
-        STORE,
-        "ecr:no/such",
-        "--orphans",
-        "--yes",
-        "-o",
-        "json",
-    ]);
+    let run = world.run(&["prune", STORE, "ecr:no/such", "--orphans", "--yes", "-o", "json"]);
     assert_eq!(run.code, 4, "{}", run.transcript());
 }
 
@@ -561,10 +396,7 @@ fn nothing_that_the_service_says_moves_the_cursor() {
         push(repository, "loose", &["pr\u{1b}[2J", "\u{202e}pr"], 90);
     })
     .fault("ecr:BatchGetImage:status=500");
-    for flags in [
-        &["--attempts", "1"][..],
-        &["--keep", "1", "--exclude", "v*"],
-    ] {
+    for flags in [&["--attempts", "1"][..], &["--keep", "1", "--exclude", "v*"]] {
         let flags = [flags, &["--older-than", "30d", "--dry-run"]].concat();
         let run = world.run(&[&["prune", STORE][..], &flags].concat());
         assert!(run.stderr.contains("warning"), "{}", run.transcript());
@@ -585,9 +417,7 @@ fn after_an_interrupt_whatever_was_not_sent_is_skipped() {
     let child = world.spawn(&arguments);
     let asked = || {
         let calls = world.sandbox.calls();
-        calls
-            .iter()
-            .any(|call| call.operation == "BatchDeleteImage")
+        calls.iter().any(|call| call.operation == "BatchDeleteImage")
     };
     while !asked() {
         std::thread::sleep(std::time::Duration::from_millis(20));
@@ -604,10 +434,7 @@ fn after_an_interrupt_whatever_was_not_sent_is_skipped() {
     words.sort();
     assert_eq!(
         (run.code, words),
-        (
-            130,
-            ["skipped", "skipped", "unknown"].map(String::from).into()
-        ),
+        (130, ["skipped", "skipped", "unknown"].map(String::from).into()),
         "{}",
         run.transcript()
     );
@@ -648,37 +475,15 @@ fn policies_of_a_file_are_run_side_by_side_and_one_store_has_one_policy() {
     "#;
     write(good);
     let run = world.run(&["prune", "--policy", "p.toml", "--dry-run", "-o", "json"]);
-    assert_eq!(
-        (run.code, tagged(&run, "delete")),
-        (0, vec!["pr-1".into(), "v1".into()]),
-        "{}",
-        run.transcript()
-    );
-    let run = world.run(&[
-        "prune",
-        "--policy",
-        "p.toml",
-        "ancient",
-        "--dry-run",
-        "-o",
-        "json",
-    ]);
+    assert_eq!((run.code, tagged(&run, "delete")), (0, vec!["pr-1".into(), "v1".into()]), "{}", run.transcript());
+    let run = world.run(&["prune", "--policy", "p.toml", "ancient", "--dry-run", "-o", "json"]);
     assert_eq!(tagged(&run, "delete"), ["v1"], "{}", run.transcript());
     assert_eq!(world.run(&["policy", "check", "p.toml"]).code, 0);
 
     for (arguments, words) in [
-        (
-            &["prune", "--policy", "p.toml", "ancients", "--yes"][..],
-            "did you mean ancient?",
-        ),
-        (
-            &["prune", "--policy", "p.toml", "--keep", "3", "--yes"],
-            "a policy says itself",
-        ),
-        (
-            &["prune", "--policy", "q.toml", "--yes"],
-            "cannot read q.toml",
-        ),
+        (&["prune", "--policy", "p.toml", "ancients", "--yes"][..], "did you mean ancient?"),
+        (&["prune", "--policy", "p.toml", "--keep", "3", "--yes"], "a policy says itself"),
+        (&["prune", "--policy", "q.toml", "--yes"], "cannot read q.toml"),
     ] {
         let run = world.run(arguments);
         assert_eq!((run.code, run.calls.len()), (2, 0), "{}", run.transcript());
@@ -687,24 +492,11 @@ fn policies_of_a_file_are_run_side_by_side_and_one_store_has_one_policy() {
     write(&good.replace("older-than", "oldr-than"));
     let run = world.run(&["policy", "check", "p.toml"]);
     assert_eq!(run.code, 2);
-    assert!(
-        run.stderr.contains("did you mean older-than?"),
-        "{}",
-        run.transcript()
-    );
+    assert!(run.stderr.contains("did you mean older-than?"), "{}", run.transcript());
     write(&good.replace("team/api", "team/*"));
     let run = world.run(&["prune", "--policy", "p.toml", "--yes"]);
-    assert_eq!(
-        (run.code, run.count("BatchDeleteImage")),
-        (2, 0),
-        "{}",
-        run.transcript()
-    );
-    assert!(
-        run.stderr.contains("is under policies"),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.count("BatchDeleteImage")), (2, 0), "{}", run.transcript());
+    assert!(run.stderr.contains("is under policies"), "{}", run.transcript());
 
     let run = world.run(&["policy", "init", "ecr:team/*"]);
     write(&run.stdout);

@@ -47,12 +47,8 @@ fn world(fill: impl FnOnce(&mut Region)) -> World {
         image,
         family,
     };
-    region
-        .launch_configurations
-        .push(configuration("asc-1", Some(id(3)), None));
-    region
-        .launch_configurations
-        .push(configuration("asc-2", None, Some("web".into())));
+    region.launch_configurations.push(configuration("asc-1", Some(id(3)), None));
+    region.launch_configurations.push(configuration("asc-2", None, Some("web".into())));
     for (number, family) in [(4, "web"), (5, "batch"), (6, "batch")] {
         region.images.get_mut(&id(number)).unwrap().family = Some(family.into());
     }
@@ -63,13 +59,7 @@ fn world(fill: impl FnOnce(&mut Region)) -> World {
 }
 
 fn prune(world: &World, flags: &[&str]) -> Run {
-    world.run(
-        &[
-            &["prune", "cvm:", "--older-than", "30d", "-o", "json"],
-            flags,
-        ]
-        .concat(),
-    )
+    world.run(&[&["prune", "cvm:", "--older-than", "30d", "-o", "json"], flags].concat())
 }
 
 #[test]
@@ -80,16 +70,8 @@ fn whatever_uses_an_image_or_its_family_keeps_it() {
     for (number, rule, reason) in [
         (0, "selected", "created 100 days ago, older than 30d"),
         (1, "in_use", "kept: in use, instance ins-1 was made from it"),
-        (
-            2,
-            "in_use",
-            "kept: in use, launch template lt-1 version 1 was made from it",
-        ),
-        (
-            3,
-            "in_use",
-            "kept: in use, launch configuration asc-1 was made from it",
-        ),
+        (2, "in_use", "kept: in use, launch template lt-1 version 1 was made from it"),
+        (3, "in_use", "kept: in use, launch configuration asc-1 was made from it"),
         (4, "in_use", "kept: the newest of family web"),
         (5, "selected", "created 95 days ago, older than 30d"),
         (6, "in_use", "kept: the newest of family batch"),
@@ -97,12 +79,7 @@ fn whatever_uses_an_image_or_its_family_keeps_it() {
         (8, "selected", "created 92 days ago, older than 30d"),
     ] {
         let [_, is, why] = said(&run, &id(number));
-        assert_eq!(
-            (is.as_str(), why.as_str()),
-            (rule, reason),
-            "{}",
-            run.transcript()
-        );
+        assert_eq!((is.as_str(), why.as_str()), (rule, reason), "{}", run.transcript());
     }
     // One page of each, the versions of one template, and whom each that would go is shared with.
     for (call, count) in [
@@ -116,56 +93,23 @@ fn whatever_uses_an_image_or_its_family_keeps_it() {
     }
 
     let run = prune(&world, &["--yes"]);
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["deleted".to_owned(); 3]),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 3]), "{}", run.transcript());
 }
 
 #[test]
 fn what_cannot_be_asked_keeps_everything_and_skipping_it_is_said() {
     let world = world(|_| ()).fault("cvm:DescribeInstances:status=500:99");
     let run = prune(&world, &["--yes", "--attempts", "1"]);
-    assert_eq!(
-        (run.code, run.count("DeleteImages")),
-        (1, 0),
-        "{}",
-        run.transcript()
-    );
-    assert!(
-        run.stderr.contains("--skip-usage-check"),
-        "{}",
-        run.transcript()
-    );
-    let run = prune(
-        &world,
-        &["--dry-run", "--skip-usage-check", "--max-percent", "100"],
-    );
+    assert_eq!((run.code, run.count("DeleteImages")), (1, 0), "{}", run.transcript());
+    assert!(run.stderr.contains("--skip-usage-check"), "{}", run.transcript());
+    let run = prune(&world, &["--dry-run", "--skip-usage-check", "--max-percent", "100"]);
     assert_eq!(run.code, 0, "{}", run.transcript());
     assert_eq!(run.json()["plan"]["usage_checked"], false);
     assert_eq!(run.calls.len(), 1);
     let run = world.run(&["prune", "cvm:", "--keep", "9", "-n", "--skip-usage-check"]);
-    assert!(
-        !run.stderr.contains("warning"),
-        "nothing goes: {}",
-        run.transcript()
-    );
-    let run = world.run(&[
-        "prune",
-        "cvm:",
-        "--keep",
-        "1",
-        "-n",
-        "--skip-usage-check",
-        "-q",
-    ]);
-    assert!(
-        run.stderr.contains("warning: nobody asked"),
-        "{}",
-        run.transcript()
-    );
+    assert!(!run.stderr.contains("warning"), "nothing goes: {}", run.transcript());
+    let run = world.run(&["prune", "cvm:", "--keep", "1", "-n", "--skip-usage-check", "-q"]);
+    assert!(run.stderr.contains("warning: nobody asked"), "{}", run.transcript());
 }
 
 #[test]
@@ -186,12 +130,7 @@ fn all_pages_of_users_are_read() {
         }
     });
     let run = prune(&world, &["--dry-run"]);
-    assert_eq!(
-        said(&run, &id(8))[2],
-        "kept: in use, instance ins-451 was made from it",
-        "{}",
-        run.transcript()
-    );
+    assert_eq!(said(&run, &id(8))[2], "kept: in use, instance ins-451 was made from it", "{}", run.transcript());
     assert_eq!(run.count("DescribeInstances"), 6);
 }
 
@@ -207,41 +146,23 @@ fn an_image_that_came_into_use_since_the_plan_is_refused_when_it_runs() {
     assert_eq!(run.code, 1, "{}", run.transcript());
     let mut words = run.words();
     words.sort();
-    assert_eq!(
-        words,
-        ["deleted", "deleted", "refused"],
-        "{}",
-        run.transcript()
-    );
-    assert_eq!(
-        run.json()["items"][0]["error"]["message"],
-        "in use, instance ins-1 was made from it"
-    );
+    assert_eq!(words, ["deleted", "deleted", "refused"], "{}", run.transcript());
+    assert_eq!(run.json()["items"][0]["error"]["message"], "in use, instance ins-1 was made from it");
 }
 
 #[test]
 fn keep_counts_by_family_or_name_and_what_is_kept_anyway_does_not_count() {
     let world = world(|region| {
         for number in 10..14 {
-            let image = region.add(
-                &id(number),
-                Utc::now() - TimeDelta::days(120 - number as i64),
-            );
+            let image = region.add(&id(number), Utc::now() - TimeDelta::days(120 - number as i64));
             image.name = format!("nightly-2025010{number}");
         }
         // The newest of them is in use, so it is none of those that --keep counts.
         region.instances[0].image = id(13);
     });
     let run = prune(&world, &["--keep", "1", "--tag", "nightly-*", "--dry-run"]);
-    let rules: Vec<_> = (10..14)
-        .map(|number| said(&run, &id(number))[1].clone())
-        .collect();
-    assert_eq!(
-        rules,
-        ["selected", "selected", "newest", "in_use"],
-        "{}",
-        run.transcript()
-    );
+    let rules: Vec<_> = (10..14).map(|number| said(&run, &id(number))[1].clone()).collect();
+    assert_eq!(rules, ["selected", "selected", "newest", "in_use"], "{}", run.transcript());
 }
 
 #[test]
@@ -249,42 +170,20 @@ fn image_servers_with_groups_stay_unless_they_may_go_with_them() {
     let mut clouds = Clouds::default();
     let ids = ["697612196993040384", "697612196993040385"];
     for (id, group) in ids.into_iter().zip(["group-1", ""]) {
-        let server = clouds
-            .workspace
-            .region(iam::REGION)
-            .add(id, Utc::now() - TimeDelta::days(90));
+        let server = clouds.workspace.region(iam::REGION).add(id, Utc::now() - TimeDelta::days(90));
         server.server_group_id = group.into();
         server.app_group_id = String::new();
     }
     let world = World::new(clouds);
-    let flags = [
-        "prune",
-        "workspace:",
-        "--older-than",
-        "30d",
-        "-o",
-        "json",
-        "--max-percent",
-        "100",
-    ];
+    let flags = ["prune", "workspace:", "--older-than", "30d", "-o", "json", "--max-percent", "100"];
     let run = world.run(&[&flags[..], &["--dry-run"]].concat());
-    assert_eq!(
-        said(&run, ids[0])[2],
-        "kept: server group group-1 depends on it",
-        "{}",
-        run.transcript()
-    );
+    assert_eq!(said(&run, ids[0])[2], "kept: server group group-1 depends on it", "{}", run.transcript());
     assert_eq!(said(&run, ids[1])[0], "delete");
     let run = world.run(&[&flags[..], &["--dry-run", "--recursive"]].concat());
     assert_eq!(said(&run, ids[0])[0], "delete", "{}", run.transcript());
     std::fs::write(world.home().join("plan.json"), &run.stdout).unwrap();
     let other = world.run(&["delete", "--from", "plan.json", "--yes"]);
-    assert_eq!(
-        (other.code, other.calls.len()),
-        (2, 0),
-        "{}",
-        other.transcript()
-    );
+    assert_eq!((other.code, other.calls.len()), (2, 0), "{}", other.transcript());
 }
 
 #[test]
@@ -292,18 +191,7 @@ fn several_clouds_are_pruned_in_one_run() {
     let mut clouds = Clouds::seeded(1, 200, Utc::now());
     clouds.cvm.region("ap-guangzhou");
     let world = World::new(clouds);
-    let flags = [
-        "prune",
-        "ecr:**",
-        "cvm:",
-        "workspace:",
-        "--older-than",
-        "60d",
-        "--keep",
-        "1",
-        "-o",
-        "json",
-    ];
+    let flags = ["prune", "ecr:**", "cvm:", "workspace:", "--older-than", "60d", "--keep", "1", "-o", "json"];
     let plan = world.run(&[&flags[..], &["--dry-run"]].concat());
     assert_eq!(plan.code, 0, "{}", plan.transcript());
     let providers = |run: &Run, word: &str| {

@@ -42,19 +42,13 @@ fn fill(repository: &mut Repository, dice: &mut Dice, seed: u64, now: DateTime<U
         let known = manifests.len();
         let manifest = match dice.below(6) {
             0 | 1 if known > 0 => {
-                let mut children: Vec<_> =
-                    (0..1 + dice.below(3)).map(|_| dice.below(known)).collect();
+                let mut children: Vec<_> = (0..1 + dice.below(3)).map(|_| dice.below(known)).collect();
                 children.sort();
                 children.dedup();
-                let children: Vec<_> = children
-                    .iter()
-                    .map(|child| (&manifests[*child], "linux/amd64"))
-                    .collect();
+                let children: Vec<_> = children.iter().map(|child| (&manifests[*child], "linux/amd64")).collect();
                 Manifest::index(&children)
             }
-            2 if known > 0 => {
-                Manifest::attached(&name, "application/x-sbom", &manifests[dice.below(known)])
-            }
+            2 if known > 0 => Manifest::attached(&name, "application/x-sbom", &manifests[dice.below(known)]),
             3 if known > 0 => Manifest::cosign(&name),
             _ => Manifest::image(&name, 2),
         };
@@ -73,10 +67,7 @@ fn fill(repository: &mut Repository, dice: &mut Dice, seed: u64, now: DateTime<U
         }
         let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
         let at = now - TimeDelta::days(dice.below(90) as i64);
-        if !manifests
-            .iter()
-            .any(|known| known.digest == manifest.digest)
-        {
+        if !manifests.iter().any(|known| known.digest == manifest.digest) {
             repository.push(&manifest, &tags, at);
             manifests.push(manifest);
         }
@@ -93,12 +84,7 @@ fn state(world: &World) -> Vec<(Digest, Vec<String>, i64, Vec<Digest>)> {
         .map(|image| {
             let tags = snapshot[&image.manifest.digest.to_string()].clone();
             let days = (Utc::now() - image.pushed_at).num_days();
-            (
-                image.manifest.digest,
-                tags,
-                days,
-                image.manifest.children().to_vec(),
-            )
+            (image.manifest.digest, tags, days, image.manifest.children().to_vec())
         })
         .collect()
 }
@@ -116,33 +102,16 @@ fn one_run(seed: u64) {
     let mut dice = Dice(seed * 104_729 + 7);
     let mut clouds = Clouds::default();
     let now = Utc::now();
-    fill(
-        clouds.ecr.repository(REGION, "team/app", now),
-        &mut dice,
-        seed,
-        now,
-    );
+    fill(clouds.ecr.repository(REGION, "team/app", now), &mut dice, seed, now);
     let mut world = World::new(clouds);
-    let faults: Vec<_> = (0..dice.below(3))
-        .map(|_| FAULTS[dice.below(FAULTS.len())])
-        .collect();
+    let faults: Vec<_> = (0..dice.below(3)).map(|_| FAULTS[dice.below(FAULTS.len())]).collect();
     for fault in &faults {
         world = world.fault(fault);
     }
     let before = state(&world);
     let flags = FLAGS[dice.below(FLAGS.len())];
-    let always = [
-        "prune",
-        "ecr:team/app",
-        "--yes",
-        "-o",
-        "json",
-        "--max-percent",
-        "100",
-        "--allow-empty",
-        "--show",
-        "all",
-    ];
+    let always =
+        ["prune", "ecr:team/app", "--yes", "-o", "json", "--max-percent", "100", "--allow-empty", "--show", "all"];
     let run = world.run(&[&always[..], flags].concat());
     let after = state(&world);
     let case = || format!("seed {seed} {flags:?} {faults:?}\n{}", run.transcript());
@@ -152,33 +121,17 @@ fn one_run(seed: u64) {
     for (digest, tags, _, children) in &after {
         for child in children {
             let child = child.to_string();
-            assert!(
-                left.contains(&child) || !there.contains(&child),
-                "{digest} {tags:?} lost {child}: {}",
-                case()
-            );
+            assert!(left.contains(&child) || !there.contains(&child), "{digest} {tags:?} lost {child}: {}", case());
         }
     }
     for (digest, tags, days, _) in &before {
         let gone = !left.contains(&digest.to_string());
-        assert!(
-            !(gone && tags.iter().any(|tag| tag == "latest")),
-            "{digest} was protected: {}",
-            case()
-        );
+        assert!(!(gone && tags.iter().any(|tag| tag == "latest")), "{digest} was protected: {}", case());
         let named = tags.iter().any(|tag| !tag.ends_with(".sig"));
-        assert!(
-            !(gone && named && flags.contains(&"--untagged")),
-            "{digest} {tags:?}: {}",
-            case()
-        );
+        assert!(!(gone && named && flags.contains(&"--untagged")), "{digest} {tags:?}: {}", case());
         let young = flags.contains(&"30d") && *days < 30;
         // What only a stale index holds goes with it, however young; what has a name of its own does not.
-        assert!(
-            !(gone && named && young),
-            "{digest} {tags:?} is young: {}",
-            case()
-        );
+        assert!(!(gone && named && young), "{digest} {tags:?} is young: {}", case());
     }
     if run.code == 4 || run.stdout.is_empty() {
         return;
@@ -202,11 +155,5 @@ fn one_run(seed: u64) {
     // Started again it comes to its end, and then there is nothing left to do.
     let again = || world.run(&[&always[..9], &["deleted"], flags].concat());
     let (_, last) = (again(), again());
-    assert_eq!(
-        (last.code, last.words().len()),
-        (0, 0),
-        "{}{}",
-        case(),
-        last.transcript()
-    );
+    assert_eq!((last.code, last.words().len()), (0, 0), "{}{}", case(), last.transcript());
 }

@@ -7,10 +7,7 @@ use serde_json::{Value, json};
 
 /// The validators of a document, and of one line of NDJSON.
 static SCHEMA: LazyLock<[Validator; 2]> = LazyLock::new(|| {
-    let output = Command::new(env!("CARGO_BIN_EXE_imgctl"))
-        .arg("schema")
-        .output()
-        .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_imgctl")).arg("schema").output().unwrap();
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let item = json!({ "$defs": document["$defs"], "$ref": "#/$defs/item" });
     [document, item].map(|schema| jsonschema::validator_for(&schema).unwrap())
@@ -21,10 +18,7 @@ pub fn check(format: &str, printed: &str) {
     let [document, item] = &*SCHEMA;
     let fits = |validator: &Validator, text: &str| {
         let value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"));
-        let wrong: Vec<_> = validator
-            .iter_errors(&value)
-            .map(|error| error.to_string())
-            .collect();
+        let wrong: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
         assert!(wrong.is_empty(), "{wrong:?} in {text}");
     };
     match format {

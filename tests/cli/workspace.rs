@@ -32,21 +32,13 @@ fn id(number: usize) -> String {
 }
 
 fn list(count: usize) -> String {
-    (0..count)
-        .map(|number| format!("workspace:{}\n", id(number)))
-        .collect()
+    (0..count).map(|number| format!("workspace:{}\n", id(number))).collect()
 }
 
 /// Image servers that are there and not on their way out.
 fn left(world: &World) -> usize {
     let mut clouds = world.sandbox.world();
-    clouds
-        .workspace
-        .region(REGION)
-        .servers
-        .iter()
-        .filter(|server| server.status != "DELETING")
-        .count()
+    clouds.workspace.region(REGION).servers.iter().filter(|server| server.status != "DELETING").count()
 }
 
 const DELETE: [&str; 5] = ["delete", "-", "--yes", "-o", "json"];
@@ -55,12 +47,7 @@ const DELETE: [&str; 5] = ["delete", "-", "--yes", "-o", "json"];
 fn forty_five_servers_are_three_calls_and_each_has_its_outcome() {
     let world = world(|workspace| add(workspace.region(REGION), 45));
     let run = world.run_with(&DELETE, &list(45));
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["deleted".to_owned(); 45]),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 45]), "{}", run.transcript());
     assert_eq!((run.count("BatchDeleteImageServer"), left(&world)), (3, 0));
     assert!(run.calls.len() <= 9, "{}", run.transcript());
 }
@@ -73,14 +60,7 @@ fn a_server_that_is_being_created_spoils_nothing() {
         project.server_mut(&id(2)).unwrap().status = "CREATING".into();
     });
     let run = world.run_with(&DELETE, &list(6));
-    assert_eq!(
-        run.words(),
-        [
-            "deleted", "deleted", "refused", "deleted", "deleted", "missing"
-        ],
-        "{}",
-        run.transcript()
-    );
+    assert_eq!(run.words(), ["deleted", "deleted", "refused", "deleted", "deleted", "missing"], "{}", run.transcript());
     assert_eq!((run.code, left(&world)), (1, 1));
 }
 
@@ -91,22 +71,12 @@ fn a_failed_job_is_never_reported_as_deleted() {
             workspace.names_servers = names_servers;
             let project = workspace.region(REGION);
             add(project, 3);
-            project
-                .failing
-                .insert(id(1), Failing::new("FAILED", "WKS.1", "its group changed"));
+            project.failing.insert(id(1), Failing::new("FAILED", "WKS.1", "its group changed"));
         });
         let run = world.run_with(&DELETE, &list(3));
         let words = run.words();
-        assert!(
-            words[1] == "failed" || words[1] == "unknown",
-            "{}",
-            run.transcript()
-        );
-        assert!(
-            words[0] != "failed" && words[2] != "failed",
-            "{}",
-            run.transcript()
-        );
+        assert!(words[1] == "failed" || words[1] == "unknown", "{}", run.transcript());
+        assert!(words[0] != "failed" && words[2] != "failed", "{}", run.transcript());
         assert_eq!((run.code, left(&world)), (1, 1));
     }
 }
@@ -118,12 +88,7 @@ fn without_a_job_the_servers_are_looked_up() {
         add(workspace.region(REGION), 3);
     });
     let run = world.run_with(&DELETE, &list(3));
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["deleted".to_owned(); 3]),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 3]), "{}", run.transcript());
 }
 
 #[test]
@@ -132,27 +97,14 @@ fn a_job_that_nobody_waited_for_is_followed_up() {
         workspace.job_time = Duration::from_millis(1500);
         add(workspace.region(REGION), 2);
     });
-    let run = world.run_with(
-        &["delete", "-", "--yes", "--no-wait", "-o", "json"],
-        &list(2),
-    );
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["accepted".to_owned(); 2]),
-        "{}",
-        run.transcript()
-    );
+    let run = world.run_with(&["delete", "-", "--yes", "--no-wait", "-o", "json"], &list(2));
+    assert_eq!((run.code, run.words()), (0, vec!["accepted".to_owned(); 2]), "{}", run.transcript());
     let job = run.json()["items"][0]["job"].as_str().unwrap().to_owned();
     let early = world.run(&["get", "--job", &job, "-o", "json"]);
     assert_eq!(early.words(), ["accepted"], "{}", early.transcript());
     std::thread::sleep(Duration::from_secs(2));
     let late = world.run(&["get", "--job", &job, "-o", "json"]);
-    assert_eq!(
-        (late.code, late.words()),
-        (0, vec!["deleted".to_owned(); 2]),
-        "{}",
-        late.transcript()
-    );
+    assert_eq!((late.code, late.words()), (0, vec!["deleted".to_owned(); 2]), "{}", late.transcript());
 }
 
 #[test]
@@ -160,10 +112,7 @@ fn what_is_left_behind_is_named_and_the_source_image_is_not() {
     let world = world(|workspace| add(workspace.region(REGION), 1));
     let run = world.run_with(&DELETE, &list(1));
     let left = run.json()["items"][0]["left_behind"].to_string();
-    assert!(
-        left.contains("ims_image") && left.contains("image-of-"),
-        "{left}"
-    );
+    assert!(left.contains("ims_image") && left.contains("image-of-"), "{left}");
     assert!(!left.contains("source-of-"));
 }
 
@@ -176,13 +125,7 @@ fn recursion_is_sent_only_on_request() {
             arguments.push("--recursive");
         }
         assert_eq!(world.run_with(&arguments, &list(1)).code, 0);
-        world
-            .sandbox
-            .world()
-            .workspace
-            .region(REGION)
-            .resources
-            .len()
+        world.sandbox.world().workspace.region(REGION).resources.len()
     };
     assert!(resources(true) < resources(false));
 }
@@ -205,48 +148,30 @@ fn a_token_that_expires_in_the_middle_costs_one_new_login() {
         );
     });
     let run = world.run_with(&DELETE, &list(45));
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["deleted".to_owned(); 45]),
-        "{}",
-        run.transcript()
-    );
-    let logins = run
-        .calls
-        .iter()
-        .filter(|call| call.operation.contains("Token") && call.status == Some(201))
-        .count();
+    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 45]), "{}", run.transcript());
+    let logins = run.calls.iter().filter(|call| call.operation.contains("Token") && call.status == Some(201)).count();
     assert_eq!(logins, 2, "{}", run.transcript());
 }
 
 #[test]
 fn a_wrong_password_sends_no_deletion() {
-    let world = world(|workspace| add(workspace.region(REGION), 1))
-        .set("HW_USER_PASSWORD", "wrong-password");
+    let world = world(|workspace| add(workspace.region(REGION), 1)).set("HW_USER_PASSWORD", "wrong-password");
     let run = world.run_with(&["delete", "-", "--yes", "-vvv"], &list(1));
-    assert_eq!(
-        (run.code, run.count("BatchDeleteImageServer"), left(&world)),
-        (3, 0, 1),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.count("BatchDeleteImageServer"), left(&world)), (3, 0, 1), "{}", run.transcript());
     assert!(!run.transcript().contains("wrong-password"));
 }
 
 #[test]
 fn access_keys_are_signed_with_and_a_ready_token_is_used() {
     let keys = |world: World| {
-        ["HW_USER_NAME", "HW_USER_PASSWORD", "HW_DOMAIN_NAME"]
-            .iter()
-            .fold(world, |world, name| world.unset(name))
+        ["HW_USER_NAME", "HW_USER_PASSWORD", "HW_DOMAIN_NAME"].iter().fold(world, |world, name| world.unset(name))
     };
     let signed = keys(world(|workspace| add(workspace.region(REGION), 2)))
         .set("HUAWEICLOUD_SDK_AK", iam::ACCESS_KEY)
         .set("HUAWEICLOUD_SDK_SK", iam::SECRET_KEY);
     let run = signed.run_with(&DELETE, &list(2));
     assert_eq!((run.code, left(&signed)), (0, 0), "{}", run.transcript());
-    let ready =
-        keys(world(|workspace| add(workspace.region(REGION), 2))).set("HW_AUTH_TOKEN", iam::TOKEN);
+    let ready = keys(world(|workspace| add(workspace.region(REGION), 2))).set("HW_AUTH_TOKEN", iam::TOKEN);
     let run = ready.run_with(&DELETE, &list(2));
     assert_eq!((run.code, left(&ready)), (0, 0), "{}", run.transcript());
 }
@@ -255,11 +180,7 @@ fn access_keys_are_signed_with_and_a_ready_token_is_used() {
 fn no_secret_shows_at_any_level_of_talk() {
     let world = world(|workspace| add(workspace.region(REGION), 1));
     let run = world.run_with(&["delete", "-", "--yes", "-vvv"], &list(1));
-    assert!(
-        run.stderr.contains("BatchDelete") || run.stderr.contains("batch-delete"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("BatchDelete") || run.stderr.contains("batch-delete"), "{}", run.stderr);
     for secret in [iam::PASSWORD, iam::SECRET_KEY, iam::TOKEN] {
         assert!(!run.transcript().contains(secret));
     }
@@ -268,28 +189,14 @@ fn no_secret_shows_at_any_level_of_talk() {
 #[test]
 fn another_accounts_project_is_refused_before_anything_is_sent() {
     let world = world(|workspace| add(workspace.region(REGION), 1));
-    let run = world.run(&[
-        "delete",
-        &format!("workspace://somebodyelse@cn-north-4/{}", id(0)),
-        "--yes",
-    ]);
-    assert_eq!(
-        (run.code, run.count("BatchDeleteImageServer"), left(&world)),
-        (3, 0, 1),
-        "{}",
-        run.transcript()
-    );
+    let run = world.run(&["delete", &format!("workspace://somebodyelse@cn-north-4/{}", id(0)), "--yes"]);
+    assert_eq!((run.code, run.count("BatchDeleteImageServer"), left(&world)), (3, 0, 1), "{}", run.transcript());
 }
 
 #[test]
 fn a_listing_always_asks_for_full_pages() {
     let world = world(|workspace| add(workspace.region(REGION), 230));
     let run = world.run(&["list", "workspace:", "-o", "ndjson"]);
-    assert_eq!(
-        (run.code, run.stdout.lines().count()),
-        (0, 230),
-        "{}",
-        run.transcript()
-    );
+    assert_eq!((run.code, run.stdout.lines().count()), (0, 230), "{}", run.transcript());
     assert_eq!(run.count("ListImageServers"), 3);
 }

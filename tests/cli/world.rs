@@ -35,24 +35,13 @@ impl World {
     }
 
     pub fn with(clouds: Clouds, options: Options) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let sandbox = runtime.block_on(Sandbox::start(clouds, options)).unwrap();
         let home = tempfile::tempdir().unwrap();
-        let mut variables: BTreeMap<String, String> = sandbox
-            .environment()
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
+        let mut variables: BTreeMap<String, String> =
+            sandbox.environment().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         variables.insert("HOME".into(), home.path().display().to_string());
-        Self {
-            sandbox,
-            home,
-            variables,
-        }
+        Self { sandbox, home, variables }
     }
 
     /// Sets a variable of the binary's environment.
@@ -85,18 +74,12 @@ impl World {
     /// A program that sees this world alone.
     pub fn program(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command
-            .current_dir(self.home.path())
-            .env_clear()
-            .envs(&self.variables);
+        command.current_dir(self.home.path()).env_clear().envs(&self.variables);
         // Windows finds its own libraries and sockets by this one.
         if let Some(root) = std::env::var_os("SystemRoot") {
             command.env("SystemRoot", root);
         }
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
@@ -145,13 +128,7 @@ impl World {
             }
         }
         let calls = self.sandbox.calls().split_off(calls_before);
-        Run {
-            command,
-            stdout,
-            stderr,
-            code: output.status.code().unwrap_or(-1),
-            calls,
-        }
+        Run { command, stdout, stderr, code: output.status.code().unwrap_or(-1), calls }
     }
 }
 
@@ -166,56 +143,30 @@ impl Run {
         }
         writeln!(text, "--- exit {}", self.code).unwrap();
         for call in &self.calls {
-            let status = call
-                .status
-                .map(|status| status.to_string())
-                .unwrap_or_else(|| "no answer".into());
-            let code = call
-                .code
-                .as_deref()
-                .map(|code| format!(" {code}"))
-                .unwrap_or_default();
-            writeln!(
-                text,
-                "> {} {} [{}] {status}{code}",
-                call.service,
-                call.operation,
-                call.items.len()
-            )
-            .unwrap();
+            let status = call.status.map(|status| status.to_string()).unwrap_or_else(|| "no answer".into());
+            let code = call.code.as_deref().map(|code| format!(" {code}")).unwrap_or_default();
+            writeln!(text, "> {} {} [{}] {status}{code}", call.service, call.operation, call.items.len()).unwrap();
         }
         text
     }
 
     /// What it printed, as one JSON document.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{error} in {}", self.transcript()))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {}", self.transcript()))
     }
 
     /// The outcome, or state, of each item, in order.
     pub fn words(&self) -> Vec<String> {
         let word = |item: &Value| {
-            let word = item
-                .get("outcome")
-                .or(item.get("state"))
-                .and_then(Value::as_str);
+            let word = item.get("outcome").or(item.get("state")).and_then(Value::as_str);
             word.unwrap_or("-").to_owned()
         };
-        self.json()["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(word)
-            .collect()
+        self.json()["items"].as_array().unwrap().iter().map(word).collect()
     }
 
     /// How often an operation was called.
     pub fn count(&self, operation: &str) -> usize {
-        self.calls
-            .iter()
-            .filter(|call| call.operation == operation)
-            .count()
+        self.calls.iter().filter(|call| call.operation == operation).count()
     }
 }
 
@@ -230,11 +181,7 @@ fn steady(text: &str) -> String {
         ("http://127.0.0.1:", " "),
         ("plain, ", " "),
     ];
-    let steady = |line: &str| {
-        BLANKS.iter().fold(line.to_owned(), |line, (mark, ends)| {
-            blank(&line, mark, ends)
-        })
-    };
+    let steady = |line: &str| BLANKS.iter().fold(line.to_owned(), |line, (mark, ends)| blank(&line, mark, ends));
     text.lines().map(steady).collect::<Vec<_>>().join("\n")
 }
 
@@ -243,8 +190,6 @@ fn blank(line: &str, mark: &str, ends: &str) -> String {
     let Some((before, after)) = line.split_once(mark) else {
         return line.to_owned();
     };
-    let end = after
-        .find(|character| ends.contains(character))
-        .unwrap_or(after.len());
+    let end = after.find(|character| ends.contains(character)).unwrap_or(after.len());
     format!("{before}{mark}…{}", &after[end..])
 }

@@ -7,11 +7,7 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 fn heard(seconds_ahead: i64) -> Heard {
     let at: DateTime<Utc> = "2026-01-01T12:00:00Z".parse().unwrap();
     let date = at - TimeDelta::seconds(seconds_ahead);
-    Heard {
-        date: Some(date.format("%a, %d %b %Y %H:%M:%S GMT").to_string()),
-        at,
-        took: Duration::from_millis(20),
-    }
+    Heard { date: Some(date.format("%a, %d %b %Y %H:%M:%S GMT").to_string()), at, took: Duration::from_millis(20) }
 }
 
 fn settings() -> Checkup {
@@ -42,16 +38,9 @@ fn a_clock_is_in_step_or_worth_a_warning_or_too_far_off() {
     ] {
         let mut checkup = settings();
         let _ = checkup.tried("read", Some(&heard(ahead)), TOLERANCE, Ok(()));
-        let clock = checkup
-            .checks
-            .iter()
-            .find(|check| check.check == Subject::Clock);
+        let clock = checkup.checks.iter().find(|check| check.check == Subject::Clock);
         let clock = clock.unwrap();
-        assert_eq!(
-            (clock.state, clock.value.as_deref()),
-            (state, Some(value)),
-            "{ahead}"
-        );
+        assert_eq!((clock.state, clock.value.as_deref()), (state, Some(value)), "{ahead}");
         assert_eq!(clock.note.is_some(), state == State::Warning);
     }
     for date in [None, Some("soon".to_owned())] {
@@ -74,10 +63,7 @@ fn a_clock_beyond_what_is_documented_is_at_fault_unless_the_service_minds_nothin
             let mut checkup = settings();
             let answer = answer.map_err(|kind| Error::new(kind, "why"));
             let _ = checkup.tried("read", Some(&heard(ahead)), TOLERANCE, answer);
-            assert!(
-                states(&checkup).contains(&(Subject::Clock, state)),
-                "{ahead}"
-            );
+            assert!(states(&checkup).contains(&(Subject::Clock, state)), "{ahead}");
         }
     }
 }
@@ -87,72 +73,20 @@ fn a_failure_is_noted_where_it_is_to_be_mended() {
     use State::{Failed, Found, Ok as Well};
     use Subject::{Clock, Credentials, Endpoint, Read, Region};
     let table = [
-        (
-            None,
-            Kind::Unreachable,
-            [(Credentials, Found), (Region, Found), (Endpoint, Failed)].to_vec(),
-        ),
-        (
-            None,
-            Kind::Lost,
-            [(Credentials, Found), (Region, Found), (Endpoint, Failed)].to_vec(),
-        ),
-        (
-            Some(0),
-            Kind::Config,
-            [
-                (Credentials, Found),
-                (Region, Found),
-                (Endpoint, Failed),
-                (Clock, Well),
-            ]
-            .to_vec(),
-        ),
-        (
-            Some(0),
-            Kind::Auth,
-            [
-                (Credentials, Failed),
-                (Region, Found),
-                (Endpoint, Well),
-                (Clock, Well),
-            ]
-            .to_vec(),
-        ),
-        (
-            Some(600),
-            Kind::Auth,
-            [
-                (Credentials, Found),
-                (Region, Found),
-                (Endpoint, Well),
-                (Clock, Failed),
-            ]
-            .to_vec(),
-        ),
+        (None, Kind::Unreachable, [(Credentials, Found), (Region, Found), (Endpoint, Failed)].to_vec()),
+        (None, Kind::Lost, [(Credentials, Found), (Region, Found), (Endpoint, Failed)].to_vec()),
+        (Some(0), Kind::Config, [(Credentials, Found), (Region, Found), (Endpoint, Failed), (Clock, Well)].to_vec()),
+        (Some(0), Kind::Auth, [(Credentials, Failed), (Region, Found), (Endpoint, Well), (Clock, Well)].to_vec()),
+        (Some(600), Kind::Auth, [(Credentials, Found), (Region, Found), (Endpoint, Well), (Clock, Failed)].to_vec()),
         (
             Some(0),
             Kind::Denied,
-            [
-                (Credentials, Well),
-                (Region, Well),
-                (Endpoint, Well),
-                (Clock, Well),
-                (Read, Failed),
-            ]
-            .to_vec(),
+            [(Credentials, Well), (Region, Well), (Endpoint, Well), (Clock, Well), (Read, Failed)].to_vec(),
         ),
         (
             Some(0),
             Kind::NoStore,
-            [
-                (Credentials, Well),
-                (Region, Well),
-                (Endpoint, Well),
-                (Clock, Well),
-                (Read, Failed),
-            ]
-            .to_vec(),
+            [(Credentials, Well), (Region, Well), (Endpoint, Well), (Clock, Well), (Read, Failed)].to_vec(),
         ),
     ];
     for (ahead, kind, expected) in table {
@@ -163,11 +97,7 @@ fn a_failure_is_noted_where_it_is_to_be_mended() {
         assert_eq!(states(&checkup), expected, "{kind:?}");
         // Whatever it is, there is something to do about it, unless it is in the message.
         let hint = checkup.error().unwrap().hint.is_some();
-        assert_eq!(
-            hint,
-            !matches!(kind, Kind::Config | Kind::NoStore),
-            "{kind:?}"
-        );
+        assert_eq!(hint, !matches!(kind, Kind::Config | Kind::NoStore), "{kind:?}");
         assert_eq!(checkup.checks[0].state, State::Unused);
     }
 }
@@ -178,10 +108,7 @@ fn a_service_that_fails_itself_says_nothing_of_the_credentials() {
         let mut checkup = settings();
         let answer: Result<()> = Err(Error::new(kind, "why"));
         let _ = checkup.tried("read", Some(&heard(0)), TOLERANCE, answer);
-        assert!(
-            states(&checkup).contains(&(Subject::Credentials, State::Found)),
-            "{kind:?}"
-        );
+        assert!(states(&checkup).contains(&(Subject::Credentials, State::Found)), "{kind:?}");
         assert!(states(&checkup).contains(&(Subject::Read, State::Failed)));
     }
 }

@@ -114,9 +114,7 @@ impl<'m> Carrying<'m> {
             async move {
                 match stock {
                     Some(stock) => Ok(Cow::Borrowed(stock)),
-                    None => survey::stock(&session, cache, |_| true, |_| ())
-                        .await
-                        .map(Cow::Owned),
+                    None => survey::stock(&session, cache, |_| true, |_| ()).await.map(Cow::Owned),
                 }
             }
         };
@@ -134,13 +132,8 @@ impl<'m> Carrying<'m> {
         let mut all = Vec::new();
         for (of, mut stock) in self.stores.iter().zip(stocks) {
             if let (Ok(fresh), None) = (&stock, of.stock) {
-                let asked: Vec<_> = of
-                    .images
-                    .iter()
-                    .filter_map(|(_, saved)| find(fresh, saved).cloned())
-                    .collect();
-                let told =
-                    survey::in_use(&of.session, fresh, &asked, self.in_use, &mut self.evidence);
+                let asked: Vec<_> = of.images.iter().filter_map(|(_, saved)| find(fresh, saved).cloned()).collect();
+                let told = survey::in_use(&of.session, fresh, &asked, self.in_use, &mut self.evidence);
                 if let Err(error) = told.await {
                     stock = Err(error);
                 }
@@ -180,12 +173,7 @@ fn find<'s>(stock: &'s Stock, saved: &Saved) -> Option<&'s Image> {
 }
 
 /// Deletes what may go of one store; every item comes back, in order.
-async fn delete(
-    of: &Agreed<'_>,
-    checked: &Checked<'_>,
-    options: &Options,
-    end: &(dyn Fn(&Item) + Sync),
-) -> Vec<Item> {
+async fn delete(of: &Agreed<'_>, checked: &Checked<'_>, options: &Options, end: &(dyn Fn(&Item) + Sync)) -> Vec<Item> {
     let items: Mutex<Vec<Option<Item>>> = Mutex::new(vec![None; of.images.len()]);
     let tell = |place: usize, image: Option<&Image>, verdict: Verdict| {
         let item = ended(of, &of.images[place].0, image, verdict);
@@ -202,10 +190,7 @@ async fn delete(
             (Ok(step), Some(image)) => {
                 moved[place] = Some(going.len());
                 places.push(place);
-                going.push(Going {
-                    image: image.clone(),
-                    step: step.clone(),
-                });
+                going.push(Going { image: image.clone(), step: step.clone() });
             }
             (Err(error), image) => tell(place, image, checked.refusal(error)),
             (Ok(_), None) => {

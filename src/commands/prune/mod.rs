@@ -48,10 +48,7 @@ const EXAMPLES: [Example; 4] = [
         "A plan to look at, and later exactly that.",
         "imgctl prune cvm: --keep 1 -n -o json > plan && imgctl delete -y --from plan",
     ),
-    (
-        "Three clouds at once.",
-        "imgctl prune 'ecr:**' cvm: workspace: --older-than 90d --keep 3 --yes",
-    ),
+    ("Three clouds at once.", "imgctl prune 'ecr:**' cvm: workspace: --older-than 90d --keep 3 --yes"),
 ];
 
 /// Delete stale images: choose by rules, show why, delete exactly that
@@ -83,13 +80,7 @@ pub struct Args {
     #[arg(long, value_name = "WHICH", value_enum, help_heading = "Run")]
     show: Option<Show>,
     /// How the bytes that are freed are found: from sizes, or from every manifest, which may count as a pull of each
-    #[arg(
-        long,
-        value_name = "HOW",
-        value_enum,
-        default_value = "quick",
-        help_heading = "Run"
-    )]
+    #[arg(long, value_name = "HOW", value_enum, default_value = "quick", help_heading = "Run")]
     freed: FreedHow,
     /// Do not wait for jobs and slow deletions
     #[arg(long, help_heading = "Run")]
@@ -159,11 +150,7 @@ impl Args {
     }
 
     fn show(&self) -> Show {
-        let usual = if self.dry_run {
-            Show::All
-        } else {
-            Show::Deleted
-        };
+        let usual = if self.dry_run { Show::All } else { Show::Deleted };
         self.show.unwrap_or(usual)
     }
 
@@ -182,11 +169,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
             args.all_in_policy()?;
             rules::of_file(file, &args.stores)?
         }
-        None => vec![rules::of_flags(
-            &args.stores,
-            &args.selectors,
-            &args.guards,
-        )?],
+        None => vec![rules::of_flags(&args.stores, &args.selectors, &args.guards)?],
     };
     let stores = rules.iter().flat_map(|rules| &rules.stores);
     context.one_profile(stores.map(|store| store.provider))?;
@@ -197,10 +180,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         somebody_can_agree()?;
     }
     let wanted = Wanted {
-        in_use: InUse {
-            check: args.in_use.check(),
-            recursive: args.recursive,
-        },
+        in_use: InUse { check: args.in_use.check(), recursive: args.recursive },
         exactly: args.freed == FreedHow::Exact,
     };
     let made = Made::of(context, rules, files, wanted).await?;
@@ -228,22 +208,15 @@ impl Args {
         let mut carrying = made.carrying(wanted.in_use);
         if !carrying.is_empty() && !self.yes {
             let sessions: Vec<_> = carrying.sessions().collect();
-            context
-                .agreed(&question(&sessions, &carrying.expected())?)
-                .await?;
+            context.agreed(&question(&sessions, &carrying.expected())?).await?;
             // A person takes a while; what came meanwhile must be seen.
             carrying.forget_stocks();
         }
-        let options = Options {
-            agreed: true,
-            no_wait: self.no_wait,
-            job_timeout: self.timeout_job,
-        };
+        let options = Options { agreed: true, no_wait: self.no_wait, job_timeout: self.timeout_job };
         let items = carrying.out(context, &options).await?;
         if self.wants(Action::Keep) {
             for of in made.stores() {
-                show::items(&of, |row| row.action == Action::Keep)
-                    .for_each(|item| context.printer.item(&item));
+                show::items(&of, |row| row.action == Action::Keep).for_each(|item| context.printer.item(&item));
             }
         }
         context.finish();
@@ -263,9 +236,7 @@ impl Args {
     /// Says what the plan is: as data in a dry run, else as much as somebody must see who agrees to it.
     fn say(&self, context: &Context, made: &Made) {
         if self.in_use.skip_usage_check && made.has_machines() {
-            context.printer.warn(
-                "nobody asked what instances, templates and families need (--skip-usage-check)",
-            );
+            context.printer.warn("nobody asked what instances, templates and families need (--skip-usage-check)");
         }
         for list in &made.lists {
             context.printer.remark(list);

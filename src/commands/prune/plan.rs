@@ -18,9 +18,7 @@ use crate::{
     exit::Exit,
     image::{HostKind, StoreRef},
     lookup,
-    prune::{
-        Action, Evidence, Freed, Plan, Row, Saved, Stock, Stop, StorePlan, decide, everywhere,
-    },
+    prune::{Action, Evidence, Freed, Plan, Row, Saved, Stock, Stop, StorePlan, decide, everywhere},
     report::Item,
     saved::Failed,
     store::Image,
@@ -71,12 +69,7 @@ pub struct OfStore<'m> {
 }
 
 impl Made {
-    pub async fn of(
-        context: &Context,
-        rules: Vec<Rules>,
-        mut files: Files,
-        wanted: Wanted,
-    ) -> Result<Self> {
+    pub async fn of(context: &Context, rules: Vec<Rules>, mut files: Files, wanted: Wanted) -> Result<Self> {
         let printer = &context.printer;
         printer.doing("listing", None);
         let (parts, mut failed) = open(context, &rules).await?;
@@ -113,9 +106,7 @@ impl Made {
         for ((part, stock), asked) in parts.iter().zip(&stocks).zip(&asked) {
             let told = match asked.is_empty() {
                 true => Ok(()),
-                false => {
-                    survey::in_use(&part.session, stock, asked, wanted.in_use, &mut evidence).await
-                }
+                false => survey::in_use(&part.session, stock, asked, wanted.in_use, &mut evidence).await,
             };
             if let Err(error) = &told {
                 failed.push(fail(context, &stock.store, error.clone()));
@@ -128,10 +119,7 @@ impl Made {
         // What lies in a store that nobody could read would make orphans of what belongs to it.
         let orphans = rules.iter().any(|rules| rules.selection.wants_orphans());
         if let (true, Some(store)) = (orphans, failed.first()) {
-            let message = format!(
-                "--orphans needs all stores of the run, and {} could not be read",
-                store.reference
-            );
+            let message = format!("--orphans needs all stores of the run, and {} could not be read", store.reference);
             return Err(Error::new(Kind::Guard, message).hint("nothing was sent"));
         }
 
@@ -163,10 +151,7 @@ impl Made {
             let exact = exactly && stock.store.provider.has_layers() && plan.totals.deleted > 0;
             freed.push(match exact {
                 true => survey::freed(&part.session, cache, stock, plan).await,
-                false => Freed {
-                    bytes: plan.totals.bytes,
-                    unknown: plan.totals.unsized_images,
-                },
+                false => Freed { bytes: plan.totals.bytes, unknown: plan.totals.unsized_images },
             });
         }
         freed
@@ -185,12 +170,7 @@ impl Made {
     }
 
     pub fn failed(&self) -> impl Iterator<Item = Failed> {
-        self.failed.iter().filter_map(|item| {
-            Some(Failed {
-                store: item.reference.clone(),
-                error: item.error.clone()?,
-            })
-        })
+        self.failed.iter().filter_map(|item| Some(Failed { store: item.reference.clone(), error: item.error.clone()? }))
     }
 
     pub fn stops(&self) -> &[Stop] {
@@ -238,9 +218,7 @@ impl Made {
     /// How the run ends, with what became of what went. What is missing by now is what was wanted.
     pub fn exit(&self, ended: &[Item]) -> Exit {
         let looked = self.stocks.iter();
-        let looked: Vec<_> = looked
-            .map(|stock| Item::new(stock.store.to_string(), stock.store.provider))
-            .collect();
+        let looked: Vec<_> = looked.map(|stock| Item::new(stock.store.to_string(), stock.store.provider)).collect();
         Exit::of_items(looked.iter().chain(&self.failed).chain(ended), true)
     }
 }
@@ -255,10 +233,7 @@ async fn open(context: &Context, rules: &[Rules]) -> Result<(Vec<Part>, Vec<Item
                 Ok(sessions) => {
                     for session in sessions {
                         if once(rules, &mut places, &session.store.home(), number)? {
-                            parts.push(Part {
-                                session,
-                                rules: number,
-                            });
+                            parts.push(Part { session, rules: number });
                         }
                     }
                 }
@@ -272,16 +247,8 @@ async fn open(context: &Context, rules: &[Rules]) -> Result<(Vec<Part>, Vec<Item
 
 /// Whether a store comes for the first time: asked when it is opened, and again when the listing has named its owner.
 /// One store under two policies has no answer to which of them counts. By whichever of its hosts it is named, it is one.
-fn once(
-    rules: &[Rules],
-    places: &mut HashMap<StoreRef, usize>,
-    store: &StoreRef,
-    number: usize,
-) -> Result<bool> {
-    let place = StoreRef {
-        host: HostKind::default(),
-        ..store.clone()
-    };
+fn once(rules: &[Rules], places: &mut HashMap<StoreRef, usize>, store: &StoreRef, number: usize) -> Result<bool> {
+    let place = StoreRef { host: HostKind::default(), ..store.clone() };
     let Some(other) = places.insert(place, number) else {
         return Ok(true);
     };
@@ -289,29 +256,17 @@ fn once(
         return Ok(false);
     }
     let name = |number: usize| rules[number].name.as_deref().unwrap_or_default();
-    let message = format!(
-        "{store} is under policies {} and {}",
-        name(other),
-        name(number)
-    );
-    Err(Error::new(Kind::Usage, message)
-        .hint("name it in one of them, or run them one after the other"))
+    let message = format!("{store} is under policies {} and {}", name(other), name(number));
+    Err(Error::new(Kind::Usage, message).hint("name it in one of them, or run them one after the other"))
 }
 
 /// The images of each store that might go, whatever else is found out: whether those are in use is worth asking. More
 /// evidence only keeps more, so of a store from which nothing goes by now nothing is asked.
-fn candidates(
-    rules: &[Rules],
-    parts: &[Part],
-    stocks: &[Stock],
-    evidence: &Evidence,
-) -> Vec<Vec<Image>> {
+fn candidates(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evidence) -> Vec<Vec<Image>> {
     let everywhere = everywhere(stocks);
     let mut asked = Vec::new();
     for (number, range) in ranges(parts) {
-        let Rules {
-            selection, guards, ..
-        } = &rules[number];
+        let Rules { selection, guards, .. } = &rules[number];
         let stocks = &stocks[range];
         let decide = |selection: &_| decide(stocks, &everywhere, selection, evidence, guards);
         let now = decide(selection);
@@ -328,19 +283,10 @@ fn candidates(
 
 fn decided(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evidence) -> Plan {
     let everywhere = everywhere(stocks);
-    let mut whole = Plan {
-        stores: Vec::new(),
-        stops: Vec::new(),
-    };
+    let mut whole = Plan { stores: Vec::new(), stops: Vec::new() };
     for (number, range) in ranges(parts) {
         let of = &rules[number];
-        let Plan { stores, stops } = decide(
-            &stocks[range],
-            &everywhere,
-            &of.selection,
-            evidence,
-            &of.guards,
-        );
+        let Plan { stores, stops } = decide(&stocks[range], &everywhere, &of.selection, evidence, &of.guards);
         whole.stores.extend(stores);
         whole.stops.extend(stops.into_iter().map(|stop| Stop {
             message: match &of.name {
@@ -376,19 +322,13 @@ fn fail(context: &Context, store: &StoreRef, error: Error) -> Item {
     if error.kind != Kind::Stopped {
         context.printer.error(&error);
     }
-    Item {
-        error: Some(error),
-        ..Item::new(store.to_string(), store.provider)
-    }
+    Item { error: Some(error), ..Item::new(store.to_string(), store.provider) }
 }
 
 /// A plan of a run that was cut short would be of less than all there is.
 fn interrupted(context: &Context) -> Result<()> {
     match context.stop.error() {
-        Some(_) => Err(Error::new(
-            Kind::Stopped,
-            "stopped before the plan was made; nothing was deleted",
-        )),
+        Some(_) => Err(Error::new(Kind::Stopped, "stopped before the plan was made; nothing was deleted")),
         None => Ok(()),
     }
 }

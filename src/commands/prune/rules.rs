@@ -37,11 +37,7 @@ impl Rules {
 
 /// The rules of one command line.
 pub fn of_flags(stores: &[String], selectors: &Selectors, guards: &GuardArgs) -> Result<Rules> {
-    let policy = Policy {
-        stores: stores.to_vec(),
-        select: selectors.clone(),
-        guard: guards.clone(),
-    };
+    let policy = Policy { stores: stores.to_vec(), select: selectors.clone(), guard: guards.clone() };
     Rules::of(None, &policy)
 }
 
@@ -65,10 +61,8 @@ pub fn of_file(file: &Path, names: &[String]) -> Result<Vec<Rules>> {
         .iter()
         .filter(|(name, _)| names.is_empty() || names.contains(name))
         .map(|(name, policy)| {
-            Rules::of(Some(name.clone()), policy).map_err(|error| Error {
-                message: format!("policy {name}: {}", error.message),
-                ..error
-            })
+            Rules::of(Some(name.clone()), policy)
+                .map_err(|error| Error { message: format!("policy {name}: {}", error.message), ..error })
         })
         .collect()
 }

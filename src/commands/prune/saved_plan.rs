@@ -64,20 +64,10 @@ pub fn asked(images: &[String], files: &[PathBuf]) -> Result<Asked> {
 }
 
 /// Opens the stores of a plan.
-pub async fn open(
-    context: &Context,
-    plan: SavedPlan,
-    files: Files,
-    check: bool,
-) -> Result<Carrying<'static>> {
+pub async fn open(context: &Context, plan: SavedPlan, files: Files, check: bool) -> Result<Carrying<'static>> {
     let mut stores: Vec<(StoreRef, Vec<(Item, Saved)>)> = Vec::new();
     let mut places: HashMap<&StoreRef, usize> = HashMap::new();
-    for Planned {
-        reference,
-        choice,
-        saved,
-    } in &plan.images
-    {
+    for Planned { reference, choice, saved } in &plan.images {
         let mut item = Item::new(reference.to_string(), reference.store.provider);
         item.choice = Some(choice.clone());
         item.outcome = Some(Outcome::WouldDelete);
@@ -109,9 +99,6 @@ pub async fn open(
         stores: agreed,
         evidence: Evidence::default(),
         files,
-        in_use: InUse {
-            check,
-            recursive: plan.head.recursive,
-        },
+        in_use: InUse { check, recursive: plan.head.recursive },
     })
 }

@@ -40,14 +40,9 @@ pub fn item(stock: &Stock, row: &Row) -> Item {
 }
 
 /// What would become of each image of a store.
-pub fn items<'m>(
-    of: &OfStore<'m>,
-    wanted: impl Fn(&Row) -> bool,
-) -> impl Iterator<Item = Item> + 'm {
+pub fn items<'m>(of: &OfStore<'m>, wanted: impl Fn(&Row) -> bool) -> impl Iterator<Item = Item> + 'm {
     let stock = of.stock;
-    rows(stock, of.plan, wanted)
-        .into_iter()
-        .map(|row| item(stock, row))
+    rows(stock, of.plan, wanted).into_iter().map(|row| item(stock, row))
 }
 
 /// Rows in the order in which they are shown: first what goes, then what stays, newest first, an index before what it
@@ -77,16 +72,10 @@ fn line(of: &OfStore) -> String {
     kept.for_each(|row| *why.entry(words(row.rule)).or_default() += 1);
     let mut why: Vec<_> = why.into_iter().collect();
     why.sort_by_key(|(_, count)| Reverse(*count));
-    let why: Vec<_> = why
-        .into_iter()
-        .map(|(why, count)| format!("{count} {why}"))
-        .collect();
+    let why: Vec<_> = why.into_iter().map(|(why, count)| format!("{count} {why}")).collect();
     let policy = of.rules.name.as_ref();
     let policy = policy.map(|name| format!("{name}: ")).unwrap_or_default();
-    let mut text = format!(
-        "{policy}{}: {} of {} images go",
-        of.plan.store, totals.deleted, totals.images
-    );
+    let mut text = format!("{policy}{}: {} of {} images go", of.plan.store, totals.deleted, totals.images);
     if totals.deleted > 0 {
         text.push_str(&freed(of));
     }
@@ -99,11 +88,7 @@ fn line(of: &OfStore) -> String {
 fn freed(of: &OfStore) -> String {
     let bytes = size(of.freed.bytes);
     // Layers that kept images share are not freed.
-    let most = if of.plan.store.provider.has_layers() && !of.exactly {
-        "at most "
-    } else {
-        ""
-    };
+    let most = if of.plan.store.provider.has_layers() && !of.exactly { "at most " } else { "" };
     match (of.freed.bytes, of.freed.unknown) {
         (0, 0) => " and free nothing, for what they leave behind stays".into(),
         (_, 0) => format!(" and free {most}{bytes}"),

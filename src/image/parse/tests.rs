@@ -57,19 +57,13 @@ fn images_are_taken_in_every_form_and_printed_in_one() {
         ("ECR:team/app:V1", "ecr:team/app:V1"),
         ("ecr:team/app@SHA", "ecr:team/app@SHA"),
         ("ecr:team/app:v1@SHA", "ecr:team/app:v1@SHA"),
-        (
-            "ecr://eu-west-1/team/app@SHA",
-            "ecr://eu-west-1/team/app@SHA",
-        ),
+        ("ecr://eu-west-1/team/app@SHA", "ecr://eu-west-1/team/app@SHA"),
         ("ecr://EU-West-1/app:v1", "ecr://eu-west-1/app:v1"),
         ("ecr://123456789012@eu-west-1/app:v1", "HOST/app:v1"),
         ("HOST/team/app:v1", "HOST/team/app:v1"),
         ("HOST/team/app@SHA", "HOST/team/app@SHA"),
         ("HOST/team/app:v1@SHA", "HOST/team/app:v1@SHA"),
-        (
-            "123456789012.DKR.ecr.EU-west-1.AmazonAWS.com/app:V1",
-            "HOST/app:V1",
-        ),
+        ("123456789012.DKR.ecr.EU-west-1.AmazonAWS.com/app:V1", "HOST/app:V1"),
         ("docker://HOST/app:v1", "HOST/app:v1"),
         ("https://HOST/app:v1", "HOST/app:v1"),
         ("oci://HOST/app:v1", "HOST/app:v1"),
@@ -78,28 +72,13 @@ fn images_are_taken_in_every_form_and_printed_in_one() {
             "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com/app:v1",
             "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com/app:v1",
         ),
-        (
-            "123456789012.dkr-ecr.eu-west-1.on.aws/app:v1",
-            "123456789012.dkr-ecr.eu-west-1.on.aws/app:v1",
-        ),
-        (
-            "ecr://123456789012@cn-north-1/app:v1",
-            "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/app:v1",
-        ),
+        ("123456789012.dkr-ecr.eu-west-1.on.aws/app:v1", "123456789012.dkr-ecr.eu-west-1.on.aws/app:v1"),
+        ("ecr://123456789012@cn-north-1/app:v1", "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/app:v1"),
         ("ecr:a__b.c--d/e_f:_tag.-", "ecr:a__b.c--d/e_f:_tag.-"),
         ("cvm:img-6pb6lrmy", "cvm:img-6pb6lrmy"),
-        (
-            "Cvm://AP-guangzhou/img-34vaef8fe",
-            "cvm://ap-guangzhou/img-34vaef8fe",
-        ),
-        (
-            "workspace:697612196993040384",
-            "workspace:697612196993040384",
-        ),
-        (
-            "workspace://cn-north-4/697612196993040384",
-            "workspace://cn-north-4/697612196993040384",
-        ),
+        ("Cvm://AP-guangzhou/img-34vaef8fe", "cvm://ap-guangzhou/img-34vaef8fe"),
+        ("workspace:697612196993040384", "workspace:697612196993040384"),
+        ("workspace://cn-north-4/697612196993040384", "workspace://cn-north-4/697612196993040384"),
         (
             "workspace://a4da8115c9d8464ead3a38309130523f@cn-north-4/wksapp-1.x_~",
             "workspace://a4da8115c9d8464ead3a38309130523f@cn-north-4/wksapp-1.x_~",
@@ -116,10 +95,7 @@ fn stores_are_taken_in_every_form_and_printed_in_one() {
         ("ecr:app", "ecr:app"),
         ("ecr:team/*", "ecr:team/*"),
         ("ecr:**", "ecr:**"),
-        (
-            "ecr://eu-west-1/{web,api}-[0-9]?",
-            "ecr://eu-west-1/{web,api}-[0-9]?",
-        ),
+        ("ecr://eu-west-1/{web,api}-[0-9]?", "ecr://eu-west-1/{web,api}-[0-9]?"),
         ("HOST/team/app", "HOST/team/app"),
         ("HOST/team/*", "HOST/team/*"),
         ("cvm:", "cvm:"),
@@ -137,9 +113,7 @@ fn stores_are_taken_in_every_form_and_printed_in_one() {
 
 #[test]
 fn a_host_says_account_region_and_variant() {
-    let image: ImageRef = "123456789012.dkr-ecr-fips.us-east-1.on.aws/team/app:v1"
-        .parse()
-        .unwrap();
+    let image: ImageRef = "123456789012.dkr-ecr-fips.us-east-1.on.aws/team/app:v1".parse().unwrap();
     assert_eq!(
         image,
         StoreRef {
@@ -147,10 +121,7 @@ fn a_host_says_account_region_and_variant() {
             owner: Some("123456789012".into()),
             region: Some("us-east-1".into()),
             name: "team/app".into(),
-            host: HostKind {
-                fips: true,
-                dual_stack: true
-            },
+            host: HostKind { fips: true, dual_stack: true },
         }
         .image(ImageId::Tag("v1".into()))
     );
@@ -162,156 +133,60 @@ fn what_names_no_image_is_refused_with_what_would_be_right() {
     for (text, place, right) in [
         // No image is named.
         ("ecr:app", "", "write ecr:app:TAG or ecr:app@sha256:DIGEST"),
-        (
-            "ecr://eu-west-1/app",
-            "",
-            "write ecr://eu-west-1/app:TAG or ecr://eu-west-1/app@sha256:DIGEST",
-        ),
-        (
-            "HOST/app",
-            "",
-            "write HOST/app:TAG or HOST/app@sha256:DIGEST",
-        ),
+        ("ecr://eu-west-1/app", "", "write ecr://eu-west-1/app:TAG or ecr://eu-west-1/app@sha256:DIGEST"),
+        ("HOST/app", "", "write HOST/app:TAG or HOST/app@sha256:DIGEST"),
         ("cvm:", "", "write cvm:img-ID"),
         ("cvm://ap-guangzhou/", "", "write cvm://ap-guangzhou/img-ID"),
-        (
-            "workspace://cn-north-4",
-            "",
-            "write workspace://cn-north-4/SERVER_ID",
-        ),
-        (
-            "ecr:team/*",
-            "team/*",
-            "name the image; commands that take stores, like list and prune, take patterns",
-        ),
-        (
-            "ecr:team/*:v1",
-            "team/*",
-            "prune chooses images of many repositories by their tags",
-        ),
+        ("workspace://cn-north-4", "", "write workspace://cn-north-4/SERVER_ID"),
+        ("ecr:team/*", "team/*", "name the image; commands that take stores, like list and prune, take patterns"),
+        ("ecr:team/*:v1", "team/*", "prune chooses images of many repositories by their tags"),
         // Parts that are empty.
         ("", "", SCHEMES),
         ("ecr:", "", ""),
         ("ecr::v1", "", ""),
         ("ecr:app:", "", ""),
-        (
-            "ecr:app@",
-            "",
-            "a digest looks like sha256: and 64 hexadecimal digits",
-        ),
+        ("ecr:app@", "", "a digest looks like sha256: and 64 hexadecimal digits"),
         ("ecr:app:@SHA", "", ""),
-        (
-            "ecr:///app:v1",
-            "",
-            "a region looks like eu-west-1 or ap-guangzhou",
-        ),
+        ("ecr:///app:v1", "", "a region looks like eu-west-1 or ap-guangzhou"),
         ("ecr://@eu-west-1/app:v1", "", ""),
-        (
-            "ecr://eu-west-1//app:v1",
-            "/",
-            "write ecr:REPOSITORY:TAG or ecr://REGION/REPOSITORY:TAG",
-        ),
-        (
-            "ecr:/app:v1",
-            "/",
-            "write ecr:REPOSITORY:TAG or ecr://REGION/REPOSITORY:TAG",
-        ),
-        (
-            "ecr:team//app:v1",
-            "",
-            "each part between slashes begins and ends with a letter or digit",
-        ),
-        (
-            "ecr:team/:v1",
-            "",
-            "each part between slashes begins and ends with a letter or digit",
-        ),
-        (
-            "ecr://eu-west-1",
-            "",
-            "write ecr://REGION/REPOSITORY:TAG, or ecr:REPOSITORY:TAG without a region",
-        ),
+        ("ecr://eu-west-1//app:v1", "/", "write ecr:REPOSITORY:TAG or ecr://REGION/REPOSITORY:TAG"),
+        ("ecr:/app:v1", "/", "write ecr:REPOSITORY:TAG or ecr://REGION/REPOSITORY:TAG"),
+        ("ecr:team//app:v1", "", "each part between slashes begins and ends with a letter or digit"),
+        ("ecr:team/:v1", "", "each part between slashes begins and ends with a letter or digit"),
+        ("ecr://eu-west-1", "", "write ecr://REGION/REPOSITORY:TAG, or ecr:REPOSITORY:TAG without a region"),
         ("HOST", "", "write HOST/REPOSITORY:TAG"),
         ("HOST/", "", ""),
         ("workspace://@cn-north-4/1", "", ""),
         // Names, tags, digests and ids that cannot be.
         ("ecr:Team/app:v1", "T", "perhaps team/app"),
         ("ecr:te$am/app:v1", "$", ""),
-        (
-            "ecr:-app:v1",
-            "-",
-            "each part between slashes begins and ends with a letter or digit",
-        ),
-        (
-            "ecr:app./x:v1",
-            ".",
-            "each part between slashes begins and ends with a letter or digit",
-        ),
+        ("ecr:-app:v1", "-", "each part between slashes begins and ends with a letter or digit"),
+        ("ecr:app./x:v1", ".", "each part between slashes begins and ends with a letter or digit"),
         ("ecr:a..b:v1", "..", ""),
         ("ecr:a_b___c:v1", "___", ""),
         ("ecr:a.-b:v1", ".-", ""),
         ("ecr:a:v1", "a", ""),
         ("ecr:app:-v1", "-", ""),
-        (
-            "ecr:app:v1:v2",
-            ":",
-            "a tag has letters, digits, dots, hyphens and underscores",
-        ),
-        (
-            "ecr:app:v1/x",
-            "/",
-            "a tag has letters, digits, dots, hyphens and underscores",
-        ),
-        (
-            "ecr:app@latest",
-            "latest",
-            "a digest looks like sha256: and 64 hexadecimal digits",
-        ),
+        ("ecr:app:v1:v2", ":", "a tag has letters, digits, dots, hyphens and underscores"),
+        ("ecr:app:v1/x", "/", "a tag has letters, digits, dots, hyphens and underscores"),
+        ("ecr:app@latest", "latest", "a digest looks like sha256: and 64 hexadecimal digits"),
         ("ecr:app@md5:00", "md5", "known are sha256, sha512, blake3"),
         ("ecr:app@sha256:00", "00", ""),
         ("ecr:app:v1@SHA@SHA", "@", ""),
-        (
-            "cvm:ami-1",
-            "ami-1",
-            "an image's id looks like img-6pb6lrmy",
-        ),
-        (
-            "cvm:IMG-6pb6lrmy",
-            "IMG-6pb6lrmy",
-            "an image's id looks like img-6pb6lrmy",
-        ),
+        ("cvm:ami-1", "ami-1", "an image's id looks like img-6pb6lrmy"),
+        ("cvm:IMG-6pb6lrmy", "IMG-6pb6lrmy", "an image's id looks like img-6pb6lrmy"),
         ("cvm:img-", "", "an image's id looks like img-6pb6lrmy"),
         ("cvm:img-1:v1", ":", "an image's id looks like img-6pb6lrmy"),
         ("cvm:img-1/x", "/", "an image's id looks like img-6pb6lrmy"),
-        (
-            "cvm://p@ap-guangzhou/img-1",
-            "p",
-            "write cvm://ap-guangzhou/img-1",
-        ),
+        ("cvm://p@ap-guangzhou/img-1", "p", "write cvm://ap-guangzhou/img-1"),
         ("workspace:..", "..", ""),
         ("workspace:a/b", "/", "an id looks like 697612196993040384"),
-        (
-            "workspace:a?x=1",
-            "?",
-            "an id looks like 697612196993040384",
-        ),
-        (
-            "workspace:a%2fb",
-            "%",
-            "an id looks like 697612196993040384",
-        ),
+        ("workspace:a?x=1", "?", "an id looks like 697612196993040384"),
+        ("workspace:a%2fb", "%", "an id looks like 697612196993040384"),
         ("workspace:a;b", ";", "an id looks like 697612196993040384"),
         ("workspace://a.b@cn-north-4/1", ".", ""),
-        (
-            "ecr://eu_west_1/app:v1",
-            "_",
-            "a region looks like eu-west-1 or ap-guangzhou",
-        ),
-        (
-            "ecr://-eu/app:v1",
-            "-eu",
-            "a region looks like eu-west-1 or ap-guangzhou",
-        ),
+        ("ecr://eu_west_1/app:v1", "_", "a region looks like eu-west-1 or ap-guangzhou"),
+        ("ecr://-eu/app:v1", "-eu", "a region looks like eu-west-1 or ap-guangzhou"),
         ("ecr://1234@eu-west-1/app:v1", "1234", ""),
         // Characters that are never right.
         ("ecr:app:v1 ", " ", ""),
@@ -321,31 +196,11 @@ fn what_names_no_image_is_refused_with_what_would_be_right() {
         ("ecr:app:v\u{202e}1", "\u{202e}", "type it again by hand"),
         ("ecr:app\u{2013}1:v1", "\u{2013}", "type it again by hand"),
         // Hosts.
-        (
-            "HOST:443/app:v1",
-            ":443",
-            "another endpoint is set with AWS_ENDPOINT_URL_ECR",
-        ),
-        (
-            "me@HOST/app:v1",
-            "me@123456789012",
-            "a registry's host looks like HOST",
-        ),
-        (
-            "12345.dkr.ecr.eu-west-1.amazonaws.com/app:v1",
-            "12345",
-            "a registry's host looks like HOST",
-        ),
-        (
-            "HOST.evil.com/app:v1",
-            "amazonaws.com.evil.com",
-            "the registry's host is HOST",
-        ),
-        (
-            "HOST.cn/app:v1",
-            "amazonaws.com.cn",
-            "the registry's host is HOST",
-        ),
+        ("HOST:443/app:v1", ":443", "another endpoint is set with AWS_ENDPOINT_URL_ECR"),
+        ("me@HOST/app:v1", "me@123456789012", "a registry's host looks like HOST"),
+        ("12345.dkr.ecr.eu-west-1.amazonaws.com/app:v1", "12345", "a registry's host looks like HOST"),
+        ("HOST.evil.com/app:v1", "amazonaws.com.evil.com", "the registry's host is HOST"),
+        ("HOST.cn/app:v1", "amazonaws.com.cn", "the registry's host is HOST"),
         ("ecr:HOST/app:v1", "HOST", "write HOST/app:v1"),
         (
             "public.ecr.aws/nginx/nginx:1",
@@ -366,40 +221,20 @@ fn what_names_no_image_is_refused_with_what_would_be_right() {
         ("ghcr.io/me/app:v1", "ghcr.io", TAKES),
         ("https://eu.gcr.io/me/app:v1", "eu.gcr.io", TAKES),
         ("me.azurecr.io/app@SHA", "me.azurecr.io", TAKES),
-        (
-            "api.ecr.eu-west-1.amazonaws.com/app:v1",
-            "api.ecr.eu-west-1.amazonaws.com",
-            TAKES,
-        ),
+        ("api.ecr.eu-west-1.amazonaws.com/app:v1", "api.ecr.eu-west-1.amazonaws.com", TAKES),
         ("localhost:5000/app:v1", "localhost:5000", TAKES),
-        (
-            "team.tools/app:v1",
-            "team.tools",
-            "if that is the name of an ECR repository, write ecr:team.tools/app:v1",
-        ),
+        ("team.tools/app:v1", "team.tools", "if that is the name of an ECR repository, write ecr:team.tools/app:v1"),
         // No scheme, or another.
         ("team/app:v1", "", "write ecr:team/app:v1"),
         ("team/app@SHA", "", "write ecr:team/app@SHA"),
         ("app:v1@SHA", "", "write ecr:app:v1@SHA"),
-        (
-            "team/app",
-            "",
-            "write ecr:team/app:TAG or ecr:team/app@DIGEST",
-        ),
+        ("team/app", "", "write ecr:team/app:TAG or ecr:team/app@DIGEST"),
         ("img-6pb6lrmy", "", "write cvm:img-6pb6lrmy"),
-        (
-            "697612196993040384",
-            "",
-            "write workspace:697612196993040384",
-        ),
+        ("697612196993040384", "", "write workspace:697612196993040384"),
         ("SHA", "SHA", "write ecr:REPOSITORY@SHA"),
         ("erc:app:v1", "erc", "did you mean ecr:app:v1"),
         ("tencent:img-1", "tencent", "did you mean cvm:img-1"),
-        (
-            "Workspaces://cn-north-4/1",
-            "Workspaces",
-            "did you mean workspace:",
-        ),
+        ("Workspaces://cn-north-4/1", "Workspaces", "did you mean workspace:"),
         ("s3://bucket/key", "s3", SCHEMES),
         ("docker://team/app:v1", "docker", "did you mean ecr:"),
         (
@@ -414,18 +249,12 @@ fn what_names_no_image_is_refused_with_what_would_be_right() {
         let text = full(text);
         let error = text.parse::<ImageRef>().expect_err(&text);
         assert_eq!(&text[error.span()], full(place), "{text}: {error}");
-        assert_eq!(
-            error.right().unwrap_or_default(),
-            full(right),
-            "{text}: {error}"
-        );
+        assert_eq!(error.right().unwrap_or_default(), full(right), "{text}: {error}");
     }
 }
 
-const SCHEMES: &str =
-    "a reference begins with ecr:, cvm: or workspace:, as in ecr:team/app:v1 or cvm:img-6pb6lrmy";
-const TAKES: &str =
-    "imgctl deletes from ECR registries: ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG";
+const SCHEMES: &str = "a reference begins with ecr:, cvm: or workspace:, as in ecr:team/app:v1 or cvm:img-6pb6lrmy";
+const TAKES: &str = "imgctl deletes from ECR registries: ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG";
 
 #[test]
 fn a_store_is_not_an_image() {
@@ -433,11 +262,7 @@ fn a_store_is_not_an_image() {
         ("ecr:app:v1", ":v1", "the store is ecr:app"),
         ("ecr:app:v1@SHA", "SHA", "the store is ecr:app"),
         ("HOST/app@SHA", "SHA", "the store is HOST/app"),
-        (
-            "cvm://ap-guangzhou/img-1",
-            "img-1",
-            "the store is cvm://ap-guangzhou/",
-        ),
+        ("cvm://ap-guangzhou/img-1", "img-1", "the store is cvm://ap-guangzhou/"),
         ("workspace:1", "1", "the store is workspace:"),
         ("team/*", "", "write ecr:team/*"),
         ("ecr:te\\*", "\\", ""),
@@ -483,18 +308,13 @@ fn no_password_is_repeated() {
         let error = full(text).parse::<ImageRef>().unwrap_err();
         let as_error = Error::from(error.clone());
         assert_eq!(as_error.kind, Kind::Usage);
-        assert!(
-            !format!("{error} {error:?} {as_error:?}").contains("hunter2"),
-            "{error}"
-        );
+        assert!(!format!("{error} {error:?} {as_error:?}").contains("hunter2"), "{error}");
     }
 }
 
 #[test]
 fn an_error_shows_the_place_and_what_would_be_right() {
-    let error = "ecr://eu-west-1/team/App:v1"
-        .parse::<ImageRef>()
-        .unwrap_err();
+    let error = "ecr://eu-west-1/team/App:v1".parse::<ImageRef>().unwrap_err();
     assert_eq!(
         error.to_string(),
         "repository names are in lower case\n  ecr://eu-west-1/team/App:v1\n                       ^\nperhaps team/app"
@@ -508,10 +328,7 @@ fn an_error_shows_the_place_and_what_would_be_right() {
 fn a_provider_is_named_by_its_scheme() {
     for provider in Provider::ALL {
         assert_eq!(provider.to_string().parse::<Provider>().unwrap(), provider);
-        assert_eq!(
-            serde_json::to_string(&provider).unwrap(),
-            format!("\"{provider}\"")
-        );
+        assert_eq!(serde_json::to_string(&provider).unwrap(), format!("\"{provider}\""));
     }
     assert_eq!("EcR".parse::<Provider>().unwrap(), Provider::Ecr);
     let error = "wrokspace".parse::<Provider>().unwrap_err();
@@ -521,15 +338,7 @@ fn a_provider_is_named_by_its_scheme() {
 #[test]
 fn a_region_is_read_alone_too() {
     assert_eq!(region("EU-west-1").unwrap(), "eu-west-1");
-    for bad in [
-        "",
-        "eu west",
-        "evil.com/",
-        "a@b",
-        "-a",
-        "a-",
-        &"a".repeat(64),
-    ] {
+    for bad in ["", "eu west", "evil.com/", "a@b", "-a", "a-", &"a".repeat(64)] {
         assert!(region(bad).is_err(), "{bad}");
     }
 }

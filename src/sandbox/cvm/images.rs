@@ -31,10 +31,7 @@ impl Cvm {
             ));
         }
         if ids.len() > MOST_DESCRIBED {
-            return Err(Failure::new(
-                "InvalidParameterValue.LimitExceeded",
-                "ImageIds holds more than 100 ids.",
-            ));
+            return Err(Failure::new("InvalidParameterValue.LimitExceeded", "ImageIds holds more than 100 ids."));
         }
         well_formed(&ids)?;
         filters.iter().try_for_each(known)?;
@@ -46,14 +43,9 @@ impl Cvm {
             .filter(|(id, _)| ids.is_empty() || ids.contains(id))
             .filter(|(id, image)| filters.iter().all(|filter| fits(filter, id, image)))
             .collect();
-        images.sort_by(|(id, image), (other_id, other)| {
-            other.created.cmp(&image.created).then(id.cmp(other_id))
-        });
+        images.sort_by(|(id, image), (other_id, other)| other.created.cmp(&image.created).then(id.cmp(other_id)));
         let (images, total) = call.asked.page(images)?;
-        let images: Vec<_> = images
-            .into_iter()
-            .map(|(id, image)| describe(id, image, region, &account))
-            .collect();
+        let images: Vec<_> = images.into_iter().map(|(id, image)| describe(id, image, region, &account)).collect();
         Ok(json!({ "TotalCount": total, "ImageSet": images }))
     }
 
@@ -78,10 +70,7 @@ impl Cvm {
             deletable(id, region.images.get_mut(id))?;
         }
         if dry_run && answers_with_code {
-            return Err(Failure::new(
-                "DryRunOperation",
-                "The request would have succeeded.",
-            ));
+            return Err(Failure::new("DryRunOperation", "The request would have succeeded."));
         }
         if !dry_run {
             for id in &ids {
@@ -112,29 +101,17 @@ impl Cvm {
             "SHARE" => true,
             "CANCEL" => false,
             _ => {
-                return Err(Failure::new(
-                    "InvalidParameterValue",
-                    "Permission is SHARE or CANCEL.",
-                ));
+                return Err(Failure::new("InvalidParameterValue", "Permission is SHARE or CANCEL."));
             }
         };
         if accounts.is_empty() {
             return Err(missing("AccountIds"));
         }
-        if accounts
-            .iter()
-            .any(|account| !account.bytes().all(|byte| byte.is_ascii_digit()))
-        {
-            return Err(Failure::new(
-                "InvalidAccountId.NotFound",
-                "There is no such account.",
-            ));
+        if accounts.iter().any(|account| !account.bytes().all(|byte| byte.is_ascii_digit())) {
+            return Err(Failure::new("InvalidAccountId.NotFound", "There is no such account."));
         }
         if accounts.contains(&self.account) {
-            return Err(Failure::new(
-                "FailedOperation.AccountIsYourSelf",
-                "That is your own account.",
-            ));
+            return Err(Failure::new("FailedOperation.AccountIsYourSelf", "That is your own account."));
         }
         let image = own(self.region(call.region), call.asked.required("ImageId")?)?;
         if image.state != "NORMAL" {
@@ -149,20 +126,11 @@ impl Cvm {
             });
             return Ok(json!({}));
         }
-        if accounts
-            .iter()
-            .any(|account| image.shared_with.contains_key(account))
-        {
-            return Err(Failure::new(
-                "FailedOperation.AccountAlreadyExists",
-                "It is shared already.",
-            ));
+        if accounts.iter().any(|account| image.shared_with.contains_key(account)) {
+            return Err(Failure::new("FailedOperation.AccountAlreadyExists", "It is shared already."));
         }
         if image.shared_with.len() + accounts.len() > MOST_SHARES {
-            return Err(Failure::new(
-                "OverQuota",
-                "An image is shared with 500 accounts at most.",
-            ));
+            return Err(Failure::new("OverQuota", "An image is shared with 500 accounts at most."));
         }
         let since = accounts.into_iter().map(|account| (account, call.now));
         image.shared_with.extend(since);
@@ -173,17 +141,11 @@ impl Cvm {
 fn well_formed(ids: &[String]) -> Result<(), Failure> {
     let good = |id: &str| {
         id.strip_prefix("img-").is_some_and(|rest| {
-            !rest.is_empty()
-                && rest
-                    .bytes()
-                    .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+            !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
         })
     };
     match ids.iter().find(|id| !good(id)) {
-        Some(id) => Err(Failure::new(
-            "InvalidImageId.Malformed",
-            format!("`{id}` is no image id."),
-        )),
+        Some(id) => Err(Failure::new("InvalidImageId.Malformed", format!("`{id}` is no image id."))),
         None => Ok(()),
     }
 }
@@ -191,20 +153,15 @@ fn well_formed(ids: &[String]) -> Result<(), Failure> {
 /// Whether one image may go; the messages do not all name it, as the service's need not.
 fn deletable(id: &str, image: Option<&mut Image>) -> Result<(), Failure> {
     let Some(image) = image else {
-        return Err(Failure::new(
-            "InvalidImageId.NotFound",
-            format!("The image `{id}` is not found."),
-        ));
+        return Err(Failure::new("InvalidImageId.NotFound", format!("The image `{id}` is not found.")));
     };
     let (code, why) = match (image.kind.as_str(), image.state.as_str()) {
-        ("SHARED_IMAGE", _) => (
-            "InvalidParameterValue.InvalidImageIdIsShared",
-            "The image is shared by another account.",
-        ),
-        ("PRIVATE_IMAGE", "CREATING" | "SYNCING" | "IMPORTING" | "USING" | "DELETING") => (
-            "InvalidImageId.IncorrectState",
-            "The state of the image does not allow this.",
-        ),
+        ("SHARED_IMAGE", _) => {
+            ("InvalidParameterValue.InvalidImageIdIsShared", "The image is shared by another account.")
+        }
+        ("PRIVATE_IMAGE", "CREATING" | "SYNCING" | "IMPORTING" | "USING" | "DELETING") => {
+            ("InvalidImageId.IncorrectState", "The state of the image does not allow this.")
+        }
         ("PRIVATE_IMAGE", _) if !image.shared_with.is_empty() => {
             ("InvalidImageId.InShared", "The image is being shared.")
         }
@@ -213,10 +170,7 @@ fn deletable(id: &str, image: Option<&mut Image>) -> Result<(), Failure> {
             ("MutexOperation.TaskRunning", "The same task is running.")
         }
         ("PRIVATE_IMAGE", _) => return Ok(()),
-        _ => (
-            "InvalidParameterValue.InvalidImageId",
-            "The image does not support this operation.",
-        ),
+        _ => ("InvalidParameterValue.InvalidImageId", "The image does not support this operation."),
     };
     Err(Failure::new(code, why))
 }
@@ -224,14 +178,10 @@ fn deletable(id: &str, image: Option<&mut Image>) -> Result<(), Failure> {
 fn own<'a>(region: &'a mut Region, id: &str) -> Result<&'a mut Image, Failure> {
     well_formed(&[id.to_owned()])?;
     match region.images.get_mut(id) {
-        None => Err(Failure::new(
-            "InvalidImageId.NotFound",
-            format!("The image `{id}` is not found."),
-        )),
-        Some(image) if !image.is_own() => Err(Failure::new(
-            "UnauthorizedOperation.ImageNotBelongToAccount",
-            "The image belongs to another account.",
-        )),
+        None => Err(Failure::new("InvalidImageId.NotFound", format!("The image `{id}` is not found."))),
+        Some(image) if !image.is_own() => {
+            Err(Failure::new("UnauthorizedOperation.ImageNotBelongToAccount", "The image belongs to another account."))
+        }
         Some(image) => Ok(image),
     }
 }
@@ -240,32 +190,21 @@ fn known(filter: &Filter) -> Result<(), Failure> {
     match filter.name.as_str() {
         "image-id" | "image-type" | "image-name" | "platform" | "tag-key" | "tag-value" => Ok(()),
         name if name.strip_prefix("tag:").is_some_and(|key| !key.is_empty()) => Ok(()),
-        name => Err(Failure::new(
-            "InvalidFilter",
-            format!("There is no filter `{name}`."),
-        )),
+        name => Err(Failure::new("InvalidFilter", format!("There is no filter `{name}`."))),
     }
 }
 
 fn fits(filter: &Filter, id: &str, image: &Image) -> bool {
-    filter
-        .values
-        .iter()
-        .any(|value| match filter.name.as_str() {
-            "image-id" => id == value,
-            "image-type" => image.kind == *value,
-            // These two are fuzzy.
-            "image-name" => image.name.contains(value.as_str()),
-            "platform" => image
-                .platform
-                .to_lowercase()
-                .contains(&value.to_lowercase()),
-            "tag-key" => image.tags.contains_key(value),
-            "tag-value" => image.tags.values().any(|tag| tag == value),
-            name => name
-                .strip_prefix("tag:")
-                .is_some_and(|key| image.tags.get(key) == Some(value)),
-        })
+    filter.values.iter().any(|value| match filter.name.as_str() {
+        "image-id" => id == value,
+        "image-type" => image.kind == *value,
+        // These two are fuzzy.
+        "image-name" => image.name.contains(value.as_str()),
+        "platform" => image.platform.to_lowercase().contains(&value.to_lowercase()),
+        "tag-key" => image.tags.contains_key(value),
+        "tag-value" => image.tags.values().any(|tag| tag == value),
+        name => name.strip_prefix("tag:").is_some_and(|key| image.tags.get(key) == Some(value)),
+    })
 }
 
 pub(super) fn time(time: DateTime<Utc>) -> String {
@@ -277,15 +216,9 @@ fn describe(id: &str, image: &Image, region: &Region, account: &str) -> Value {
         .snapshots
         .iter()
         .filter_map(|id| Some((id, region.snapshots.get(id)?)))
-        .map(|(id, snapshot)| {
-            json!({ "SnapshotId": id, "DiskUsage": snapshot.usage, "DiskSize": snapshot.gib })
-        })
+        .map(|(id, snapshot)| json!({ "SnapshotId": id, "DiskUsage": snapshot.usage, "DiskSize": snapshot.gib }))
         .collect();
-    let tags: Vec<_> = image
-        .tags
-        .iter()
-        .map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect();
+    let tags: Vec<_> = image.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
     let (creator, source) = match image.kind.as_str() {
         "PRIVATE_IMAGE" => (account, "CREATE_IMAGE"),
         "SHARED_IMAGE" => (OTHER_ACCOUNT, "CREATE_IMAGE"),

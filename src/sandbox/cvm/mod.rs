@@ -112,10 +112,7 @@ struct Failure {
 
 impl Failure {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
+        Self { code, message: message.into() }
     }
 }
 
@@ -140,18 +137,8 @@ const OPERATIONS: [Operation; 9] = [
         known: &["ImageIds", "DeleteBindedSnap", "DryRun"],
         run: Cvm::delete_images,
     },
-    Operation {
-        name: "DescribeImageQuota",
-        service: "cvm",
-        known: &[],
-        run: Cvm::describe_quota,
-    },
-    Operation {
-        name: "DescribeImageSharePermission",
-        service: "cvm",
-        known: &["ImageId"],
-        run: Cvm::describe_sharing,
-    },
+    Operation { name: "DescribeImageQuota", service: "cvm", known: &[], run: Cvm::describe_quota },
+    Operation { name: "DescribeImageSharePermission", service: "cvm", known: &["ImageId"], run: Cvm::describe_sharing },
     Operation {
         name: "ModifyImageSharePermission",
         service: "cvm",
@@ -230,31 +217,20 @@ impl Cvm {
         let Some(version) = version(service) else {
             return Err(Failure::new("NoSuchProduct", "There is no such product."));
         };
-        let (given, action) = (
-            request.header("x-tc-version"),
-            request.header("x-tc-action"),
-        );
+        let (given, action) = (request.header("x-tc-version"), request.header("x-tc-action"));
         if given != version {
-            return Err(Failure::new(
-                "NoSuchVersion",
-                format!("There is no version `{given}`."),
-            ));
+            return Err(Failure::new("NoSuchVersion", format!("There is no version `{given}`.")));
         }
         let operation = OPERATIONS
             .iter()
             .find(|operation| operation.name == action && operation.service == service)
-            .ok_or_else(|| {
-                Failure::new("InvalidAction", format!("There is no action `{action}`."))
-            })?;
+            .ok_or_else(|| Failure::new("InvalidAction", format!("There is no action `{action}`.")))?;
         let region = match request.header("x-tc-region") {
             "" => return Err(parameters::missing("Region")),
             region => region,
         };
         if !REGIONS.contains(&region) && !self.regions.contains_key(region) {
-            return Err(Failure::new(
-                "UnsupportedRegion",
-                format!("There is no region `{region}`."),
-            ));
+            return Err(Failure::new("UnsupportedRegion", format!("There is no region `{region}`.")));
         }
         let now = request.now;
         if !self.rates.admits(region, operation.name, now) {
@@ -268,16 +244,12 @@ impl Cvm {
 }
 
 fn too_many() -> Failure {
-    Failure::new(
-        "RequestLimitExceeded",
-        "The request rate exceeds the limit.",
-    )
+    Failure::new("RequestLimitExceeded", "The request rate exceeds the limit.")
 }
 
 fn reply(outcome: Result<Value, Failure>, answered: u64) -> Reply {
-    let mut content = outcome.unwrap_or_else(
-        |failure| json!({ "Error": { "Code": failure.code, "Message": failure.message } }),
-    );
+    let mut content =
+        outcome.unwrap_or_else(|failure| json!({ "Error": { "Code": failure.code, "Message": failure.message } }));
     content["RequestId"] = json!(format!("5a4db0c5-0000-4000-8000-{answered:012x}"));
     Reply {
         status: 200,
@@ -297,10 +269,7 @@ impl Service for Cvm {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let one = body["ImageId"].as_str();
         let many = body["ImageIds"].as_array().into_iter().flatten();
-        one.into_iter()
-            .chain(many.filter_map(Value::as_str))
-            .map(Into::into)
-            .collect()
+        one.into_iter().chain(many.filter_map(Value::as_str)).map(Into::into).collect()
     }
 
     fn answer(&mut self, request: &Received) -> Reply {

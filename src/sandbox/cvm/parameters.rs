@@ -20,16 +20,10 @@ impl Parameters {
     /// Reads a body that may hold these names and no others.
     pub fn read(body: &[u8], known: &[&str]) -> Result<Self, Failure> {
         let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {
-            return Err(Failure::new(
-                "InvalidRequest",
-                "The body is no JSON object.",
-            ));
+            return Err(Failure::new("InvalidRequest", "The body is no JSON object."));
         };
         match fields.keys().find(|name| !known.contains(&name.as_str())) {
-            Some(name) => Err(Failure::new(
-                "UnknownParameter",
-                format!("The parameter `{name}` is not recognized."),
-            )),
+            Some(name) => Err(Failure::new("UnknownParameter", format!("The parameter `{name}` is not recognized."))),
             None => Ok(Self(fields)),
         }
     }
@@ -39,16 +33,11 @@ impl Parameters {
     }
 
     fn wrong(name: &str, what: &str) -> Failure {
-        Failure::new(
-            "InvalidParameter",
-            format!("The parameter `{name}` is no {what}."),
-        )
+        Failure::new("InvalidParameter", format!("The parameter `{name}` is no {what}."))
     }
 
     pub fn text(&self, name: &str) -> Result<Option<&str>, Failure> {
-        self.value(name)
-            .map(|value| value.as_str().ok_or_else(|| Self::wrong(name, "text")))
-            .transpose()
+        self.value(name).map(|value| value.as_str().ok_or_else(|| Self::wrong(name, "text"))).transpose()
     }
 
     pub fn required(&self, name: &str) -> Result<&str, Failure> {
@@ -86,9 +75,7 @@ impl Parameters {
         let Some(value) = self.value(name) else {
             return Ok(Vec::new());
         };
-        let numbers = value
-            .as_array()
-            .and_then(|list| list.iter().map(number).collect());
+        let numbers = value.as_array().and_then(|list| list.iter().map(number).collect());
         numbers.ok_or_else(|| Self::wrong(name, "list of numbers"))
     }
 
@@ -98,10 +85,7 @@ impl Parameters {
         };
         let filters: Option<Vec<_>> = value.as_array().and_then(|filters| {
             let filter = |filter: &Value| {
-                Some(Filter {
-                    name: filter.get("Name")?.as_str()?.to_owned(),
-                    values: texts(filter.get("Values")?)?,
-                })
+                Some(Filter { name: filter.get("Name")?.as_str()?.to_owned(), values: texts(filter.get("Values")?)? })
             };
             filters.iter().map(filter).collect()
         });

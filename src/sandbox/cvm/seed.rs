@@ -66,9 +66,7 @@ fn own_image(region: &mut Region, dice: &mut Dice, number: usize, now: DateTime<
             image.change = Some(becomes_normal(now + TimeDelta::minutes(5)));
         }
         3 => {
-            image
-                .shared_with
-                .insert(super::images::OTHER_ACCOUNT.into(), created);
+            image.shared_with.insert(super::images::OTHER_ACCOUNT.into(), created);
         }
         _ => {}
     }
@@ -78,10 +76,7 @@ fn own_image(region: &mut Region, dice: &mut Dice, number: usize, now: DateTime<
 }
 
 fn becomes_normal(at: DateTime<Utc>) -> Change {
-    Change {
-        at,
-        state: Some("NORMAL".into()),
-    }
+    Change { at, state: Some("NORMAL".into()) }
 }
 
 /// Some images run, some are named by templates, and auto scaling takes the newest of a family.
@@ -105,12 +100,7 @@ fn put_to_use(region: &mut Region, dice: &mut Dice, name: &str, now: DateTime<Ut
     let instances = used.enumerate().map(|(number, image)| Instance {
         id: format!("ins-{}", &image[4..]),
         name: format!("vm-{number}"),
-        state: if number % 3 == 2 {
-            "STOPPED"
-        } else {
-            "RUNNING"
-        }
-        .into(),
+        state: if number % 3 == 2 { "STOPPED" } else { "RUNNING" }.into(),
         zone: format!("{name}-3"),
         image,
         created: now - TimeDelta::days(30),

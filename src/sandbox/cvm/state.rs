@@ -117,11 +117,7 @@ impl Image {
 impl Region {
     /// Adds an image of the account's own, in order, with a snapshot of its system disk.
     pub fn add(&mut self, id: &str, created: DateTime<Utc>) -> &mut Image {
-        let image = Image {
-            name: format!("name-of-{id}"),
-            created,
-            ..Image::default()
-        };
+        let image = Image { name: format!("name-of-{id}"), created, ..Image::default() };
         let gib = image.gib;
         self.images.insert(id.to_owned(), image);
         self.bind(id, "SYSTEM_DISK", gib);
@@ -130,12 +126,7 @@ impl Region {
 
     /// Adds an image without snapshots, of a kind that belongs to somebody else.
     pub fn add_foreign(&mut self, id: &str, kind: &str, created: DateTime<Utc>) -> &mut Image {
-        let image = Image {
-            name: format!("name-of-{id}"),
-            kind: kind.into(),
-            created,
-            ..Image::default()
-        };
+        let image = Image { name: format!("name-of-{id}"), kind: kind.into(), created, ..Image::default() };
         self.images.insert(id.to_owned(), image);
         self.images.entry(id.to_owned()).or_default()
     }
@@ -154,15 +145,13 @@ impl Region {
     /// Lets everything happen that is due.
     pub(super) fn settle(&mut self, now: DateTime<Utc>) {
         self.images.retain(|_, image| match &image.change {
-            Some(change) if change.at <= now => {
-                match image.change.take().and_then(|change| change.state) {
-                    Some(state) => {
-                        image.state = state;
-                        true
-                    }
-                    None => false,
+            Some(change) if change.at <= now => match image.change.take().and_then(|change| change.state) {
+                Some(state) => {
+                    image.state = state;
+                    true
                 }
-            }
+                None => false,
+            },
             _ => true,
         });
     }
@@ -173,26 +162,13 @@ impl Region {
             return;
         };
         image.state = "DELETING".into();
-        image.change = Some(Change {
-            at: gone,
-            state: None,
-        });
+        image.change = Some(Change { at: gone, state: None });
         let bound = std::mem::take(&mut image.snapshots);
-        let others = |snapshot: &String| {
-            self.images
-                .values()
-                .any(|image| image.snapshots.contains(snapshot))
-        };
+        let others = |snapshot: &String| self.images.values().any(|image| image.snapshots.contains(snapshot));
         // What users saw: the snapshots of data disks stay. https://github.com/cloud-barista/cb-spider/pull/872
-        let system = |snapshot: &String| {
-            self.snapshots
-                .get(snapshot)
-                .is_some_and(|it| it.usage == "SYSTEM_DISK")
-        };
-        let going: Vec<_> = bound
-            .into_iter()
-            .filter(|snapshot| with_snapshots && system(snapshot) && !others(snapshot))
-            .collect();
+        let system = |snapshot: &String| self.snapshots.get(snapshot).is_some_and(|it| it.usage == "SYSTEM_DISK");
+        let going: Vec<_> =
+            bound.into_iter().filter(|snapshot| with_snapshots && system(snapshot) && !others(snapshot)).collect();
         for snapshot in going {
             self.snapshots.remove(&snapshot);
         }

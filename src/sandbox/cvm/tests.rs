@@ -52,9 +52,7 @@ fn signed(service: &str, action: &str, body: &Value, now: DateTime<Utc>) -> Rece
 
 fn sign(request: &mut Received, service: &str, date: &str) {
     let authorization = verify::sign(request, service, date, (SECRET_ID, SECRET_KEY));
-    request
-        .headers
-        .insert("authorization", authorization.parse().unwrap());
+    request.headers.insert("authorization", authorization.parse().unwrap());
 }
 
 /// The content of a success, or the code of a failure.
@@ -74,11 +72,7 @@ fn ask(cvm: &mut Cvm, action: &str, body: Value) -> Result<Value, String> {
 }
 
 fn ask_at(cvm: &mut Cvm, action: &str, body: Value, now: DateTime<Utc>) -> Result<Value, String> {
-    let service = if action == "DescribeLaunchConfigurations" {
-        "as"
-    } else {
-        "cvm"
-    };
+    let service = if action == "DescribeLaunchConfigurations" { "as" } else { "cvm" };
     content(&cvm.answer(&signed(service, action, &body, now)))
 }
 
@@ -86,10 +80,7 @@ fn ask_at(cvm: &mut Cvm, action: &str, body: Value, now: DateTime<Utc>) -> Resul
 fn ids(cvm: &mut Cvm, body: Value) -> Result<Vec<String>, String> {
     let content = ask(cvm, "DescribeImages", body)?;
     let images = content["ImageSet"].as_array().unwrap();
-    Ok(images
-        .iter()
-        .map(|image| image["ImageId"].as_str().unwrap().to_owned())
-        .collect())
+    Ok(images.iter().map(|image| image["ImageId"].as_str().unwrap().to_owned()).collect())
 }
 
 /// One image of each kind that can be refused, and two good ones.
@@ -127,10 +118,7 @@ fn what_uses_images_is_told_and_a_configuration_without_its_image_is_broken() {
         versions: vec!["img-good1".into(), "img-good2".into()],
         default_version: 2,
     });
-    for (id, image, family) in [
-        ("asc-1", Some("img-absent"), None),
-        ("asc-2", None, Some("web")),
-    ] {
+    for (id, image, family) in [("asc-1", Some("img-absent"), None), ("asc-2", None, Some("web"))] {
         region.launch_configurations.push(LaunchConfiguration {
             id: id.into(),
             name: id.into(),
@@ -142,42 +130,19 @@ fn what_uses_images_is_told_and_a_configuration_without_its_image_is_broken() {
     let instances = ask(&mut cvm, "DescribeInstances", json!({ "Limit": 100 })).unwrap();
     assert_eq!(instances["InstanceSet"][0]["ImageId"], "img-good2");
     let by_image = json!({ "Filters": [{ "Name": "image-id", "Values": ["img-good2"] }] });
-    assert_eq!(
-        ask(&mut cvm, "DescribeInstances", by_image).unwrap_err(),
-        "InvalidFilter"
-    );
+    assert_eq!(ask(&mut cvm, "DescribeInstances", by_image).unwrap_err(), "InvalidFilter");
     let templates = ask(&mut cvm, "DescribeLaunchTemplates", json!({})).unwrap();
     assert_eq!(templates["LaunchTemplateSet"][0]["LatestVersionNumber"], 2);
     for (body, images) in [
         (json!({ "LaunchTemplateId": "lt-1" }), "img-good1 img-good2"),
-        (
-            json!({ "LaunchTemplateId": "lt-1", "DefaultVersion": true }),
-            "img-good2",
-        ),
-        (
-            json!({ "LaunchTemplateId": "lt-1", "MaxVersion": 1 }),
-            "img-good1",
-        ),
-        (
-            json!({ "LaunchTemplateId": "lt-1", "LaunchTemplateVersions": [2] }),
-            "img-good2",
-        ),
+        (json!({ "LaunchTemplateId": "lt-1", "DefaultVersion": true }), "img-good2"),
+        (json!({ "LaunchTemplateId": "lt-1", "MaxVersion": 1 }), "img-good1"),
+        (json!({ "LaunchTemplateId": "lt-1", "LaunchTemplateVersions": [2] }), "img-good2"),
     ] {
         let versions = ask(&mut cvm, "DescribeLaunchTemplateVersions", body).unwrap();
-        let versions = versions["LaunchTemplateVersionSet"]
-            .as_array()
-            .unwrap()
-            .clone();
-        let image = |version: &Value| {
-            version["LaunchTemplateVersionData"]["ImageId"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        };
-        assert_eq!(
-            versions.iter().map(image).collect::<Vec<_>>().join(" "),
-            images
-        );
+        let versions = versions["LaunchTemplateVersionSet"].as_array().unwrap().clone();
+        let image = |version: &Value| version["LaunchTemplateVersionData"]["ImageId"].as_str().unwrap().to_owned();
+        assert_eq!(versions.iter().map(image).collect::<Vec<_>>().join(" "), images);
     }
     let configurations = ask(&mut cvm, "DescribeLaunchConfigurations", json!({})).unwrap();
     let set = &configurations["LaunchConfigurationSet"];
@@ -188,37 +153,21 @@ fn what_uses_images_is_told_and_a_configuration_without_its_image_is_broken() {
 #[test]
 fn too_many_calls_within_a_second_are_refused() {
     let mut cvm = world();
-    let delete = |cvm: &mut Cvm| {
-        ask(cvm, "DeleteImages", json!({ "ImageIds": ["img-absent"] })).unwrap_err()
-    };
+    let delete = |cvm: &mut Cvm| ask(cvm, "DeleteImages", json!({ "ImageIds": ["img-absent"] })).unwrap_err();
     for _ in 0..10 {
         assert_eq!(delete(&mut cvm), "InvalidImageId.NotFound");
     }
     assert_eq!(delete(&mut cvm), "RequestLimitExceeded");
-    assert_eq!(
-        content(&cvm.throttled()).unwrap_err(),
-        "RequestLimitExceeded"
-    );
+    assert_eq!(content(&cvm.throttled()).unwrap_err(), "RequestLimitExceeded");
 }
 
 #[test]
 fn a_hook_changes_the_world_between_two_calls() {
     let mut cvm = world();
-    cvm.before(
-        "DeleteImages",
-        Box::new(|cvm| drop(cvm.region(GUANGZHOU).images.remove("img-good1"))),
-    );
-    assert_eq!(
-        ids(&mut cvm, json!({ "ImageIds": ["img-good1"] }))
-            .unwrap()
-            .len(),
-        1
-    );
+    cvm.before("DeleteImages", Box::new(|cvm| drop(cvm.region(GUANGZHOU).images.remove("img-good1"))));
+    assert_eq!(ids(&mut cvm, json!({ "ImageIds": ["img-good1"] })).unwrap().len(), 1);
     let body = json!({ "ImageIds": ["img-good1"] });
-    assert_eq!(
-        ask(&mut cvm, "DeleteImages", body).unwrap_err(),
-        "InvalidImageId.NotFound"
-    );
+    assert_eq!(ask(&mut cvm, "DeleteImages", body).unwrap_err(), "InvalidImageId.NotFound");
 }
 
 #[test]
@@ -230,12 +179,7 @@ fn the_same_seed_gives_the_same_world_and_it_survives_being_stored() {
     let stored: Cvm = serde_json::from_str(&show(&world)).unwrap();
     assert_eq!(show(&stored), show(&world));
 
-    let images = || {
-        world
-            .regions
-            .values()
-            .flat_map(|region| region.images.values())
-    };
+    let images = || world.regions.values().flat_map(|region| region.images.values());
     assert_eq!(world.regions.len(), 3);
     assert_eq!(images().filter(|image| image.is_own()).count(), 400);
     for state in ["NORMAL", "CREATING", "SYNCING", "CREATEFAILED"] {
@@ -249,10 +193,5 @@ fn the_same_seed_gives_the_same_world_and_it_survives_being_stored() {
             assert_eq!(region.images[&instance.image].state, "NORMAL");
         }
     }
-    assert!(
-        Cvm::seeded(7, 0, now())
-            .regions
-            .values()
-            .all(|region| region.instances.is_empty())
-    );
+    assert!(Cvm::seeded(7, 0, now()).regions.values().all(|region| region.instances.is_empty()));
 }

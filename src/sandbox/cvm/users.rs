@@ -11,10 +11,7 @@ impl Cvm {
         let ids = call.asked.texts("InstanceIds")?;
         let filters = call.asked.filters()?;
         if !ids.is_empty() && !filters.is_empty() {
-            return Err(Failure::new(
-                "InvalidParameter",
-                "InstanceIds and Filters exclude each other.",
-            ));
+            return Err(Failure::new("InvalidParameter", "InstanceIds and Filters exclude each other."));
         }
         filters.iter().try_for_each(known)?;
         let found: Vec<_> = self
@@ -168,10 +165,9 @@ fn fits(filter: &Filter, instance: &Instance) -> bool {
 /// Their filters are about names; nobody asks by them here.
 fn no_filters(call: &Call<'_>) -> Result<(), Failure> {
     match call.asked.filters()?.first() {
-        Some(filter) => Err(Failure::new(
-            "InvalidFilter",
-            format!("The emulator has no filter `{}` here.", filter.name),
-        )),
+        Some(filter) => {
+            Err(Failure::new("InvalidFilter", format!("The emulator has no filter `{}` here.", filter.name)))
+        }
         None => Ok(()),
     }
 }

@@ -22,92 +22,50 @@ struct Claim<'a> {
 
 impl<'a> Claim<'a> {
     fn parse(header: &'a str) -> Option<Self> {
-        let mut parts = header
-            .strip_prefix("TC3-HMAC-SHA256 ")?
-            .split(',')
-            .map(str::trim);
+        let mut parts = header.strip_prefix("TC3-HMAC-SHA256 ")?.split(',').map(str::trim);
         let credential = parts.next()?.strip_prefix("Credential=")?;
         let signed = parts.next()?.strip_prefix("SignedHeaders=")?;
         let signature = parts.next()?.strip_prefix("Signature=")?;
-        let [secret_id, date, service, "tc3_request"] =
-            credential.split('/').collect::<Vec<_>>()[..]
-        else {
+        let [secret_id, date, service, "tc3_request"] = credential.split('/').collect::<Vec<_>>()[..] else {
             return None;
         };
-        Some(Self {
-            secret_id,
-            date,
-            service,
-            signed: signed.split(';').collect(),
-            signature,
-        })
+        Some(Self { secret_id, date, service, signed: signed.split(';').collect(), signature })
     }
 }
 
 /// Checks a request and returns the service that it was signed for.
 pub(super) fn verify<'a>(cvm: &Cvm, request: &'a Received) -> Result<&'a str, Failure> {
     if request.method != "POST" || request.path != "/" || !request.query.is_empty() {
-        return Err(Failure::new(
-            "UnsupportedProtocol",
-            "Only POST to / is served here.",
-        ));
+        return Err(Failure::new("UnsupportedProtocol", "Only POST to / is served here."));
     }
-    if !request
-        .header("content-type")
-        .starts_with("application/json")
-    {
-        return Err(Failure::new(
-            "InvalidRequest",
-            "The content type must be application/json.",
-        ));
+    if !request.header("content-type").starts_with("application/json") {
+        return Err(Failure::new("InvalidRequest", "The content type must be application/json."));
     }
-    let claim = Claim::parse(request.header("authorization")).ok_or_else(|| {
-        Failure::new(
-            "AuthFailure.InvalidAuthorization",
-            "The Authorization header is malformed.",
-        )
-    })?;
-    if ["content-type", "host"]
-        .iter()
-        .any(|name| !claim.signed.contains(name))
-    {
+    let claim = Claim::parse(request.header("authorization"))
+        .ok_or_else(|| Failure::new("AuthFailure.InvalidAuthorization", "The Authorization header is malformed."))?;
+    if ["content-type", "host"].iter().any(|name| !claim.signed.contains(name)) {
         return Err(Failure::new(
             "AuthFailure.InvalidAuthorization",
             "SignedHeaders must contain content-type and host.",
         ));
     }
-    let timestamp: i64 = request.header("x-tc-timestamp").parse().map_err(|_| {
-        Failure::new(
-            "MissingParameter",
-            "X-TC-Timestamp is missing or no number.",
-        )
-    })?;
+    let timestamp: i64 = request
+        .header("x-tc-timestamp")
+        .parse()
+        .map_err(|_| Failure::new("MissingParameter", "X-TC-Timestamp is missing or no number."))?;
     if (request.now.timestamp() - timestamp).abs() > SKEW_SECONDS {
-        return Err(Failure::new(
-            "AuthFailure.SignatureExpire",
-            "The signature has expired.",
-        ));
+        return Err(Failure::new("AuthFailure.SignatureExpire", "The signature has expired."));
     }
     if claim.secret_id != cvm.secret_id {
-        return Err(Failure::new(
-            "AuthFailure.SecretIdNotFound",
-            "The SecretId is not found.",
-        ));
+        return Err(Failure::new("AuthFailure.SecretIdNotFound", "The SecretId is not found."));
     }
-    let date = chrono::DateTime::from_timestamp(timestamp, 0)
-        .map(|time| time.date_naive().to_string())
-        .unwrap_or_default();
+    let date =
+        chrono::DateTime::from_timestamp(timestamp, 0).map(|time| time.date_naive().to_string()).unwrap_or_default();
     if claim.date != date || !fits(&claim, request, timestamp, &cvm.secret_key) {
-        return Err(Failure::new(
-            "AuthFailure.SignatureFailure",
-            "The signature does not match what was received.",
-        ));
+        return Err(Failure::new("AuthFailure.SignatureFailure", "The signature does not match what was received."));
     }
     if request.header("x-tc-token") != cvm.token.as_deref().unwrap_or_default() {
-        return Err(Failure::new(
-            "AuthFailure.TokenFailure",
-            "The token does not fit the SecretId.",
-        ));
+        return Err(Failure::new("AuthFailure.TokenFailure", "The token does not fit the SecretId."));
     }
     Ok(claim.service)
 }
@@ -120,9 +78,7 @@ fn fits(claim: &Claim<'_>, request: &Received, timestamp: i64, secret_key: &str)
         _ => as_sent(name).to_lowercase(),
     };
     let values: [&dyn Fn(&str) -> String; 2] = [&as_sent, &example];
-    values
-        .into_iter()
-        .any(|value| expected(claim, request, timestamp, secret_key, value) == claim.signature)
+    values.into_iter().any(|value| expected(claim, request, timestamp, secret_key, value) == claim.signature)
 }
 
 fn expected(
@@ -167,13 +123,7 @@ fn keyed(key: &[u8], text: &str) -> Vec<u8> {
 #[cfg(test)]
 pub(super) fn sign(request: &Received, service: &str, date: &str, keys: (&str, &str)) -> String {
     let (secret_id, secret_key) = keys;
-    let claim = Claim {
-        secret_id,
-        date,
-        service,
-        signed: vec!["content-type", "host"],
-        signature: "",
-    };
+    let claim = Claim { secret_id, date, service, signed: vec!["content-type", "host"], signature: "" };
     let timestamp = request.header("x-tc-timestamp").parse().unwrap();
     let value = |name: &str| request.header(name).to_owned();
     let signature = expected(&claim, request, timestamp, secret_key, &value);

@@ -40,12 +40,8 @@ fn protected(repository: &Repository, id: &Identifier) -> Option<Failure> {
     let digest = id.resolve(repository).ok()?;
     let one_of_several = id.image_tag.is_some() && repository.image(&digest)?.tags.len() > 1;
     let parents: Vec<_> = repository.parents(&digest).map(Digest::to_string).collect();
-    let reason = format!(
-        "Requested image referenced by manifest list: [{}]",
-        parents.join(", ")
-    );
-    (!parents.is_empty() && !one_of_several)
-        .then(|| Failure::new("ImageReferencedByManifestList", reason))
+    let reason = format!("Requested image referenced by manifest list: [{}]", parents.join(", "));
+    (!parents.is_empty() && !one_of_several).then(|| Failure::new("ImageReferencedByManifestList", reason))
 }
 
 /// What one call has deleted so far.
@@ -78,19 +74,14 @@ impl Deletion {
             Some(tag) => {
                 repository.remove_tag(tag);
                 self.report(digest, Some(tag));
-                let untagged = repository
-                    .image(&digest)
-                    .is_some_and(|image| image.tags.is_empty());
+                let untagged = repository.image(&digest).is_some_and(|image| image.tags.is_empty());
                 if untagged {
                     repository.remove(&digest);
                     self.images.insert(digest);
                 }
             }
             None => {
-                let tags = repository
-                    .remove(&digest)
-                    .map(|image| image.tags)
-                    .unwrap_or_default();
+                let tags = repository.remove(&digest).map(|image| image.tags).unwrap_or_default();
                 for tag in &tags {
                     self.report(digest, Some(tag));
                 }
@@ -111,11 +102,10 @@ impl Deletion {
     fn took(&self, id: &Identifier) -> bool {
         match &id.image_tag {
             Some(tag) => self.tags.contains(tag),
-            None => id.image_digest.as_ref().is_some_and(|digest| {
-                digest
-                    .parse()
-                    .is_ok_and(|digest| self.images.contains(&digest))
-            }),
+            None => id
+                .image_digest
+                .as_ref()
+                .is_some_and(|digest| digest.parse().is_ok_and(|digest| self.images.contains(&digest))),
         }
     }
 }

@@ -92,13 +92,7 @@ mod tests {
         let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(Digest::of("").to_string(), empty);
         assert_eq!(empty.parse(), Ok(Digest::of("")));
-        for bad in [
-            "",
-            "sha256:",
-            "sha256:00",
-            &empty.to_uppercase(),
-            "sha512:00",
-        ] {
+        for bad in ["", "sha256:", "sha256:00", &empty.to_uppercase(), "sha512:00"] {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");
         }
     }
@@ -108,15 +102,7 @@ mod tests {
         for good in ["sha256:00", "sha512:Ab", "a-b_c+d.e:0"] {
             assert!(well_formed(good), "{good}");
         }
-        for bad in [
-            "",
-            "sha256",
-            "sha256:",
-            ":00",
-            "sha256:xyz",
-            "sha 256:00",
-            "a:b:0",
-        ] {
+        for bad in ["", "sha256", "sha256:", ":00", "sha256:xyz", "sha 256:00", "a:b:0"] {
             assert!(!well_formed(bad), "{bad}");
         }
     }

@@ -34,10 +34,7 @@ impl Failure {
     }
 
     pub fn new(code: &'static str, reason: impl Into<String>) -> Self {
-        Self {
-            code,
-            reason: reason.into(),
-        }
+        Self { code, reason: reason.into() }
     }
 
     pub fn show(&self, id: &Identifier) -> Value {
@@ -53,10 +50,7 @@ impl Identifier {
             let length = id.image_tag.as_ref().map_or(1, |tag| tag.chars().count());
             if !(1..=300).contains(&length) {
                 let parameter = format!("imageIds.{number}.member.imageTag");
-                return Err(breaks(
-                    &parameter,
-                    "Member must have length between 1 and 300",
-                ));
+                return Err(breaks(&parameter, "Member must have length between 1 and 300"));
             }
         }
         Ok(ids)
@@ -75,16 +69,15 @@ impl Identifier {
             return Err(Failure::new("MissingDigestAndTag", reason));
         }
         if digest.is_some_and(|digest| !well_formed(digest)) {
-            let reason = "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'";
+            let reason =
+                "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'";
             return Err(Failure::new("InvalidImageDigest", reason));
         }
         if tag.is_some_and(|tag| !is_tag(tag)) {
             let reason = "Invalid request parameters: image tag should satisfy the regex '[a-zA-Z0-9_][a-zA-Z0-9_.-]*'";
             return Err(Failure::new("InvalidImageTag", reason));
         }
-        let tagged = tag
-            .map(|tag| repository.tag(tag).ok_or_else(Failure::not_found))
-            .transpose()?;
+        let tagged = tag.map(|tag| repository.tag(tag).ok_or_else(Failure::not_found)).transpose()?;
         // Another algorithm than SHA-256 is well-formed, and never there.
         let wanted = digest.map(|digest| digest.parse::<Digest>().ok());
         match (tagged, wanted) {
@@ -93,10 +86,9 @@ impl Identifier {
                 "Invalid request parameters: given tag does not map to the given digest",
             )),
             (Some(tagged), _) => Ok(tagged),
-            (None, wanted) => wanted
-                .flatten()
-                .filter(|digest| repository.image(digest).is_some())
-                .ok_or_else(Failure::not_found),
+            (None, wanted) => {
+                wanted.flatten().filter(|digest| repository.image(digest).is_some()).ok_or_else(Failure::not_found)
+            }
         }
     }
 }
@@ -104,10 +96,7 @@ impl Identifier {
 pub fn show(digest: Option<&str>, tag: Option<&str>) -> Value {
     let mut id = json!({});
     let parts = [("imageDigest", digest), ("imageTag", tag)];
-    for (name, part) in parts
-        .into_iter()
-        .filter_map(|(name, part)| Some((name, part?)))
-    {
+    for (name, part) in parts.into_iter().filter_map(|(name, part)| Some((name, part?))) {
         id[name] = part.into();
     }
     id
@@ -118,7 +107,5 @@ pub fn is_tag(text: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     text.len() <= 300
         && text.bytes().next().is_some_and(word)
-        && text
-            .bytes()
-            .all(|byte| word(byte) || byte == b'.' || byte == b'-')
+        && text.bytes().all(|byte| word(byte) || byte == b'.' || byte == b'-')
 }

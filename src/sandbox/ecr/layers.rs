@@ -34,12 +34,7 @@ pub fn initiate_layer_upload(mut request: Request) -> Result<Value, Refusal> {
     let place = request.place()?;
     request.repository(&place)?;
     let id = format!("00000000-0000-4000-9000-{:012x}", request.number);
-    let upload = Upload {
-        repository: place.name,
-        hasher: Sha256::default(),
-        received: 0,
-        small: false,
-    };
+    let upload = Upload { repository: place.name, hasher: Sha256::default(), received: 0, small: false };
     request.registry.uploads.insert(id.clone(), upload);
     Ok(json!({"uploadId": id, "partSize": PART}))
 }
@@ -48,15 +43,10 @@ impl Request<'_> {
     fn upload(&mut self, place: &Place, id: &str) -> Result<&mut Upload, Refusal> {
         self.repository(place)?;
         let upload = self.registry.uploads.get_mut(id);
-        upload
-            .filter(|upload| upload.repository == place.name)
-            .ok_or_else(|| {
-                let message = format!(
-                    "Upload with id '{id}' could not be found for {}",
-                    place.in_words()
-                );
-                Refusal::new("UploadNotFoundException", message)
-            })
+        upload.filter(|upload| upload.repository == place.name).ok_or_else(|| {
+            let message = format!("Upload with id '{id}' could not be found for {}", place.in_words());
+            Refusal::new("UploadNotFoundException", message)
+        })
     }
 }
 
@@ -85,10 +75,7 @@ pub fn upload_layer_part(mut request: Request) -> Result<Value, Refusal> {
     if first != upload.received || length == 0 || last.checked_add(1) != first.checked_add(length) {
         let mut refusal = Refusal::new(
             "InvalidLayerPartException",
-            format!(
-                "Invalid layer part upload for upload with id '{id}' in {}",
-                place.in_words()
-            ),
+            format!("Invalid layer part upload for upload with id '{id}' in {}", place.in_words()),
         );
         let received = upload.received.saturating_sub(1);
         refusal.more = place.answer(json!({"uploadId": id, "lastValidByteReceived": received}));
@@ -104,9 +91,7 @@ pub fn upload_layer_part(mut request: Request) -> Result<Value, Refusal> {
 }
 
 fn too_small(id: &str) -> Refusal {
-    let message = format!(
-        "A part of upload '{id}' that is not its last is smaller than {SMALLEST_PART} bytes"
-    );
+    let message = format!("A part of upload '{id}' that is not its last is smaller than {SMALLEST_PART} bytes");
     Refusal::new("LayerPartTooSmallException", message)
 }
 
@@ -128,16 +113,12 @@ pub fn complete_layer_upload(mut request: Request) -> Result<Value, Refusal> {
     }
     let (digest, size) = (Digest::of_hasher(upload.hasher.clone()), upload.received);
     if given.iter().any(|given| *given != digest.to_string()) {
-        let message =
-            format!("The digests '{given:?}' do not match the calculated layer digest '{digest}'");
+        let message = format!("The digests '{given:?}' do not match the calculated layer digest '{digest}'");
         return Err(Refusal::new("InvalidLayerException", message));
     }
     let repository = request.repository(&place)?;
     if repository.layer(&digest).is_some() {
-        let message = format!(
-            "Layer with digest '{digest}' already exists in {}",
-            place.in_words()
-        );
+        let message = format!("Layer with digest '{digest}' already exists in {}", place.in_words());
         return Err(Refusal::new("LayerAlreadyExistsException", message));
     }
     repository.add_layer(digest, size);
@@ -152,11 +133,7 @@ pub fn batch_check_layer_availability(mut request: Request) -> Result<Value, Ref
         layer_digests: Option<Vec<String>>,
     }
     let place = request.place()?;
-    let digests = listed(
-        request.parameters::<Parameters>()?.layer_digests,
-        "layerDigests",
-        100,
-    )?;
+    let digests = listed(request.parameters::<Parameters>()?.layer_digests, "layerDigests", 100)?;
     if digests.iter().any(|digest| digest.chars().count() > 1000) {
         return Err(invalid(
             "Invalid parameter at 'layerDigests' failed to satisfy constraint: 'Member must have length less than or equal to 1000'",
@@ -171,29 +148,12 @@ pub fn batch_check_layer_availability(mut request: Request) -> Result<Value, Ref
     // Each once, and not in the order asked: nothing says that answers keep it.
     for text in digests.iter().collect::<BTreeSet<_>>() {
         if text.is_empty() {
-            fail(
-                text,
-                "MissingLayerDigest",
-                "Invalid request parameters: layer digest cannot be empty".into(),
-            );
+            fail(text, "MissingLayerDigest", "Invalid request parameters: layer digest cannot be empty".into());
         } else if !well_formed(text) {
-            fail(
-                text,
-                "InvalidLayerDigest",
-                format!("Invalid layer digest '{text}'"),
-            );
-        } else if let Some(layer) = text
-            .parse()
-            .ok()
-            .and_then(|digest| repository.layer(&digest))
-        {
-            let state = if layer.archived() {
-                "ARCHIVED"
-            } else {
-                "AVAILABLE"
-            };
-            let mut entry =
-                json!({"layerDigest": text, "layerAvailability": state, "layerSize": layer.size});
+            fail(text, "InvalidLayerDigest", format!("Invalid layer digest '{text}'"));
+        } else if let Some(layer) = text.parse().ok().and_then(|digest| repository.layer(&digest)) {
+            let state = if layer.archived() { "ARCHIVED" } else { "AVAILABLE" };
+            let mut entry = json!({"layerDigest": text, "layerAvailability": state, "layerSize": layer.size});
             if let Some(media_type) = &layer.media_type {
                 entry["mediaType"] = media_type.as_ref().into();
             }
@@ -203,11 +163,9 @@ pub fn batch_check_layer_availability(mut request: Request) -> Result<Value, Ref
                 MissingLayer::Unavailable => {
                     layers.push(json!({"layerDigest": text, "layerAvailability": "UNAVAILABLE"}))
                 }
-                MissingLayer::Failure => fail(
-                    text,
-                    "MissingLayerDigest",
-                    format!("Layer digest '{text}' could not be found"),
-                ),
+                MissingLayer::Failure => {
+                    fail(text, "MissingLayerDigest", format!("Layer digest '{text}' could not be found"))
+                }
             }
         }
     }

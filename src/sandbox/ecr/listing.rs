@@ -44,10 +44,7 @@ impl Filter {
             Some("TAGGED") => Some(true),
             Some("UNTAGGED") => Some(false),
             Some(_) => {
-                return Err(breaks(
-                    "filter.tagStatus",
-                    "Member must satisfy enum value set: [TAGGED, UNTAGGED, ANY]",
-                ));
+                return Err(breaks("filter.tagStatus", "Member must satisfy enum value set: [TAGGED, UNTAGGED, ANY]"));
             }
         };
         let status = read_status(self.image_status.as_deref(), "filter.imageStatus")?;
@@ -56,12 +53,7 @@ impl Filter {
 
     /// What a token of this listing is bound to.
     fn listing(&self, operation: &str, place: &Place) -> String {
-        format!(
-            "{operation} {} {:?} {:?}",
-            place.arn(),
-            self.tag_status,
-            self.image_status
-        )
+        format!("{operation} {} {:?} {:?}", place.arn(), self.tag_status, self.image_status)
     }
 }
 
@@ -72,10 +64,7 @@ fn read_status(word: Option<&str>, parameter: &str) -> Result<Option<Status>, Re
         None | Some("ACTIVE") => Ok(Some(Status::Active)),
         Some("ARCHIVED") => Ok(Some(Status::Archived)),
         Some("ACTIVATING") => Ok(Some(Status::Activating)),
-        Some(_) => Err(breaks(
-            parameter,
-            "Member must satisfy enum value set: [ACTIVE, ARCHIVED, ACTIVATING, ANY]",
-        )),
+        Some(_) => Err(breaks(parameter, "Member must satisfy enum value set: [ACTIVE, ARCHIVED, ACTIVATING, ANY]")),
     }
 }
 
@@ -85,8 +74,7 @@ impl Wanted {
     }
 
     fn tags(&self, image: &Image) -> bool {
-        self.tagged
-            .is_none_or(|tagged| tagged != image.tags.is_empty())
+        self.tagged.is_none_or(|tagged| tagged != image.tags.is_empty())
     }
 }
 
@@ -99,9 +87,7 @@ pub fn list_images(mut request: Request) -> Result<Value, Refusal> {
     let repository = request.repository(&place)?;
     let listing = parameters.filter.listing("ListImages", &place);
     let after = paging::after(parameters.next_token, &listing)?;
-    let start = after
-        .as_ref()
-        .and_then(|key| key.split(' ').next()?.parse().ok());
+    let start = after.as_ref().and_then(|key| key.split(' ').next()?.parse().ok());
     // One entry a tag, and one for an image without any.
     let entries = repository.images_from(start).flat_map(|image| {
         let digest = image.manifest.digest.to_string();
@@ -125,9 +111,7 @@ pub fn describe_images(mut request: Request) -> Result<Value, Refusal> {
     let quirks = request.quirks;
     if let Some(ids) = parameters.image_ids {
         if parameters.next_token.is_some() || parameters.max_results.is_some() {
-            return Err(invalid(
-                "nextToken and maxResults cannot be used with imageIds",
-            ));
+            return Err(invalid("nextToken and maxResults cannot be used with imageIds"));
         }
         let ids = Identifier::list(Some(ids))?;
         return describe_ids(request.repository(&place)?, &place, &ids, &wanted);
@@ -137,38 +121,21 @@ pub fn describe_images(mut request: Request) -> Result<Value, Refusal> {
     let listing = parameters.filter.listing("DescribeImages", &place);
     let after = paging::after(parameters.next_token, &listing)?;
     let after: Option<Digest> = after.and_then(|key| key.parse().ok());
-    let entries = repository
-        .images_from(after)
-        .filter(|image| after != Some(image.manifest.digest))
-        .map(|image| {
-            let shown = wanted.state(image) && wanted.tags(image);
-            Entry {
-                key: image.manifest.digest.to_string(),
-                shown: shown.then(|| describe(repository, &place, image)),
-            }
-        });
+    let entries = repository.images_from(after).filter(|image| after != Some(image.manifest.digest)).map(|image| {
+        let shown = wanted.state(image) && wanted.tags(image);
+        Entry { key: image.manifest.digest.to_string(), shown: shown.then(|| describe(repository, &place, image)) }
+    });
     let (details, next) = paging::page(entries, size, &listing, quirks);
     Ok(paging::answer(json!({"imageDetails": details}), next))
 }
 
 /// One id that names nothing fails them all.
-fn describe_ids(
-    repository: &Repository,
-    place: &Place,
-    ids: &[Identifier],
-    wanted: &Wanted,
-) -> Result<Value, Refusal> {
+fn describe_ids(repository: &Repository, place: &Place, ids: &[Identifier], wanted: &Wanted) -> Result<Value, Refusal> {
     let mut digests = BTreeSet::new();
     for id in ids {
         let found = match id.resolve(repository) {
-            Ok(digest) => repository
-                .image(&digest)
-                .filter(|image| wanted.state(image)),
-            Err(failure)
-                if matches!(failure.code, "ImageNotFound" | "ImageTagDoesNotMatchDigest") =>
-            {
-                None
-            }
+            Ok(digest) => repository.image(&digest).filter(|image| wanted.state(image)),
+            Err(failure) if matches!(failure.code, "ImageNotFound" | "ImageTagDoesNotMatchDigest") => None,
             Err(failure) => return Err(invalid(failure.reason)),
         };
         let image = found.ok_or_else(|| {
@@ -186,9 +153,7 @@ fn describe_ids(
         }
     }
     let images = digests.iter().filter_map(|digest| repository.image(digest));
-    let details: Vec<_> = images
-        .map(|image| describe(repository, place, image))
-        .collect();
+    let details: Vec<_> = images.map(|image| describe(repository, place, image)).collect();
     Ok(json!({"imageDetails": details}))
 }
 
@@ -206,10 +171,7 @@ fn describe(repository: &Repository, place: &Place, image: &Image) -> Value {
         ("lastArchivedAt", image.archived_at),
         ("lastActivatedAt", image.activated_at),
     ];
-    for (name, time) in times
-        .into_iter()
-        .filter_map(|(name, time)| Some((name, time?)))
-    {
+    for (name, time) in times.into_iter().filter_map(|(name, time)| Some((name, time?))) {
         detail[name] = seconds(time);
     }
     if !image.tags.is_empty() {
@@ -251,53 +213,40 @@ pub fn list_image_referrers(mut request: Request) -> Result<Value, Refusal> {
             "image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",
         ));
     }
-    let Filter {
-        artifact_types,
-        artifact_status,
-    } = parameters.filter;
+    let Filter { artifact_types, artifact_status } = parameters.filter;
     if artifact_types.len() > 5 {
-        return Err(breaks(
-            "filter.artifactTypes",
-            "Member must have length less than or equal to 5",
-        ));
+        return Err(breaks("filter.artifactTypes", "Member must have length less than or equal to 5"));
     }
     let status = read_status(artifact_status.as_deref(), "filter.artifactStatus")?;
     let size = page_size(parameters.max_results, 20, 50)?;
     let quirks = request.quirks;
     let repository = request.repository(&place)?;
-    let listing = format!(
-        "ListImageReferrers {} {subject} {artifact_types:?} {artifact_status:?}",
-        place.arn()
-    );
+    let listing = format!("ListImageReferrers {} {subject} {artifact_types:?} {artifact_status:?}", place.arn());
     let after = paging::after(parameters.next_token, &listing)?;
     let subject = subject.parse::<Digest>().ok();
-    let entries = subject
-        .iter()
-        .flat_map(|subject| repository.referrers(subject))
-        .map(|image| {
-            let manifest = &image.manifest;
-            let artifact_type = manifest.artifact_media_type();
-            let shown = status.is_none_or(|status| status == image.status())
-                && (artifact_types.is_empty()
-                    || artifact_type
-                        .is_some_and(|is| artifact_types.iter().any(|wanted| wanted == is)));
-            Entry {
-                key: manifest.digest.to_string(),
-                shown: shown.then(|| {
-                    let mut referrer = json!({
-                        "digest": manifest.digest,
-                        "mediaType": manifest.media_type,
-                        "artifactType": artifact_type,
-                        "size": manifest.size(),
-                        "artifactStatus": image.status(),
-                    });
-                    if let Some(annotations) = manifest.annotations() {
-                        referrer["annotations"] = annotations;
-                    }
-                    referrer
-                }),
-            }
-        });
+    let entries = subject.iter().flat_map(|subject| repository.referrers(subject)).map(|image| {
+        let manifest = &image.manifest;
+        let artifact_type = manifest.artifact_media_type();
+        let shown = status.is_none_or(|status| status == image.status())
+            && (artifact_types.is_empty()
+                || artifact_type.is_some_and(|is| artifact_types.iter().any(|wanted| wanted == is)));
+        Entry {
+            key: manifest.digest.to_string(),
+            shown: shown.then(|| {
+                let mut referrer = json!({
+                    "digest": manifest.digest,
+                    "mediaType": manifest.media_type,
+                    "artifactType": artifact_type,
+                    "size": manifest.size(),
+                    "artifactStatus": image.status(),
+                });
+                if let Some(annotations) = manifest.annotations() {
+                    referrer["annotations"] = annotations;
+                }
+                referrer
+            }),
+        }
+    });
     let entries = entries.filter(|entry| after.as_ref().is_none_or(|after| entry.key > *after));
     let (referrers, next) = paging::page(entries, size, &listing, quirks);
     Ok(paging::answer(json!({"referrers": referrers}), next))

@@ -71,33 +71,25 @@ struct Descriptor {
 impl Manifest {
     /// Reads a pushed manifest. The media type that came with it stands in for one that is not written in it.
     pub fn parse(text: &str, declared: Option<&str>) -> Result<Self, String> {
-        let parts: Parts =
-            serde_json::from_str(text).map_err(|error| format!("Invalid JSON syntax: {error}"))?;
+        let parts: Parts = serde_json::from_str(text).map_err(|error| format!("Invalid JSON syntax: {error}"))?;
         if parts.schema_version != 2 {
             return Err("manifest schema version not supported".into());
         }
         let media_type = match (parts.media_type.as_deref(), declared) {
             (Some(written), Some(declared)) if written != declared => {
-                return Err(format!(
-                    "media type {written} in the manifest is not {declared}"
-                ));
+                return Err(format!("media type {written} in the manifest is not {declared}"));
             }
-            (written, declared) => written
-                .or(declared)
-                .ok_or("the manifest has no media type")?,
+            (written, declared) => written.or(declared).ok_or("the manifest has no media type")?,
         };
         let content = match (media_type, parts.config, parts.layers, parts.manifests) {
-            (DOCKER_MANIFEST | OCI_MANIFEST, Some(config), Some(layers), None) => Content::Image {
-                config: config.into(),
-                layers: layers.into_iter().map(Into::into).collect(),
-            },
-            (DOCKER_LIST | OCI_INDEX, None, None, Some(children)) => Content::Index {
-                children: children.into_iter().map(|child| child.digest).collect(),
-            },
+            (DOCKER_MANIFEST | OCI_MANIFEST, Some(config), Some(layers), None) => {
+                Content::Image { config: config.into(), layers: layers.into_iter().map(Into::into).collect() }
+            }
+            (DOCKER_LIST | OCI_INDEX, None, None, Some(children)) => {
+                Content::Index { children: children.into_iter().map(|child| child.digest).collect() }
+            }
             (DOCKER_MANIFEST | OCI_MANIFEST | DOCKER_LIST | OCI_INDEX, ..) => {
-                return Err(format!(
-                    "the manifest does not have the parts of {media_type}"
-                ));
+                return Err(format!("the manifest does not have the parts of {media_type}"));
             }
             _ => return Err(format!("media type {media_type} not supported")),
         };
@@ -125,62 +117,36 @@ impl Manifest {
 
     /// Something attached to an image: a signature, a bill of materials.
     pub fn attached(name: &str, artifact_type: &str, subject: &Self) -> Self {
-        let config = Blob {
-            digest: Digest::of("{}"),
-            size: 2,
-            media_type: OCI_EMPTY.into(),
-        };
+        let config = Blob { digest: Digest::of("{}"), size: 2, media_type: OCI_EMPTY.into() };
         let content = Blob::named(name, artifact_type, 400..60_000);
-        Self::write(
-            OCI_MANIFEST,
-            config,
-            vec![content],
-            Some(subject),
-            Some(artifact_type),
-        )
+        Self::write(OCI_MANIFEST, config, vec![content], Some(subject), Some(artifact_type))
     }
 
     /// A signature of the older kind, which an image knows nothing of but its tag.
     pub fn cosign(name: &str) -> Self {
         let config = Blob::named(&format!("{name}, config"), OCI_CONFIG, 200..300);
         let layer = "application/vnd.dev.cosign.simplesigning.v1+json";
-        Self::write(
-            OCI_MANIFEST,
-            config,
-            vec![Blob::named(name, layer, 230..260)],
-            None,
-            None,
-        )
+        Self::write(OCI_MANIFEST, config, vec![Blob::named(name, layer, 230..260)], None, None)
     }
 
     /// An index over images, each with its `os/architecture`.
     pub fn index(children: &[(&Self, &str)]) -> Self {
         let docker = |(child, _): &(&Self, &str)| child.media_type == DOCKER_MANIFEST;
-        let media_type = if children.iter().all(docker) {
-            DOCKER_LIST
-        } else {
-            OCI_INDEX
-        };
+        let media_type = if children.iter().all(docker) { DOCKER_LIST } else { OCI_INDEX };
         let entries: Vec<_> = children
             .iter()
             .map(|(child, platform)| {
                 let (os, architecture) = platform.split_once('/').unwrap_or(("unknown", platform));
-                let platform =
-                    format!(r#","platform":{{"architecture":"{architecture}","os":"{os}"}}"#);
+                let platform = format!(r#","platform":{{"architecture":"{architecture}","os":"{os}"}}"#);
                 descriptor(&child.media_type, child.digest, child.size(), &platform)
             })
             .collect();
-        let text = format!(
-            r#"{{"schemaVersion":2,"mediaType":"{media_type}","manifests":[{}]}}"#,
-            entries.join(",")
-        );
+        let text = format!(r#"{{"schemaVersion":2,"mediaType":"{media_type}","manifests":[{}]}}"#, entries.join(","));
         Self {
             digest: Digest::of(&text),
             text: text.into(),
             media_type: media_type.into(),
-            content: Content::Index {
-                children: children.iter().map(|(child, _)| child.digest).collect(),
-            },
+            content: Content::Index { children: children.iter().map(|(child, _)| child.digest).collect() },
             subject: None,
             artifact_type: None,
         }
@@ -194,9 +160,7 @@ impl Manifest {
         artifact_type: Option<&str>,
     ) -> Self {
         let blob = |blob: &Blob| descriptor(&blob.media_type, blob.digest, blob.size, "");
-        let artifact = artifact_type.map_or(String::new(), |artifact| {
-            format!(r#","artifactType":"{artifact}""#)
-        });
+        let artifact = artifact_type.map_or(String::new(), |artifact| format!(r#","artifactType":"{artifact}""#));
         let attached = subject.map_or(String::new(), |subject| {
             let subject = descriptor(&subject.media_type, subject.digest, subject.size(), "");
             format!(r#","subject":{subject}"#)
@@ -210,10 +174,7 @@ impl Manifest {
             digest: Digest::of(&text),
             text: text.into(),
             media_type: media_type.into(),
-            content: Content::Image {
-                config,
-                layers: layers.into(),
-            },
+            content: Content::Image { config, layers: layers.into() },
             subject: subject.map(|subject| subject.digest),
             artifact_type: artifact_type.map(intern),
         }
@@ -266,21 +227,13 @@ impl Blob {
 
     fn named(name: &str, media_type: &str, sizes: std::ops::Range<u64>) -> Self {
         let digest = Digest::of(name);
-        Self {
-            digest,
-            size: sizes.start + digest.number() % (sizes.end - sizes.start),
-            media_type: intern(media_type),
-        }
+        Self { digest, size: sizes.start + digest.number() % (sizes.end - sizes.start), media_type: intern(media_type) }
     }
 }
 
 impl From<Descriptor> for Blob {
     fn from(descriptor: Descriptor) -> Self {
-        Self {
-            digest: descriptor.digest,
-            size: descriptor.size,
-            media_type: intern(&descriptor.media_type),
-        }
+        Self { digest: descriptor.digest, size: descriptor.size, media_type: intern(&descriptor.media_type) }
     }
 }
 
@@ -326,28 +279,15 @@ mod tests {
 
     #[test]
     fn a_manifest_must_be_whole_and_of_a_kind_that_is_stored() {
-        let config = format!(
-            r#"{{"mediaType":"{OCI_CONFIG}","digest":"{}","size":1}}"#,
-            Digest::of("c")
-        );
+        let config = format!(r#"{{"mediaType":"{OCI_CONFIG}","digest":"{}","size":1}}"#, Digest::of("c"));
         let image = format!(r#""config":{config},"layers":[]"#);
-        let read = |rest: &str, declared| {
-            Manifest::parse(&format!(r#"{{"schemaVersion":2,{rest}}}"#), declared)
-        };
+        let read = |rest: &str, declared| Manifest::parse(&format!(r#"{{"schemaVersion":2,{rest}}}"#), declared);
         assert!(read(&image, Some(OCI_MANIFEST)).is_ok());
         for (rest, declared, why) in [
             (image.as_str(), None, "no media type"),
             (&image, Some(OCI_INDEX), "does not have the parts"),
-            (
-                &format!(r#"{image},"mediaType":"{OCI_MANIFEST}""#),
-                Some(OCI_INDEX),
-                "is not",
-            ),
-            (
-                r#""layers":[]"#,
-                Some(OCI_MANIFEST),
-                "does not have the parts",
-            ),
+            (&format!(r#"{image},"mediaType":"{OCI_MANIFEST}""#), Some(OCI_INDEX), "is not"),
+            (r#""layers":[]"#, Some(OCI_MANIFEST), "does not have the parts"),
             (&image, Some("application/json"), "not supported"),
             (r#""schemaVersion":1"#, Some(OCI_MANIFEST), "Invalid JSON"),
         ] {

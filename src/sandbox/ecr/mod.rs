@@ -129,17 +129,13 @@ impl Ecr {
     pub fn repository(&mut self, region: &str, name: &str, now: DateTime<Utc>) -> &mut Repository {
         let registry = self.registries.entry(region.into()).or_default();
         let repositories = &mut registry.repositories;
-        repositories
-            .entry(name.into())
-            .or_insert_with(|| Repository::new(now))
+        repositories.entry(name.into()).or_insert_with(|| Repository::new(now))
     }
 
     /// The repositories of a region.
     pub fn repositories(&self, region: &str) -> impl Iterator<Item = (&str, &Repository)> {
         let registry = self.registries.get(region);
-        let repositories = registry
-            .into_iter()
-            .flat_map(|registry| &registry.repositories);
+        let repositories = registry.into_iter().flat_map(|registry| &registry.repositories);
         repositories.map(|(name, repository)| (name.as_str(), repository))
     }
 
@@ -152,9 +148,8 @@ impl Ecr {
     pub fn snapshot(&self) -> BTreeMap<String, BTreeMap<String, Vec<String>>> {
         let registries = self.registries.iter();
         let repositories = registries.flat_map(|(region, registry)| {
-            let named = move |(name, repository): (&String, &Repository)| {
-                (format!("{region}/{name}"), repository.snapshot())
-            };
+            let named =
+                move |(name, repository): (&String, &Repository)| (format!("{region}/{name}"), repository.snapshot());
             registry.repositories.iter().map(named)
         });
         repositories.collect()
@@ -181,11 +176,7 @@ impl Ecr {
             *pace = (now.timestamp(), 0);
         }
         pace.1 += 1;
-        if pace.1 > *rate {
-            Err(refusal::throttled())
-        } else {
-            Ok(())
-        }
+        if pace.1 > *rate { Err(refusal::throttled()) } else { Ok(()) }
     }
 
     fn check_permission(&self, operation: &str, region: &str) -> Result<(), Refusal> {
@@ -203,19 +194,9 @@ impl Ecr {
     }
 
     /// Everything behind the signature.
-    fn perform(
-        &mut self,
-        operation: &str,
-        region: &str,
-        body: &[u8],
-        now: DateTime<Utc>,
-    ) -> Result<Value, Refusal> {
-        let work = choose(operation).ok_or_else(|| {
-            Refusal::new(
-                "UnknownOperationException",
-                format!("Unknown operation {operation}"),
-            )
-        })?;
+    fn perform(&mut self, operation: &str, region: &str, body: &[u8], now: DateTime<Utc>) -> Result<Value, Refusal> {
+        let work = choose(operation)
+            .ok_or_else(|| Refusal::new("UnknownOperationException", format!("Unknown operation {operation}")))?;
         self.check_pace(operation, now)?;
         self.check_permission(operation, region)?;
         self.run_hooks(operation);
@@ -233,9 +214,7 @@ impl Ecr {
     /// An answer of the fault script, which counts no request.
     fn refuse(&self, refusal: &Refusal) -> Reply {
         let mut reply = refusal.reply();
-        reply
-            .headers
-            .push((REQUEST_ID.into(), request_id(self.requests + 1)));
+        reply.headers.push((REQUEST_ID.into(), request_id(self.requests + 1)));
         reply
     }
 
@@ -245,12 +224,7 @@ impl Ecr {
             Ok(caller) if session::action(request).as_deref() == Some("GetCallerIdentity") => {
                 session::caller_identity(&self.account, &caller.key_id, request_id)
             }
-            Ok(_) => session::failed(
-                400,
-                "InvalidAction",
-                "Could not find the operation",
-                request_id,
-            ),
+            Ok(_) => session::failed(400, "InvalidAction", "Could not find the operation", request_id),
         }
     }
 }
@@ -299,13 +273,8 @@ impl Service for Ecr {
             None => self.answer_sts(request, &request_id),
             Some(operation) => sigv4::verify(request, "ecr", &self.keys)
                 .map_err(Refusal::from)
-                .and_then(|caller| {
-                    self.perform(operation, &caller.region, &request.body, request.now)
-                })
-                .map_or_else(
-                    |refusal| refusal.reply(),
-                    |body| refusal::json_reply(200, &body),
-                ),
+                .and_then(|caller| self.perform(operation, &caller.region, &request.body, request.now))
+                .map_or_else(|refusal| refusal.reply(), |body| refusal::json_reply(200, &body)),
         };
         reply.headers.push((REQUEST_ID.into(), request_id));
         reply
@@ -334,11 +303,7 @@ impl Service for Ecr {
         if let Some(key) = self.keys.first() {
             variables.push(("AWS_ACCESS_KEY_ID", key.id.clone()));
             variables.push(("AWS_SECRET_ACCESS_KEY", key.secret.clone()));
-            variables.extend(
-                key.session_token
-                    .clone()
-                    .map(|token| ("AWS_SESSION_TOKEN", token)),
-            );
+            variables.extend(key.session_token.clone().map(|token| ("AWS_SESSION_TOKEN", token)));
         }
         variables
     }
@@ -356,9 +321,7 @@ fn items(body: &Value) -> Vec<String> {
     items.extend(list("layerDigests").filter_map(text));
     items.extend(list("repositoryNames").filter_map(text));
     if body["imageManifest"].is_string() {
-        items.push(image(
-            &json!({"imageTag": body["imageTag"], "imageDigest": body["imageDigest"]}),
-        ));
+        items.push(image(&json!({"imageTag": body["imageTag"], "imageDigest": body["imageDigest"]})));
     }
     items
 }

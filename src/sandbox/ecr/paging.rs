@@ -29,9 +29,7 @@ pub fn after(token: Option<String>, listing: &str) -> Result<Option<String>, Ref
         .filter(|key| make(key, listing) == token);
     match key {
         Some(key) => Ok(Some(key)),
-        None => Err(invalid(
-            "Invalid parameter at 'nextToken' failed to satisfy constraint: 'Invalid next token'",
-        )),
+        None => Err(invalid("Invalid parameter at 'nextToken' failed to satisfy constraint: 'Invalid next token'")),
     }
 }
 
@@ -42,18 +40,14 @@ pub fn page(
     listing: &str,
     quirks: &Quirks,
 ) -> (Vec<Value>, Option<String>) {
-    let mut entries = entries
-        .filter(|entry| quirks.sparse_pages || entry.shown.is_some())
-        .peekable();
+    let mut entries = entries.filter(|entry| quirks.sparse_pages || entry.shown.is_some()).peekable();
     let mut last = None;
     let mut shown = Vec::new();
     for entry in entries.by_ref().take(size) {
         shown.extend(entry.shown);
         last = Some(entry.key);
     }
-    let next = last
-        .filter(|_| entries.peek().is_some())
-        .map(|key| make(&key, listing));
+    let next = last.filter(|_| entries.peek().is_some()).map(|key| make(&key, listing));
     (shown, next)
 }
 
@@ -78,10 +72,10 @@ mod tests {
     use super::*;
 
     fn entries(shown: &[bool]) -> impl Iterator<Item = Entry> {
-        shown.iter().enumerate().map(|(number, shown)| Entry {
-            key: number.to_string(),
-            shown: shown.then(|| number.into()),
-        })
+        shown
+            .iter()
+            .enumerate()
+            .map(|(number, shown)| Entry { key: number.to_string(), shown: shown.then(|| number.into()) })
     }
 
     #[test]

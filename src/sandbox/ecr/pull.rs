@@ -23,10 +23,8 @@ pub fn batch_get_image(mut request: Request) -> Result<Value, Refusal> {
     let place = request.place()?;
     let parameters: Parameters = request.parameters()?;
     let ids = Identifier::list(parameters.image_ids)?;
-    let accepted = parameters
-        .accepted_media_types
-        .map(|types| listed(Some(types), "acceptedMediaTypes", 100))
-        .transpose()?;
+    let accepted =
+        parameters.accepted_media_types.map(|types| listed(Some(types), "acceptedMediaTypes", 100)).transpose()?;
     let (now, quirks) = (request.now, request.quirks);
     let repository = request.repository(&place)?;
     let (mut images, mut failures) = (Vec::new(), Vec::new());
@@ -71,16 +69,10 @@ pub fn batch_get_image(mut request: Request) -> Result<Value, Refusal> {
     Ok(json!({"images": images, "failures": failures}))
 }
 
-fn readable(
-    image: &Image,
-    accepted: Option<&[String]>,
-    archived: ArchivedPull,
-) -> Result<(), Failure> {
+fn readable(image: &Image, accepted: Option<&[String]>, archived: ArchivedPull) -> Result<(), Failure> {
     if image.status() != Status::Active {
         return Err(match archived {
-            ArchivedPull::Inaccessible => {
-                Failure::new("ImageInaccessible", "Requested image is not accessible")
-            }
+            ArchivedPull::Inaccessible => Failure::new("ImageInaccessible", "Requested image is not accessible"),
             ArchivedPull::NotFound => Failure::not_found(),
         });
     }
@@ -89,11 +81,7 @@ fn readable(
         return Err(Failure::new("ImageInaccessible", message));
     }
     match accepted {
-        Some(types)
-            if !types
-                .iter()
-                .any(|accepted| *accepted == image.manifest.media_type) =>
-        {
+        Some(types) if !types.iter().any(|accepted| *accepted == image.manifest.media_type) => {
             Err(Failure::not_found())
         }
         _ => Ok(()),

@@ -46,15 +46,10 @@ pub fn put_image(mut request: Request) -> Result<Value, Refusal> {
     let manifest = Manifest::parse(&text, parameters.image_manifest_media_type.as_deref())
         .map_err(|why| breaks("ImageManifest", why))?;
     let digest = manifest.digest;
-    if parameters
-        .image_digest
-        .is_some_and(|given| given != digest.to_string())
-    {
+    if parameters.image_digest.is_some_and(|given| given != digest.to_string()) {
         return Err(Refusal::new(
             "ImageDigestDoesNotMatchException",
-            format!(
-                "The specified image digest does not match the calculated image digest '{digest}'"
-            ),
+            format!("The specified image digest does not match the calculated image digest '{digest}'"),
         ));
     }
     check_overwriting(repository, &place, digest, tag)?;
@@ -73,32 +68,20 @@ pub fn put_image(mut request: Request) -> Result<Value, Refusal> {
     Ok(json!({"image": image}))
 }
 
-fn check_overwriting(
-    repository: &Repository,
-    place: &Place,
-    digest: Digest,
-    tag: Option<&str>,
-) -> Result<(), Refusal> {
+fn check_overwriting(repository: &Repository, place: &Place, digest: Digest, tag: Option<&str>) -> Result<(), Refusal> {
     let there = repository.image(&digest);
     let nothing_new = |tag: Option<&str>| {
-        there.is_some_and(|image| {
-            image.status() == Status::Active && tag.is_none_or(|tag| image.tags.contains(tag))
-        })
+        there.is_some_and(|image| image.status() == Status::Active && tag.is_none_or(|tag| image.tags.contains(tag)))
     };
     if nothing_new(tag) {
         let tag = tag.unwrap_or("null");
         return Err(Refusal::new(
             "ImageAlreadyExistsException",
-            format!(
-                "Image with digest '{digest}' and tag '{tag}' already exists in {}",
-                place.in_words()
-            ),
+            format!("Image with digest '{digest}' and tag '{tag}' already exists in {}", place.in_words()),
         ));
     }
     match tag {
-        Some(tag)
-            if repository.tag(tag).is_some_and(|on| on != digest) && !movable(repository, tag) =>
-        {
+        Some(tag) if repository.tag(tag).is_some_and(|on| on != digest) && !movable(repository, tag) => {
             Err(Refusal::new(
                 "ImageTagAlreadyExistsException",
                 format!(
@@ -114,9 +97,8 @@ fn check_overwriting(
 /// Whether the repository's rules let this tag go to another image.
 fn movable(repository: &Repository, tag: &str) -> bool {
     let excluded = || {
-        let matches = |pattern: &String| {
-            Glob::new(pattern).is_ok_and(|pattern| pattern.compile_matcher().is_match(tag))
-        };
+        let matches =
+            |pattern: &String| Glob::new(pattern).is_ok_and(|pattern| pattern.compile_matcher().is_match(tag));
         repository.exclusions.iter().any(matches)
     };
     match repository.mutability {
@@ -133,9 +115,7 @@ fn check_parts(repository: &Repository, place: &Place, manifest: &Manifest) -> R
         digests.join(", ")
     };
     let children = manifest.children().iter().copied();
-    let missing: Vec<_> = children
-        .filter(|child| repository.image(child).is_none())
-        .collect();
+    let missing: Vec<_> = children.filter(|child| repository.image(child).is_none()).collect();
     if !missing.is_empty() {
         return Err(Refusal::new(
             "ReferencedImagesNotFoundException",
@@ -147,9 +127,7 @@ fn check_parts(repository: &Repository, place: &Place, manifest: &Manifest) -> R
         ));
     }
     let blobs = manifest.blobs().map(|blob| blob.digest);
-    let missing: Vec<_> = blobs
-        .filter(|blob| repository.layer(blob).is_none())
-        .collect();
+    let missing: Vec<_> = blobs.filter(|blob| repository.layer(blob).is_none()).collect();
     if !missing.is_empty() && !repository.takes_missing_layers {
         return Err(Refusal::new(
             "LayersNotFoundException",
@@ -164,17 +142,10 @@ fn check_parts(repository: &Repository, place: &Place, manifest: &Manifest) -> R
 }
 
 fn check_quotas(repository: &Repository, digest: Digest, tag: Option<&str>) -> Result<(), Refusal> {
-    let exceeded = |what: &str, most: usize| {
-        Refusal::new(
-            "LimitExceededException",
-            format!("{what} exceeds the quota of {most}"),
-        )
-    };
+    let exceeded =
+        |what: &str, most: usize| Refusal::new("LimitExceededException", format!("{what} exceeds the quota of {most}"));
     match repository.image(&digest) {
-        None if repository.len() >= MOST_IMAGES => Err(exceeded(
-            "The number of images in the repository",
-            MOST_IMAGES,
-        )),
+        None if repository.len() >= MOST_IMAGES => Err(exceeded("The number of images in the repository", MOST_IMAGES)),
         Some(image) if tag.is_some() && image.tags.len() >= MOST_TAGS => {
             Err(exceeded("The number of tags of the image", MOST_TAGS))
         }

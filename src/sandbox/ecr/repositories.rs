@@ -28,17 +28,16 @@ impl TagRules {
         let name = "imageTagMutability";
         let mutability = match self.image_tag_mutability {
             None => Mutability::default(),
-            Some(word) => serde_json::from_value(word.into())
-                .map_err(|_| breaks(name, "Member must satisfy enum value set"))?,
+            Some(word) => {
+                serde_json::from_value(word.into()).map_err(|_| breaks(name, "Member must satisfy enum value set"))?
+            }
         };
         let filters = self.image_tag_mutability_exclusion_filters;
         use Mutability::{ImmutableWithExclusion, MutableWithExclusion};
         if !matches!(mutability, ImmutableWithExclusion | MutableWithExclusion) {
             return match filters {
                 None => Ok((mutability, Vec::new())),
-                Some(_) => Err(invalid(
-                    "Exclusion filters need a mutability with exclusion",
-                )),
+                Some(_) => Err(invalid("Exclusion filters need a mutability with exclusion")),
             };
         }
         let name = "imageTagMutabilityExclusionFilters";
@@ -50,10 +49,7 @@ impl TagRules {
                 let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._*-".contains(&byte);
                 match filter.len() {
                     1..=128 if filter.bytes().all(plain) => Ok(filter),
-                    _ => Err(breaks(
-                        name,
-                        "must satisfy regular expression '^[0-9a-zA-Z._*-]{1,128}$'",
-                    )),
+                    _ => Err(breaks(name, "must satisfy regular expression '^[0-9a-zA-Z._*-]{1,128}$'")),
                 }
             })
             .collect::<Result<_, _>>()?;
@@ -115,9 +111,7 @@ pub fn describe(mut request: Request) -> Result<Value, Refusal> {
     let parameters: Parameters = request.parameters()?;
     if let Some(names) = parameters.repository_names {
         if parameters.next_token.is_some() || parameters.max_results.is_some() {
-            return Err(invalid(
-                "nextToken and maxResults cannot be used with repositoryNames",
-            ));
+            return Err(invalid("nextToken and maxResults cannot be used with repositoryNames"));
         }
         let described = listed(Some(names), "repositoryNames", 100)?
             .into_iter()
@@ -133,22 +127,15 @@ pub fn describe(mut request: Request) -> Result<Value, Refusal> {
     if account != request.account {
         return Err(Refusal::new(
             "AccessDeniedException",
-            format!(
-                "No resource-based policy of account {account} allows the ecr:DescribeRepositories action"
-            ),
+            format!("No resource-based policy of account {account} allows the ecr:DescribeRepositories action"),
         ));
     }
     let after = paging::after(parameters.next_token, "repositories")?;
     let all = request.registry.repositories.iter();
-    let entries = all
-        .filter(|(name, _)| after.as_ref().is_none_or(|after| *name > after))
-        .map(|(name, repository)| {
-            let place = request.place_of(account.clone(), name.clone());
-            Entry {
-                key: name.clone(),
-                shown: Some(place.describe(repository)),
-            }
-        });
+    let entries = all.filter(|(name, _)| after.as_ref().is_none_or(|after| *name > after)).map(|(name, repository)| {
+        let place = request.place_of(account.clone(), name.clone());
+        Entry { key: name.clone(), shown: Some(place.describe(repository)) }
+    });
     let (repositories, next) = paging::page(entries, size, "repositories", request.quirks);
     Ok(paging::answer(json!({"repositories": repositories}), next))
 }
@@ -165,10 +152,7 @@ pub fn put_tag_mutability(mut request: Request) -> Result<Value, Refusal> {
     let description = place.describe(repository);
     let names = ["imageTagMutability", "imageTagMutabilityExclusionFilters"];
     let mut answer = json!({});
-    for name in names
-        .into_iter()
-        .filter(|name| !description[*name].is_null())
-    {
+    for name in names.into_iter().filter(|name| !description[*name].is_null()) {
         answer[name] = description[name].clone();
     }
     Ok(place.answer(answer))

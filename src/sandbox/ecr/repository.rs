@@ -132,9 +132,7 @@ impl Repository {
     /// The images from this digest on.
     pub fn images_from(&self, from: Option<Digest>) -> impl Iterator<Item = &Image> {
         let start = from.map_or(Bound::Unbounded, Bound::Included);
-        self.images
-            .range((start, Bound::Unbounded))
-            .map(|(_, image)| image)
+        self.images.range((start, Bound::Unbounded)).map(|(_, image)| image)
     }
 
     /// The indexes that hold this image.
@@ -151,20 +149,13 @@ impl Repository {
     /// The bytes that pulling an image takes; of an index, those of its largest image.
     pub fn size(&self, image: &Image) -> u64 {
         let children = image.manifest.children().iter();
-        let largest = children
-            .filter_map(|child| Some(self.size(self.images.get(child)?)))
-            .max();
+        let largest = children.filter_map(|child| Some(self.size(self.images.get(child)?))).max();
         largest.unwrap_or_else(|| image.manifest.blobs().map(|blob| blob.size).sum())
     }
 
     /// Stores a layer that was pushed.
     pub fn add_layer(&mut self, digest: Digest, size: u64) {
-        self.layers.entry(digest).or_insert(Layer {
-            size,
-            media_type: None,
-            ready: 0,
-            users: 0,
-        });
+        self.layers.entry(digest).or_insert(Layer { size, media_type: None, ready: 0, users: 0 });
     }
 
     /// Stores an image; one that was archived comes back.
@@ -279,16 +270,12 @@ impl Repository {
     ) {
         self.set_status(digest, status, DateTime::default());
         if let Some(image) = self.images.get_mut(&digest) {
-            (image.pulled_at, image.archived_at, image.activated_at) =
-                (pulled_at, archived_at, activated_at);
+            (image.pulled_at, image.archived_at, image.activated_at) = (pulled_at, archived_at, activated_at);
         }
     }
 
     /// An image's times, to be read and set.
-    pub fn times(
-        &mut self,
-        digest: &Digest,
-    ) -> Option<(&mut DateTime<Utc>, &mut Option<DateTime<Utc>>)> {
+    pub fn times(&mut self, digest: &Digest) -> Option<(&mut DateTime<Utc>, &mut Option<DateTime<Utc>>)> {
         let image = self.images.get_mut(digest)?;
         Some((&mut image.pushed_at, &mut image.pulled_at))
     }
@@ -331,12 +318,7 @@ impl Repository {
 
     /// Every digest with its tags, to compare before and after.
     pub fn snapshot(&self) -> BTreeMap<String, Vec<String>> {
-        let entry = |image: &Image| {
-            (
-                image.manifest.digest.to_string(),
-                image.tags.iter().cloned().collect(),
-            )
-        };
+        let entry = |image: &Image| (image.manifest.digest.to_string(), image.tags.iter().cloned().collect());
         self.images().map(entry).collect()
     }
 }
@@ -353,8 +335,7 @@ mod tests {
     #[test]
     fn a_tag_is_on_one_image_at_a_time() {
         let (mut repository, now) = repository();
-        let [first, second] =
-            ["one", "two"].map(|name| repository.push(&Manifest::image(name, 1), &["v1"], now));
+        let [first, second] = ["one", "two"].map(|name| repository.push(&Manifest::image(name, 1), &["v1"], now));
         assert_eq!(repository.find("v1").unwrap().manifest.digest, second);
         assert!(repository.image(&first).unwrap().tags.is_empty());
         repository.remove(&second);
@@ -367,24 +348,16 @@ mod tests {
         let (mut repository, now) = repository();
         let base = super::super::manifest::Blob::layer("base");
         let images = ["one", "two"].map(|name| Manifest::of_layers(name, vec![base.clone()]));
-        let [first, second] = images
-            .each_ref()
-            .map(|image| repository.push(image, &[], now));
+        let [first, second] = images.each_ref().map(|image| repository.push(image, &[], now));
         let archived = |repository: &Repository| repository.layer(&base.digest).unwrap().archived();
         repository.archive(&first, now);
         assert!(!archived(&repository));
         repository.archive(&second, now);
         assert!(archived(&repository));
         repository.push(&images[0], &[], now);
-        assert!(
-            !archived(&repository),
-            "a push brings an archived image back"
-        );
+        assert!(!archived(&repository), "a push brings an archived image back");
         repository.remove(&first);
-        assert!(
-            archived(&repository),
-            "what is left of its images is archived"
-        );
+        assert!(archived(&repository), "what is left of its images is archived");
         repository.remove(&second);
         assert!(repository.layer(&base.digest).is_some());
         repository.sweep();
@@ -400,21 +373,12 @@ mod tests {
         for manifest in [&small, &large, &index, &sbom] {
             repository.push(manifest, &[], now);
         }
-        let size =
-            |manifest: &Manifest| repository.size(repository.image(&manifest.digest).unwrap());
+        let size = |manifest: &Manifest| repository.size(repository.image(&manifest.digest).unwrap());
         assert_eq!(size(&index), size(&large));
         assert!(repository.parents(&small.digest).eq([&index.digest]));
-        assert!(
-            repository
-                .referrers(&index.digest)
-                .map(|image| image.manifest.digest)
-                .eq([sbom.digest])
-        );
+        assert!(repository.referrers(&index.digest).map(|image| image.manifest.digest).eq([sbom.digest]));
         repository.remove(&index.digest);
         repository.remove(&sbom.digest);
-        assert_eq!(
-            repository.parents(&small.digest).count() + repository.referrers(&index.digest).count(),
-            0
-        );
+        assert_eq!(repository.parents(&small.digest).count() + repository.referrers(&index.digest).count(), 0);
     }
 }

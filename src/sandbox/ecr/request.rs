@@ -39,8 +39,7 @@ struct Target {
 
 impl Request<'_> {
     pub fn parameters<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        serde_json::from_slice(self.body)
-            .map_err(|error| Refusal::new("SerializationException", error.to_string()))
+        serde_json::from_slice(self.body).map_err(|error| Refusal::new("SerializationException", error.to_string()))
     }
 
     /// The account that the request is about, which is the caller's unless it says otherwise.
@@ -50,48 +49,32 @@ impl Request<'_> {
         if id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()) {
             Ok(id)
         } else {
-            Err(breaks(
-                "registryId",
-                "Member must satisfy regular expression pattern: [0-9]{12}",
-            ))
+            Err(breaks("registryId", "Member must satisfy regular expression pattern: [0-9]{12}"))
         }
     }
 
     /// The repository that the request names, which need not exist.
     pub fn place(&self) -> Result<Place, Refusal> {
         let account = self.registry_id()?;
-        let name = required(
-            self.parameters::<Target>()?.repository_name,
-            "repositoryName",
-        )?;
+        let name = required(self.parameters::<Target>()?.repository_name, "repositoryName")?;
         check_name(&name)?;
         Ok(self.place_of(account, name))
     }
 
     pub fn place_of(&self, account: String, name: String) -> Place {
-        Place {
-            account,
-            region: self.region.into(),
-            name,
-        }
+        Place { account, region: self.region.into(), name }
     }
 
     /// The repository at that place.
     pub fn repository(&mut self, place: &Place) -> Result<&mut Repository, Refusal> {
         let found = self.registry.repositories.get_mut(&place.name);
-        found
-            .filter(|_| place.account == self.account)
-            .ok_or_else(|| place.not_found())
+        found.filter(|_| place.account == self.account).ok_or_else(|| place.not_found())
     }
 }
 
 impl Place {
     pub fn uri(&self) -> String {
-        format!(
-            "{}/{}",
-            registry_host(&self.account, &self.region),
-            self.name
-        )
+        format!("{}/{}", registry_host(&self.account, &self.region), self.name)
     }
 
     pub fn arn(&self) -> String {
@@ -100,10 +83,7 @@ impl Place {
             _ if self.region.starts_with("us-gov-") => "aws-us-gov",
             _ => "aws",
         };
-        format!(
-            "arn:{partition}:ecr:{}:{}:repository/{}",
-            self.region, self.account, self.name
-        )
+        format!("arn:{partition}:ecr:{}:{}:repository/{}", self.region, self.account, self.name)
     }
 
     pub fn not_found(&self) -> Refusal {
@@ -118,10 +98,7 @@ impl Place {
 
     /// `in the repository with name … in the registry with id …`, as many of the service's sentences end.
     pub fn in_words(&self) -> String {
-        format!(
-            "the repository with name '{}' in the registry with id '{}'",
-            self.name, self.account
-        )
+        format!("the repository with name '{}' in the registry with id '{}'", self.name, self.account)
     }
 
     /// An answer that begins with where it speaks of.
@@ -143,8 +120,7 @@ impl Place {
         });
         if !repository.exclusions.is_empty() {
             let filter = |filter| json!({"filterType": "WILDCARD", "filter": filter});
-            description["imageTagMutabilityExclusionFilters"] =
-                repository.exclusions.iter().map(filter).collect();
+            description["imageTagMutabilityExclusionFilters"] = repository.exclusions.iter().map(filter).collect();
         }
         self.answer(description)
     }
@@ -165,29 +141,16 @@ pub fn seconds(time: DateTime<Utc>) -> Value {
 /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html>
 pub fn check_name(name: &str) -> Result<(), Refusal> {
     let pattern = r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*";
-    let alphanumeric =
-        |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
-    let separator =
-        |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
+    let alphanumeric = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
+    let separator = |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
     let part = |part: &str| {
-        part.starts_with(alphanumeric)
-            && part.ends_with(alphanumeric)
-            && part.split(alphanumeric).all(separator)
+        part.starts_with(alphanumeric) && part.ends_with(alphanumeric) && part.split(alphanumeric).all(separator)
     };
     match name.len() {
-        0..2 => Err(breaks(
-            "repositoryName",
-            "Member must have length greater than or equal to 2",
-        )),
-        257.. => Err(breaks(
-            "repositoryName",
-            "Member must have length less than or equal to 256",
-        )),
+        0..2 => Err(breaks("repositoryName", "Member must have length greater than or equal to 2")),
+        257.. => Err(breaks("repositoryName", "Member must have length less than or equal to 256")),
         _ if name.split('/').all(part) => Ok(()),
-        _ => Err(breaks(
-            "repositoryName",
-            format!("must satisfy regular expression '{pattern}'"),
-        )),
+        _ => Err(breaks("repositoryName", format!("must satisfy regular expression '{pattern}'"))),
     }
 }
 
@@ -201,10 +164,7 @@ mod tests {
             assert!(check_name(good).is_ok(), "{good}");
         }
         let long = "a".repeat(257);
-        for bad in [
-            "", "a", "Team/app", "a//b", "/ab", "ab/", "a..b", "a___b", "-ab", "ab-", "a.-b",
-            "a b", &long,
-        ] {
+        for bad in ["", "a", "Team/app", "a//b", "/ab", "ab/", "a..b", "a___b", "-ab", "ab-", "a.-b", "a b", &long] {
             assert!(check_name(bad).is_err(), "{bad}");
         }
     }

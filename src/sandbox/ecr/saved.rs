@@ -59,9 +59,7 @@ impl Serialize for Ecr {
 
 impl<'de> Deserialize<'de> for Ecr {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Saved::deserialize(deserializer)?
-            .load()
-            .map_err(D::Error::custom)
+        Saved::deserialize(deserializer)?.load().map_err(D::Error::custom)
     }
 }
 
@@ -72,10 +70,7 @@ impl<'a> From<&'a Ecr> for Saved<'a> {
             let saved = repositories.map(|(name, repository)| (name.into(), repository.into()));
             (region.into(), saved.collect())
         });
-        Self {
-            account: (&ecr.account).into(),
-            regions: regions.collect(),
-        }
+        Self { account: (&ecr.account).into(), regions: regions.collect() }
     }
 }
 
@@ -111,16 +106,11 @@ impl<'a> From<&'a Image> for SavedImage<'a> {
 impl Saved<'_> {
     /// The registry that was saved, or which manifest in it cannot be read.
     fn load(self) -> Result<Ecr, String> {
-        let mut ecr = Ecr {
-            account: self.account.into_owned(),
-            ..Ecr::default()
-        };
+        let mut ecr = Ecr { account: self.account.into_owned(), ..Ecr::default() };
         for (region, repositories) in self.regions {
             for (name, saved) in repositories {
                 let repository = ecr.repository(&region, &name, saved.created_at);
-                saved
-                    .fill(repository)
-                    .map_err(|why| format!("{region}, repository {name}: {why}"))?;
+                saved.fill(repository).map_err(|why| format!("{region}, repository {name}: {why}"))?;
             }
         }
         Ok(ecr)
@@ -137,11 +127,7 @@ impl SavedRepository<'_> {
             let manifest = Manifest::parse(&image.manifest, Some(&image.media_type))?;
             let tags: Vec<&str> = image.tags.iter().map(AsRef::as_ref).collect();
             let digest = repository.push(&manifest, &tags, image.pushed_at);
-            repository.restore(
-                digest,
-                image.status,
-                [image.pulled_at, image.archived_at, image.activated_at],
-            );
+            repository.restore(digest, image.status, [image.pulled_at, image.archived_at, image.activated_at]);
         }
         for (digest, size) in self.loose_layers {
             repository.add_layer(digest, size);

@@ -109,9 +109,7 @@ impl Builder<'_> {
             Blob::layer(&format!("{name} tools {}, {platform}", number / 20)),
         ];
         let own = 1 + self.dice.below(3);
-        layers.extend(
-            (0..own).map(|layer| Blob::layer(&format!("{name} {number}, {platform}, {layer}"))),
-        );
+        layers.extend((0..own).map(|layer| Blob::layer(&format!("{name} {number}, {platform}, {layer}"))));
         Manifest::of_layers(&format!("{name} {number}, {platform}"), layers)
     }
 
@@ -124,39 +122,24 @@ impl Builder<'_> {
     }
 
     fn version(&self) -> String {
-        format!(
-            "v{}.{}.{}",
-            1 + self.number / 500,
-            self.number / 20 % 25,
-            self.number % 20
-        )
+        format!("v{}.{}.{}", 1 + self.number / 500, self.number / 20 % 25, self.number % 20)
     }
 }
 
 /// Nightly builds and releases, signed and with a bill of materials the way registries know of.
 fn app(builder: &mut Builder) {
     let version = builder.version();
-    let tags = if builder.dice.chance(40) {
-        vec![version.as_str(), "latest"]
-    } else {
-        vec!["nightly"]
-    };
+    let tags = if builder.dice.chance(40) { vec![version.as_str(), "latest"] } else { vec!["nightly"] };
     let Some(index) = builder.index(&tags) else {
         return;
     };
     let name = format!("{} {}", builder.name, builder.number);
     if builder.dice.chance(60) {
         let kind = "application/vnd.dev.cosign.artifact.sig.v1+json";
-        builder.push(
-            &Manifest::attached(&format!("{name}, signature"), kind, &index),
-            &[],
-        );
+        builder.push(&Manifest::attached(&format!("{name}, signature"), kind, &index), &[]);
     }
     if builder.dice.chance(40) {
-        builder.push(
-            &Manifest::attached(&format!("{name}, sbom"), "application/spdx+json", &index),
-            &[],
-        );
+        builder.push(&Manifest::attached(&format!("{name}, sbom"), "application/spdx+json", &index), &[]);
     }
 }
 
@@ -168,9 +151,7 @@ fn api(builder: &mut Builder) {
         Some(Digest::of(&name))
     } else {
         let commit = format!("sha-{}", &Digest::of(&name).hex()[..7]);
-        builder
-            .index(&[&version, &commit, "latest"])
-            .map(|index| index.digest)
+        builder.index(&[&version, &commit, "latest"]).map(|index| index.digest)
     };
     if let Some(digest) = signed.filter(|_| builder.dice.chance(50)) {
         let tag = format!("sha256-{}.sig", digest.hex());
@@ -183,11 +164,7 @@ fn ci(builder: &mut Builder) {
     let image = builder.image(PLATFORMS[0]);
     let build = format!("build-{}", 1000 + builder.number);
     let branch = ["main", "develop", "feature-login"][builder.dice.below(3) as usize];
-    let tags = if builder.dice.chance(50) {
-        vec![build.as_str(), branch]
-    } else {
-        vec![branch]
-    };
+    let tags = if builder.dice.chance(50) { vec![build.as_str(), branch] } else { vec![branch] };
     builder.push(&image, &tags);
 }
 
@@ -229,9 +206,7 @@ mod tests {
     }
 
     fn images(ecr: &Ecr) -> Vec<&Image> {
-        ecr.repositories(REGION)
-            .flat_map(|(_, repository)| repository.images())
-            .collect()
+        ecr.repositories(REGION).flat_map(|(_, repository)| repository.images()).collect()
     }
 
     #[test]
@@ -241,10 +216,7 @@ mod tests {
             assert_eq!(images(&world).len(), count);
             assert_eq!(world.snapshot(), Ecr::seeded(1, count, now()).snapshot());
         }
-        assert_ne!(
-            Ecr::seeded(1, 100, now()).snapshot(),
-            Ecr::seeded(2, 100, now()).snapshot()
-        );
+        assert_ne!(Ecr::seeded(1, 100, now()).snapshot(), Ecr::seeded(2, 100, now()).snapshot());
     }
 
     #[test]
@@ -253,39 +225,18 @@ mod tests {
         let repositories: BTreeSet<_> = world.repositories(REGION).map(|(name, _)| name).collect();
         assert_eq!(repositories.len(), REPOSITORIES.len());
         let some = |what: &str, is: &dyn Fn(&&Image) -> bool| {
-            assert!(
-                images(&world).iter().copied().any(|image| is(&image)),
-                "{what}"
-            );
+            assert!(images(&world).iter().copied().any(|image| is(&image)), "{what}");
         };
-        some("an index", &|image| {
-            matches!(image.manifest.content, Content::Index { .. })
-        });
-        some("an index without a tag", &|image| {
-            !image.manifest.children().is_empty() && image.tags.is_empty()
-        });
-        some("something attached", &|image| {
-            image.manifest.subject.is_some()
-        });
+        some("an index", &|image| matches!(image.manifest.content, Content::Index { .. }));
+        some("an index without a tag", &|image| !image.manifest.children().is_empty() && image.tags.is_empty());
+        some("something attached", &|image| image.manifest.subject.is_some());
         some("an image with several tags", &|image| image.tags.len() > 1);
-        some("a signature by its tag", &|image| {
-            image.tags.iter().any(|tag| tag.ends_with(".sig"))
-        });
-        some("an archived image", &|image| {
-            image.status() == Status::Archived
-        });
+        some("a signature by its tag", &|image| image.tags.iter().any(|tag| tag.ends_with(".sig")));
+        some("an archived image", &|image| image.status() == Status::Archived);
         some("an image never pulled", &|image| image.pulled_at.is_none());
-        some("a pull", &|image| {
-            image
-                .pulled_at
-                .is_some_and(|time| time >= image.pushed_at && time <= now())
-        });
-        some("one some hours old", &|image| {
-            now() - image.pushed_at < TimeDelta::days(1)
-        });
-        some("one two years old", &|image| {
-            now() - image.pushed_at > TimeDelta::days(730)
-        });
+        some("a pull", &|image| image.pulled_at.is_some_and(|time| time >= image.pushed_at && time <= now()));
+        some("one some hours old", &|image| now() - image.pushed_at < TimeDelta::days(1));
+        some("one two years old", &|image| now() - image.pushed_at > TimeDelta::days(730));
         assert!(images(&world).iter().all(|image| image.pushed_at < now()));
     }
 }

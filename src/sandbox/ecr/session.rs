@@ -13,23 +13,16 @@ use crate::sandbox::{Received, Reply, sigv4::Distrust};
 
 /// The STS operation that a form asks for, if this is one.
 pub fn action(request: &Received) -> Option<String> {
-    let form = request
-        .header("content-type")
-        .starts_with("application/x-www-form-urlencoded");
+    let form = request.header("content-type").starts_with("application/x-www-form-urlencoded");
     let body = std::str::from_utf8(&request.body).ok()?;
-    let signed_for_sts = request
-        .header("authorization")
-        .contains("/sts/aws4_request");
-    let action = body
-        .split('&')
-        .find_map(|field| field.strip_prefix("Action="))?;
+    let signed_for_sts = request.header("authorization").contains("/sts/aws4_request");
+    let action = body.split('&').find_map(|field| field.strip_prefix("Action="))?;
     (form && signed_for_sts).then(|| action.into())
 }
 
 pub fn caller_identity(account: &str, key_id: &str, request_id: &str) -> Reply {
-    let answer = format!(
-        "<Arn>arn:aws:iam::{account}:user/sandbox</Arn><UserId>{key_id}</UserId><Account>{account}</Account>"
-    );
+    let answer =
+        format!("<Arn>arn:aws:iam::{account}:user/sandbox</Arn><UserId>{key_id}</UserId><Account>{account}</Account>");
     xml(
         200,
         &format!(
@@ -44,19 +37,10 @@ pub fn caller_identity(account: &str, key_id: &str, request_id: &str) -> Reply {
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
 pub fn distrusted(distrust: Distrust, request_id: &str) -> Reply {
     let (code, message) = match distrust {
-        Distrust::Missing => (
-            "MissingAuthenticationToken",
-            "Request is missing Authentication Token".into(),
-        ),
+        Distrust::Missing => ("MissingAuthenticationToken", "Request is missing Authentication Token".into()),
         Distrust::Incomplete(why) => ("IncompleteSignature", why),
-        Distrust::Unknown => (
-            "InvalidClientTokenId",
-            "The security token included in the request is invalid.".into(),
-        ),
-        Distrust::Expired => (
-            "ExpiredToken",
-            "The security token included in the request is expired".into(),
-        ),
+        Distrust::Unknown => ("InvalidClientTokenId", "The security token included in the request is invalid.".into()),
+        Distrust::Expired => ("ExpiredToken", "The security token included in the request is expired".into()),
         Distrust::Invalid(why) => ("SignatureDoesNotMatch", why),
     };
     failed(403, code, &message, request_id)
@@ -73,11 +57,7 @@ pub fn failed(status: u16, code: &str, message: &str, request_id: &str) -> Reply
 }
 
 fn xml(status: u16, body: &str) -> Reply {
-    Reply {
-        status,
-        headers: vec![("content-type".into(), "text/xml".into())],
-        body: body.into(),
-    }
+    Reply { status, headers: vec![("content-type".into(), "text/xml".into())], body: body.into() }
 }
 
 /// A token for `docker login`, which nothing here would accept: there is no registry behind it.
@@ -90,9 +70,7 @@ pub fn get_authorization_token(request: Request) -> Result<Value, Refusal> {
     let registries = request
         .parameters::<Parameters>()?
         .registry_ids
-        .map_or(Ok(vec![request.account.into()]), |ids| {
-            listed(Some(ids), "registryIds", 10)
-        })?;
+        .map_or(Ok(vec![request.account.into()]), |ids| listed(Some(ids), "registryIds", 10))?;
     let tokens: Vec<_> = registries
         .iter()
         .map(|account| {

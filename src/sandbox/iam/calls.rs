@@ -7,24 +7,20 @@ use crate::sandbox::{Received, Reply};
 
 impl Iam {
     pub(super) fn log_in(&mut self, request: &Received) -> Result<Reply, Refusal> {
-        let body: Value = serde_json::from_slice(&request.body)
-            .map_err(|_| invalid("The request body is not JSON."))?;
+        let body: Value =
+            serde_json::from_slice(&request.body).map_err(|_| invalid("The request body is not JSON."))?;
         let identity = &body["auth"]["identity"];
         if identity["methods"] != json!(["password"]) {
             return Err(invalid("The sandbox knows the method password alone."));
         }
         let asked = &identity["password"]["user"];
-        let password = asked["password"]
-            .as_str()
-            .ok_or_else(|| invalid("Expecting to find password in user."))?;
+        let password = asked["password"].as_str().ok_or_else(|| invalid("Expecting to find password in user."))?;
         let domain = self.domain.clone();
         let place = self.users.iter().position(|user| match &asked["id"] {
             Value::String(id) => user.id == *id,
             _ => asked["name"] == user.name.as_str() && is(&asked["domain"], &domain),
         });
-        let user = place
-            .map(|place| &mut self.users[place])
-            .ok_or_else(wrong)?;
+        let user = place.map(|place| &mut self.users[place]).ok_or_else(wrong)?;
         if user.lock.holds(request.now) {
             return Err(unauthorized("The user is locked after too many failures."));
         }
@@ -38,13 +34,7 @@ impl Iam {
         self.given_out += 1;
         let text = format!("MIISandboxToken{:06}{}", self.given_out, "x".repeat(2000));
         let lifetime = chrono::TimeDelta::from_std(self.token_lifetime).unwrap_or_default();
-        let token = Token {
-            user,
-            project,
-            issued_at: request.now,
-            expires_at: request.now + lifetime,
-            revoked: false,
-        };
+        let token = Token { user, project, issued_at: request.now, expires_at: request.now + lifetime, revoked: false };
         let mut reply = reply(201, &json!({"token": self.described(&token, request)}));
         reply.headers.push(("X-Subject-Token".into(), text.clone()));
         self.tokens.insert(text, token);
@@ -61,32 +51,24 @@ impl Iam {
             return Err(wrong());
         }
         let project = self.projects.iter().find(|project| is(asked, project));
-        project
-            .map(|project| Some(project.id.clone()))
-            .ok_or_else(wrong)
+        project.map(|project| Some(project.id.clone())).ok_or_else(wrong)
     }
 
     pub(super) fn validate(&mut self, request: &Received) -> Result<Reply, Refusal> {
         let own = request.header("x-auth-token");
         let mut good = |token: &str| self.project_of(token, request.now).is_ok();
         if !good(own) {
-            return Err(unauthorized(
-                "The request you have made requires authentication.",
-            ));
+            return Err(unauthorized("The request you have made requires authentication."));
         }
         let subject = request.header("x-subject-token");
-        let token = Some(subject)
-            .filter(|subject| good(subject))
-            .and_then(|subject| self.tokens.get(subject).cloned());
+        let token = Some(subject).filter(|subject| good(subject)).and_then(|subject| self.tokens.get(subject).cloned());
         let token = token.ok_or_else(|| Refusal::Iam {
             status: 404,
             title: "Not Found",
             message: "There is no such token.".into(),
         })?;
         let mut reply = reply(200, &json!({"token": self.described(&token, request)}));
-        reply
-            .headers
-            .push(("X-Subject-Token".into(), subject.into()));
+        reply.headers.push(("X-Subject-Token".into(), subject.into()));
         Ok(reply)
     }
 
@@ -113,11 +95,7 @@ impl Iam {
 
     fn described(&self, token: &Token, request: &Received) -> Value {
         let domain = json!({"id": self.domain.id, "name": self.domain.name});
-        let name = self
-            .users
-            .iter()
-            .find(|user| user.id == token.user)
-            .map(|user| user.name.as_str());
+        let name = self.users.iter().find(|user| user.id == token.user).map(|user| user.name.as_str());
         let mut described = json!({
             "methods": ["password"],
             "user": {"id": token.user, "name": name, "domain": domain, "password_expires_at": ""},
@@ -162,17 +140,9 @@ fn wrong() -> Refusal {
 }
 
 fn unauthorized(message: &str) -> Refusal {
-    Refusal::Iam {
-        status: 401,
-        title: "Unauthorized",
-        message: message.into(),
-    }
+    Refusal::Iam { status: 401, title: "Unauthorized", message: message.into() }
 }
 
 fn invalid(message: &str) -> Refusal {
-    Refusal::Iam {
-        status: 400,
-        title: "Bad Request",
-        message: message.into(),
-    }
+    Refusal::Iam { status: 400, title: "Bad Request", message: message.into() }
 }

@@ -123,17 +123,9 @@ impl Lock {
 #[derive(Debug, PartialEq)]
 pub(super) enum Refusal {
     /// IAM itself, as Keystone does.
-    Iam {
-        status: u16,
-        title: &'static str,
-        message: String,
-    },
+    Iam { status: u16, title: &'static str, message: String },
     /// The gateway in front of every service.
-    Gateway {
-        status: u16,
-        code: &'static str,
-        message: String,
-    },
+    Gateway { status: u16, code: &'static str, message: String },
 }
 
 impl Refusal {
@@ -158,22 +150,14 @@ pub(super) enum Caller {
 impl Default for Iam {
     fn default() -> Self {
         let mut iam = Self {
-            domain: Named {
-                id: "0a4da8115c9d8464ead3a3830913d000".into(),
-                name: DOMAIN.into(),
-            },
+            domain: Named { id: "0a4da8115c9d8464ead3a3830913d000".into(), name: DOMAIN.into() },
             users: vec![User {
                 id: "0a4da8115c9d8464ead3a3830913a000".into(),
                 name: USER.into(),
                 password: PASSWORD.into(),
                 lock: Lock::default(),
             }],
-            projects: PROJECTS
-                .map(|(name, id)| Named {
-                    id: id.into(),
-                    name: name.into(),
-                })
-                .into(),
+            projects: PROJECTS.map(|(name, id)| Named { id: id.into(), name: name.into() }).into(),
             keys: Vec::new(),
             token_lifetime: TOKEN_LIFETIME,
             tokens: BTreeMap::new(),
@@ -206,10 +190,7 @@ impl Iam {
 
     /// The project of a region.
     pub fn project_id(&self, region: &str) -> Option<String> {
-        let project = self
-            .projects
-            .iter()
-            .find(|project| project.name == region)?;
+        let project = self.projects.iter().find(|project| project.name == region)?;
         Some(project.id.clone())
     }
 
@@ -257,15 +238,12 @@ impl Iam {
 
     fn project_of(&mut self, token: &str, now: DateTime<Utc>) -> Result<Option<String>, Refusal> {
         match self.tokens.get(token) {
-            Some(token) if token.revoked => Err(Refusal::Gateway {
-                status: 401,
-                code: "APIGW.0307",
-                message: "The token must be updated.".into(),
-            }),
-            Some(token) if token.expires_at <= now => Err(Refusal::unbelieved(&format!(
-                "token expires, expires_at:{}",
-                time(token.expires_at)
-            ))),
+            Some(token) if token.revoked => {
+                Err(Refusal::Gateway { status: 401, code: "APIGW.0307", message: "The token must be updated.".into() })
+            }
+            Some(token) if token.expires_at <= now => {
+                Err(Refusal::unbelieved(&format!("token expires, expires_at:{}", time(token.expires_at))))
+            }
             Some(token) => Ok(token.project.clone()),
             None => match self.elsewhere.as_mut().and_then(|ask| ask(token)) {
                 Some(project) => Ok(Some(project)),

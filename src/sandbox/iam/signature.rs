@@ -17,14 +17,9 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(15);
 pub(super) fn verify(keys: &mut [Key], request: &Received) -> Result<(), Refusal> {
     let fail = || Refusal::unbelieved("verify aksk signature fail");
     let signed = Signed::read(request.header("authorization")).ok_or_else(fail)?;
-    let key = keys
-        .iter_mut()
-        .find(|key| key.access_key == signed.access_key)
-        .ok_or_else(fail)?;
+    let key = keys.iter_mut().find(|key| key.access_key == signed.access_key).ok_or_else(fail)?;
     if key.lock.holds(request.now) {
-        return Err(Refusal::unbelieved(
-            "AK access failed to reach the limit,forbidden",
-        ));
+        return Err(Refusal::unbelieved("AK access failed to reach the limit,forbidden"));
     }
     if signed.fits(key, request).is_none() {
         key.lock.fail(request.now, KEY_FAILURES, KEY_LOCK);
@@ -62,15 +57,10 @@ impl<'a> Signed<'a> {
             return None;
         }
         let token = request.header("x-security-token");
-        if key.security_token.as_deref().unwrap_or_default() != token
-            || !token.is_empty() && !has("x-security-token")
-        {
+        if key.security_token.as_deref().unwrap_or_default() != token || !token.is_empty() && !has("x-security-token") {
             return None;
         }
-        let text = format!(
-            "SDK-HMAC-SHA256\n{date}\n{}",
-            digest(self.canonical(request).as_bytes())
-        );
+        let text = format!("SDK-HMAC-SHA256\n{date}\n{}", digest(self.canonical(request).as_bytes()));
         let mut mac = Hmac::<Sha256>::new_from_slice(key.secret_key.as_bytes()).ok()?;
         mac.update(text.as_bytes());
         let given = hex::decode(self.signature).ok()?;
@@ -124,17 +114,13 @@ pub(in crate::sandbox) fn decoded(text: &str) -> Vec<u8> {
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
         let escaped = match (first, after.get(..2)) {
-            (b'%', Some(digits)) => std::str::from_utf8(digits)
-                .ok()
-                .and_then(|digits| u8::from_str_radix(digits, 16).ok()),
+            (b'%', Some(digits)) => {
+                std::str::from_utf8(digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok())
+            }
             _ => None,
         };
         bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() {
-            &after[2..]
-        } else {
-            after
-        };
+        rest = if escaped.is_some() { &after[2..] } else { after };
     }
     bytes
 }

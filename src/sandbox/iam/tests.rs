@@ -10,10 +10,7 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Re
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let mut map = hyper::HeaderMap::new();
     for (name, value) in headers {
-        map.insert(
-            hyper::header::HeaderName::from_bytes(name.as_bytes()).unwrap(),
-            value.parse().unwrap(),
-        );
+        map.insert(hyper::header::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
     }
     Received {
         method: method.into(),
@@ -28,10 +25,7 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Re
 fn ask(iam: &mut Iam, request: &Received) -> Result<(Value, Option<String>), Refusal> {
     let operation = Iam::operation(request).unwrap();
     let reply = iam.answer(operation, request)?;
-    let token = reply
-        .headers
-        .iter()
-        .find(|(name, _)| name == "X-Subject-Token");
+    let token = reply.headers.iter().find(|(name, _)| name == "X-Subject-Token");
     let token = token.map(|(_, token)| token.clone());
     Ok((serde_json::from_slice(&reply.body).unwrap(), token))
 }
@@ -42,12 +36,7 @@ fn login(password: &str, scope: Value) -> Received {
         "identity": {"methods": ["password"], "password": {"user": user}},
         "scope": {"project": scope},
     }});
-    request(
-        "POST",
-        "/v3/auth/tokens?nocatalog=true",
-        &[],
-        &body.to_string(),
-    )
+    request("POST", "/v3/auth/tokens?nocatalog=true", &[], &body.to_string())
 }
 
 fn status(refusal: &Refusal) -> u16 {
@@ -82,14 +71,7 @@ fn whatever_is_wrong_with_a_login_the_answer_is_the_same() {
     let mut answers = vec![
         ask(&mut iam, &login("wrong", json!({"name": REGION}))).unwrap_err(),
         ask(&mut iam, &login(PASSWORD, json!({"name": "mars-1"}))).unwrap_err(),
-        ask(
-            &mut iam,
-            &login(
-                PASSWORD,
-                json!({"name": REGION, "domain": {"name": "other"}}),
-            ),
-        )
-        .unwrap_err(),
+        ask(&mut iam, &login(PASSWORD, json!({"name": REGION, "domain": {"name": "other"}}))).unwrap_err(),
     ];
     iam.users[0].name = "somebody else".into();
     answers.push(ask(&mut iam, &login(PASSWORD, json!({"name": REGION}))).unwrap_err());
@@ -115,10 +97,7 @@ fn a_user_is_locked_after_five_failures_and_not_by_four() {
 
 #[test]
 fn a_token_ends_and_can_be_revoked() {
-    let mut iam = Iam {
-        token_lifetime: Duration::from_secs(4),
-        ..Iam::default()
-    };
+    let mut iam = Iam { token_lifetime: Duration::from_secs(4), ..Iam::default() };
     let (_, token) = ask(&mut iam, &login(PASSWORD, json!({"name": REGION}))).unwrap();
     let token = token.unwrap();
     let at = |iam: &mut Iam, seconds| iam.project_of(&token, now() + TimeDelta::seconds(seconds));
@@ -162,10 +141,7 @@ fn vectors() -> Vec<Value> {
 fn signed(vector: &Value) -> (Iam, Received) {
     let text = |name: &str| vector[name].as_str().unwrap();
     let headers = vector["final_headers"].as_object().unwrap();
-    let headers: Vec<_> = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
-        .collect();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
     let wire = text("request_uri_on_wire");
     let mut iam = Iam::default();
     let token = vector["headers"]["X-Security-Token"].as_str();
@@ -190,24 +166,16 @@ fn whatever_is_changed_after_signing_is_not_believed() {
         ("the query", |request| request.query += "&a=b"),
         ("the body", |request| request.body = "{}".into()),
         ("the host", |request| {
-            request
-                .headers
-                .insert("host", "example.com".parse().unwrap());
+            request.headers.insert("host", "example.com".parse().unwrap());
         }),
         ("the project", |request| {
             request.headers.insert("x-project-id", "0".parse().unwrap());
         }),
         ("the date", |request| {
-            request
-                .headers
-                .insert("x-sdk-date", "20261121T010204Z".parse().unwrap());
+            request.headers.insert("x-sdk-date", "20261121T010204Z".parse().unwrap());
         }),
-        ("the time, forth", |request| {
-            request.now += TimeDelta::minutes(16)
-        }),
-        ("the time, back", |request| {
-            request.now -= TimeDelta::minutes(16)
-        }),
+        ("the time, forth", |request| request.now += TimeDelta::minutes(16)),
+        ("the time, back", |request| request.now -= TimeDelta::minutes(16)),
     ];
     for vector in vectors() {
         for (what, change) in changes {
@@ -221,10 +189,7 @@ fn whatever_is_changed_after_signing_is_not_believed() {
 #[test]
 fn temporary_keys_are_refused_without_their_token() {
     let vectors = vectors();
-    let vector = vectors
-        .iter()
-        .find(|vector| vector["headers"]["X-Security-Token"].is_string())
-        .unwrap();
+    let vector = vectors.iter().find(|vector| vector["headers"]["X-Security-Token"].is_string()).unwrap();
     let (mut iam, request) = signed(vector);
     iam.keys.last_mut().unwrap().security_token = Some("another".into());
     assert!(iam.caller(&request).is_err());
@@ -260,10 +225,7 @@ fn projects_are_found_by_the_name_of_their_region() {
         let request = request("GET", path, &[("x-auth-token", TOKEN)], "");
         let (body, _) = ask(iam, &request).unwrap();
         let projects = body["projects"].as_array().unwrap().clone();
-        projects
-            .iter()
-            .map(|project| project["name"].as_str().unwrap().to_owned())
-            .collect::<Vec<_>>()
+        projects.iter().map(|project| project["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(list(&mut iam, "/v3/projects?name=cn-north-4"), [REGION]);
     assert!(list(&mut iam, "/v3/projects?name=mars-1").is_empty());
@@ -275,11 +237,6 @@ fn a_request_that_shows_nothing_is_refused() {
     let mut iam = Iam::default();
     let bare = request("GET", "/v3/projects", &[], "");
     assert_eq!(status(&iam.caller(&bare).unwrap_err()), 401);
-    let basic = request(
-        "GET",
-        "/v3/projects",
-        &[("authorization", "Basic eDp5")],
-        "",
-    );
+    let basic = request("GET", "/v3/projects", &[("authorization", "Basic eDp5")], "");
     assert_eq!(status(&iam.caller(&basic).unwrap_err()), 401);
 }

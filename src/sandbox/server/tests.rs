@@ -40,33 +40,21 @@ impl Service for Counter {
 }
 
 fn json(status: u16, body: &str) -> Reply {
-    Reply {
-        status,
-        headers: vec![("content-type".into(), "application/json".into())],
-        body: body.into(),
-    }
+    Reply { status, headers: vec![("content-type".into(), "application/json".into())], body: body.into() }
 }
 
 async fn counting(options: Options) -> (Sandbox, Arc<AtomicUsize>) {
     let done = Arc::new(AtomicUsize::new(0));
     let mut world = World::default();
-    world
-        .others
-        .push(("counter", Box::new(Counter(done.clone()))));
+    world.others.push(("counter", Box::new(Counter(done.clone()))));
     (Sandbox::start(world, options).await.unwrap(), done)
 }
 
 /// Sends one request on a connection of its own and returns all that came back within a second and a half.
 fn send(sandbox: &Sandbox, path: &str) -> String {
     let mut stream = TcpStream::connect(sandbox.address).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_millis(1500)))
-        .unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: sandbox\r\nconnection: close\r\n\r\n"
-    )
-    .unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(1500))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: sandbox\r\nconnection: close\r\n\r\n").unwrap();
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8(answer).unwrap()
@@ -87,17 +75,10 @@ async fn each_fault_does_the_work_or_not_and_spoils_the_answer_as_it_says() {
     ];
     for (kind, work, begin, end) in cases {
         let fault = format!("counter:Count:{kind}:1").parse().unwrap();
-        let (sandbox, done) = counting(Options {
-            faults: vec![fault],
-            ..Options::default()
-        })
-        .await;
+        let (sandbox, done) = counting(Options { faults: vec![fault], ..Options::default() }).await;
         let started = Instant::now();
         let answer = send(&sandbox, "/count?a");
-        assert!(
-            answer.starts_with(begin) && answer.ends_with(end),
-            "{kind}: {answer}"
-        );
+        assert!(answer.starts_with(begin) && answer.ends_with(end), "{kind}: {answer}");
         assert_eq!(answer.is_empty(), begin.is_empty(), "{kind}: {answer}");
         assert_eq!(done.load(Ordering::SeqCst), work, "{kind}");
         if kind.starts_with("slow") {
@@ -106,10 +87,7 @@ async fn each_fault_does_the_work_or_not_and_spoils_the_answer_as_it_says() {
         let call = &sandbox.calls()[0];
         assert_eq!(call.fault.as_deref(), Some(kind));
         assert_eq!(call.status.is_none(), begin.is_empty(), "{kind}");
-        assert!(
-            send(&sandbox, "/count?b").ends_with("{\"counted\":true}"),
-            "{kind}: only once"
-        );
+        assert!(send(&sandbox, "/count?b").ends_with("{\"counted\":true}"), "{kind}: only once");
     }
 }
 
@@ -117,10 +95,7 @@ async fn each_fault_does_the_work_or_not_and_spoils_the_answer_as_it_says() {
 async fn calls_are_recorded_and_logged_with_their_ids_and_codes() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("calls.ndjson");
-    let options = Options {
-        log: Some(log.clone()),
-        ..Options::default()
-    };
+    let options = Options { log: Some(log.clone()), ..Options::default() };
     let (sandbox, _) = counting(options).await;
     sandbox.add_fault("*:Count:throttle@1:1".parse().unwrap());
     for path in ["/count?x", "/count?y", "/nowhere"] {
@@ -147,44 +122,24 @@ async fn dropping_a_sandbox_frees_its_port_even_with_a_connection_open() {
     let _open = TcpStream::connect(address).unwrap();
     drop(sandbox);
     assert!(TcpStream::connect(address).is_err());
-    let again = Options {
-        port: address.port(),
-        ..Options::default()
-    };
+    let again = Options { port: address.port(), ..Options::default() };
     assert!(Sandbox::start(World::default(), again).await.is_ok());
 }
 
 #[tokio::test]
 async fn the_date_of_an_answer_is_the_emulators_clock() {
-    let options = Options {
-        clock_skew: TimeDelta::days(400),
-        ..Options::default()
-    };
+    let options = Options { clock_skew: TimeDelta::days(400), ..Options::default() };
     let (sandbox, _) = counting(options).await;
-    let year = (Utc::now() + TimeDelta::days(400))
-        .format(" %Y ")
-        .to_string();
+    let year = (Utc::now() + TimeDelta::days(400)).format(" %Y ").to_string();
     let answer = send(&sandbox, "/count");
-    let date = answer
-        .lines()
-        .find(|line| line.starts_with("date:"))
-        .unwrap();
+    let date = answer.lines().find(|line| line.starts_with("date:")).unwrap();
     assert!(date.contains(&year) && date.ends_with(" GMT"), "{date}");
 }
 
 #[tokio::test]
 async fn a_fault_for_a_service_that_is_not_there_is_an_error() {
     let faults = vec!["erc:PutImage:drop".parse().unwrap()];
-    let options = Options {
-        faults,
-        ..Options::default()
-    };
-    let error = Sandbox::start(World::default(), options)
-        .await
-        .err()
-        .unwrap();
-    assert!(
-        error.to_string().contains("\"erc\"; there are ecr, "),
-        "{error}"
-    );
+    let options = Options { faults, ..Options::default() };
+    let error = Sandbox::start(World::default(), options).await.err().unwrap();
+    assert!(error.to_string().contains("\"erc\"; there are ecr, "), "{error}");
 }

@@ -73,11 +73,7 @@ struct Failure {
 
 impl Failure {
     fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-        }
+        Self { status, code, message: message.into() }
     }
 
     fn invalid(message: &str) -> Self {
@@ -101,17 +97,13 @@ impl Route {
     /// The project, and what is asked of it.
     fn of(request: &Received) -> Option<(String, Self)> {
         let path = request.path.strip_prefix("/v1/")?;
-        let segments: Vec<_> = path
-            .split('/')
-            .map(|segment| String::from_utf8_lossy(&decoded(segment)).into_owned())
-            .collect();
+        let segments: Vec<_> =
+            path.split('/').map(|segment| String::from_utf8_lossy(&decoded(segment)).into_owned()).collect();
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
         let (project, route) = match (request.method.as_str(), segments.as_slice()) {
             ("GET", [project, "image-servers"]) => (project, Self::List),
             ("GET", [project, "image-servers", id]) => (project, Self::Show((*id).into())),
-            ("PATCH", [project, "image-servers", "actions", "batch-delete"]) => {
-                (project, Self::Delete)
-            }
+            ("PATCH", [project, "image-servers", "actions", "batch-delete"]) => (project, Self::Delete),
             ("GET", [project, "image-server-jobs", id]) => (project, Self::Job((*id).into())),
             _ => return None,
         };
@@ -219,32 +211,19 @@ impl Workspace {
     fn reply(&self, answer: &Result<Value, Failure>) -> Reply {
         let (status, body) = match answer {
             Ok(body) => (200, body.clone()),
-            Err(failure) => (
-                failure.status,
-                json!({"error_code": failure.code, "error_msg": failure.message}),
-            ),
+            Err(failure) => (failure.status, json!({"error_code": failure.code, "error_msg": failure.message})),
         };
         self.json(status, &body)
     }
 
     fn refused(&self, refusal: &Refusal) -> Reply {
         match refusal {
-            Refusal::Iam {
-                status,
-                title,
-                message,
-            } => self.json(
-                *status,
-                &json!({"error": {"code": status, "message": message, "title": title}}),
-            ),
-            Refusal::Gateway {
-                status,
-                code,
-                message,
-            } => self.json(
-                *status,
-                &json!({"error_code": code, "error_msg": message, "request_id": self.request_id()}),
-            ),
+            Refusal::Iam { status, title, message } => {
+                self.json(*status, &json!({"error": {"code": status, "message": message, "title": title}}))
+            }
+            Refusal::Gateway { status, code, message } => {
+                self.json(*status, &json!({"error_code": code, "error_msg": message, "request_id": self.request_id()}))
+            }
         }
     }
 
@@ -271,9 +250,7 @@ fn foreign() -> Failure {
 
 impl Service for Workspace {
     fn operation(&self, request: &Received) -> Option<String> {
-        Iam::operation(request)
-            .or_else(|| Some(Route::of(request)?.1.operation()))
-            .map(Into::into)
+        Iam::operation(request).or_else(|| Some(Route::of(request)?.1.operation())).map(Into::into)
     }
 
     fn items(&self, request: &Received) -> Vec<String> {
@@ -303,20 +280,9 @@ impl Service for Workspace {
 
     /// With the code that is documented for the status: the service's own, or else its gateway's.
     fn broken(&self, status: u16) -> Reply {
-        let own = |code| {
-            self.reply(&Err(Failure::new(
-                status,
-                code,
-                "The sandbox was told to fail.",
-            )))
-        };
-        let gateway = |code| {
-            self.refused(&Refusal::Gateway {
-                status,
-                code,
-                message: "The sandbox was told to fail.".into(),
-            })
-        };
+        let own = |code| self.reply(&Err(Failure::new(status, code, "The sandbox was told to fail.")));
+        let gateway =
+            |code| self.refused(&Refusal::Gateway { status, code, message: "The sandbox was told to fail.".into() });
         match status {
             401 => gateway("APIGW.0301"),
             404 => gateway("APIGW.0101"),
@@ -337,10 +303,7 @@ impl Service for Workspace {
             ("IMGCTL_WORKSPACE_ENDPOINT", url.to_owned()),
             ("IMGCTL_IAM_ENDPOINT", url.to_owned()),
             ("HUAWEICLOUD_SDK_IAM_ENDPOINT", url.to_owned()),
-            (
-                "HUAWEICLOUD_SDK_REGION_WORKSPACEAPP_CN_NORTH_4",
-                url.to_owned(),
-            ),
+            ("HUAWEICLOUD_SDK_REGION_WORKSPACEAPP_CN_NORTH_4", url.to_owned()),
             ("HW_REGION_NAME", iam::REGION.to_owned()),
             ("HW_DOMAIN_NAME", self.iam.domain.name.clone()),
         ];

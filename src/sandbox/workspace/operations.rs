@@ -25,9 +25,7 @@ impl Workspace {
         };
         let number = |name: &str, otherwise: usize| match asked(name) {
             None => Ok(otherwise),
-            Some(text) => text
-                .parse()
-                .map_err(|_| Failure::invalid("The parameter is invalid.")),
+            Some(text) => text.parse().map_err(|_| Failure::invalid("The parameter is invalid.")),
         };
         let (offset, limit) = (number("offset", 0)?, number("limit", DEFAULT_PAGE)?);
         if !(1..=LONGEST_PAGE).contains(&limit) {
@@ -43,12 +41,7 @@ impl Workspace {
         };
         let all = self.projects.entry(project.to_owned()).or_default();
         let fitting: Vec<_> = all.servers.iter().filter(fits).collect();
-        let page: Vec<_> = fitting
-            .iter()
-            .skip(offset)
-            .take(limit)
-            .map(|server| described(server))
-            .collect();
+        let page: Vec<_> = fitting.iter().skip(offset).take(limit).map(|server| described(server)).collect();
         Ok(json!({"count": fitting.len(), "items": page}))
     }
 
@@ -61,10 +54,7 @@ impl Workspace {
     }
 
     pub(super) fn delete(&mut self, project: &str, request: &Received) -> Result<Value, Failure> {
-        if !request
-            .header("content-type")
-            .starts_with("application/json")
-        {
+        if !request.header("content-type").starts_with("application/json") {
             let message = "The media type is not supported.";
             return Err(Failure::new(415, "WKS.00000415", message));
         }
@@ -72,36 +62,18 @@ impl Workspace {
         let (items, recursive) = wanted(&body)?;
         let all = self.projects.entry(project.to_owned()).or_default();
         // The documents say that such a request is refused as a whole, and not with which code.
-        if items
-            .iter()
-            .filter_map(|id| all.server(id))
-            .any(Server::is_busy)
-        {
-            return Err(Failure::invalid(
-                "An image server is being created or is building its image.",
-            ));
+        if items.iter().filter_map(|id| all.server(id)).any(Server::is_busy) {
+            return Err(Failure::invalid("An image server is being created or is building its image."));
         }
         let job = format!("7736982740{:08}", self.answered);
         all.start(job.clone(), &items, recursive, request.now, self.job_time);
-        Ok(if self.names_job {
-            json!({"job_id": job})
-        } else {
-            json!({})
-        })
+        Ok(if self.names_job { json!({"job_id": job}) } else { json!({}) })
     }
 
-    pub(super) fn job(
-        &mut self,
-        project: &str,
-        id: &str,
-        now: DateTime<Utc>,
-    ) -> Result<Value, Failure> {
+    pub(super) fn job(&mut self, project: &str, id: &str, now: DateTime<Utc>) -> Result<Value, Failure> {
         let names_servers = self.names_servers;
         let job = |project: &Project| Some(told(project.jobs.get(id)?, now, names_servers));
-        self.projects
-            .get(project)
-            .and_then(job)
-            .ok_or_else(|| Failure::missing("The job does not exist."))
+        self.projects.get(project).and_then(job).ok_or_else(|| Failure::missing("The job does not exist."))
     }
 }
 
@@ -110,11 +82,8 @@ fn wanted(body: &Value) -> Result<(Vec<&str>, bool), Failure> {
     let invalid = || Failure::invalid("The parameter is invalid.");
     let recursive = body["recursive"].as_bool().ok_or_else(invalid)?;
     let items = body["items"].as_array().ok_or_else(invalid)?;
-    let items: Vec<_> = items
-        .iter()
-        .filter_map(Value::as_str)
-        .filter(|id| (1..=LONGEST_ID).contains(&id.len()))
-        .collect();
+    let items: Vec<_> =
+        items.iter().filter_map(Value::as_str).filter(|id| (1..=LONGEST_ID).contains(&id.len())).collect();
     let given = body["items"].as_array().map_or(0, Vec::len);
     let distinct: HashSet<_> = items.iter().collect();
     if items.len() < given || distinct.len() < given || !(1..=MOST_DELETED).contains(&given) {
@@ -147,11 +116,7 @@ fn told(job: &Job, now: DateTime<Utc>, names_servers: bool) -> Value {
     let status = job.status(now);
     let sub_jobs = job.sub_jobs.iter().map(|sub_job| {
         let (status, code, message) = match &sub_job.failed {
-            Some(failed) => (
-                failed.status.as_str(),
-                failed.code.as_str(),
-                failed.message.as_str(),
-            ),
+            Some(failed) => (failed.status.as_str(), failed.code.as_str(), failed.message.as_str()),
             None if job.ended => ("SUCCESS", "", ""),
             None => (status, "", ""),
         };

@@ -23,13 +23,7 @@ impl Workspace {
     }
 }
 
-fn add(
-    workspace: &mut Workspace,
-    region: &str,
-    number: usize,
-    dice: &mut Dice,
-    now: DateTime<Utc>,
-) {
+fn add(workspace: &mut Workspace, region: &str, number: usize, dice: &mut Dice, now: DateTime<Utc>) {
     // Ids as in the documents: eighteen digits.
     let id = format!("6976{:09}{number:05}", dice.below(1_000_000_000));
     let days = i64::try_from(dice.below(400)).unwrap_or_default();
@@ -55,10 +49,7 @@ fn add(
         1 => become_later(server, "BUILDING", "BUILT", soon(25)),
         2 => server.status = "ERROR".into(),
         3 => server.status = "ACTIVE".into(),
-        _ => {
-            server.updated =
-                created + TimeDelta::hours(1 + i64::try_from(hours).unwrap_or_default())
-        }
+        _ => server.updated = created + TimeDelta::hours(1 + i64::try_from(hours).unwrap_or_default()),
     }
     if server.status != "BUILT" {
         let unbuilt = std::mem::take(&mut server.image_id);
@@ -68,8 +59,5 @@ fn add(
 
 fn become_later(server: &mut Server, now: &str, then: &str, at: DateTime<Utc>) {
     server.status = now.into();
-    server.changes.push(Change {
-        at,
-        status: then.into(),
-    });
+    server.changes.push(Change { at, status: then.into() });
 }

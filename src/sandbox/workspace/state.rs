@@ -81,11 +81,7 @@ pub struct SubJob {
 
 impl Failing {
     pub fn new(status: &str, code: &str, message: &str) -> Self {
-        Self {
-            status: status.into(),
-            code: code.into(),
-            message: message.into(),
-        }
+        Self { status: status.into(), code: code.into(), message: message.into() }
     }
 }
 
@@ -127,14 +123,7 @@ impl Project {
     }
 
     /// Starts to delete those of these servers that are there and not on their way out yet.
-    pub(super) fn start(
-        &mut self,
-        id: String,
-        servers: &[&str],
-        recursive: bool,
-        now: DateTime<Utc>,
-        takes: Duration,
-    ) {
+    pub(super) fn start(&mut self, id: String, servers: &[&str], recursive: bool, now: DateTime<Utc>, takes: Duration) {
         let mut sub_jobs = Vec::new();
         for (number, name) in servers.iter().enumerate() {
             let Some(server) = self.server_mut(name) else {
@@ -168,22 +157,14 @@ impl Project {
     /// Lets everything happen that is due by now.
     pub(super) fn settle(&mut self, now: DateTime<Utc>) {
         for server in &mut self.servers {
-            while server
-                .changes
-                .first()
-                .is_some_and(|change| change.at <= now)
-            {
+            while server.changes.first().is_some_and(|change| change.at <= now) {
                 let change = server.changes.remove(0);
                 server.status = change.status;
                 server.updated = change.at;
             }
         }
-        let due: Vec<_> = self
-            .jobs
-            .iter()
-            .filter(|(_, job)| !job.ended && job.ends <= now)
-            .map(|(id, _)| id.clone())
-            .collect();
+        let due: Vec<_> =
+            self.jobs.iter().filter(|(_, job)| !job.ended && job.ends <= now).map(|(id, _)| id.clone()).collect();
         for id in due {
             self.finish(&id);
         }
@@ -201,10 +182,7 @@ impl Project {
                     server.updated = job.ends;
                 }
             } else {
-                let place = self
-                    .servers
-                    .iter()
-                    .position(|server| server.id == sub_job.server);
+                let place = self.servers.iter().position(|server| server.id == sub_job.server);
                 if let Some(place) = place {
                     let server = self.servers.remove(place);
                     if job.recursive {
@@ -223,12 +201,7 @@ impl Project {
 impl Server {
     /// What goes with a server that is deleted with all that belongs to it. The image that was built stays.
     fn around(&self) -> [String; 4] {
-        [
-            self.server_group_id.clone(),
-            self.app_group_id.clone(),
-            self.server_id.clone(),
-            self.instance_id.clone(),
-        ]
+        [self.server_group_id.clone(), self.app_group_id.clone(), self.server_id.clone(), self.instance_id.clone()]
     }
 
     /// The states in which nothing may be done with a server.
@@ -242,16 +215,8 @@ impl Job {
     pub(super) fn status(&self, now: DateTime<Utc>) -> &'static str {
         if !self.ended {
             let third = (self.ends - self.begun) / 3;
-            return if now < self.begun + third {
-                "WAITING"
-            } else {
-                "RUNNING"
-            };
+            return if now < self.begun + third { "WAITING" } else { "RUNNING" };
         }
-        if self.sub_jobs.iter().any(|sub_job| sub_job.failed.is_some()) {
-            "FAILED"
-        } else {
-            "SUCCESS"
-        }
+        if self.sub_jobs.iter().any(|sub_job| sub_job.failed.is_some()) { "FAILED" } else { "SUCCESS" }
     }
 }

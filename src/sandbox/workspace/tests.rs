@@ -17,13 +17,7 @@ fn with(ids: &[&str]) -> Workspace {
 }
 
 /// Sends a request with the sandbox's ready token, so many seconds later.
-fn send(
-    workspace: &mut Workspace,
-    method: &str,
-    path: &str,
-    body: &str,
-    later: i64,
-) -> (u16, Value) {
+fn send(workspace: &mut Workspace, method: &str, path: &str, body: &str, later: i64) -> (u16, Value) {
     let project = workspace.iam.project_id(REGION).unwrap();
     let path = format!("/v1/{project}/{path}");
     let (path, query) = path.split_once('?').unwrap_or((&path, ""));
@@ -60,9 +54,7 @@ fn listed(workspace: &mut Workspace, query: &str) -> (u64, Vec<String>) {
     let (status, body) = send(workspace, "GET", &format!("image-servers{query}"), "", 0);
     assert_eq!(status, 200, "{body}");
     let items = body["items"].as_array().unwrap();
-    let ids = items
-        .iter()
-        .map(|item| item["id"].as_str().unwrap().to_owned());
+    let ids = items.iter().map(|item| item["id"].as_str().unwrap().to_owned());
     (body["count"].as_u64().unwrap(), ids.collect())
 }
 
@@ -71,33 +63,16 @@ fn a_list_shows_ten_unless_asked_for_up_to_a_hundred() {
     let ids: Vec<_> = (0..120).map(|number| format!("{number:03}")).collect();
     let ids: Vec<_> = ids.iter().map(String::as_str).collect();
     let mut workspace = with(&ids);
-    for (query, first, length) in [
-        ("", "000", 10),
-        ("?limit=100", "000", 100),
-        ("?limit=100&offset=100", "100", 20),
-        ("?offset=115", "115", 5),
-    ] {
+    for (query, first, length) in
+        [("", "000", 10), ("?limit=100", "000", 100), ("?limit=100&offset=100", "100", 20), ("?offset=115", "115", 5)]
+    {
         let (count, page) = listed(&mut workspace, query);
-        assert_eq!(
-            (count, page.len(), page[0].as_str()),
-            (120, length, first),
-            "{query}"
-        );
+        assert_eq!((count, page.len(), page[0].as_str()), (120, length, first), "{query}");
     }
     assert_eq!(listed(&mut workspace, "?offset=500"), (120, Vec::new()));
     for query in ["?limit=0", "?limit=101", "?limit=x", "?offset=-1"] {
-        let (status, body) = send(
-            &mut workspace,
-            "GET",
-            &format!("image-servers{query}"),
-            "",
-            0,
-        );
-        assert_eq!(
-            (status, &body["error_code"]),
-            (400, &json!("WKS.00211102")),
-            "{query}"
-        );
+        let (status, body) = send(&mut workspace, "GET", &format!("image-servers{query}"), "", 0);
+        assert_eq!((status, &body["error_code"]), (400, &json!("WKS.00211102")), "{query}");
     }
 }
 
@@ -138,11 +113,7 @@ fn a_deletion_needs_both_fields_and_one_to_twenty_different_ids() {
     ] {
         let mut workspace = with(&["1"]);
         let (status, answer) = delete(&mut workspace, &body);
-        assert_eq!(
-            (status, &answer["error_code"]),
-            (400, &json!("WKS.00211102")),
-            "{body}"
-        );
+        assert_eq!((status, &answer["error_code"]), (400, &json!("WKS.00211102")), "{body}");
         assert_eq!(workspace.region(REGION).servers[0].status, "BUILT");
     }
 }
@@ -152,15 +123,9 @@ fn one_busy_server_refuses_the_whole_call() {
     for status in ["CREATING", "BUILDING"] {
         let mut workspace = with(&["1", "2"]);
         workspace.region(REGION).server_mut("2").unwrap().status = status.into();
-        let (refused, _) = delete(
-            &mut workspace,
-            &json!({"items": ["1", "2"], "recursive": false}),
-        );
+        let (refused, _) = delete(&mut workspace, &json!({"items": ["1", "2"], "recursive": false}));
         assert_eq!(refused, 400);
-        assert_eq!(
-            workspace.region(REGION).server("1").unwrap().status,
-            "BUILT"
-        );
+        assert_eq!(workspace.region(REGION).server("1").unwrap().status, "BUILT");
     }
 }
 
@@ -176,14 +141,8 @@ fn a_job_waits_runs_and_ends_and_tells_of_each_server_that_was_there() {
     let id = &answer["job_id"];
     for (later, of_job, of_first) in [(1, "WAITING", "WAITING"), (15, "RUNNING", "RUNNING")] {
         let job = job(&mut workspace, id, later);
-        assert_eq!(
-            (&job["status"], &job["sub_jobs"][0]["status"]),
-            (&json!(of_job), &json!(of_first))
-        );
-        assert_eq!(
-            workspace.region(REGION).server("1").unwrap().status,
-            "DELETING"
-        );
+        assert_eq!((&job["status"], &job["sub_jobs"][0]["status"]), (&json!(of_job), &json!(of_first)));
+        assert_eq!(workspace.region(REGION).server("1").unwrap().status, "DELETING");
     }
     let job = job(&mut workspace, id, 31);
     assert_eq!(job["status"], "FAILED");
@@ -193,11 +152,7 @@ fn a_job_waits_runs_and_ends_and_tells_of_each_server_that_was_there() {
         .iter()
         .map(|sub_job| {
             let text = |place: &str| sub_job.pointer(place).unwrap().as_str().unwrap().to_owned();
-            [
-                text("/job_resource_info/resource_id"),
-                text("/status"),
-                text("/job_execute_info/error_code"),
-            ]
+            [text("/job_resource_info/resource_id"), text("/status"), text("/job_execute_info/error_code")]
         })
         .collect();
     assert_eq!(sub_jobs, [["1", "SUCCESS", ""], ["2", "ROLLBACK", "WKS.1"]]);
@@ -211,10 +166,7 @@ fn a_job_waits_runs_and_ends_and_tells_of_each_server_that_was_there() {
 fn recursion_takes_all_around_a_server_but_the_image_built_on_it() {
     for (recursive, stays) in [(false, 5), (true, 1)] {
         let mut workspace = with(&["1"]);
-        let (_, answer) = delete(
-            &mut workspace,
-            &json!({"items": ["1"], "recursive": recursive}),
-        );
+        let (_, answer) = delete(&mut workspace, &json!({"items": ["1"], "recursive": recursive}));
         job(&mut workspace, &answer["job_id"], 60);
         let project = workspace.region(REGION);
         assert!(!project.has("1"));
@@ -229,10 +181,7 @@ fn the_answer_can_leave_out_the_job_and_the_job_its_servers() {
     workspace.names_servers = false;
     let (_, answer) = delete(&mut workspace, &json!({"items": ["1"], "recursive": false}));
     let job = job(&mut workspace, &answer["job_id"], 60);
-    assert_eq!(
-        (&job["status"], &job["sub_jobs"]),
-        (&json!("SUCCESS"), &json!([]))
-    );
+    assert_eq!((&job["status"], &job["sub_jobs"]), (&json!("SUCCESS"), &json!([])));
     workspace.names_job = false;
     workspace.region(REGION).add("2", now());
     let answer = delete(&mut workspace, &json!({"items": ["2"], "recursive": false}));
@@ -244,10 +193,7 @@ fn states_change_as_time_goes_by() {
     let mut workspace = with(&["1"]);
     let server = &mut workspace.region(REGION).servers[0];
     server.status = "CREATING".into();
-    server.changes.push(Change {
-        at: now() + TimeDelta::seconds(10),
-        status: "ACTIVE".into(),
-    });
+    server.changes.push(Change { at: now() + TimeDelta::seconds(10), status: "ACTIVE".into() });
     for (later, expected) in [(9, "CREATING"), (10, "ACTIVE")] {
         let (_, server) = send(&mut workspace, "GET", "image-servers/1", "", later);
         assert_eq!(server["status"], expected);
@@ -259,11 +205,7 @@ fn what_is_not_there_is_a_404_of_the_service() {
     let mut workspace = with(&[]);
     for path in ["image-servers/1", "image-server-jobs/1"] {
         let (status, body) = send(&mut workspace, "GET", path, "", 0);
-        assert_eq!(
-            (status, &body["error_code"]),
-            (404, &json!("WKS.00211902")),
-            "{path}"
-        );
+        assert_eq!((status, &body["error_code"]), (404, &json!("WKS.00211902")), "{path}");
     }
 }
 
@@ -279,8 +221,7 @@ fn another_project_is_forbidden() {
 fn calls_beyond_the_rate_are_refused_until_the_next_second() {
     let mut workspace = with(&[]);
     workspace.most_calls = Some(2);
-    let statuses =
-        [0, 0, 0, 1].map(|later| send(&mut workspace, "GET", "image-servers", "", later).0);
+    let statuses = [0, 0, 0, 1].map(|later| send(&mut workspace, "GET", "image-servers", "", later).0);
     assert_eq!(statuses, [200, 200, 429, 200]);
 }
 
@@ -311,10 +252,6 @@ fn a_seed_gives_the_same_world_every_time() {
     assert_eq!(world(1), world(1));
     assert_ne!(world(1), world(2));
     let workspace = Workspace::seeded(1, 50, now());
-    let servers: usize = workspace
-        .projects
-        .values()
-        .map(|project| project.servers.len())
-        .sum();
+    let servers: usize = workspace.projects.values().map(|project| project.servers.len()).sum();
     assert_eq!(servers, 50);
 }

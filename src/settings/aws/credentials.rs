@@ -32,9 +32,7 @@ pub(super) async fn ask(settings: &Settings, profile: &Profile, sdk: &SdkConfig)
     if settings.profile.is_none() {
         whole(&settings.env)?;
     }
-    let provider = sdk
-        .credentials_provider()
-        .ok_or_else(|| Error::new(Kind::Auth, "no AWS credentials"))?;
+    let provider = sdk.credentials_provider().ok_or_else(|| Error::new(Kind::Auth, "no AWS credentials"))?;
     // A program that a profile names may take for ever.
     let asked = tokio::time::timeout(settings.timeout, provider.provide_credentials()).await;
     match asked {
@@ -42,19 +40,12 @@ pub(super) async fn ask(settings: &Settings, profile: &Profile, sdk: &SdkConfig)
             let caller = shortened(first.access_key_id());
             let source = sources::of(&first, &settings.env, profile);
             let first = Mutex::new(Some(first));
-            Ok(Found {
-                provider: SharedCredentialsProvider::new(Known { first, provider }),
-                caller,
-                source,
-            })
+            Ok(Found { provider: SharedCredentialsProvider::new(Known { first, provider }), caller, source })
         }
         Ok(Err(error)) => Err(describe(&error, settings, profile)),
         Err(_) => Err(Error::new(
             Kind::Auth,
-            format!(
-                "AWS credentials did not come within {} s",
-                settings.timeout.as_secs_f32()
-            ),
+            format!("AWS credentials did not come within {} s", settings.timeout.as_secs_f32()),
         )
         .hint("look at the profile's credential_process, or allow more with --timeout")),
     }
@@ -68,51 +59,40 @@ fn whole(env: &Env) -> Result<()> {
         [false, true] => (names[1], names[0]),
         _ => return Ok(()),
     };
-    Err(
-        Error::new(Kind::Config, format!("{set} is set and {missing} is not"))
-            .hint("set both, or neither"),
-    )
+    Err(Error::new(Kind::Config, format!("{set} is set and {missing} is not")).hint("set both, or neither"))
 }
 
 fn describe(error: &CredentialsError, settings: &Settings, profile: &Profile) -> Error {
     let name = profile.name();
     // What the error says itself is its kind in other words.
-    let why = error
-        .source()
-        .map_or(String::new(), |source| format!(": {}", chain(source)));
+    let why = error.source().map_or(String::new(), |source| format!(": {}", chain(source)));
     let tried = format!(
         "tried: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the profile {name:?}, web identity, the container's \
          role, the machine's role"
     );
     match error {
-        CredentialsError::CredentialsNotLoaded(_) if settings.profile.is_some() => Error::new(
-            Kind::Auth,
-            format!("the AWS profile {name:?} has no credentials{why}"),
-        )
-        .hint("--profile uses this profile alone; without it other sources are tried"),
-        CredentialsError::CredentialsNotLoaded(_) => Error::new(
-            Kind::Auth,
-            format!("no AWS credentials found; {tried}"),
-        )
-        .hint("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
-        CredentialsError::InvalidConfiguration(_) if profile.get("login_session").is_some() => {
-            Error::new(
-                Kind::Config,
-                format!("the AWS profile {name:?} is a session of `aws login`, which only AWS's own tools can use"),
-            )
-            .hint(format!(
-                "hand it over with `eval \"$(aws configure export-credentials --profile {name} --format env)\"`"
-            ))
+        CredentialsError::CredentialsNotLoaded(_) if settings.profile.is_some() => {
+            Error::new(Kind::Auth, format!("the AWS profile {name:?} has no credentials{why}"))
+                .hint("--profile uses this profile alone; without it other sources are tried")
         }
-        CredentialsError::InvalidConfiguration(_) => Error::new(
+        CredentialsError::CredentialsNotLoaded(_) => {
+            Error::new(Kind::Auth, format!("no AWS credentials found; {tried}"))
+                .hint("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        }
+        CredentialsError::InvalidConfiguration(_) if profile.get("login_session").is_some() => Error::new(
             Kind::Config,
-            format!("the AWS credentials are set up wrongly{why}"),
-        ),
-        error if http::never_sent(error) => Error::new(
-            Kind::Unreachable,
-            format!("the source of AWS credentials cannot be reached{why}"),
+            format!("the AWS profile {name:?} is a session of `aws login`, which only AWS's own tools can use"),
         )
-        .hint("check the network and the proxy settings (HTTPS_PROXY, NO_PROXY)"),
+        .hint(format!(
+            "hand it over with `eval \"$(aws configure export-credentials --profile {name} --format env)\"`"
+        )),
+        CredentialsError::InvalidConfiguration(_) => {
+            Error::new(Kind::Config, format!("the AWS credentials are set up wrongly{why}"))
+        }
+        error if http::never_sent(error) => {
+            Error::new(Kind::Unreachable, format!("the source of AWS credentials cannot be reached{why}"))
+                .hint("check the network and the proxy settings (HTTPS_PROXY, NO_PROXY)")
+        }
         _ => match ["sso_session", "sso_start_url"].iter().find_map(|key| profile.get(key)) {
             Some(_) => Error::new(Kind::Auth, format!("AWS gave no credentials{why}"))
                 .hint(format!("run `aws sso login --profile {name}`")),
@@ -157,11 +137,7 @@ impl ProvideCredentials for Known {
     where
         Self: 'a,
     {
-        let first = self
-            .first
-            .lock()
-            .expect("no holder of this lock panics")
-            .take();
+        let first = self.first.lock().expect("no holder of this lock panics").take();
         match first {
             Some(first) => future::ProvideCredentials::ready(Ok(first)),
             None => self.provider.provide_credentials(),

@@ -10,8 +10,8 @@ mod tests;
 mod transport;
 
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, imds::region::ImdsRegionProvider,
-    profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+    BehaviorVersion, Region, SdkConfig, imds::region::ImdsRegionProvider, profile::ProfileFileCredentialsProvider,
+    provider_config::ProviderConfig,
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
@@ -51,43 +51,25 @@ pub async fn load(settings: &Settings, region: Option<&str>, host: HostKind) -> 
 }
 
 /// The same, and notes what was found where.
-pub async fn look(
-    settings: &Settings,
-    region: Option<&str>,
-    host: HostKind,
-    checkup: &mut Checkup,
-) -> Result<Aws> {
+pub async fn look(settings: &Settings, region: Option<&str>, host: HostKind, checkup: &mut Checkup) -> Result<Aws> {
     let profile = checkup.of(Subject::Credentials, Profile::load(settings).await)?;
     sources::note_unused(settings, checkup);
     let http = checkup.of(Subject::Endpoint, transport::client(settings, &profile))?;
     let named = checkup.of(Subject::Region, named_region(settings, region, &profile))?;
-    let sdk = sdk(
-        settings,
-        &profile,
-        named.as_ref().map(|(region, _)| region),
-        &http,
-    )
-    .await;
+    let sdk = sdk(settings, &profile, named.as_ref().map(|(region, _)| region), &http).await;
     let endpoint = checkup.of(Subject::Endpoint, endpoint(settings, &sdk))?;
     let found = credentials::ask(settings, &profile, &sdk).await;
     let found = checkup.credentials(found, || sources::any(settings, &profile))?;
     checkup.found(Subject::Credentials, &found.caller, &found.source);
     let (region, region_from) = match named {
         Some(named) => named,
-        None => (
-            checkup.of(Subject::Region, region_of_machine(&http).await)?,
-            "the machine's metadata".into(),
-        ),
+        None => (checkup.of(Subject::Region, region_of_machine(&http).await)?, "the machine's metadata".into()),
     };
     checkup.found(Subject::Region, &region, &region_from);
     if let Some(endpoint) = &endpoint {
         checkup.found(Subject::Endpoint, endpoint, endpoint_from(settings));
     }
-    let sdk = sdk
-        .into_builder()
-        .region(Region::new(region.clone()))
-        .credentials_provider(found.provider)
-        .build();
+    let sdk = sdk.into_builder().region(Region::new(region.clone())).credentials_provider(found.provider).build();
     Ok(Aws {
         config: config(&sdk, host, endpoint.as_deref()),
         region,
@@ -99,12 +81,7 @@ pub async fn look(
 }
 
 /// The SDK's settings, as its variables and files have them.
-async fn sdk(
-    settings: &Settings,
-    profile: &Profile,
-    region: Option<&String>,
-    http: &SharedHttpClient,
-) -> SdkConfig {
+async fn sdk(settings: &Settings, profile: &Profile, region: Option<&String>, http: &SharedHttpClient) -> SdkConfig {
     let region = Region::new(region.map_or(ANY_REGION, String::as_str).to_owned());
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http.clone())
@@ -114,14 +91,9 @@ async fn sdk(
         .profile_name(profile.name())
         .region(region.clone());
     if settings.profile.is_some() {
-        let provider = ProviderConfig::without_region()
-            .with_region(Some(region))
-            .with_http_client(http.clone());
+        let provider = ProviderConfig::without_region().with_region(Some(region)).with_http_client(http.clone());
         // Only this profile: the chain would take keys in the environment first, and the machine's role last.
-        let only = ProfileFileCredentialsProvider::builder()
-            .configure(&provider)
-            .profile_name(profile.name())
-            .build();
+        let only = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile.name()).build();
         loader = loader.credentials_provider(only);
     }
     loader.load().await
@@ -138,23 +110,14 @@ fn named_region(
         .map(|region| (region, "the reference".to_owned()))
         .or_else(|| Some((settings.region.as_deref()?, "--region".into())))
         .or_else(|| variable.map(|(name, region)| (region, name.into())))
-        .or_else(|| {
-            Some((
-                profile.get("region")?,
-                format!("the AWS profile {}", profile.name()),
-            ))
-        });
+        .or_else(|| Some((profile.get("region")?, format!("the AWS profile {}", profile.name()))));
     let Some((region, from)) = named else {
         return Ok(None);
     };
     // It becomes part of a host's name, to which signed requests go.
     let region = image::region(region).map_err(|error| {
         let error = Error::from(error);
-        Error {
-            kind: Kind::Config,
-            message: format!("{from} names no AWS region: {}", error.message),
-            ..error
-        }
+        Error { kind: Kind::Config, message: format!("{from} names no AWS region: {}", error.message), ..error }
     })?;
     Ok(Some((region, from)))
 }
@@ -171,11 +134,7 @@ pub async fn regions(settings: &Settings) -> Vec<String> {
 
 async fn region_of_machine(http: &SharedHttpClient) -> Result<String> {
     let provider = ProviderConfig::without_region().with_http_client(http.clone());
-    let found = ImdsRegionProvider::builder()
-        .configure(&provider)
-        .build()
-        .region()
-        .await;
+    let found = ImdsRegionProvider::builder().configure(&provider).build().region().await;
     found.map(|region| region.to_string()).ok_or_else(|| {
         Error::new(
             Kind::Config,
@@ -188,16 +147,9 @@ async fn region_of_machine(http: &SharedHttpClient) -> Result<String> {
 
 /// The endpoint that variables or the profile set, if it is safe to send credentials to.
 fn endpoint(settings: &Settings, sdk: &SdkConfig) -> Result<Option<String>> {
-    let key = ServiceConfigKey::builder()
-        .service_id("ECR")
-        .env("AWS_ENDPOINT_URL")
-        .profile("endpoint_url")
-        .build();
+    let key = ServiceConfigKey::builder().service_id("ECR").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
     // The SDK ignores a value that it cannot read, and would go on to the real service.
-    let found = key
-        .ok()
-        .and_then(|key| sdk.service_config()?.load_config(key))
-        .filter(|endpoint| !endpoint.is_empty());
+    let found = key.ok().and_then(|key| sdk.service_config()?.load_config(key)).filter(|endpoint| !endpoint.is_empty());
     if let Some(endpoint) = &found {
         http::endpoint(endpoint, endpoint_from(settings))?;
     }
@@ -206,9 +158,7 @@ fn endpoint(settings: &Settings, sdk: &SdkConfig) -> Result<Option<String>> {
 
 /// What sets an endpoint of one's own.
 fn endpoint_from(settings: &Settings) -> &'static str {
-    let variable = settings
-        .env
-        .first(&["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"]);
+    let variable = settings.env.first(&["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"]);
     variable.map_or("endpoint_url of the AWS profile", |(name, _)| name)
 }
 
@@ -223,10 +173,7 @@ fn config(sdk: &SdkConfig, host: HostKind, endpoint: Option<&str>) -> aws_sdk_ec
                 config = config.http_client(direct);
             }
             // The SDK refuses these two together with an endpoint of one's own.
-            config = config
-                .endpoint_url(endpoint)
-                .use_fips(false)
-                .use_dual_stack(false);
+            config = config.endpoint_url(endpoint).use_fips(false).use_dual_stack(false);
         }
         None => {
             // A host of either kind asks for it; otherwise variables and the profile say.

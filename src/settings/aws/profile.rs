@@ -18,22 +18,13 @@ pub(super) struct Profile {
 impl Profile {
     pub async fn load(settings: &Settings) -> Result<Self> {
         let env = settings.env.to_sdk();
-        let set = load(&Fs::real(), &env, &Default::default(), None)
-            .await
-            .map_err(|error| {
-                let why = super::credentials::chain(&error);
-                Error::new(
-                    Kind::Config,
-                    format!("the AWS profiles cannot be read: {why}"),
-                )
-                .hint(files(settings))
-            })?;
+        let set = load(&Fs::real(), &env, &Default::default(), None).await.map_err(|error| {
+            let why = super::credentials::chain(&error);
+            Error::new(Kind::Config, format!("the AWS profiles cannot be read: {why}")).hint(files(settings))
+        })?;
         let named = match &settings.profile {
             Some(name) => Some((name.as_str(), "--profile")),
-            None => settings
-                .env
-                .get("AWS_PROFILE")
-                .map(|name| (name, "AWS_PROFILE")),
+            None => settings.env.get("AWS_PROFILE").map(|name| (name, "AWS_PROFILE")),
         };
         if let Some((name, from)) = named
             && set.get_profile(name).is_none()
@@ -76,11 +67,7 @@ impl Profile {
 
     /// The regions of all profiles, this one's first.
     pub fn regions(&self) -> Vec<String> {
-        let mut others: Vec<_> = self
-            .set
-            .profiles()
-            .filter(|name| *name != self.name)
-            .collect();
+        let mut others: Vec<_> = self.set.profiles().filter(|name| *name != self.name).collect();
         others.sort_unstable();
         let all = std::iter::once(self.name()).chain(others);
         let region = |name| self.set.get_profile(name)?.get("region").map(str::to_owned);
@@ -97,18 +84,11 @@ impl Profile {
 fn absent(name: &str, from: &str, set: &ProfileSet, settings: &Settings) -> Error {
     let mut known: Vec<_> = set.profiles().collect();
     known.sort_unstable();
-    let meant = words::nearest(name, known.iter().copied())
-        .map_or(String::new(), |meant| format!("did you mean {meant}? "));
-    let known = if known.is_empty() {
-        "there are none".into()
-    } else {
-        format!("there are {}", known.join(", "))
-    };
-    Error::new(
-        Kind::Config,
-        format!("{from} names the AWS profile {name:?}, which does not exist"),
-    )
-    .hint(format!("{meant}{known}, in {}", files(settings)))
+    let meant =
+        words::nearest(name, known.iter().copied()).map_or(String::new(), |meant| format!("did you mean {meant}? "));
+    let known = if known.is_empty() { "there are none".into() } else { format!("there are {}", known.join(", ")) };
+    Error::new(Kind::Config, format!("{from} names the AWS profile {name:?}, which does not exist"))
+        .hint(format!("{meant}{known}, in {}", files(settings)))
 }
 
 /// Where profiles are looked for.

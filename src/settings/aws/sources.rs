@@ -13,11 +13,8 @@ const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 const PROFILE: &str = "AWS_PROFILE";
 
 /// Variables that lead to credentials besides keys and profiles: of pods, of containers, of tasks.
-const ROLES: [&str; 3] = [
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-];
+const ROLES: [&str; 3] =
+    ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
 
 /// What makes a profile more than settings.
 const OF_PROFILE: [&str; 8] = [

@@ -36,17 +36,12 @@ impl Case {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir(home.path().join(".aws")).unwrap();
         let variables_of_home = vec![("HOME".into(), home.path().display().to_string())];
-        let case = Self {
-            variables: variables_of_home,
-            home,
-        };
+        let case = Self { variables: variables_of_home, home };
         case.with(variables)
     }
 
     fn with(self, variables: &[(&str, &str)]) -> Self {
-        variables
-            .iter()
-            .fold(self, |case, (name, value)| case.set(name, value))
+        variables.iter().fold(self, |case, (name, value)| case.set(name, value))
     }
 
     fn set(mut self, name: &str, value: &str) -> Self {
@@ -75,8 +70,7 @@ impl Case {
             .output()
             .unwrap();
         let took = start.elapsed();
-        let printed =
-            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        let printed = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{printed}");
         let said = std::fs::read_to_string(said).unwrap();
         assert!(!said.contains("hunter2"), "a secret is printed: {said}");
@@ -100,16 +94,11 @@ async fn one_process() {
     let settings = Settings {
         region: argument("TEST_FLAG_REGION"),
         profile: argument("TEST_PROFILE"),
-        timeout: Duration::from_millis(
-            argument("TEST_TIMEOUT").map_or(5000, |text| text.parse().unwrap()),
-        ),
+        timeout: Duration::from_millis(argument("TEST_TIMEOUT").map_or(5000, |text| text.parse().unwrap())),
         env: env.clone(),
         ..Settings::default()
     };
-    let host = HostKind {
-        fips: env.get("TEST_FIPS").is_some(),
-        dual_stack: env.get("TEST_DUAL_STACK").is_some(),
-    };
+    let host = HostKind { fips: env.get("TEST_FIPS").is_some(), dual_stack: env.get("TEST_DUAL_STACK").is_some() };
     let mut checkup = Checkup::default();
     let found = look(&settings, env.get("TEST_REGION"), host, &mut checkup).await;
     let mut said = match &found {
@@ -135,16 +124,11 @@ async fn one_process() {
 fn shown(check: &Check) -> String {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let (value, source, note) = (text(&check.value), text(&check.source), text(&check.note));
-    format!(
-        "{:?} {:?}: {value} <{source}> {note}\n",
-        check.check, check.state
-    )
+    format!("{:?} {:?}: {value} <{source}> {note}\n", check.check, check.state)
 }
 
 /// A server that says to each connection what `answer` makes of its first bytes, and reports those.
-fn server(
-    answer: impl Fn(&str) -> Option<String> + Send + 'static,
-) -> (SocketAddr, mpsc::Receiver<String>) {
+fn server(answer: impl Fn(&str) -> Option<String> + Send + 'static) -> (SocketAddr, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (report, reported) = mpsc::channel();
@@ -181,36 +165,20 @@ fn the_region_is_the_most_particular_one_that_is_named() {
         ];
         Case::new(&KEYS).config(profile).with(&named[skip..]).says()
     };
-    assert!(
-        all(0).starts_with("us-east-1 from the reference;"),
-        "{}",
-        all(0)
-    );
+    assert!(all(0).starts_with("us-east-1 from the reference;"), "{}", all(0));
     assert!(all(1).starts_with("us-east-2 from --region;"));
     assert!(all(2).starts_with("us-west-1 from AWS_REGION;"));
     assert!(all(3).starts_with("us-west-2 from AWS_DEFAULT_REGION;"));
     assert!(all(4).starts_with("sa-east-1 from the AWS profile default;"));
-    let ci = Case::new(&KEYS)
-        .config(profile)
-        .set("AWS_PROFILE", "ci")
-        .says();
-    assert!(
-        ci.starts_with("ca-central-1 from the AWS profile ci;"),
-        "{ci}"
-    );
+    let ci = Case::new(&KEYS).config(profile).set("AWS_PROFILE", "ci").says();
+    assert!(ci.starts_with("ca-central-1 from the AWS profile ci;"), "{ci}");
 }
 
 #[test]
 fn a_region_that_is_none_is_refused_before_it_becomes_a_host() {
-    for (variable, from) in [
-        ("AWS_REGION", "AWS_REGION"),
-        ("TEST_FLAG_REGION", "--region"),
-    ] {
+    for (variable, from) in [("AWS_REGION", "AWS_REGION"), ("TEST_FLAG_REGION", "--region")] {
         let said = Case::new(&KEYS).set(variable, "evil.example.com/").says();
-        assert!(
-            said.starts_with(&format!("Config: {from} names no AWS region")),
-            "{said}"
-        );
+        assert!(said.starts_with(&format!("Config: {from} names no AWS region")), "{said}");
     }
 }
 
@@ -218,26 +186,17 @@ fn a_region_that_is_none_is_refused_before_it_becomes_a_host() {
 fn the_machines_metadata_names_a_region_where_nothing_else_does() {
     let (address, asked) = server(|request| {
         Some(match request.starts_with("PUT /latest/api/token") {
-            true => http_answer(
-                "200 OK\r\nx-aws-ec2-metadata-token-ttl-seconds: 600",
-                "token",
-            ),
+            true => http_answer("200 OK\r\nx-aws-ec2-metadata-token-ttl-seconds: 600", "token"),
             false => http_answer("200 OK", "eu-north-1"),
         })
     });
     let said = Case::new(&KEYS[..2])
-        .set(
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-            &format!("http://{address}"),
-        )
+        .set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://{address}"))
         // What only this machine's own network can answer goes through no proxy.
         .set("HTTP_PROXY", "http://127.0.0.1:1")
         .set("HTTPS_PROXY", "http://127.0.0.1:1")
         .says();
-    assert!(
-        said.starts_with("eu-north-1 from the machine's metadata;"),
-        "{said}"
-    );
+    assert!(said.starts_with("eu-north-1 from the machine's metadata;"), "{said}");
     assert_eq!(asked.iter().take(2).count(), 2);
 }
 
@@ -249,12 +208,7 @@ fn the_metadata_is_not_asked_when_everything_is_known_or_where_it_is_switched_of
     let known = Case::new(&KEYS[..2]).with(&[endpoint, REGION]).says();
     assert!(known.starts_with("eu-west-1"), "{known}");
     let off = Case::new(&[endpoint, NO_METADATA]).run();
-    assert!(
-        off.0
-            .starts_with("Auth: no AWS credentials found; tried: AWS_ACCESS_KEY_ID"),
-        "{}",
-        off.0
-    );
+    assert!(off.0.starts_with("Auth: no AWS credentials found; tried: AWS_ACCESS_KEY_ID"), "{}", off.0);
     assert!(asked.try_recv().is_err());
 }
 
@@ -267,41 +221,23 @@ fn nothing_at_all_is_said_soon_even_where_the_metadata_is_silent() {
     assert!(said.starts_with("Auth: no AWS credentials found"), "{said}");
     assert!(took < SOON, "{took:?}");
     let (said, took) = Case::new(&KEYS[..2]).with(&[endpoint]).run();
-    assert!(
-        said.starts_with("Config: no AWS region; tried: the reference"),
-        "{said}"
-    );
+    assert!(said.starts_with("Config: no AWS region; tried: the reference"), "{said}");
     assert!(took < SOON, "{took:?}");
 }
 
 #[test]
 fn a_profile_that_was_named_must_exist_whatever_else_there_is() {
     let files = "[default]\nregion = eu-west-1\n[profile production]\n";
-    for (variable, from) in [
-        ("AWS_PROFILE", "AWS_PROFILE"),
-        ("TEST_PROFILE", "--profile"),
-    ] {
-        let said = Case::new(&KEYS)
-            .config(files)
-            .with(&[REGION, (variable, "prodution")])
-            .says();
-        let wanted =
-            format!("Config: {from} names the AWS profile \"prodution\", which does not exist");
+    for (variable, from) in [("AWS_PROFILE", "AWS_PROFILE"), ("TEST_PROFILE", "--profile")] {
+        let said = Case::new(&KEYS).config(files).with(&[REGION, (variable, "prodution")]).says();
+        let wanted = format!("Config: {from} names the AWS profile \"prodution\", which does not exist");
         assert!(said.starts_with(&wanted), "{said}");
-        assert!(
-            said.contains("did you mean production? there are default, production"),
-            "{said}"
-        );
+        assert!(said.contains("did you mean production? there are default, production"), "{said}");
     }
     let sourced = "[profile role]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = gone\n";
-    let said = Case::new(&KEYS)
-        .config(sourced)
-        .with(&[REGION, ("AWS_PROFILE", "role")])
-        .says();
+    let said = Case::new(&KEYS).config(sourced).with(&[REGION, ("AWS_PROFILE", "role")]).says();
     assert!(
-        said.starts_with(
-            "Config: source_profile of the AWS profile role names the AWS profile \"gone\""
-        ),
+        said.starts_with("Config: source_profile of the AWS profile role names the AWS profile \"gone\""),
         "{said}"
     );
     // Set and empty is not set.
@@ -312,30 +248,15 @@ fn a_profile_that_was_named_must_exist_whatever_else_there_is() {
 #[test]
 fn an_explicit_profile_beats_keys_in_the_environment_and_a_variable_does_not() {
     let keys = "[profile ci]\naws_access_key_id = AKIAPROFILE000000002\naws_secret_access_key = hunter2-profile\n";
-    let case = |variable| {
-        Case::new(&KEYS)
-            .config(keys)
-            .with(&[REGION, (variable, "ci")])
-            .says()
-    };
-    assert!(
-        case("TEST_PROFILE").contains("; AKIA…0002; profile Some(\"ci\")"),
-        "{}",
-        case("TEST_PROFILE")
-    );
+    let case = |variable| Case::new(&KEYS).config(keys).with(&[REGION, (variable, "ci")]).says();
+    assert!(case("TEST_PROFILE").contains("; AKIA…0002; profile Some(\"ci\")"), "{}", case("TEST_PROFILE"));
     assert!(case("AWS_PROFILE").contains("; AKIA…0001; profile Some(\"ci\")"));
 }
 
 #[test]
 fn an_explicit_profile_without_credentials_is_not_replaced_by_anything() {
-    let said = Case::new(&KEYS)
-        .config("[profile bare]\nregion = eu-west-1\n")
-        .set("TEST_PROFILE", "bare")
-        .says();
-    assert!(
-        said.starts_with("Auth: the AWS profile \"bare\" has no credentials"),
-        "{said}"
-    );
+    let said = Case::new(&KEYS).config("[profile bare]\nregion = eu-west-1\n").set("TEST_PROFILE", "bare").says();
+    assert!(said.starts_with("Auth: the AWS profile \"bare\" has no credentials"), "{said}");
 }
 
 #[test]
@@ -345,69 +266,37 @@ fn the_files_that_variables_name_are_read() {
         .file("keys", "[default]\naws_access_key_id = AKIAELSEWHERE0000003\naws_secret_access_key = hunter2\n");
     let path = |name: &str| case.home.path().join(name).display().to_string();
     let (config, keys) = (path("elsewhere"), path("keys"));
-    let said = case
-        .with(&[
-            ("AWS_CONFIG_FILE", &config),
-            ("AWS_SHARED_CREDENTIALS_FILE", &keys),
-        ])
-        .says();
-    assert!(
-        said.starts_with("eu-west-3 from the AWS profile default; AKIA…0003"),
-        "{said}"
-    );
+    let said = case.with(&[("AWS_CONFIG_FILE", &config), ("AWS_SHARED_CREDENTIALS_FILE", &keys)]).says();
+    assert!(said.starts_with("eu-west-3 from the AWS profile default; AKIA…0003"), "{said}");
 }
 
 #[test]
 fn a_broken_file_and_a_broken_source_say_what_is_wrong() {
-    let broken = Case::new(&KEYS)
-        .config("[default\nregion = x\n")
-        .set(REGION.0, REGION.1)
-        .says();
-    assert!(
-        broken.starts_with("Config: the AWS profiles cannot be read: "),
-        "{broken}"
-    );
+    let broken = Case::new(&KEYS).config("[default\nregion = x\n").set(REGION.0, REGION.1).says();
+    assert!(broken.starts_with("Config: the AWS profiles cannot be read: "), "{broken}");
     let looping = "[profile a]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = b\n[profile b]\nrole_arn = arn:aws:iam::1:role/y\nsource_profile = a\n";
-    let looping = Case::new(&[NO_METADATA, REGION])
-        .config(looping)
-        .set("AWS_PROFILE", "a")
-        .says();
+    let looping = Case::new(&[NO_METADATA, REGION]).config(looping).set("AWS_PROFILE", "a").says();
     assert!(looping.contains("infinite loop"), "{looping}");
     let session = "[profile sso]\nsso_start_url = https://example.awsapps.com/start\nsso_region = eu-west-1\nsso_account_id = 123456789012\nsso_role_name = x\n";
-    let session = Case::new(&[NO_METADATA, REGION])
-        .config(session)
-        .set("AWS_PROFILE", "sso")
-        .says();
-    assert!(
-        session.starts_with("Auth: AWS gave no credentials: "),
-        "{session}"
-    );
+    let session = Case::new(&[NO_METADATA, REGION]).config(session).set("AWS_PROFILE", "sso").says();
+    assert!(session.starts_with("Auth: AWS gave no credentials: "), "{session}");
     assert!(session.contains("aws sso login --profile sso"), "{session}");
 }
 
 #[test]
 fn half_a_key_is_no_key_and_no_reason_to_look_elsewhere() {
-    for (name, missing) in [
-        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
-        ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
-    ] {
+    for (name, missing) in
+        [("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")]
+    {
         let said = Case::new(&[NO_METADATA, REGION, (name, "hunter2")]).says();
-        assert!(
-            said.starts_with(&format!("Config: {name} is set and {missing} is not")),
-            "{said}"
-        );
+        assert!(said.starts_with(&format!("Config: {name} is set and {missing} is not")), "{said}");
     }
 }
 
 #[test]
 fn a_session_that_only_aws_can_read_is_said_to_be_one() {
-    let said = Case::new(&[NO_METADATA, REGION])
-        .config("[default]\nlogin_session = arn:aws:sts::1:x\n")
-        .says();
-    assert!(
-        said.starts_with("Config: the AWS profile \"default\" is a session of `aws login`"),
-        "{said}"
-    );
+    let said = Case::new(&[NO_METADATA, REGION]).config("[default]\nlogin_session = arn:aws:sts::1:x\n").says();
+    assert!(said.starts_with("Config: the AWS profile \"default\" is a session of `aws login`"), "{said}");
     assert!(said.contains("export-credentials"), "{said}");
 }
 
@@ -417,10 +306,7 @@ fn a_program_that_gives_credentials_is_not_waited_for_without_end() {
         .config("[default]\ncredential_process = sleep 30\n")
         .set("PATH", "/usr/bin:/bin")
         .run();
-    assert!(
-        said.starts_with("Auth: AWS credentials did not come within 0.3 s"),
-        "{said}"
-    );
+    assert!(said.starts_with("Auth: AWS credentials did not come within 0.3 s"), "{said}");
     assert!(took < SOON);
 }
 
@@ -433,8 +319,7 @@ fn values_of_other_sdks_do_not_panic_and_nothing_is_sent_twice() {
         ("AWS_MAX_ATTEMPTS", "5"),
         ("AWS_RETRY_MODE", "adaptive"),
     ] {
-        let (address, asked) =
-            server(|_| Some(http_answer("500 X", "{\"__type\":\"ServerException\"}")));
+        let (address, asked) = server(|_| Some(http_answer("500 X", "{\"__type\":\"ServerException\"}")));
         let said = Case::new(&KEYS)
             .with(&[REGION, (variable, value), ("TEST_CALL", "1")])
             .set("AWS_ENDPOINT_URL_ECR", &format!("http://{address}"))
@@ -447,12 +332,7 @@ fn values_of_other_sdks_do_not_panic_and_nothing_is_sent_twice() {
 #[test]
 fn an_endpoint_of_ones_own_is_found_wherever_it_is_set_and_needs_no_proxy() {
     let answer = || server(|_| Some(http_answer("400 X", "{\"__type\":\"ValidationException\"}")));
-    for place in [
-        "AWS_ENDPOINT_URL_ECR",
-        "AWS_ENDPOINT_URL",
-        "service",
-        "profile",
-    ] {
+    for place in ["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL", "service", "profile"] {
         let (address, asked) = answer();
         let url = format!("http://{address}");
         let case = Case::new(&KEYS).with(&[
@@ -464,9 +344,9 @@ fn an_endpoint_of_ones_own_is_found_wherever_it_is_set_and_needs_no_proxy() {
             ("HTTP_PROXY", "http://127.0.0.1:1"),
         ]);
         let case = match place {
-            "service" => case.config(&format!(
-                "[default]\nservices = local\n[services local]\necr =\n  endpoint_url = {url}\n"
-            )),
+            "service" => {
+                case.config(&format!("[default]\nservices = local\n[services local]\necr =\n  endpoint_url = {url}\n"))
+            }
             "profile" => case.config(&format!("[default]\nendpoint_url = {url}\n")),
             variable => case.set(variable, &url),
         };
@@ -486,10 +366,7 @@ fn no_proxy_stands_before_this_machine_even_for_https() {
         .set("AWS_ENDPOINT_URL_ECR", &format!("https://{address}"))
         .says();
     assert!(said.starts_with("Unreachable: "), "{said}");
-    assert_eq!(
-        (asked.try_iter().count(), asked_proxy.try_iter().count()),
-        (1, 0)
-    );
+    assert_eq!((asked.try_iter().count(), asked_proxy.try_iter().count()), (1, 0));
 }
 
 #[test]
@@ -505,14 +382,8 @@ fn an_endpoint_that_is_not_safe_or_not_readable_is_refused_and_never_passed_over
         let said = Case::new(&KEYS).with(&[REGION, (variable, value)]).says();
         assert!(said.starts_with(&format!("Config: {variable} ")), "{said}");
     }
-    let said = Case::new(&KEYS)
-        .with(&[REGION])
-        .config("[default]\nendpoint_url = http://ecr.example.com\n")
-        .says();
-    assert!(
-        said.starts_with("Config: endpoint_url of the AWS profile "),
-        "{said}"
-    );
+    let said = Case::new(&KEYS).with(&[REGION]).config("[default]\nendpoint_url = http://ecr.example.com\n").says();
+    assert!(said.starts_with("Config: endpoint_url of the AWS profile "), "{said}");
     let ignored = Case::new(&KEYS)
         .with(&[
             REGION,
@@ -527,23 +398,11 @@ fn an_endpoint_that_is_not_safe_or_not_readable_is_refused_and_never_passed_over
 fn the_host_that_is_called_is_that_of_region_and_variant_and_https_goes_through_the_proxy() {
     for (variables, host) in [
         (vec![], "api.ecr.eu-west-1.amazonaws.com:443"),
-        (
-            vec![("TEST_FIPS", "1")],
-            "ecr-fips.eu-west-1.amazonaws.com:443",
-        ),
+        (vec![("TEST_FIPS", "1")], "ecr-fips.eu-west-1.amazonaws.com:443"),
         (vec![("TEST_DUAL_STACK", "1")], "ecr.eu-west-1.api.aws:443"),
-        (
-            vec![("TEST_FIPS", "1"), ("TEST_DUAL_STACK", "1")],
-            "ecr-fips.eu-west-1.api.aws:443",
-        ),
-        (
-            vec![("AWS_USE_FIPS_ENDPOINT", "true")],
-            "ecr-fips.eu-west-1.amazonaws.com:443",
-        ),
-        (
-            vec![("TEST_REGION", "cn-north-1")],
-            "api.ecr.cn-north-1.amazonaws.com.cn:443",
-        ),
+        (vec![("TEST_FIPS", "1"), ("TEST_DUAL_STACK", "1")], "ecr-fips.eu-west-1.api.aws:443"),
+        (vec![("AWS_USE_FIPS_ENDPOINT", "true")], "ecr-fips.eu-west-1.amazonaws.com:443"),
+        (vec![("TEST_REGION", "cn-north-1")], "api.ecr.cn-north-1.amazonaws.com.cn:443"),
     ] {
         let (address, asked) = server(|_| Some(http_answer("502 Bad Gateway", "")));
         let said = Case::new(&KEYS)
@@ -554,22 +413,14 @@ fn the_host_that_is_called_is_that_of_region_and_variant_and_https_goes_through_
         // No tunnel, so nothing was sent.
         assert!(said.starts_with("Unreachable: "), "{said}");
         let request = asked.try_iter().next().unwrap();
-        assert!(
-            request.starts_with("CONNECT ") && request.contains(host),
-            "{host}: {request}"
-        );
+        assert!(request.starts_with("CONNECT ") && request.contains(host), "{host}: {request}");
     }
 }
 
 #[test]
 fn a_proxy_that_is_none_is_refused_without_repeating_its_password() {
-    let said = Case::new(&KEYS)
-        .with(&[REGION, ("HTTPS_PROXY", "socks5://me:hunter2@x:1")])
-        .says();
-    assert!(
-        said.starts_with("Config: HTTPS_PROXY is no address of a proxy"),
-        "{said}"
-    );
+    let said = Case::new(&KEYS).with(&[REGION, ("HTTPS_PROXY", "socks5://me:hunter2@x:1")]).says();
+    assert!(said.starts_with("Config: HTTPS_PROXY is no address of a proxy"), "{said}");
 }
 
 #[test]
@@ -588,20 +439,13 @@ fn the_certificates_that_awss_tools_are_told_to_trust_are_read_or_refused() {
         let said = bundle(bad);
         assert!(said.starts_with("Config: AWS_CA_BUNDLE is "), "{said}");
     }
-    let missing = Case::new(&KEYS)
-        .with(&[REGION, ("AWS_CA_BUNDLE", "/nowhere/ca.pem")])
-        .says();
-    assert!(
-        missing.starts_with("Config: AWS_CA_BUNDLE is "),
-        "{missing}"
-    );
+    let missing = Case::new(&KEYS).with(&[REGION, ("AWS_CA_BUNDLE", "/nowhere/ca.pem")]).says();
+    assert!(missing.starts_with("Config: AWS_CA_BUNDLE is "), "{missing}");
 }
 
 #[test]
 fn no_secret_is_in_what_is_found() {
-    let said = Case::new(&KEYS)
-        .with(&[REGION, ("AWS_SESSION_TOKEN", "hunter2-session")])
-        .says();
+    let said = Case::new(&KEYS).with(&[REGION, ("AWS_SESSION_TOKEN", "hunter2-session")]).says();
     // `run` looks for the secret in all that is said, the client's `Debug` included.
     assert!(said.contains("AKIA…0001"), "{said}");
 }
@@ -613,10 +457,7 @@ fn it_is_told_where_credentials_come_from_and_which_are_passed_over() {
     let case = |variables: &[(&str, &str)]| {
         let config = format!(
             "[default]\nregion = us-west-2\n{keys}[profile mine]\n{keys}[profile made]\n{}",
-            process
-                .replace('"', "\\\"")
-                .replace("echo {", "echo \"{")
-                .replace("}\n", "}\"\n")
+            process.replace('"', "\\\"").replace("echo {", "echo \"{").replace("}\n", "}\"\n")
         );
         let case = Case::new(&[NO_METADATA, ("TEST_CHECKS", "1")]);
         case.with(variables).config(&config)
@@ -649,11 +490,7 @@ fn it_is_told_where_credentials_come_from_and_which_are_passed_over() {
             ],
         ),
         (
-            vec![
-                both,
-                ("TEST_FLAG_REGION", "eu-west-3"),
-                ("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:9"),
-            ],
+            vec![both, ("TEST_FLAG_REGION", "eu-west-3"), ("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:9")],
             vec![
                 "Credentials Found: AKIA…0001 <the AWS profile mine>",
                 "Region Found: eu-west-3 <--region>",
@@ -672,22 +509,10 @@ fn it_is_told_where_credentials_come_from_and_which_are_passed_over() {
 fn credentials_are_missing_where_nothing_leads_to_any_and_wrong_where_something_does() {
     for (variables, config, state) in [
         (vec![], "", "Credentials Missing"),
-        (
-            vec![],
-            "[default]\nregion = us-west-2\n",
-            "Credentials Missing",
-        ),
-        (
-            vec![],
-            "[default]\nrole_arn = arn:aws:iam::123456789012:role/r\n",
-            "Credentials Failed",
-        ),
+        (vec![], "[default]\nregion = us-west-2\n", "Credentials Missing"),
+        (vec![], "[default]\nrole_arn = arn:aws:iam::123456789012:role/r\n", "Credentials Failed"),
         (vec![("TEST_PROFILE", "nope")], "", "Credentials Failed"),
-        (
-            vec![("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT00001")],
-            "",
-            "Credentials Failed",
-        ),
+        (vec![("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT00001")], "", "Credentials Failed"),
     ] {
         let case = Case::new(&[NO_METADATA, REGION, ("TEST_CHECKS", "1")]);
         let said = case.with(&variables).config(config).says();

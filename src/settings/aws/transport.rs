@@ -65,11 +65,8 @@ fn proxy(settings: &Settings) -> Result<ProxyConfig> {
     };
     // The address may hold a password, so it is not repeated.
     let proxy = ProxyConfig::https(url).map_err(|_| {
-        Error::new(
-            Kind::Config,
-            format!("{name} is no address of a proxy for AWS"),
-        )
-        .hint("it looks like http://proxy.example.com:3128")
+        Error::new(Kind::Config, format!("{name} is no address of a proxy for AWS"))
+            .hint("it looks like http://proxy.example.com:3128")
     })?;
     Ok(match settings.env.first(&["NO_PROXY", "no_proxy"]) {
         Some((_, rules)) => proxy.no_proxy(rules),
@@ -91,18 +88,13 @@ fn tls(settings: &Settings, profile: &Profile) -> Result<TlsContext> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-        roots
-            .add(certificate)
-            .map_err(|error| wrong(error.to_string()))?;
+        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
     }
     if roots.is_empty() {
         return Err(wrong("there is no certificate in it".into()));
     }
     let trusted = TrustStore::empty().with_pem_certificate(pem);
-    TlsContext::builder()
-        .with_trust_store(trusted)
-        .build()
-        .map_err(|error| wrong(error.to_string()))
+    TlsContext::builder().with_trust_store(trusted).build().map_err(|error| wrong(error.to_string()))
 }
 
 /// Every wait is finite; the SDK alone would wait for ever for a server that accepts and stays silent.

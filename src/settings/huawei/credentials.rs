@@ -3,9 +3,7 @@
 
 use secrecy::SecretString;
 
-use super::{
-    Credentials, Domain, Keys, Login, Named, PROJECT_ID, Project, SDK_PROJECT_ID, file, project,
-};
+use super::{Credentials, Domain, Keys, Login, Named, PROJECT_ID, Project, SDK_PROJECT_ID, file, project};
 use crate::{
     checkup::Checkup,
     error::{Error, Kind, Result},
@@ -16,18 +14,8 @@ const TOKEN: [&str; 2] = ["HW_AUTH_TOKEN", "OS_AUTH_TOKEN"];
 const USER_NAME: [&str; 2] = ["HW_USER_NAME", "OS_USERNAME"];
 const USER_ID: [&str; 2] = ["HW_USER_ID", "OS_USER_ID"];
 const PASSWORD: [&str; 2] = ["HW_USER_PASSWORD", "OS_PASSWORD"];
-const DOMAIN_NAME: [&str; 4] = [
-    "HW_DOMAIN_NAME",
-    "OS_DOMAIN_NAME",
-    "OS_USER_DOMAIN_NAME",
-    "OS_PROJECT_DOMAIN_NAME",
-];
-const DOMAIN_ID: [&str; 4] = [
-    "HW_DOMAIN_ID",
-    "OS_DOMAIN_ID",
-    "OS_USER_DOMAIN_ID",
-    "OS_PROJECT_DOMAIN_ID",
-];
+const DOMAIN_NAME: [&str; 4] = ["HW_DOMAIN_NAME", "OS_DOMAIN_NAME", "OS_USER_DOMAIN_NAME", "OS_PROJECT_DOMAIN_NAME"];
+const DOMAIN_ID: [&str; 4] = ["HW_DOMAIN_ID", "OS_DOMAIN_ID", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_ID"];
 
 /// One family of variables that access keys come in; keys of two families are never mixed.
 struct Family {
@@ -87,28 +75,17 @@ pub(super) fn stored(settings: &Settings, region: &str) -> Result<Result<Found>>
 }
 
 /// Notes which variables are set and have no say beside the credentials in force.
-pub(super) fn note_unused(
-    settings: &Settings,
-    in_force: &Credentials,
-    source: &str,
-    checkup: &mut Checkup,
-) {
+pub(super) fn note_unused(settings: &Settings, in_force: &Credentials, source: &str, checkup: &mut Checkup) {
     let why = match settings.profile {
         Some(_) => "--profile names other credentials".to_owned(),
         None => format!("gives way to {source}"),
     };
     let families = FAMILIES.iter().map(|family| family.access_key);
-    let groups: Vec<_> = [&TOKEN[..], &USER_NAME, &USER_ID]
-        .into_iter()
-        .chain(families)
-        .collect();
-    for name in groups
-        .iter()
-        .filter_map(|names| Some(settings.env.first(names)?.0))
-    {
+    let groups: Vec<_> = [&TOKEN[..], &USER_NAME, &USER_ID].into_iter().chain(families).collect();
+    for name in groups.iter().filter_map(|names| Some(settings.env.first(names)?.0)) {
         // A user is found by the id or by the name, and the other of the two does no harm.
-        let of_user = matches!(in_force, Credentials::Password(_))
-            && [&USER_NAME[..], &USER_ID].concat().contains(&name);
+        let of_user =
+            matches!(in_force, Credentials::Password(_)) && [&USER_NAME[..], &USER_ID].concat().contains(&name);
         if settings.profile.is_some() || !(source.contains(name) || of_user) {
             checkup.unused(name, &why);
         }
@@ -137,18 +114,11 @@ fn password(env: &Env, region: &str) -> Result<Option<Variables>> {
     };
     let within = |name: &str| -> Result<Named> {
         let domain = domain.clone().ok_or_else(|| half(user.0, &DOMAIN_NAME))?;
-        Ok(Named::Name {
-            name: name.to_owned(),
-            domain,
-        })
+        Ok(Named::Name { name: name.to_owned(), domain })
     };
     let project = project(env, region, &PROJECT_ID);
     let login = Login {
-        user: if USER_ID.contains(&user.0) {
-            Named::Id { id: user.1.into() }
-        } else {
-            within(user.1)?
-        },
+        user: if USER_ID.contains(&user.0) { Named::Id { id: user.1.into() } } else { within(user.1)? },
         scope: match project.id {
             Some((id, _)) => Named::Id { id },
             None => within(&project.name)?,
@@ -160,18 +130,15 @@ fn password(env: &Env, region: &str) -> Result<Option<Variables>> {
 }
 
 fn keys(env: &Env, family: &Family) -> Result<Option<Variables>> {
-    let (access_key, secret_key) = match (
-        env.first(family.access_key),
-        env.first(family.secret_key),
-        env.first(&[family.security_token]),
-    ) {
-        (Some(access_key), Some(secret_key), _) => (access_key, secret_key),
-        (Some((name, _)), None, _) => return Err(half(name, family.secret_key)),
-        (None, Some((name, _)), _) | (None, None, Some((name, _))) => {
-            return Err(half(name, family.access_key));
-        }
-        (None, None, None) => return Ok(None),
-    };
+    let (access_key, secret_key) =
+        match (env.first(family.access_key), env.first(family.secret_key), env.first(&[family.security_token])) {
+            (Some(access_key), Some(secret_key), _) => (access_key, secret_key),
+            (Some((name, _)), None, _) => return Err(half(name, family.secret_key)),
+            (None, Some((name, _)), _) | (None, None, Some((name, _))) => {
+                return Err(half(name, family.access_key));
+            }
+            (None, None, None) => return Ok(None),
+        };
     let keys = Keys {
         access_key: access_key.1.into(),
         secret_key: secret_key.1.into(),
@@ -190,32 +157,21 @@ fn half(set: &str, missing: &[&str]) -> Error {
 fn missing(env: &Env, file: &str) -> Error {
     let sets = [TOKEN, USER_NAME, PASSWORD].map(|names| names.join("/"));
     let families = FAMILIES.map(|family| {
-        let [access_key, secret_key] =
-            [family.access_key, family.secret_key].map(|names| names.join("/"));
+        let [access_key, secret_key] = [family.access_key, family.secret_key].map(|names| names.join("/"));
         format!("{access_key} and {secret_key}")
     });
-    let mut looked = vec![
-        sets[0].clone(),
-        format!("{} and {}", sets[1], sets[2]),
-        families.join(", "),
-        file.to_owned(),
-    ];
+    let mut looked =
+        vec![sets[0].clone(), format!("{} and {}", sets[1], sets[2]), families.join(", "), file.to_owned()];
     let mut hint = format!(
         "set {} and {}, or write ak and sk into [basic] of ~/.huaweicloud/credentials",
         FAMILIES[0].access_key[0], FAMILIES[0].secret_key[0]
     );
-    if let Some(path) = env
-        .home(".hcloud/config.json")
-        .filter(|path| path.is_file())
-    {
+    if let Some(path) = env.home(".hcloud/config.json").filter(|path| path.is_file()) {
         looked.push(format!("{} (encrypted by KooCLI)", path.display()));
         hint.push_str(
             "; KooCLI encrypts its keys and no other tool can read them, so give them to imgctl in one of these ways",
         );
     }
-    let message = format!(
-        "no credentials for Huawei Cloud: looked at {}",
-        looked.join("; ")
-    );
+    let message = format!("no credentials for Huawei Cloud: looked at {}", looked.join("; "));
     Error::new(Kind::Auth, message).hint(hint)
 }

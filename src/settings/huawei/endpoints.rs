@@ -10,13 +10,7 @@ use crate::{
 
 /// Regions whose WorkspaceApp listens under its Chinese name; elsewhere it is `workspace`.
 /// <https://github.com/huaweicloud/huaweicloud-sdk-python-v3/blob/master/huaweicloud-sdk-workspaceapp/huaweicloudsdkworkspaceapp/v1/region/workspaceapp_region.py>
-pub(super) const APPSTREAM: [&str; 5] = [
-    "cn-north-4",
-    "cn-north-9",
-    "cn-east-3",
-    "cn-south-1",
-    "cn-southwest-2",
-];
+pub(super) const APPSTREAM: [&str; 5] = ["cn-north-4", "cn-north-9", "cn-east-3", "cn-south-1", "cn-southwest-2"];
 
 const CLOUD: &str = "HW_CLOUD";
 const DEFAULT_CLOUD: &str = "myhuaweicloud.com";
@@ -26,8 +20,7 @@ const EUROPE: (&str, &str) = ("eu-west-1", "myhuaweicloud.eu");
 
 const WORKSPACE_ENDPOINT: &str = "IMGCTL_WORKSPACE_ENDPOINT";
 const IAM_ENDPOINT: &str = "IMGCTL_IAM_ENDPOINT";
-const OTHER_IAM_ENDPOINTS: [&str; 3] =
-    ["HW_AUTH_URL", "OS_AUTH_URL", "HUAWEICLOUD_SDK_IAM_ENDPOINT"];
+const OTHER_IAM_ENDPOINTS: [&str; 3] = ["HW_AUTH_URL", "OS_AUTH_URL", "HUAWEICLOUD_SDK_IAM_ENDPOINT"];
 
 /// Where a service listens, and what says so.
 pub(super) struct Endpoint {
@@ -36,11 +29,7 @@ pub(super) struct Endpoint {
 }
 
 pub(super) fn workspace(env: &Env, region: &str) -> Result<Endpoint> {
-    let host = if APPSTREAM.contains(&region) {
-        "appstream"
-    } else {
-        "workspace"
-    };
+    let host = if APPSTREAM.contains(&region) { "appstream" } else { "workspace" };
     match env.get(WORKSPACE_ENDPOINT) {
         Some(text) => given(text, WORKSPACE_ENDPOINT),
         None => default(env, host, region),
@@ -48,11 +37,7 @@ pub(super) fn workspace(env: &Env, region: &str) -> Result<Endpoint> {
 }
 
 /// IAM; `of_credentials` is what the credentials themselves say, with the place that says so.
-pub(super) fn iam(
-    env: &Env,
-    region: &str,
-    of_credentials: Option<(String, String)>,
-) -> Result<Endpoint> {
+pub(super) fn iam(env: &Env, region: &str, of_credentials: Option<(String, String)>) -> Result<Endpoint> {
     if let Some(text) = env.get(IAM_ENDPOINT) {
         return given(text, IAM_ENDPOINT);
     }
@@ -71,15 +56,9 @@ fn default(env: &Env, service: &str, region: &str) -> Result<Endpoint> {
         None if region.starts_with(EUROPE.0) => (EUROPE.1, "the region's host"),
         None => (DEFAULT_CLOUD, "the region's host"),
     };
-    if !cloud
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
-    {
-        return Err(Error::new(
-            Kind::Config,
-            format!("{CLOUD} is \"{cloud}\": it is no host name"),
-        )
-        .hint("it looks like myhuaweicloud.com"));
+    if !cloud.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte)) {
+        return Err(Error::new(Kind::Config, format!("{CLOUD} is \"{cloud}\": it is no host name"))
+            .hint("it looks like myhuaweicloud.com"));
     }
     given(&format!("https://{service}.{region}.{cloud}"), source)
 }
@@ -96,8 +75,5 @@ fn given(text: &str, source: &str) -> Result<Endpoint> {
         return Err(Error::new(Kind::Config, message));
     }
     url.set_path(&path);
-    Ok(Endpoint {
-        url,
-        source: source.to_owned(),
-    })
+    Ok(Endpoint { url, source: source.to_owned() })
 }

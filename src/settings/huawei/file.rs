@@ -24,34 +24,21 @@ type Section = HashMap<String, String>;
 /// The credentials of a profile that was named. Variables say nothing of its project.
 pub(super) fn profile(env: &Env, name: &str, region: &str) -> Result<Found> {
     let no_such = |why: String| {
-        Error::new(
-            Kind::Auth,
-            format!("--profile names the profile \"{name}\", but {why}"),
-        )
-        .hint(format!(
-            "write a section [{name}] with ak and sk into the file"
-        ))
+        Error::new(Kind::Auth, format!("--profile names the profile \"{name}\", but {why}"))
+            .hint(format!("write a section [{name}] with ak and sk into the file"))
     };
     let path = path(env).ok_or_else(|| no_such("there is no home folder to look in".into()))?;
     let shown = path.display();
     let mut sections = read(&path)?.ok_or_else(|| no_such(format!("{shown} is not there")))?;
-    let section = sections
-        .remove(name)
-        .ok_or_else(|| no_such(format!("{shown} has no section [{name}]")))?;
-    let own = Project {
-        id: None,
-        name: region.to_owned(),
-    };
-    of_section(&path, name, section, own)?
-        .ok_or_else(|| no_such(format!("[{name}] in {shown} has no ak and sk")))
+    let section = sections.remove(name).ok_or_else(|| no_such(format!("{shown} has no section [{name}]")))?;
+    let own = Project { id: None, name: region.to_owned() };
+    of_section(&path, name, section, own)?.ok_or_else(|| no_such(format!("[{name}] in {shown} has no ak and sk")))
 }
 
 /// The credentials of the default section, or what was looked at in vain.
 pub(super) fn default(env: &Env, region: &str) -> Result<Result<Found, String>> {
     let Some(path) = path(env) else {
-        return Ok(Err(
-            "~/.huaweicloud/credentials (there is no home folder)".into()
-        ));
+        return Ok(Err("~/.huaweicloud/credentials (there is no home folder)".into()));
     };
     let looked = |why: &str| Ok(Err(format!("{} ({why})", path.display())));
     let Some(mut sections) = read(&path)? else {
@@ -77,12 +64,7 @@ fn path(env: &Env) -> Option<PathBuf> {
     }
 }
 
-fn of_section(
-    path: &Path,
-    name: &str,
-    mut section: Section,
-    project: Project,
-) -> Result<Option<Found>> {
+fn of_section(path: &Path, name: &str, mut section: Section, project: Project) -> Result<Option<Found>> {
     let source = format!("[{name}] in {}", path.display());
     let mut take = |key: &str| section.remove(key).filter(|value| !value.is_empty());
     let (access_key, secret_key) = match (take("ak"), take("sk")) {
@@ -99,20 +81,14 @@ fn of_section(
     let id = take("project_id").map(|id| (id, source.clone()));
     Ok(Some(Found {
         credentials: Credentials::Keys(keys),
-        project: Project {
-            id: id.or(project.id),
-            name: project.name,
-        },
+        project: Project { id: id.or(project.id), name: project.name },
         iam_endpoint: take("iam_endpoint").map(|url| (url, format!("iam_endpoint of {source}"))),
         source,
     }))
 }
 
 fn half(source: &str, set: &str, missing: &str) -> Error {
-    Error::new(
-        Kind::Auth,
-        format!("{source} has {set}, and {missing} is missing"),
-    )
+    Error::new(Kind::Auth, format!("{source} has {set}, and {missing} is missing"))
 }
 
 fn broken(path: &Path, what: impl std::fmt::Display) -> Error {
@@ -135,21 +111,13 @@ fn read(path: &Path) -> Result<Option<HashMap<String, Section>>> {
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
-        if let Some(name) = line
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             current = Some(sections.entry(name.trim().to_owned()).or_default());
             continue;
         }
-        let (Some(section), Some((key, value))) =
-            (current.as_deref_mut(), line.split_once(['=', ':']))
-        else {
+        let (Some(section), Some((key, value))) = (current.as_deref_mut(), line.split_once(['=', ':'])) else {
             let number = number + 1;
-            return Err(broken(
-                path,
-                format!("has a line {number} that is neither [section] nor name = value"),
-            ));
+            return Err(broken(path, format!("has a line {number} that is neither [section] nor name = value")));
         };
         section.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
     }

@@ -15,10 +15,8 @@ fn settings(variables: &[(&str, &str)], files: &[(&str, &str)]) -> (Settings, Te
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    let settings = Settings {
-        env: Env::of(variables.iter().copied(), Some(home.path().into())),
-        ..Settings::default()
-    };
+    let settings =
+        Settings { env: Env::of(variables.iter().copied(), Some(home.path().into())), ..Settings::default() };
     (settings, home)
 }
 
@@ -49,11 +47,7 @@ fn found(variables: &[(&str, &str)], files: &[(&str, &str)]) -> String {
 }
 
 const TOKEN: &[(&str, &str)] = &[("HW_AUTH_TOKEN", "t")];
-const PASSWORD: &[(&str, &str)] = &[
-    ("HW_USER_NAME", "u"),
-    ("HW_USER_PASSWORD", "p"),
-    ("HW_DOMAIN_NAME", "d"),
-];
+const PASSWORD: &[(&str, &str)] = &[("HW_USER_NAME", "u"), ("HW_USER_PASSWORD", "p"), ("HW_DOMAIN_NAME", "d")];
 const SDK_KEYS: &[(&str, &str)] = &[("HUAWEICLOUD_SDK_AK", "a1"), ("HUAWEICLOUD_SDK_SK", "s1")];
 const KEYS: &[(&str, &str)] = &[("HW_ACCESS_KEY", "a2"), ("HW_SECRET_KEY", "s2")];
 const FILE: &[(&str, &str)] = &[(
@@ -79,46 +73,22 @@ fn a_token_beats_a_password_beats_keys_beat_the_file() {
 #[test]
 fn the_names_of_openstack_work_after_huaweis_own() {
     for (variables, expected) in [
+        (&[("OS_AUTH_TOKEN", "t2")][..], "token t2, project none cn-north-4"),
+        (&[("OS_AUTH_TOKEN", "t2"), ("HW_AUTH_TOKEN", "t")], "token t, project none cn-north-4"),
         (
-            &[("OS_AUTH_TOKEN", "t2")][..],
-            "token t2, project none cn-north-4",
-        ),
-        (
-            &[("OS_AUTH_TOKEN", "t2"), ("HW_AUTH_TOKEN", "t")],
-            "token t, project none cn-north-4",
-        ),
-        (
-            &[
-                ("OS_USERNAME", "u"),
-                ("OS_PASSWORD", "p"),
-                ("OS_USER_DOMAIN_NAME", "d"),
-                ("OS_PROJECT_NAME", "n"),
-            ],
+            &[("OS_USERNAME", "u"), ("OS_PASSWORD", "p"), ("OS_USER_DOMAIN_NAME", "d"), ("OS_PROJECT_NAME", "n")],
             r#"password p {"name":"u","domain":{"name":"d"}} {"name":"n","domain":{"name":"d"}}, project none n"#,
         ),
         (
-            &[
-                ("HW_USER_ID", "u"),
-                ("HW_USER_PASSWORD", "p"),
-                ("HW_PROJECT_ID", "i"),
-            ],
+            &[("HW_USER_ID", "u"), ("HW_USER_PASSWORD", "p"), ("HW_PROJECT_ID", "i")],
             r#"password p {"id":"u"} {"id":"i"}, project i cn-north-4"#,
         ),
         (
-            &[
-                ("OS_USER_ID", "u"),
-                ("OS_PASSWORD", "p"),
-                ("OS_DOMAIN_ID", "d"),
-            ],
+            &[("OS_USER_ID", "u"), ("OS_PASSWORD", "p"), ("OS_DOMAIN_ID", "d")],
             r#"password p {"id":"u"} {"name":"cn-north-4","domain":{"id":"d"}}, project none cn-north-4"#,
         ),
         (
-            &[
-                ("OS_ACCESS_KEY", "a"),
-                ("OS_SECRET_KEY", "s"),
-                ("HW_SECURITY_TOKEN", "t"),
-                ("OS_PROJECT_ID", "i"),
-            ],
+            &[("OS_ACCESS_KEY", "a"), ("OS_SECRET_KEY", "s"), ("HW_SECURITY_TOKEN", "t"), ("OS_PROJECT_ID", "i")],
             "keys a s t, project i cn-north-4",
         ),
         (
@@ -139,39 +109,15 @@ fn the_names_of_openstack_work_after_huaweis_own() {
 #[test]
 fn half_a_set_is_an_error_that_names_the_other_half() {
     for (variables, missing) in [
-        (
-            &[("HW_USER_NAME", "u")][..],
-            "HW_USER_PASSWORD or OS_PASSWORD is missing",
-        ),
-        (
-            &[("OS_PASSWORD", "p")],
-            "HW_USER_NAME or OS_USERNAME is missing",
-        ),
-        (
-            &[("HW_USER_NAME", "u"), ("HW_USER_PASSWORD", "p")],
-            "HW_DOMAIN_NAME or OS_DOMAIN_NAME",
-        ),
-        (
-            &[("HUAWEICLOUD_SDK_AK", "a")],
-            "HUAWEICLOUD_SDK_SK is missing",
-        ),
-        (
-            &[("HUAWEICLOUD_SDK_SK", "s")],
-            "HUAWEICLOUD_SDK_AK is missing",
-        ),
-        (
-            &[("HUAWEICLOUD_SDK_SECURITY_TOKEN", "t")],
-            "HUAWEICLOUD_SDK_AK is missing",
-        ),
-        (
-            &[("HW_ACCESS_KEY", "a")],
-            "HW_SECRET_KEY or OS_SECRET_KEY is missing",
-        ),
+        (&[("HW_USER_NAME", "u")][..], "HW_USER_PASSWORD or OS_PASSWORD is missing"),
+        (&[("OS_PASSWORD", "p")], "HW_USER_NAME or OS_USERNAME is missing"),
+        (&[("HW_USER_NAME", "u"), ("HW_USER_PASSWORD", "p")], "HW_DOMAIN_NAME or OS_DOMAIN_NAME"),
+        (&[("HUAWEICLOUD_SDK_AK", "a")], "HUAWEICLOUD_SDK_SK is missing"),
+        (&[("HUAWEICLOUD_SDK_SK", "s")], "HUAWEICLOUD_SDK_AK is missing"),
+        (&[("HUAWEICLOUD_SDK_SECURITY_TOKEN", "t")], "HUAWEICLOUD_SDK_AK is missing"),
+        (&[("HW_ACCESS_KEY", "a")], "HW_SECRET_KEY or OS_SECRET_KEY is missing"),
         // Two families are two halves.
-        (
-            &[("HUAWEICLOUD_SDK_AK", "a"), ("HW_SECRET_KEY", "s")],
-            "HUAWEICLOUD_SDK_SK is missing",
-        ),
+        (&[("HUAWEICLOUD_SDK_AK", "a"), ("HW_SECRET_KEY", "s")], "HUAWEICLOUD_SDK_SK is missing"),
     ] {
         // The file is complete, and not what was meant.
         let Err(error) = load(variables, FILE) else {
@@ -184,16 +130,8 @@ fn half_a_set_is_an_error_that_names_the_other_half() {
 
 #[test]
 fn a_profile_that_is_named_beats_all_variables_and_is_never_replaced() {
-    let variables = [
-        TOKEN,
-        PASSWORD,
-        SDK_KEYS,
-        &[
-            ("HW_PROJECT_ID", "i"),
-            ("HW_AUTH_URL", "https://a.example.com"),
-        ],
-    ]
-    .concat();
+    let variables =
+        [TOKEN, PASSWORD, SDK_KEYS, &[("HW_PROJECT_ID", "i"), ("HW_AUTH_URL", "https://a.example.com")]].concat();
     let (mut settings, _home) = settings(&variables, FILE);
     let mut profile = |name: &str| {
         settings.profile = Some(name.into());
@@ -237,11 +175,7 @@ fn the_settings_of_koocli_are_noticed_and_said_to_be_encrypted() {
     let Err(error) = load(&[], &[(".hcloud/config.json", "{}")]) else {
         panic!("there are no credentials that can be read");
     };
-    assert!(
-        error
-            .message
-            .contains(".hcloud/config.json (encrypted by KooCLI)")
-    );
+    assert!(error.message.contains(".hcloud/config.json (encrypted by KooCLI)"));
     assert!(error.hint.unwrap().contains("no other tool can read them"));
 }
 
@@ -257,33 +191,17 @@ fn a_broken_file_is_named_and_not_repeated() {
             panic!("{text}");
         };
         let shown = format!("{error} {error:?}");
-        assert!(
-            shown.contains(why) && !shown.contains("secretsecret"),
-            "{shown}"
-        );
+        assert!(shown.contains(why) && !shown.contains("secretsecret"), "{shown}");
     }
-    let named = load(
-        &[("HUAWEICLOUD_SDK_CREDENTIALS_FILE", "/no/such/file")],
-        &[],
-    );
+    let named = load(&[("HUAWEICLOUD_SDK_CREDENTIALS_FILE", "/no/such/file")], &[]);
     assert_eq!(named.map(|_| ()).unwrap_err().kind, Kind::Config);
 }
 
 #[test]
 fn the_project_of_variables_is_of_the_region_beside_it() {
-    let variables = [
-        PASSWORD,
-        &[("HW_PROJECT_ID", "i"), ("HW_REGION_NAME", "cn-north-4")],
-    ]
-    .concat();
+    let variables = [PASSWORD, &[("HW_PROJECT_ID", "i"), ("HW_REGION_NAME", "cn-north-4")]].concat();
     let (settings, _home) = settings(&variables, &[]);
-    let project = |region| {
-        Huawei::load(&settings, region)
-            .unwrap()
-            .project
-            .id
-            .map(|(id, _)| id)
-    };
+    let project = |region| Huawei::load(&settings, region).unwrap().project.id.map(|(id, _)| id);
     assert_eq!(project(None), Some("i".into()));
     assert_eq!(project(Some("cn-north-4")), Some("i".into()));
     assert_eq!(project(Some("ap-southeast-1")), None);
@@ -306,19 +224,8 @@ fn the_region_is_the_references_then_the_flags_then_the_variables() {
 #[test]
 fn a_region_that_would_change_the_host_is_refused() {
     let (settings, _home) = settings(TOKEN, &[]);
-    for region in [
-        "evil.example.com/",
-        "a@b",
-        "",
-        "-a",
-        "A",
-        "a.b",
-        "a b",
-        &"a".repeat(64),
-    ] {
-        let error = Huawei::load(&settings, Some(region))
-            .map(|_| ())
-            .unwrap_err();
+    for region in ["evil.example.com/", "a@b", "", "-a", "A", "a.b", "a b", &"a".repeat(64)] {
+        let error = Huawei::load(&settings, Some(region)).map(|_| ()).unwrap_err();
         assert_eq!(error.kind, Kind::Config, "{region}");
     }
 }
@@ -326,39 +233,24 @@ fn a_region_that_would_change_the_host_is_refused() {
 #[test]
 fn each_region_has_its_hosts() {
     let cases = [
-        (
-            "cn-north-4",
-            "https://appstream.cn-north-4.myhuaweicloud.com/",
-            "https://iam.cn-north-4.myhuaweicloud.com/",
-        ),
+        ("cn-north-4", "https://appstream.cn-north-4.myhuaweicloud.com/", "https://iam.cn-north-4.myhuaweicloud.com/"),
         (
             "cn-southwest-2",
             "https://appstream.cn-southwest-2.myhuaweicloud.com/",
             "https://iam.cn-southwest-2.myhuaweicloud.com/",
         ),
-        (
-            "cn-east-5",
-            "https://workspace.cn-east-5.myhuaweicloud.com/",
-            "https://iam.cn-east-5.myhuaweicloud.com/",
-        ),
+        ("cn-east-5", "https://workspace.cn-east-5.myhuaweicloud.com/", "https://iam.cn-east-5.myhuaweicloud.com/"),
         (
             "ap-southeast-1",
             "https://workspace.ap-southeast-1.myhuaweicloud.com/",
             "https://iam.ap-southeast-1.myhuaweicloud.com/",
         ),
-        (
-            "eu-west-101",
-            "https://workspace.eu-west-101.myhuaweicloud.eu/",
-            "https://iam.eu-west-101.myhuaweicloud.eu/",
-        ),
+        ("eu-west-101", "https://workspace.eu-west-101.myhuaweicloud.eu/", "https://iam.eu-west-101.myhuaweicloud.eu/"),
     ];
     let (settings, _home) = settings(TOKEN, &[]);
     for (region, workspace, iam) in cases {
         let huawei = Huawei::load(&settings, Some(region)).unwrap();
-        assert_eq!(
-            [huawei.workspace.as_str(), huawei.iam.as_str()],
-            [workspace, iam]
-        );
+        assert_eq!([huawei.workspace.as_str(), huawei.iam.as_str()], [workspace, iam]);
     }
 }
 
@@ -369,23 +261,11 @@ fn endpoints_can_be_set_and_must_be_safe() {
     let cases: [Case; 10] = [
         (
             &[("HW_CLOUD", "example.org")],
-            Some([
-                "https://appstream.cn-north-4.example.org/",
-                "https://iam.cn-north-4.example.org/",
-            ]),
+            Some(["https://appstream.cn-north-4.example.org/", "https://iam.cn-north-4.example.org/"]),
         ),
-        (
-            &[("HW_AUTH_URL", "https://iam.example.org/v3")],
-            Some([ours, "https://iam.example.org/"]),
-        ),
-        (
-            &[("OS_AUTH_URL", "http://127.0.0.1:5000/identity/v3/")],
-            Some([ours, "http://127.0.0.1:5000/identity"]),
-        ),
-        (
-            &[("HUAWEICLOUD_SDK_IAM_ENDPOINT", "https://sdk.example.org")],
-            Some([ours, "https://sdk.example.org/"]),
-        ),
+        (&[("HW_AUTH_URL", "https://iam.example.org/v3")], Some([ours, "https://iam.example.org/"])),
+        (&[("OS_AUTH_URL", "http://127.0.0.1:5000/identity/v3/")], Some([ours, "http://127.0.0.1:5000/identity"])),
+        (&[("HUAWEICLOUD_SDK_IAM_ENDPOINT", "https://sdk.example.org")], Some([ours, "https://sdk.example.org/"])),
         (
             &[
                 ("IMGCTL_IAM_ENDPOINT", "http://127.0.0.1:1"),
@@ -396,14 +276,8 @@ fn endpoints_can_be_set_and_must_be_safe() {
         ),
         (&[("HW_AUTH_URL", "http://iam.example.org/v3")], None),
         (&[("IMGCTL_WORKSPACE_ENDPOINT", "http://example.org")], None),
-        (
-            &[("IMGCTL_WORKSPACE_ENDPOINT", "https://example.org/?a=b")],
-            None,
-        ),
-        (
-            &[("IMGCTL_WORKSPACE_ENDPOINT", "https://example.org/a(b)")],
-            None,
-        ),
+        (&[("IMGCTL_WORKSPACE_ENDPOINT", "https://example.org/?a=b")], None),
+        (&[("IMGCTL_WORKSPACE_ENDPOINT", "https://example.org/a(b)")], None),
         (&[("HW_CLOUD", "example.org/x@evil")], None),
     ];
     for (variables, expected) in cases {
@@ -413,11 +287,7 @@ fn endpoints_can_be_set_and_must_be_safe() {
                 let huawei = loaded.unwrap();
                 assert_eq!([huawei.workspace.as_str(), huawei.iam.as_str()], expected);
             }
-            None => assert_eq!(
-                loaded.map(|_| ()).unwrap_err().kind,
-                Kind::Config,
-                "{variables:?}"
-            ),
+            None => assert_eq!(loaded.map(|_| ()).unwrap_err().kind, Kind::Config, "{variables:?}"),
         }
     }
 }
@@ -425,10 +295,7 @@ fn endpoints_can_be_set_and_must_be_safe() {
 #[test]
 fn users_and_projects_are_written_as_iam_reads_them() {
     let domain = Domain::Id { id: "d".into() };
-    let named = Named::Name {
-        name: "n".into(),
-        domain,
-    };
+    let named = Named::Name { name: "n".into(), domain };
     assert_eq!(json!(named), json!({"name": "n", "domain": {"id": "d"}}));
     assert_eq!(json!(Named::Id { id: "i".into() }), json!({"id": "i"}));
 }
@@ -437,16 +304,10 @@ fn users_and_projects_are_written_as_iam_reads_them() {
 fn what_is_set_and_has_no_say_is_told_with_what_comes_before_it() {
     let unused = |variables: &[&[(&str, &str)]], profile: Option<&str>| {
         let (settings, _home) = settings(&variables.concat(), FILE);
-        let settings = Settings {
-            profile: profile.map(Into::into),
-            ..settings
-        };
+        let settings = Settings { profile: profile.map(Into::into), ..settings };
         let mut checkup = Checkup::default();
         Huawei::look(&settings, Some("cn-north-4"), &mut checkup).unwrap();
-        let unused = checkup
-            .checks
-            .iter()
-            .filter(|check| check.state == State::Unused);
+        let unused = checkup.checks.iter().filter(|check| check.state == State::Unused);
         let shown = unused.map(|check| {
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
             format!("{}: {}", text(&check.value), text(&check.note))
@@ -465,37 +326,20 @@ fn what_is_set_and_has_no_say_is_told_with_what_comes_before_it() {
     );
     assert_eq!(
         unused(&[TOKEN, PASSWORD, SDK_KEYS], None),
-        [
-            "HW_USER_NAME: gives way to HW_AUTH_TOKEN",
-            "HUAWEICLOUD_SDK_AK: gives way to HW_AUTH_TOKEN"
-        ]
+        ["HW_USER_NAME: gives way to HW_AUTH_TOKEN", "HUAWEICLOUD_SDK_AK: gives way to HW_AUTH_TOKEN"]
     );
-    assert_eq!(
-        unused(&[TOKEN], Some("other")),
-        ["HW_AUTH_TOKEN: --profile names other credentials"]
-    );
+    assert_eq!(unused(&[TOKEN], Some("other")), ["HW_AUTH_TOKEN: --profile names other credentials"]);
 }
 
 #[test]
 fn each_setting_is_told_with_what_set_it() {
-    let (settings, _home) = settings(
-        &[
-            SDK_KEYS,
-            &[("HW_REGION_NAME", "cn-north-4"), ("HW_PROJECT_ID", "p1")],
-        ]
-        .concat(),
-        &[],
-    );
+    let (settings, _home) =
+        settings(&[SDK_KEYS, &[("HW_REGION_NAME", "cn-north-4"), ("HW_PROJECT_ID", "p1")]].concat(), &[]);
     let mut checkup = Checkup::default();
     Huawei::look(&settings, None, &mut checkup).unwrap();
     let found = |check: &Check| {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        format!(
-            "{:?} {} <{}>",
-            check.check,
-            text(&check.value),
-            text(&check.source)
-        )
+        format!("{:?} {} <{}>", check.check, text(&check.value), text(&check.source))
     };
     assert_eq!(
         checkup.checks.iter().map(found).collect::<Vec<_>>(),

@@ -38,15 +38,11 @@ pub(super) fn credential(path: &Path, text: &str) -> Result<Profile> {
     }
     // Going on with the keys alone would act as somebody else.
     if field(path, &file, "role-arn")?.is_some() {
-        return Err(broken(
-            path,
-            "asks for a role to be assumed, which imgctl does not do",
-        )
-        .hint("give the role's temporary keys: TENCENTCLOUD_SECRET_ID, _SECRET_KEY and _TOKEN"));
+        return Err(broken(path, "asks for a role to be assumed, which imgctl does not do")
+            .hint("give the role's temporary keys: TENCENTCLOUD_SECRET_ID, _SECRET_KEY and _TOKEN"));
     }
-    let [secret_id, secret_key] = ["secretId", "secretKey"].map(|name| {
-        field(path, &file, name)?.ok_or_else(|| broken(path, format!("has no \"{name}\"")))
-    });
+    let [secret_id, secret_key] = ["secretId", "secretKey"]
+        .map(|name| field(path, &file, name)?.ok_or_else(|| broken(path, format!("has no \"{name}\""))));
     Ok(Profile::Keys(Credentials {
         secret_id: secret_id?.into(),
         secret_key: SecretString::from(secret_key?),
@@ -92,23 +88,12 @@ fn object(path: &Path, text: &str) -> Result<serde_json::Map<String, Value>> {
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(broken(path, "is no JSON object")),
-        Err(error) => Err(broken(
-            path,
-            format!(
-                "is no JSON (line {}, column {})",
-                error.line(),
-                error.column()
-            ),
-        )),
+        Err(error) => Err(broken(path, format!("is no JSON (line {}, column {})", error.line(), error.column()))),
     }
 }
 
 /// A text that is there and not empty.
-fn field<'a>(
-    path: &Path,
-    object: &'a serde_json::Map<String, Value>,
-    name: &str,
-) -> Result<Option<&'a str>> {
+fn field<'a>(path: &Path, object: &'a serde_json::Map<String, Value>, name: &str) -> Result<Option<&'a str>> {
     match object.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
@@ -125,21 +110,15 @@ pub(super) fn ini(path: &Path, text: &str) -> Result<Credentials> {
             continue;
         }
         if let Some(name) = line.strip_prefix('[') {
-            let name = name.strip_suffix(']').ok_or_else(|| {
-                broken(
-                    path,
-                    format!("has a section without its bracket in line {number}"),
-                )
-            })?;
+            let name = name
+                .strip_suffix(']')
+                .ok_or_else(|| broken(path, format!("has a section without its bracket in line {number}")))?;
             section = Some(name.trim() == "default");
             continue;
         }
-        let (name, value) = line.split_once(['=', ':']).ok_or_else(|| {
-            broken(
-                path,
-                format!("has neither a section nor NAME = VALUE in line {number}"),
-            )
-        })?;
+        let (name, value) = line
+            .split_once(['=', ':'])
+            .ok_or_else(|| broken(path, format!("has neither a section nor NAME = VALUE in line {number}")))?;
         if section == Some(true) {
             match name.trim() {
                 "secret_id" => secret_id = Some(value.trim()),
@@ -207,16 +186,8 @@ mod tests {
             (json, r#"["hunter2"]"#, "is no JSON object"),
             (json, r#"{"secretId": "hunter2"}"#, "has no \"secretKey\""),
             (json, r#"{"secretKey": "hunter2"}"#, "has no \"secretId\""),
-            (
-                json,
-                r#"{"secretId": "", "secretKey": "hunter2"}"#,
-                "has no \"secretId\"",
-            ),
-            (
-                json,
-                r#"{"secretId": 1, "secretKey": "hunter2"}"#,
-                "a \"secretId\" that is no text",
-            ),
+            (json, r#"{"secretId": "", "secretKey": "hunter2"}"#, "has no \"secretId\""),
+            (json, r#"{"secretId": 1, "secretKey": "hunter2"}"#, "a \"secretId\" that is no text"),
             (
                 json,
                 r#"{"secretId":"I","secretKey":"hunter2","expiresAt":"hunter2"}"#,
@@ -228,31 +199,16 @@ mod tests {
                 "asks for a role to be assumed",
             ),
             (sdk, "", "no secret_id in a section [default]"),
-            (
-                sdk,
-                "[default]\nsecret_id = I\nhunter2",
-                "NAME = VALUE in line 3",
-            ),
+            (sdk, "[default]\nsecret_id = I\nhunter2", "NAME = VALUE in line 3"),
             (sdk, "[default", "without its bracket in line 1"),
             (sdk, "[default]\nsecret_key = hunter2", "has no secret_id"),
             (sdk, "[default]\nsecret_id = I", "has no secret_key"),
-            (
-                sdk,
-                "[other]\nsecret_id = I\nsecret_key = hunter2",
-                "has no secret_id",
-            ),
-            (
-                sdk,
-                "secret_id = I\nsecret_key = hunter2",
-                "has no secret_id",
-            ),
+            (sdk, "[other]\nsecret_id = I\nsecret_key = hunter2", "has no secret_id"),
+            (sdk, "secret_id = I\nsecret_key = hunter2", "has no secret_id"),
         ] {
             let error = parse(text).unwrap();
             assert_eq!(error.kind, Kind::Config, "{text}");
-            assert!(
-                error.message.contains(PATH) && error.message.contains(why),
-                "{error}"
-            );
+            assert!(error.message.contains(PATH) && error.message.contains(why), "{error}");
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
         }
     }
@@ -261,19 +217,13 @@ mod tests {
     fn the_sdks_file_gives_the_keys_of_its_default_section() {
         let text = "; mine\n[other]\nsecret_id = no\n\n[ default ]\n# keys\nsecret_id = I\nsecret_key: K=1\n";
         let keys = ini(Path::new(PATH), text).unwrap();
-        assert_eq!(
-            (keys.secret_id.as_str(), keys.secret_key.expose_secret()),
-            ("I", "K=1")
-        );
+        assert_eq!((keys.secret_id.as_str(), keys.secret_key.expose_secret()), ("I", "K=1"));
     }
 
     #[test]
     fn the_region_is_found_at_its_old_place_too() {
         for (text, region) in [
-            (
-                r#"{"_sys_param":{"region":"ap-a"},"region":"ap-b"}"#,
-                Some("ap-a"),
-            ),
+            (r#"{"_sys_param":{"region":"ap-a"},"region":"ap-b"}"#, Some("ap-a")),
             (r#"{"region":"ap-b","_sys_param":{}}"#, Some("ap-b")),
             (r#"{"region":"ap-b"}"#, Some("ap-b")),
             (r#"{"_sys_param":{"region":""}}"#, None),

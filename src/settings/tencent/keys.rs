@@ -20,13 +20,8 @@ use crate::{
 pub(super) const SECRET_ID: &str = "TENCENTCLOUD_SECRET_ID";
 pub(super) const SECRET_KEY: &str = "TENCENTCLOUD_SECRET_KEY";
 /// Each of the provider's tools has its own name for it: tccli, Terraform, the Node SDK.
-const TOKENS: [&str; 3] = [
-    "TENCENTCLOUD_TOKEN",
-    "TENCENTCLOUD_SECURITY_TOKEN",
-    "TENCENTCLOUD_SESSION_TOKEN",
-];
-pub(super) const ROLE_VARIABLES: [&str; 2] =
-    ["TENCENTCLOUD_ROLE_ARN", "TENCENTCLOUD_ROLE_SESSION_NAME"];
+const TOKENS: [&str; 3] = ["TENCENTCLOUD_TOKEN", "TENCENTCLOUD_SECURITY_TOKEN", "TENCENTCLOUD_SESSION_TOKEN"];
+pub(super) const ROLE_VARIABLES: [&str; 2] = ["TENCENTCLOUD_ROLE_ARN", "TENCENTCLOUD_ROLE_SESSION_NAME"];
 pub(super) const SDK_FILE: &str = "TENCENTCLOUD_CREDENTIALS_FILE";
 
 /// The keys that sign a call.
@@ -55,11 +50,10 @@ impl Keys {
         match &self.source {
             Source::Role(role) => role.keys(now).await,
             Source::Given(keys) => match keys.expires_at {
-                Some(end) if end <= now => Err(Error::new(
-                    Kind::Auth,
-                    format!("the login in {} ran out at {end}", self.found),
-                )
-                .hint("log in again with tccli (`tccli auth login` or `tccli sso login`)")),
+                Some(end) if end <= now => {
+                    Err(Error::new(Kind::Auth, format!("the login in {} ran out at {end}", self.found))
+                        .hint("log in again with tccli (`tccli auth login` or `tccli sso login`)"))
+                }
                 _ => Ok(keys.clone()),
             },
         }
@@ -76,14 +70,8 @@ impl Tencent<'_> {
     pub async fn keys(&self, now: DateTime<Utc>) -> Result<Keys> {
         let mut looked = Vec::new();
         let source = match self.stored(&read, &mut looked)? {
-            Some(Found {
-                value: Profile::Keys(keys),
-                source,
-            }) => {
-                return Ok(Keys {
-                    source: Source::Given(keys),
-                    found: source,
-                });
+            Some(Found { value: Profile::Keys(keys), source }) => {
+                return Ok(Keys { source: Source::Given(keys), found: source });
             }
             Some(Found { source, .. }) => Some(source),
             None => None,
@@ -98,25 +86,16 @@ impl Tencent<'_> {
             }),
             // A bad endpoint for the metadata is a mistake to mend, not a missing credential.
             (Err(error), _) if error.kind != Kind::Auth => Err(error),
-            (Err(error), Some(source)) => Err(Error::new(
-                Kind::Auth,
-                format!(
-                    "{source} asks for the role of this machine: {}",
-                    error.message
-                ),
-            )),
+            (Err(error), Some(source)) => {
+                Err(Error::new(Kind::Auth, format!("{source} asks for the role of this machine: {}", error.message)))
+            }
             (Err(error), None) => {
                 looked.push(format!("the role of this machine ({})", error.message));
                 Err(Error::new(
                     Kind::Auth,
-                    format!(
-                        "no credentials for Tencent Cloud: looked at {}",
-                        looked.join(", ")
-                    ),
+                    format!("no credentials for Tencent Cloud: looked at {}", looked.join(", ")),
                 )
-                .hint(format!(
-                    "set {SECRET_ID} and {SECRET_KEY}, or run `tccli configure`"
-                )))
+                .hint(format!("set {SECRET_ID} and {SECRET_KEY}, or run `tccli configure`")))
             }
         }
     }
@@ -142,11 +121,7 @@ impl Tencent<'_> {
     }
 
     /// What variables and files hold; notes what was looked at in vain.
-    pub(super) fn stored(
-        &self,
-        read: &Read<'_>,
-        looked: &mut Vec<String>,
-    ) -> Result<Option<Found<Profile>>> {
+    pub(super) fn stored(&self, read: &Read<'_>, looked: &mut Vec<String>) -> Result<Option<Found<Profile>>> {
         if self.profile.by != By::Flag {
             if let Some(found) = variables(self.env)? {
                 return Ok(Some(found));
@@ -177,18 +152,11 @@ impl Tencent<'_> {
             None => "there is no home folder to look in".into(),
         };
         let name = self.profile.name;
-        Error::new(
-            Kind::Auth,
-            format!("{by} names the profile \"{name}\", but {place}"),
-        )
-        .hint(format!("make it with `tccli configure --profile {name}`"))
+        Error::new(Kind::Auth, format!("{by} names the profile \"{name}\", but {place}"))
+            .hint(format!("make it with `tccli configure --profile {name}`"))
     }
 
-    fn sdk_file(
-        &self,
-        read: &Read<'_>,
-        looked: &mut Vec<String>,
-    ) -> Result<Option<Found<Profile>>> {
+    fn sdk_file(&self, read: &Read<'_>, looked: &mut Vec<String>) -> Result<Option<Found<Profile>>> {
         let named = self.env.get(SDK_FILE).map(PathBuf::from);
         let places = match &named {
             Some(path) => vec![path.clone()],
@@ -207,10 +175,7 @@ impl Tencent<'_> {
                     }));
                 }
                 None if named.is_some() => {
-                    return Err(files::broken(
-                        &path,
-                        format!("is not there; {SDK_FILE} names it"),
-                    ));
+                    return Err(files::broken(&path, format!("is not there; {SDK_FILE} names it")));
                 }
                 None => looked.push(format!("{} (not there)", path.display())),
             }
@@ -230,11 +195,9 @@ fn variables(env: &Env) -> Result<Option<Found<Profile>>> {
     // tccli would act as that role; with the keys alone, imgctl would act as somebody else.
     if let [Some(_), Some(_)] = ROLE_VARIABLES.map(|name| env.get(name)) {
         let [role, session] = ROLE_VARIABLES;
-        let message =
-            format!("{role} and {session} ask for a role to be assumed, which imgctl does not do");
-        return Err(Error::new(Kind::Config, message).hint(format!(
-            "give the role's temporary keys and token, and unset {role}"
-        )));
+        let message = format!("{role} and {session} ask for a role to be assumed, which imgctl does not do");
+        return Err(Error::new(Kind::Config, message)
+            .hint(format!("give the role's temporary keys and token, and unset {role}")));
     }
     let token = env.first(&TOKENS);
     let source = match token {

@@ -15,14 +15,8 @@ const DEFAULT_ROOT: &str = "tencentcloudapi.com";
 impl Tencent<'_> {
     /// The region that calls go to unless a reference or `--region` names one.
     pub fn region(&self) -> Result<Found<String>> {
-        let variable = self.env.get(REGION).map(|region| Found {
-            value: region.to_owned(),
-            source: REGION.to_owned(),
-        });
-        let file = self.configure.region.clone().map(|value| Found {
-            value,
-            source: self.configure_source(),
-        });
+        let variable = self.env.get(REGION).map(|region| Found { value: region.to_owned(), source: REGION.to_owned() });
+        let file = self.configure.region.clone().map(|value| Found { value, source: self.configure_source() });
         let found = match self.profile.by {
             By::Flag => file.or(variable),
             _ => variable.or(file),
@@ -60,16 +54,10 @@ impl Tencent<'_> {
                 let host = value.as_str().map(str::trim).ok_or_else(|| {
                     Error::new(
                         Kind::Config,
-                        format!(
-                            "{} has a {service}.endpoint that is no text",
-                            self.configure_source()
-                        ),
+                        format!("{} has a {service}.endpoint that is no text", self.configure_source()),
                     )
                 })?;
-                let bare = host
-                    .strip_prefix("https://")
-                    .unwrap_or(host)
-                    .trim_end_matches('/');
+                let bare = host.strip_prefix("https://").unwrap_or(host).trim_end_matches('/');
                 (!bare.is_empty() && bare != default).then_some(host)
             }
         };
@@ -99,9 +87,5 @@ impl Tencent<'_> {
 /// Finance regions are closed off: each has a host of its own, and the common host serves all others.
 /// <https://www.tencentcloud.com/document/api/213/33280>
 fn host(service: &str, region: &str, root: &str) -> String {
-    if region.ends_with("-fsi") {
-        format!("{service}.{region}.{root}")
-    } else {
-        format!("{service}.{root}")
-    }
+    if region.ends_with("-fsi") { format!("{service}.{region}.{root}") } else { format!("{service}.{root}") }
 }

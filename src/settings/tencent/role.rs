@@ -52,12 +52,7 @@ impl Role {
             return Err(none("the metadata service names no role"));
         }
         let keys = fetch(&http, &base, &name, now).await?;
-        Ok(Self {
-            http,
-            base,
-            name,
-            keys: Mutex::new(keys),
-        })
+        Ok(Self { http, base, name, keys: Mutex::new(keys) })
     }
 
     pub fn name(&self) -> &str {
@@ -96,11 +91,8 @@ async fn get(http: &Http, base: &Url, name: &str) -> Result<Response> {
 
 async fn fetch(http: &Http, base: &Url, name: &str, now: DateTime<Utc>) -> Result<Credentials> {
     let answer = get(http, base, name).await?;
-    let keys = decode(&answer.body).ok_or_else(|| {
-        none(format!(
-            "the metadata service gave no keys for the role {name}"
-        ))
-    })?;
+    let keys =
+        decode(&answer.body).ok_or_else(|| none(format!("the metadata service gave no keys for the role {name}")))?;
     match keys.expires_at {
         Some(end) if end <= now => Err(none(format!("the keys of the role {name} ended {end}"))),
         _ => Ok(keys),

@@ -14,28 +14,18 @@ mod place;
 mod role;
 
 const ENV_KEYS: [(&str, &str); 2] = [(SECRET_ID, "ENV"), (SECRET_KEY, "env-key")];
-const DEFAULT_FILE: (&str, &str) = (
-    "/h/.tccli/default.credential",
-    r#"{"secretId":"FILE","secretKey":"file-key","token":"file-token"}"#,
-);
-const SDK: (&str, &str) = (
-    "/h/.tencentcloud/credentials",
-    "[default]\nsecret_id = SDK\nsecret_key = sdk-key\n",
-);
-const SYSTEM: (&str, &str) = (
-    "/etc/tencentcloud/credentials",
-    "[default]\nsecret_id = SYSTEM\nsecret_key = system-key\n",
-);
+const DEFAULT_FILE: (&str, &str) =
+    ("/h/.tccli/default.credential", r#"{"secretId":"FILE","secretKey":"file-key","token":"file-token"}"#);
+const SDK: (&str, &str) = ("/h/.tencentcloud/credentials", "[default]\nsecret_id = SDK\nsecret_key = sdk-key\n");
+const SYSTEM: (&str, &str) =
+    ("/etc/tencentcloud/credentials", "[default]\nsecret_id = SYSTEM\nsecret_key = system-key\n");
 
 fn env(vars: &[(&'static str, &'static str)]) -> Env {
     Env::of(vars.iter().copied(), Some("/h".into()))
 }
 
 fn of_files(files: &[(&str, &str)]) -> impl Fn(&Path) -> io::Result<String> + Sync + use<> {
-    let files: BTreeMap<PathBuf, String> = files
-        .iter()
-        .map(|(path, text)| (path.into(), (*text).into()))
-        .collect();
+    let files: BTreeMap<PathBuf, String> = files.iter().map(|(path, text)| (path.into(), (*text).into())).collect();
     move |path| files.get(path).cloned().ok_or(ErrorKind::NotFound.into())
 }
 
@@ -58,143 +48,57 @@ fn chosen(
 
 #[test]
 fn credentials_come_from_the_first_place_that_has_them() {
-    let prod = (
-        "/h/.tccli/prod.credential",
-        r#"{"secretId":"PROD","secretKey":"p"}"#,
-    );
+    let prod = ("/h/.tccli/prod.credential", r#"{"secretId":"PROD","secretKey":"p"}"#);
     let role = ("/h/.tccli/default.credential", r#"{"type":"cvm-role"}"#);
     let [id, key] = ENV_KEYS;
     let everything = [DEFAULT_FILE, SDK, SYSTEM, prod];
-    type Case<'a> = (
-        &'a [(&'static str, &'static str)],
-        Option<&'a str>,
-        &'a [(&'a str, &'a str)],
-        &'a str,
-        Option<&'a str>,
-    );
+    type Case<'a> =
+        (&'a [(&'static str, &'static str)], Option<&'a str>, &'a [(&'a str, &'a str)], &'a str, Option<&'a str>);
     let cases: &[Case<'_>] = &[
         (&ENV_KEYS, None, &everything, "ENV", None),
         (
-            &[
-                id,
-                key,
-                ("TENCENTCLOUD_TOKEN", "a"),
-                ("TENCENTCLOUD_SESSION_TOKEN", "c"),
-            ],
+            &[id, key, ("TENCENTCLOUD_TOKEN", "a"), ("TENCENTCLOUD_SESSION_TOKEN", "c")],
             None,
             &everything,
             "ENV",
             Some("a"),
         ),
-        (
-            &[id, key, ("TENCENTCLOUD_SECURITY_TOKEN", "b")],
-            None,
-            &everything,
-            "ENV",
-            Some("b"),
-        ),
-        (
-            &[id, key, ("TENCENTCLOUD_SESSION_TOKEN", "c")],
-            None,
-            &everything,
-            "ENV",
-            Some("c"),
-        ),
+        (&[id, key, ("TENCENTCLOUD_SECURITY_TOKEN", "b")], None, &everything, "ENV", Some("b")),
+        (&[id, key, ("TENCENTCLOUD_SESSION_TOKEN", "c")], None, &everything, "ENV", Some("c")),
         // A token alone belongs to nothing that is in a file.
-        (
-            &[("TENCENTCLOUD_TOKEN", "a")],
-            None,
-            &everything,
-            "FILE",
-            Some("file-token"),
-        ),
+        (&[("TENCENTCLOUD_TOKEN", "a")], None, &everything, "FILE", Some("file-token")),
         (&[], None, &everything, "FILE", Some("file-token")),
         (&[], None, &[role, SDK], "role", None),
         (&[], None, &[SDK, SYSTEM], "SDK", None),
         (&[], None, &[SYSTEM], "SYSTEM", None),
-        (
-            &[(SDK_FILE, "/etc/tencentcloud/credentials")],
-            None,
-            &[SDK, SYSTEM],
-            "SYSTEM",
-            None,
-        ),
+        (&[(SDK_FILE, "/etc/tencentcloud/credentials")], None, &[SDK, SYSTEM], "SYSTEM", None),
         // An explicit profile beats the environment; a variable's does not beat keys beside it.
         (&ENV_KEYS, Some("prod"), &everything, "PROD", None),
-        (
-            &ENV_KEYS,
-            Some("default"),
-            &everything,
-            "FILE",
-            Some("file-token"),
-        ),
+        (&ENV_KEYS, Some("default"), &everything, "FILE", Some("file-token")),
         (&[id], Some("prod"), &everything, "PROD", None),
-        (
-            &[("TCCLI_PROFILE", "prod")],
-            None,
-            &everything,
-            "PROD",
-            None,
-        ),
-        (
-            &[("TENCENTCLOUD_PROFILE", "prod")],
-            None,
-            &everything,
-            "PROD",
-            None,
-        ),
-        (
-            &[("TCCLI_PROFILE", "prod"), ("TENCENTCLOUD_PROFILE", "other")],
-            None,
-            &everything,
-            "PROD",
-            None,
-        ),
-        (
-            &[("TCCLI_PROFILE", "prod"), id, key],
-            None,
-            &everything,
-            "ENV",
-            None,
-        ),
-        (
-            &[("TCCLI_PROFILE", "prod")],
-            Some("default"),
-            &everything,
-            "FILE",
-            Some("file-token"),
-        ),
+        (&[("TCCLI_PROFILE", "prod")], None, &everything, "PROD", None),
+        (&[("TENCENTCLOUD_PROFILE", "prod")], None, &everything, "PROD", None),
+        (&[("TCCLI_PROFILE", "prod"), ("TENCENTCLOUD_PROFILE", "other")], None, &everything, "PROD", None),
+        (&[("TCCLI_PROFILE", "prod"), id, key], None, &everything, "ENV", None),
+        (&[("TCCLI_PROFILE", "prod")], Some("default"), &everything, "FILE", Some("file-token")),
         (
             &[("TENCENTCLOUD_SHARED_CREDENTIALS_DIR", "/x")],
             None,
-            &[
-                (
-                    "/x/default.credential",
-                    r#"{"secretId":"X","secretKey":"k"}"#,
-                ),
-                DEFAULT_FILE,
-            ],
+            &[("/x/default.credential", r#"{"secretId":"X","secretKey":"k"}"#), DEFAULT_FILE],
             "X",
             None,
         ),
         (
             &[("TENCENTCLOUD_SHARED_CREDENTIALS_DIR", "~/x")],
             None,
-            &[(
-                "/h/x/default.credential",
-                r#"{"secretId":"X","secretKey":"k"}"#,
-            )],
+            &[("/h/x/default.credential", r#"{"secretId":"X","secretKey":"k"}"#)],
             "X",
             None,
         ),
     ];
     for (vars, flag, files, id, token) in cases {
         let (found, found_token, _) = chosen(vars, *flag, files).unwrap().unwrap();
-        assert_eq!(
-            (found.as_str(), found_token.as_deref()),
-            (*id, *token),
-            "{vars:?} {flag:?}"
-        );
+        assert_eq!((found.as_str(), found_token.as_deref()), (*id, *token), "{vars:?} {flag:?}");
     }
     assert!(chosen(&[], None, &[]).unwrap().is_none());
 }
@@ -203,26 +107,14 @@ fn credentials_come_from_the_first_place_that_has_them() {
 fn the_place_that_credentials_come_from_is_said() {
     let [id, key] = ENV_KEYS;
     for (vars, flag, source) in [
-        (
-            &ENV_KEYS[..],
-            None,
-            "TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY",
-        ),
+        (&ENV_KEYS[..], None, "TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY"),
         (
             &[id, key, ("TENCENTCLOUD_SESSION_TOKEN", "c")][..],
             None,
             "TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY and TENCENTCLOUD_SESSION_TOKEN",
         ),
-        (
-            &[],
-            Some("default"),
-            "profile default in /h/.tccli/default.credential",
-        ),
-        (
-            &[(SDK_FILE, "/h/.tencentcloud/credentials")][..],
-            None,
-            "profile default in /h/.tccli/default.credential",
-        ),
+        (&[], Some("default"), "profile default in /h/.tccli/default.credential"),
+        (&[(SDK_FILE, "/h/.tencentcloud/credentials")][..], None, "profile default in /h/.tccli/default.credential"),
     ] {
         let (.., found) = chosen(vars, flag, &[DEFAULT_FILE, SDK]).unwrap().unwrap();
         assert_eq!(found, source);
@@ -237,18 +129,8 @@ fn what_was_asked_for_and_is_not_there_is_an_error_and_never_something_else() {
     let [role, session] = ROLE_VARIABLES;
     let everything = [DEFAULT_FILE, SDK, SYSTEM];
     for (vars, flag, kind, message) in [
-        (
-            &[id][..],
-            None,
-            Kind::Auth,
-            "TENCENTCLOUD_SECRET_ID is set and TENCENTCLOUD_SECRET_KEY is missing",
-        ),
-        (
-            &[key][..],
-            None,
-            Kind::Auth,
-            "TENCENTCLOUD_SECRET_KEY is set and TENCENTCLOUD_SECRET_ID is missing",
-        ),
+        (&[id][..], None, Kind::Auth, "TENCENTCLOUD_SECRET_ID is set and TENCENTCLOUD_SECRET_KEY is missing"),
+        (&[key][..], None, Kind::Auth, "TENCENTCLOUD_SECRET_KEY is set and TENCENTCLOUD_SECRET_ID is missing"),
         (
             &ENV_KEYS[..],
             Some("prod"),
@@ -261,18 +143,8 @@ fn what_was_asked_for_and_is_not_there_is_an_error_and_never_something_else() {
             Kind::Auth,
             "TCCLI_PROFILE names the profile \"prod\", but /h/.tccli/prod.credential is not there",
         ),
-        (
-            &[][..],
-            Some("../prod"),
-            Kind::Config,
-            "\"../prod\" is no name of a profile",
-        ),
-        (
-            &[id, key, (role, "r"), (session, "s")][..],
-            None,
-            Kind::Config,
-            "ask for a role to be assumed",
-        ),
+        (&[][..], Some("../prod"), Kind::Config, "\"../prod\" is no name of a profile"),
+        (&[id, key, (role, "r"), (session, "s")][..], None, Kind::Config, "ask for a role to be assumed"),
     ] {
         let error = chosen(vars, flag, &everything).unwrap_err();
         assert_eq!(error.kind, kind, "{error}");
@@ -287,10 +159,7 @@ fn what_was_asked_for_and_is_not_there_is_an_error_and_never_something_else() {
     let nothing = env(&[]);
     let error = Tencent::from(&nothing, None, &unreadable).err().unwrap();
     assert_eq!(error.kind, Kind::Config);
-    assert!(
-        error.message.contains("default.configure cannot be read"),
-        "{error}"
-    );
+    assert!(error.message.contains("default.configure cannot be read"), "{error}");
 }
 
 #[tokio::test]
@@ -302,25 +171,13 @@ async fn a_login_that_ran_out_asks_for_another_one() {
         r#"{"type":"oauth","secretId":"I","secretKey":"K","token":"T","expiresAt":1700000000}"#,
     )
     .unwrap();
-    let settings = Settings {
-        env: Env::of([], Some(home.path().into())),
-        ..Settings::default()
-    };
+    let settings = Settings { env: Env::of([], Some(home.path().into())), ..Settings::default() };
     let end = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
     let keys = Tencent::load(&settings).unwrap().keys(end).await.unwrap();
-    assert_eq!(
-        keys.at(end - TimeDelta::seconds(1))
-            .await
-            .unwrap()
-            .secret_id,
-        "I"
-    );
+    assert_eq!(keys.at(end - TimeDelta::seconds(1)).await.unwrap().secret_id, "I");
     let error = keys.at(end).await.err().unwrap();
     assert_eq!(error.kind, Kind::Auth);
-    assert!(
-        error.message.contains("ran out at 2023-11-14 22:13:20 UTC"),
-        "{error}"
-    );
+    assert!(error.message.contains("ran out at 2023-11-14 22:13:20 UTC"), "{error}");
     assert!(error.hint.unwrap().contains("tccli auth login"));
 }
 
@@ -333,20 +190,13 @@ fn what_is_set_and_has_no_say_is_told() {
         (ENV_KEYS.to_vec(), None, ""),
         (ENV_KEYS.to_vec(), Some("mine"), SECRET_ID),
         ([&ENV_KEYS[..], &[profile]].concat(), None, "TCCLI_PROFILE"),
-        (
-            [&ENV_KEYS[..], &[profile]].concat(),
-            Some("mine"),
-            SECRET_ID,
-        ),
+        ([&ENV_KEYS[..], &[profile]].concat(), Some("mine"), SECRET_ID),
     ] {
         let env = env(&vars);
         let mut checkup = Checkup::default();
         let tencent = Tencent::from(&env, flag, &of_files(&[])).unwrap();
         tencent.note_unused(&mut checkup);
-        let values = checkup
-            .checks
-            .iter()
-            .filter_map(|check| check.value.as_deref());
+        let values = checkup.checks.iter().filter_map(|check| check.value.as_deref());
         assert_eq!(values.collect::<String>(), unused, "{vars:?} {flag:?}");
     }
 }

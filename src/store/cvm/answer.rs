@@ -21,28 +21,24 @@ pub(super) struct Told<T> {
 }
 
 /// Reads an answer that came at `now`. `host` is who was asked.
-pub(super) fn read<T: DeserializeOwned>(
-    answer: &Response,
-    host: &str,
-    now: DateTime<Utc>,
-) -> Result<Told<T>> {
+pub(super) fn read<T: DeserializeOwned>(answer: &Response, host: &str, now: DateTime<Utc>) -> Result<Told<T>> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let error = reported(&body).map(|error| explain(error, answer, now));
     let status = answer.status;
     match (status, error) {
         (200..=299, Some(error)) => Err(error),
         (200..=299, None) => content(&body, host),
-        (300..=399, _) => Err(Error::new(
-            Kind::Config,
-            format!("{host} answered HTTP {status}, a redirect, which is never followed"),
-        )
-        .hint("check the endpoint")),
+        (300..=399, _) => {
+            Err(Error::new(Kind::Config, format!("{host} answered HTTP {status}, a redirect, which is never followed"))
+                .hint("check the endpoint"))
+        }
         (429, error) => Err(between(error, Kind::Throttled, answer, host)),
         // It may have been done before it failed, whatever code stands beside it.
         (408 | 500.., error) => Err(between(error, Kind::Lost, answer, host)),
         (_, Some(error)) => Err(error),
-        (_, None) => Err(between(None, Kind::Unreadable, answer, host)
-            .hint("check the endpoint and the proxy settings")),
+        (_, None) => {
+            Err(between(None, Kind::Unreadable, answer, host).hint("check the endpoint and the proxy settings"))
+        }
     }
 }
 
@@ -58,25 +54,15 @@ fn reported(body: &Value) -> Option<Error> {
             Value::Number(number) if number.as_i64() == Some(0) => return None,
             number => {
                 let code = body.get("codeDesc").and_then(Value::as_str);
-                (
-                    code.map_or(number.to_string(), Into::into),
-                    body.get("message"),
-                )
+                (code.map_or(number.to_string(), Into::into), body.get("message"))
             }
         },
-        Some(error) => (
-            error.get("Code")?.as_str()?.to_owned(),
-            error.get("Message"),
-        ),
+        Some(error) => (error.get("Code")?.as_str()?.to_owned(), error.get("Message")),
     };
     let meaning = errors::meaning(&code);
-    let message = message
-        .and_then(Value::as_str)
-        .filter(|message| !message.is_empty())
-        .unwrap_or("the service gave no reason");
-    let mut error = Error::new(meaning.kind, message)
-        .code(code)
-        .request_id(request_id(body));
+    let message =
+        message.and_then(Value::as_str).filter(|message| !message.is_empty()).unwrap_or("the service gave no reason");
+    let mut error = Error::new(meaning.kind, message).code(code).request_id(request_id(body));
     error.hint = meaning.hint.map(Into::into);
     Some(error)
 }
@@ -96,11 +82,7 @@ fn explain(mut error: Error, answer: &Response, now: DateTime<Utc>) -> Error {
 fn clock(date: &str, now: DateTime<Utc>) -> Option<String> {
     let theirs = DateTime::parse_from_rfc2822(date).ok()?.to_utc();
     let off: TimeDelta = now - theirs;
-    let side = if off < TimeDelta::zero() {
-        "behind"
-    } else {
-        "ahead"
-    };
+    let side = if off < TimeDelta::zero() { "behind" } else { "ahead" };
     let off = Duration::from_secs(off.num_seconds().unsigned_abs());
     let off = humantime::format_duration(off);
     Some(format!("this machine's clock is {off} {side}"))
@@ -108,36 +90,25 @@ fn clock(date: &str, now: DateTime<Utc>) -> Option<String> {
 
 /// An error for a status that something between us and the service answered with.
 fn between(error: Option<Error>, kind: Kind, answer: &Response, host: &str) -> Error {
-    let mut error = error
-        .unwrap_or_else(|| Error::new(kind, format!("{host} answered HTTP {}", answer.status)));
+    let mut error = error.unwrap_or_else(|| Error::new(kind, format!("{host} answered HTTP {}", answer.status)));
     error.kind = kind;
     error.retry_after = retry_after(answer);
     error
 }
 
 fn retry_after(answer: &Response) -> Option<Duration> {
-    answer
-        .header("retry-after")?
-        .parse()
-        .ok()
-        .map(Duration::from_secs)
+    answer.header("retry-after")?.parse().ok().map(Duration::from_secs)
 }
 
 fn content<T: DeserializeOwned>(body: &Value, host: &str) -> Result<Told<T>> {
     // What is wrong with it is not said: it would repeat the answer.
     let unreadable = || {
-        Error::new(
-            Kind::Unreadable,
-            format!("{host} gave an answer that makes no sense here"),
-        )
-        .request_id(request_id(body))
+        Error::new(Kind::Unreadable, format!("{host} gave an answer that makes no sense here"))
+            .request_id(request_id(body))
     };
     let request_id = request_id(body).ok_or_else(unreadable)?.to_owned();
     let content = T::deserialize(&body["Response"]).map_err(|_| unreadable())?;
-    Ok(Told {
-        content,
-        request_id,
-    })
+    Ok(Told { content, request_id })
 }
 
 #[cfg(test)]
@@ -153,18 +124,9 @@ mod tests {
     fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Response {
         let headers: HeaderMap = headers
             .iter()
-            .map(|(name, value)| {
-                (
-                    HeaderName::from_static(name),
-                    HeaderValue::from_static(value),
-                )
-            })
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        Response {
-            status,
-            headers,
-            body: body.to_owned().into(),
-        }
+        Response { status, headers, body: body.to_owned().into() }
     }
 
     fn heard(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Result<String> {
@@ -174,17 +136,12 @@ mod tests {
     }
 
     fn failed(code: &str) -> String {
-        format!(
-            r#"{{"Response":{{"Error":{{"Code":"{code}","Message":"why"}},"RequestId":"r-1"}}}}"#
-        )
+        format!(r#"{{"Response":{{"Error":{{"Code":"{code}","Message":"why"}},"RequestId":"r-1"}}}}"#)
     }
 
     #[test]
     fn a_success_is_a_documented_shape_with_a_request_id_and_nothing_less() {
-        assert_eq!(
-            heard(200, &[], r#"{"Response":{"RequestId":"r-1"}}"#).unwrap(),
-            "r-1"
-        );
+        assert_eq!(heard(200, &[], r#"{"Response":{"RequestId":"r-1"}}"#).unwrap(), "r-1");
         let with_null = r#"{"Response":{"Error":null,"RequestId":"r-1"}}"#;
         assert_eq!(heard(200, &[], with_null).unwrap(), "r-1");
         for body in [
@@ -214,19 +171,14 @@ mod tests {
         assert_eq!(error.code.as_deref(), Some("InvalidImageId.NotFound"));
         assert_eq!(error.message, "why");
         assert_eq!(error.request_id.as_deref(), Some("r-1"));
-        let hinted =
-            heard(200, &[], &failed("UnauthorizedOperation.PermissionDenied")).unwrap_err();
+        let hinted = heard(200, &[], &failed("UnauthorizedOperation.PermissionDenied")).unwrap_err();
         assert!(hinted.hint.unwrap().contains("cvm:DeleteImages"));
     }
 
     #[test]
     fn the_shape_of_the_old_gateway_is_understood() {
         for (body, code, kind) in [
-            (
-                r#"{"code":4100,"message":"no","codeDesc":"AuthFailure"}"#,
-                "AuthFailure",
-                Kind::Auth,
-            ),
+            (r#"{"code":4100,"message":"no","codeDesc":"AuthFailure"}"#, "AuthFailure", Kind::Auth),
             (
                 r#"{"code":4400,"message":"slow","codeDesc":"RequestLimitExceeded"}"#,
                 "RequestLimitExceeded",
@@ -257,11 +209,7 @@ mod tests {
             (503, busy.as_str(), Kind::Lost),
             (504, r#"{"Response":{"RequestId":"r-1"}}"#, Kind::Lost),
         ] {
-            assert_eq!(
-                heard(status, &[], body).unwrap_err().kind,
-                kind,
-                "{status} {body}"
-            );
+            assert_eq!(heard(status, &[], body).unwrap_err().kind, kind, "{status} {body}");
         }
         let error = heard(503, &[("retry-after", "7")], "").unwrap_err();
         assert_eq!(error.retry_after, Some(Duration::from_secs(7)));
@@ -272,14 +220,8 @@ mod tests {
     #[test]
     fn a_wrong_clock_is_told_by_how_much_it_is_off() {
         for (date, said) in [
-            (
-                "Thu, 01 Jan 2026 00:07:30 GMT",
-                "this machine's clock is 7m 30s behind",
-            ),
-            (
-                "Wed, 31 Dec 2025 23:50:00 GMT",
-                "this machine's clock is 10m ahead",
-            ),
+            ("Thu, 01 Jan 2026 00:07:30 GMT", "this machine's clock is 7m 30s behind"),
+            ("Wed, 31 Dec 2025 23:50:00 GMT", "this machine's clock is 10m ahead"),
         ] {
             let error = heard(200, &[("date", date)], &failed(errors::CLOCK)).unwrap_err();
             assert!(error.message.starts_with(said), "{error}");

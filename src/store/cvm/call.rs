@@ -30,15 +30,9 @@ pub(super) struct Service {
 }
 
 /// <https://www.tencentcloud.com/document/api/213/33277>
-pub(super) const CVM: Service = Service {
-    name: "cvm",
-    version: "2017-03-12",
-};
+pub(super) const CVM: Service = Service { name: "cvm", version: "2017-03-12" };
 /// <https://www.tencentcloud.com/document/api/377/30985>
-pub(super) const SCALING: Service = Service {
-    name: "as",
-    version: "2018-04-19",
-};
+pub(super) const SCALING: Service = Service { name: "as", version: "2018-04-19" };
 /// Without a charset: some of the provider's own code compares the whole value.
 const JSON: &str = "application/json";
 /// The documented pattern knows letters, digits and `-_,;.`.
@@ -62,14 +56,7 @@ impl Api {
             Some(port) => format!("{name}:{port}"),
             None => name.to_owned(),
         };
-        Self {
-            service,
-            http,
-            endpoint,
-            host,
-            region: region.to_owned(),
-            keys,
-        }
+        Self { service, http, endpoint, host, region: region.to_owned(), keys }
     }
 
     pub fn region(&self) -> &str {
@@ -96,23 +83,11 @@ impl Api {
             Err(error) => (error.request_id.as_deref(), error.code.as_deref()),
         };
         let status = answer.status;
-        tracing::debug!(
-            action,
-            ids,
-            status,
-            request_id,
-            code,
-            milliseconds,
-            "answered"
-        );
+        tracing::debug!(action, ids, status, request_id, code, milliseconds, "answered");
         told
     }
 
-    pub(super) async fn request(
-        &self,
-        action: &'static str,
-        body: &impl Serialize,
-    ) -> Result<Request> {
+    pub(super) async fn request(&self, action: &'static str, body: &impl Serialize) -> Result<Request> {
         let body = serde_json::to_vec(body)
             .map_err(|error| Error::new(Kind::Config, format!("cannot write the call: {error}")))?;
         let mut request = Request::new(Method::POST, self.endpoint.clone());
@@ -130,23 +105,14 @@ impl Api {
         Ok(request)
     }
 
-    fn headers(
-        &self,
-        action: &'static str,
-        keys: &Credentials,
-        signature: &str,
-        timestamp: i64,
-    ) -> Result<HeaderMap> {
+    fn headers(&self, action: &'static str, keys: &Credentials, signature: &str, timestamp: i64) -> Result<HeaderMap> {
         let mut headers = HeaderMap::from_iter([
             (CONTENT_TYPE, HeaderValue::from_static(JSON)),
             (HOST, plain("the endpoint's host", &self.host)?),
         ]);
         for (name, value) in [
             ("x-tc-action", HeaderValue::from_static(action)),
-            (
-                "x-tc-version",
-                HeaderValue::from_static(self.service.version),
-            ),
+            ("x-tc-version", HeaderValue::from_static(self.service.version)),
             ("x-tc-timestamp", HeaderValue::from(timestamp)),
             ("x-tc-region", plain("the region", &self.region)?),
             // The other choice, and the default, is Chinese.

@@ -29,16 +29,12 @@ pub(super) fn meaning(code: &str) -> Meaning {
     let exact = EXACT.iter().find(|(name, ..)| *name == code);
     let found = exact.or_else(|| PREFIXES.iter().find(|(start, ..)| code.starts_with(start)));
     let (_, kind, hint) = found.copied().unwrap_or(("", Kind::Failed, ""));
-    Meaning {
-        kind,
-        hint: (!hint.is_empty()).then_some(hint),
-    }
+    Meaning { kind, hint: (!hint.is_empty()).then_some(hint) }
 }
 
 type Row = (&'static str, Kind, &'static str);
 
-const GRANT: &str =
-    "grant cvm:DescribeImages and cvm:DeleteImages for qcs::cvm:REGION:uin/ACCOUNT:image/* in CAM";
+const GRANT: &str = "grant cvm:DescribeImages and cvm:DeleteImages for qcs::cvm:REGION:uin/ACCOUNT:image/* in CAM";
 const KEYS: &str = "check the secret id and key; `imgctl doctor` shows where they come from";
 const RENEW: &str = "the temporary credentials do not hold any more: get new ones";
 const MFA: &str = "this account asks for a second factor: use credentials that carry it";
@@ -49,43 +45,19 @@ const OUR_REQUEST: &str = "the request itself was wrong: please report it";
 const EXACT: &[Row] = &[
     // The image asked for.
     (NOT_FOUND, Kind::NotFound, ""),
-    (
-        "InvalidImageId.Malformed",
-        Kind::Invalid,
-        "an image id looks like img-6pb6lrmy",
-    ),
+    ("InvalidImageId.Malformed", Kind::Invalid, "an image id looks like img-6pb6lrmy"),
     (
         SHARED_OUT,
         Kind::Protected,
         "stop sharing it first: `tccli cvm ModifyImageSharePermission` with Permission CANCEL",
     ),
-    (
-        SHARED_TO_YOU,
-        Kind::Protected,
-        "it belongs to another account, which shares it with this one",
-    ),
+    (SHARED_TO_YOU, Kind::Protected, "it belongs to another account, which shares it with this one"),
     (INCORRECT_STATE, Kind::WrongState, WAIT),
-    (
-        NOT_DELETABLE,
-        Kind::Protected,
-        "only an account's own images can be deleted",
-    ),
-    (
-        "InvalidParameterValue.InvalidImageState",
-        Kind::WrongState,
-        WAIT,
-    ),
-    (
-        "UnauthorizedOperation.ImageNotBelongToAccount",
-        Kind::Protected,
-        "it belongs to another account",
-    ),
+    (NOT_DELETABLE, Kind::Protected, "only an account's own images can be deleted"),
+    ("InvalidParameterValue.InvalidImageState", Kind::WrongState, WAIT),
+    ("UnauthorizedOperation.ImageNotBelongToAccount", Kind::Protected, "it belongs to another account"),
     // Another task at the same image: nothing was done, and it passes.
-    (
-        "MutexOperation.TaskRunning",
-        Kind::Throttled,
-        "another task is at work on it: try again later",
-    ),
+    ("MutexOperation.TaskRunning", Kind::Throttled, "another task is at work on it: try again later"),
     // More than one call may carry.
     ("InvalidParameterValue.LimitExceeded", Kind::TooMany, ""),
     ("RequestSizeLimitExceeded", Kind::TooMany, ""),
@@ -95,79 +67,31 @@ const EXACT: &[Row] = &[
     ("FailedOperation.AccountIsYourSelf", Kind::Invalid, ""),
     ("FailedOperation.BYOLImageShareFailed", Kind::Protected, ""),
     ("FailedOperation.IllegalTagKey", Kind::Invalid, ""),
-    (
-        "FailedOperation.NotMasterAccount",
-        Kind::Invalid,
-        "images are shared with main accounts only",
-    ),
+    ("FailedOperation.NotMasterAccount", Kind::Invalid, "images are shared with main accounts only"),
     ("FailedOperation.QImageShareFailed", Kind::Protected, ""),
     ("FailedOperation.RImageShareFailed", Kind::Protected, ""),
     ("InvalidAccountId.NotFound", Kind::Invalid, ""),
     ("InvalidAccountIs.YourSelf", Kind::Invalid, ""),
     ("InvalidFilter", Kind::Invalid, OUR_REQUEST),
-    (
-        "InvalidFilterValue.LimitExceeded",
-        Kind::Invalid,
-        OUR_REQUEST,
-    ),
+    ("InvalidFilterValue.LimitExceeded", Kind::Invalid, OUR_REQUEST),
     ("InvalidInstanceType.Malformed", Kind::Invalid, ""),
-    (
-        "InvalidParameter.InstanceImageNotSupport",
-        Kind::Protected,
-        "",
-    ),
-    (
-        "InvalidParameter.InvalidParameterCoexistImageIdsFilters",
-        Kind::Invalid,
-        OUR_REQUEST,
-    ),
-    (
-        "InvalidParameterValue.InstanceTypeNotFound",
-        Kind::Invalid,
-        "",
-    ),
-    (
-        "InvalidParameterValue.InvalidAppIdFormat",
-        Kind::Invalid,
-        "the account's APPID was found wrong",
-    ),
-    (
-        "InvalidParameterValue.InvalidParameterValueLimit",
-        Kind::Invalid,
-        OUR_REQUEST,
-    ),
+    ("InvalidParameter.InstanceImageNotSupport", Kind::Protected, ""),
+    ("InvalidParameter.InvalidParameterCoexistImageIdsFilters", Kind::Invalid, OUR_REQUEST),
+    ("InvalidParameterValue.InstanceTypeNotFound", Kind::Invalid, ""),
+    ("InvalidParameterValue.InvalidAppIdFormat", Kind::Invalid, "the account's APPID was found wrong"),
+    ("InvalidParameterValue.InvalidParameterValueLimit", Kind::Invalid, OUR_REQUEST),
     ("InvalidParameterValue.TagKeyNotFound", Kind::Invalid, ""),
     ("InvalidParameterValue.ZoneNotSupported", Kind::Invalid, ""),
     ("InvalidZone.MismatchRegion", Kind::Invalid, ""),
     ("OverQuota", Kind::Failed, ""),
     ("ResourcesSoldOut.SpecifiedInstanceType", Kind::Failed, ""),
-    (
-        "UnsupportedOperation.EncryptedImagesNotSupported",
-        Kind::Protected,
-        "",
-    ),
-    (
-        "UnsupportedOperation.LocationImageNotSupported",
-        Kind::Protected,
-        "",
-    ),
+    ("UnsupportedOperation.EncryptedImagesNotSupported", Kind::Protected, ""),
+    ("UnsupportedOperation.LocationImageNotSupported", Kind::Protected, ""),
     // The region.
-    (
-        "InvalidRegion.NotFound",
-        Kind::NoStore,
-        "a region looks like ap-guangzhou",
-    ),
-    (
-        "UnsupportedRegion",
-        Kind::NoStore,
-        "a region looks like ap-guangzhou; finance regions end in -fsi",
-    ),
+    ("InvalidRegion.NotFound", Kind::NoStore, "a region looks like ap-guangzhou"),
+    ("UnsupportedRegion", Kind::NoStore, "a region looks like ap-guangzhou; finance regions end in -fsi"),
     // Who asks.
-    (
-        CLOCK,
-        Kind::Auth,
-        "set this machine's clock, for example with NTP",
-    ),
+    (CLOCK, Kind::Auth, "set this machine's clock, for example with NTP"),
     ("AuthFailure.MFAFailure", Kind::Auth, MFA),
     ("AuthFailure.SecretIdNotFound", Kind::Auth, KEYS),
     ("AuthFailure.TokenFailure", Kind::Auth, RENEW),
@@ -175,16 +99,8 @@ const EXACT: &[Row] = &[
     ("UnauthorizedOperation.InvalidToken", Kind::Auth, RENEW),
     ("UnauthorizedOperation.MFAExpired", Kind::Auth, MFA),
     ("UnauthorizedOperation.MFANotFound", Kind::Auth, MFA),
-    (
-        "IpInBlacklist",
-        Kind::Denied,
-        "this machine's address is barred from the API",
-    ),
-    (
-        "IpNotInWhitelist",
-        Kind::Denied,
-        "this machine's address is not among those that may call the API",
-    ),
+    ("IpInBlacklist", Kind::Denied, "this machine's address is barred from the API"),
+    ("IpNotInWhitelist", Kind::Denied, "this machine's address is not among those that may call the API"),
     // Where and how it was asked.
     ("ActionOffline", Kind::Config, ELSEWHERE),
     ("InvalidAction", Kind::Config, ELSEWHERE),
@@ -203,19 +119,11 @@ const EXACT: &[Row] = &[
 
 const PREFIXES: &[Row] = &[
     ("RequestLimitExceeded", Kind::Throttled, ""),
-    (
-        "ResourceBusy",
-        Kind::Throttled,
-        "it is busy: try again later",
-    ),
+    ("ResourceBusy", Kind::Throttled, "it is busy: try again later"),
     ("ResourceUnavailable", Kind::WrongState, WAIT),
     ("ResourceInUse", Kind::InUse, ""),
     ("ResourceNotFound", Kind::NotFound, ""),
-    (
-        "MutexOperation",
-        Kind::Throttled,
-        "another task is at work on it: try again later",
-    ),
+    ("MutexOperation", Kind::Throttled, "another task is at work on it: try again later"),
     ("AuthFailure", Kind::Auth, KEYS),
     ("UnauthorizedOperation", Kind::Denied, GRANT),
     ("InvalidImageId", Kind::Invalid, ""),
@@ -238,10 +146,7 @@ mod tests {
         let table = [
             // DeleteImages
             (NotFound, "InvalidImageId.NotFound"),
-            (
-                Invalid,
-                "InvalidImageId.Malformed InvalidParameterValue.InvalidAppIdFormat",
-            ),
+            (Invalid, "InvalidImageId.Malformed InvalidParameterValue.InvalidAppIdFormat"),
             (
                 Protected,
                 "InvalidImageId.InShared InvalidParameterValue.InvalidImageIdIsShared InvalidParameterValue.InvalidImageId",
@@ -258,23 +163,14 @@ mod tests {
                 Invalid,
                 "InvalidParameter.InvalidParameterCoexistImageIdsFilters InvalidParameterValue.InstanceTypeNotFound",
             ),
-            (
-                Invalid,
-                "InvalidParameterValue.InvalidParameterValueLimit InvalidParameterValue.TagKeyNotFound",
-            ),
-            (
-                Invalid,
-                "InvalidParameterValue.ZoneNotSupported InvalidZone.MismatchRegion",
-            ),
+            (Invalid, "InvalidParameterValue.InvalidParameterValueLimit InvalidParameterValue.TagKeyNotFound"),
+            (Invalid, "InvalidParameterValue.ZoneNotSupported InvalidZone.MismatchRegion"),
             (NoStore, "InvalidRegion.NotFound"),
             (Failed, "ResourcesSoldOut.SpecifiedInstanceType"),
             (Auth, "UnauthorizedOperation.InvalidToken"),
             (Denied, "UnauthorizedOperation.PermissionDenied"),
             // DescribeImageSharePermission, ModifyImageSharePermission
-            (
-                Invalid,
-                "InvalidAccountId.NotFound InvalidAccountIs.YourSelf",
-            ),
+            (Invalid, "InvalidAccountId.NotFound InvalidAccountIs.YourSelf"),
             (Failed, "OverQuota"),
             (Protected, "UnauthorizedOperation.ImageNotBelongToAccount"),
             (
@@ -292,56 +188,23 @@ mod tests {
                 "UnsupportedOperation.EncryptedImagesNotSupported UnsupportedOperation.LocationImageNotSupported",
             ),
             // Of every product
-            (
-                Config,
-                "ActionOffline InvalidAction NoSuchProduct NoSuchVersion UnsupportedProtocol",
-            ),
+            (Config, "ActionOffline InvalidAction NoSuchProduct NoSuchVersion UnsupportedProtocol"),
             (
                 Auth,
                 "AuthFailure.InvalidAuthorization AuthFailure.InvalidSecretId AuthFailure.MFAFailure AuthFailure.SecretIdNotFound",
             ),
-            (
-                Auth,
-                "AuthFailure.SignatureExpire AuthFailure.SignatureFailure AuthFailure.TokenFailure",
-            ),
-            (
-                Denied,
-                "AuthFailure.UnauthorizedOperation IpInBlacklist IpNotInWhitelist UnauthorizedOperation",
-            ),
-            (
-                Auth,
-                "UnauthorizedOperation.MFAExpired UnauthorizedOperation.MFANotFound",
-            ),
-            (
-                Failed,
-                "DryRunOperation FailedOperation LimitExceeded ResourceInsufficient",
-            ),
-            (
-                Lost,
-                "InternalError InternalError.TradeUnknownError InternalServerError ServiceUnavailable",
-            ),
-            (
-                Invalid,
-                "InvalidParameter InvalidParameterValue InvalidRequest MissingParameter UnknownParameter",
-            ),
-            (
-                Throttled,
-                "RequestLimitExceeded RequestLimitExceeded.GlobalRegionUinLimitExceeded",
-            ),
-            (
-                Throttled,
-                "RequestLimitExceeded.IPLimitExceeded RequestLimitExceeded.UinLimitExceeded ResourceBusy",
-            ),
-            (
-                TooMany,
-                "RequestSizeLimitExceeded ResponseSizeLimitExceeded",
-            ),
+            (Auth, "AuthFailure.SignatureExpire AuthFailure.SignatureFailure AuthFailure.TokenFailure"),
+            (Denied, "AuthFailure.UnauthorizedOperation IpInBlacklist IpNotInWhitelist UnauthorizedOperation"),
+            (Auth, "UnauthorizedOperation.MFAExpired UnauthorizedOperation.MFANotFound"),
+            (Failed, "DryRunOperation FailedOperation LimitExceeded ResourceInsufficient"),
+            (Lost, "InternalError InternalError.TradeUnknownError InternalServerError ServiceUnavailable"),
+            (Invalid, "InvalidParameter InvalidParameterValue InvalidRequest MissingParameter UnknownParameter"),
+            (Throttled, "RequestLimitExceeded RequestLimitExceeded.GlobalRegionUinLimitExceeded"),
+            (Throttled, "RequestLimitExceeded.IPLimitExceeded RequestLimitExceeded.UinLimitExceeded ResourceBusy"),
+            (TooMany, "RequestSizeLimitExceeded ResponseSizeLimitExceeded"),
             (InUse, "ResourceInUse"),
             (NotFound, "ResourceNotFound"),
-            (
-                WrongState,
-                "ResourceUnavailable ResourceUnavailable.SnapshotCreating",
-            ),
+            (WrongState, "ResourceUnavailable ResourceUnavailable.SnapshotCreating"),
             (Protected, "UnsupportedOperation"),
             (NoStore, "UnsupportedRegion"),
         ];
@@ -364,15 +227,10 @@ mod tests {
     #[test]
     fn a_code_stands_once_and_no_prefix_hides_another() {
         for (at, (code, ..)) in EXACT.iter().enumerate() {
-            assert!(
-                EXACT[..at].iter().all(|(earlier, ..)| earlier != code),
-                "{code}"
-            );
+            assert!(EXACT[..at].iter().all(|(earlier, ..)| earlier != code), "{code}");
         }
         for (at, (prefix, ..)) in PREFIXES.iter().enumerate() {
-            let hidden = PREFIXES[..at]
-                .iter()
-                .find(|(earlier, ..)| prefix.starts_with(earlier));
+            let hidden = PREFIXES[..at].iter().find(|(earlier, ..)| prefix.starts_with(earlier));
             assert!(hidden.is_none(), "{prefix}");
         }
     }

@@ -34,22 +34,12 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
         Err(error) => Err(error),
     };
     let (keys, first) = checkup.credentials(keys, || tencent.is_set_up())?;
-    checkup.found(
-        Subject::Credentials,
-        shortened(&first.secret_id),
-        keys.found(),
-    );
+    checkup.found(Subject::Credentials, shortened(&first.secret_id), keys.found());
     let (region, from) = checkup.of(Subject::Region, region(settings, store, &tencent))?;
     checkup.found(Subject::Region, &region, from);
-    let endpoint = checkup.of(
-        Subject::Endpoint,
-        tencent.endpoint("cvm", ENDPOINT, &region),
-    )?;
+    let endpoint = checkup.of(Subject::Endpoint, tencent.endpoint("cvm", ENDPOINT, &region))?;
     checkup.found(Subject::Endpoint, shown(&endpoint.value), endpoint.source);
-    let http = checkup.of(
-        Subject::Endpoint,
-        Http::new(&endpoint.value, settings.timeout),
-    )?;
+    let http = checkup.of(Subject::Endpoint, Http::new(&endpoint.value, settings.timeout))?;
     let api = Api::new(CVM, http.clone(), endpoint.value, &region, Arc::new(keys));
     read(&api, &http, checkup).await?;
     checkup.unknown(Subject::Account, "CVM does not name it");
@@ -59,10 +49,7 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
 
 async fn read(api: &Api, http: &Http, checkup: &mut Checkup) -> Result<()> {
     let body = json!({ "Limit": 1 });
-    let request = checkup.of(
-        Subject::Endpoint,
-        api.request("DescribeImages", &body).await,
-    )?;
+    let request = checkup.of(Subject::Endpoint, api.request("DescribeImages", &body).await)?;
     let host = request.url().host_str().unwrap_or_default().to_owned();
     let started = Instant::now();
     checkup.calls += 1;
@@ -81,12 +68,7 @@ async fn read(api: &Api, http: &Http, checkup: &mut Checkup) -> Result<()> {
         checkup.reached(Subject::Endpoint, heard.took);
         return checkup.of(Subject::Region, told.map(drop));
     }
-    checkup.tried(
-        "cvm:DescribeImages",
-        heard.as_ref(),
-        TOLERANCE,
-        told.map(drop),
-    )
+    checkup.tried("cvm:DescribeImages", heard.as_ref(), TOLERANCE, told.map(drop))
 }
 
 /// Rehearses a deletion. Should the service take no notice of that, there is still nothing to delete.
@@ -96,10 +78,9 @@ async fn delete(api: &Api, checkup: &mut Checkup) {
     let told: Result<Told<Done>> = api.call("DeleteImages", 1, &body).await;
     match told {
         // Which of the two is looked at first, permissions or images, is documented nowhere.
-        Err(error) if error.kind == Kind::NotFound => checkup.unknown(
-            Subject::Delete,
-            "not refused; `delete --dry-run IMAGE` asks for sure",
-        ),
+        Err(error) if error.kind == Kind::NotFound => {
+            checkup.unknown(Subject::Delete, "not refused; `delete --dry-run IMAGE` asks for sure")
+        }
         Err(error) if error.code.as_deref() != Some(errors::DRY_RUN) => {
             checkup.allowed(Subject::Delete, "cvm:DeleteImages", Err(error));
         }

@@ -45,8 +45,7 @@ impl Described {
     pub fn into_image(self, delete_snapshots: bool, request_id: &str) -> Image {
         let state = text(self.image_state).map(|state| state.to_lowercase());
         let image_type = text(self.image_type).map(|kind| kind.to_lowercase());
-        let hold = foreign(image_type.as_deref(), request_id)
-            .or_else(|| unready(state.as_deref(), request_id));
+        let hold = foreign(image_type.as_deref(), request_id).or_else(|| unready(state.as_deref(), request_id));
         let snapshots: Vec<_> = self
             .snapshot_set
             .unwrap_or_default()
@@ -93,9 +92,7 @@ fn bytes(gib: Option<i64>) -> Option<u64> {
 /// An image that is there and is refused with the code that the provider documents for it.
 pub(super) fn refused(code: &str, message: &str, request_id: &str) -> Hold {
     let meaning = errors::meaning(code);
-    let mut error = Error::new(meaning.kind, message)
-        .code(code)
-        .request_id(Some(request_id));
+    let mut error = Error::new(meaning.kind, message).code(code).request_id(Some(request_id));
     error.hint = meaning.hint.map(Into::into);
     Hold::Refused(error)
 }
@@ -103,10 +100,7 @@ pub(super) fn refused(code: &str, message: &str, request_id: &str) -> Hold {
 /// Images of others can be seen and used, never deleted.
 fn foreign(image_type: Option<&str>, request_id: &str) -> Option<Hold> {
     let (code, message) = match image_type? {
-        "shared_image" => (
-            errors::SHARED_TO_YOU,
-            "another account shares this image with yours",
-        ),
+        "shared_image" => (errors::SHARED_TO_YOU, "another account shares this image with yours"),
         "public_image" => (errors::NOT_DELETABLE, "this is a public image"),
         "market_image" => (errors::NOT_DELETABLE, "this is an image of the marketplace"),
         _ => return None,
@@ -202,16 +196,9 @@ mod tests {
 
     #[test]
     fn both_spellings_of_a_time_are_the_same_time() {
-        for time in [
-            "2020-09-22T00:00:00Z",
-            "2020-09-22T00:00:00+00:00",
-            "2020-09-22T08:00:00+08:00",
-        ] {
+        for time in ["2020-09-22T00:00:00Z", "2020-09-22T00:00:00+00:00", "2020-09-22T08:00:00+08:00"] {
             let image = image(json!({"ImageId": "img-1", "CreatedTime": time}), false);
-            assert_eq!(
-                image.created_at,
-                Some("2020-09-22T00:00:00Z".parse().unwrap())
-            );
+            assert_eq!(image.created_at, Some("2020-09-22T00:00:00Z".parse().unwrap()));
         }
     }
 
@@ -219,10 +206,7 @@ mod tests {
     fn an_image_that_would_be_refused_says_so_with_the_documented_code() {
         let refused = |code, kind| Some((code, kind));
         let state = refused("InvalidImageId.IncorrectState", Kind::WrongState);
-        let shared = refused(
-            "InvalidParameterValue.InvalidImageIdIsShared",
-            Kind::Protected,
-        );
+        let shared = refused("InvalidParameterValue.InvalidImageIdIsShared", Kind::Protected);
         let public = refused("InvalidParameterValue.InvalidImageId", Kind::Protected);
         for (image_type, image_state, expected) in [
             ("PRIVATE_IMAGE", "NORMAL", None),
@@ -238,8 +222,7 @@ mod tests {
             ("PUBLIC_IMAGE", "NORMAL", public),
             ("MARKET_IMAGE", "NORMAL", public),
         ] {
-            let fields =
-                json!({"ImageId": "img-1", "ImageType": image_type, "ImageState": image_state});
+            let fields = json!({"ImageId": "img-1", "ImageType": image_type, "ImageState": image_state});
             let image = image(fields, false);
             assert_eq!(image.state, Some(image_state.to_lowercase()));
             match image.hold {
@@ -265,17 +248,10 @@ mod tests {
         ]});
         let left = |delete_snapshots| -> Vec<_> {
             let image = image(fields.clone(), delete_snapshots);
-            image
-                .leaves_behind
-                .into_iter()
-                .map(|left| (left.kind, left.id, left.bytes))
-                .collect()
+            image.leaves_behind.into_iter().map(|left| (left.kind, left.id, left.bytes)).collect()
         };
         let stays = |id: &str, bytes: Option<u64>| ("snapshot".to_owned(), id.to_owned(), bytes);
-        let [system, data] = [
-            stays("snap-s", Some(1 << 30)),
-            stays("snap-d", Some(2 << 30)),
-        ];
+        let [system, data] = [stays("snap-s", Some(1 << 30)), stays("snap-d", Some(2 << 30))];
         let unknown = stays("snap-x", None);
         assert_eq!(left(false), [system, data.clone(), unknown.clone()]);
         assert_eq!(left(true), [data, unknown]);

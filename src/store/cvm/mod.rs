@@ -64,22 +64,10 @@ pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
     let keys = Arc::new(tencent.keys(now).await?);
     let caller = shortened(&keys.at(now).await?.secret_id);
     let http = Http::new(&endpoint, settings.timeout)?;
-    let others = [
-        (settings.shared, "SHARED_IMAGE"),
-        (settings.public, "PUBLIC_IMAGE"),
-    ];
+    let others = [(settings.shared, "SHARED_IMAGE"), (settings.public, "PUBLIC_IMAGE")];
     Ok(Cvm {
-        home: StoreRef {
-            region: Some(region.clone()),
-            ..store.clone()
-        },
-        scaling: Api::new(
-            call::SCALING,
-            http.clone(),
-            scaling,
-            &region,
-            Arc::clone(&keys),
-        ),
+        home: StoreRef { region: Some(region.clone()), ..store.clone() },
+        scaling: Api::new(call::SCALING, http.clone(), scaling, &region, Arc::clone(&keys)),
         api: Api::new(call::CVM, http, endpoint, &region, keys),
         caller,
         delete_snapshots: settings.delete_snapshots,
@@ -92,11 +80,7 @@ pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
 }
 
 /// The region, and what names it.
-fn region(
-    settings: &Settings,
-    store: &StoreRef,
-    tencent: &Tencent<'_>,
-) -> Result<(String, String)> {
+fn region(settings: &Settings, store: &StoreRef, tencent: &Tencent<'_>) -> Result<(String, String)> {
     let (region, from) = match (&store.region, &settings.region) {
         (Some(region), _) => (region.clone(), "the reference".to_owned()),
         (None, Some(region)) => (region.clone(), "--region".to_owned()),
@@ -126,11 +110,7 @@ impl ImageStore for Cvm {
 
     fn limits(&self) -> Limits {
         // Half a second's calls at once: answers may take so long before the rate suffers.
-        let limit = |batch, per_second: u32| Limit {
-            batch,
-            per_second,
-            in_flight: (per_second as usize / 2).max(1),
-        };
+        let limit = |batch, per_second: u32| Limit { batch, per_second, in_flight: (per_second as usize / 2).max(1) };
         // https://www.tencentcloud.com/document/api/213/33253
         let describe = limit(PAGE, 40);
         let unused = limit(1, 1);
@@ -172,10 +152,7 @@ impl ImageStore for Cvm {
         let body = json!({ "ImageIds": names(ids)?, "Limit": PAGE });
         let told = self.describe(ids.len(), &body).await?;
         let (request_id, total) = (told.request_id.clone(), told.content.total_count);
-        let found: HashMap<_, _> = self
-            .images(told)
-            .filter_map(|image| Some((image.id.clone()?, image)))
-            .collect();
+        let found: HashMap<_, _> = self.images(told).filter_map(|image| Some((image.id.clone()?, image))).collect();
         // An answer that counts more images than it shows proves of none that it is not there.
         let complete = total.is_none_or(|total| total <= found.len());
         let answers = ids.iter().filter_map(|id| match found.get(id) {
@@ -222,27 +199,16 @@ impl ImageStore for Cvm {
 
     fn sharing(&self) -> Option<Limit> {
         // https://www.tencentcloud.com/document/api/213/33254
-        Some(Limit {
-            batch: 1,
-            per_second: 10,
-            in_flight: 5,
-        })
+        Some(Limit { batch: 1, per_second: 10, in_flight: 5 })
     }
 
     async fn add_sharing(&self, image: &mut Image) -> Result<()> {
         let Some(ImageId::Named(id)) = &image.id else {
             return Ok(());
         };
-        let told: Told<Shared> = self
-            .api
-            .call("DescribeImageSharePermission", 1, &json!({ "ImageId": id }))
-            .await?;
-        let accounts: Vec<_> = told
-            .content
-            .share_permission_set
-            .into_iter()
-            .map(|permission| permission.account_id)
-            .collect();
+        let told: Told<Shared> = self.api.call("DescribeImageSharePermission", 1, &json!({ "ImageId": id })).await?;
+        let accounts: Vec<_> =
+            told.content.share_permission_set.into_iter().map(|permission| permission.account_id).collect();
         if !accounts.is_empty() && image.hold.is_none() {
             let message = match accounts.len() {
                 1 => "this image is shared with another account".to_owned(),
@@ -259,10 +225,7 @@ impl ImageStore for Cvm {
 impl Cvm {
     async fn delete_images(&self, ids: &[ImageId], dry_run: bool) -> Result<()> {
         let mut body = json!({ "ImageIds": names(ids)? });
-        for (name, wanted) in [
-            ("DeleteBindedSnap", self.delete_snapshots),
-            ("DryRun", dry_run),
-        ] {
+        for (name, wanted) in [("DeleteBindedSnap", self.delete_snapshots), ("DryRun", dry_run)] {
             if wanted {
                 body[name] = Value::Bool(true);
             }
@@ -276,10 +239,7 @@ impl Cvm {
     }
 
     fn images(&self, told: Told<Images>) -> impl Iterator<Item = Image> {
-        let Told {
-            content,
-            request_id,
-        } = told;
+        let Told { content, request_id } = told;
         let images = content.image_set.into_iter();
         images.map(move |image| image.into_image(self.delete_snapshots, &request_id))
     }
@@ -291,9 +251,7 @@ impl Cvm {
             _ => "",
         };
         let message = format!("there is no image {name} in {}", self.api.region());
-        Error::new(Kind::NotFound, message)
-            .code(errors::NOT_FOUND)
-            .request_id(Some(request_id))
+        Error::new(Kind::NotFound, message).code(errors::NOT_FOUND).request_id(Some(request_id))
     }
 }
 
@@ -301,10 +259,7 @@ fn names(ids: &[ImageId]) -> Result<Vec<&str>> {
     ids.iter()
         .map(|id| match id {
             ImageId::Named(name) => Ok(name.as_str()),
-            _ => Err(Error::new(
-                Kind::Usage,
-                "CVM images have ids, neither tags nor digests",
-            )),
+            _ => Err(Error::new(Kind::Usage, "CVM images have ids, neither tags nor digests")),
         })
         .collect()
 }

@@ -21,20 +21,13 @@ pub struct Request<'a> {
 }
 
 /// The value of the `Authorization` header. `now` must be the instant that `X-TC-Timestamp` shows.
-pub fn authorization(
-    request: &Request<'_>,
-    secret_id: &str,
-    secret_key: &SecretString,
-    now: DateTime<Utc>,
-) -> String {
+pub fn authorization(request: &Request<'_>, secret_id: &str, secret_key: &SecretString, now: DateTime<Utc>) -> String {
     let scope = scope(request.service, now);
     let to_sign = string_to_sign(&scope, &canonical(request), now);
     let [.., signing] = derived(secret_key, request.service, now);
     let signature = hex::encode(hmac(&signing, &to_sign));
     let signed = signed_headers(request);
-    format!(
-        "{ALGORITHM} Credential={secret_id}/{scope}, SignedHeaders={signed}, Signature={signature}"
-    )
+    format!("{ALGORITHM} Credential={secret_id}/{scope}, SignedHeaders={signed}, Signature={signature}")
 }
 
 fn signed_headers(request: &Request<'_>) -> String {
@@ -43,11 +36,7 @@ fn signed_headers(request: &Request<'_>) -> String {
 }
 
 fn canonical(request: &Request<'_>) -> String {
-    let headers: String = request
-        .headers
-        .iter()
-        .map(|(name, value)| format!("{name}:{value}\n"))
-        .collect();
+    let headers: String = request.headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
     let signed = signed_headers(request);
     let payload = hash(request.body);
     format!("POST\n/\n\n{headers}\n{signed}\n{payload}")
@@ -89,12 +78,8 @@ mod tests {
     use super::*;
 
     fn vectors() -> Vec<Value> {
-        let all: Value =
-            serde_json::from_str(include_str!("../../../tests/data/tc3.json")).unwrap();
-        ["vectors", "published_vectors"]
-            .iter()
-            .flat_map(|set| all[*set].as_array().unwrap().clone())
-            .collect()
+        let all: Value = serde_json::from_str(include_str!("../../../tests/data/tc3.json")).unwrap();
+        ["vectors", "published_vectors"].iter().flat_map(|set| all[*set].as_array().unwrap().clone()).collect()
     }
 
     #[test]
@@ -114,11 +99,7 @@ mod tests {
                     other => panic!("{other}"),
                 })
                 .collect();
-            let request = Request {
-                service: text("service"),
-                headers: &headers,
-                body: text("payload").as_bytes(),
-            };
+            let request = Request { service: text("service"), headers: &headers, body: text("payload").as_bytes() };
             let key = SecretString::from(text("secret_key"));
 
             let name = text("name");
@@ -132,10 +113,7 @@ mod tests {
             let to_sign = string_to_sign(&scope, &canonical, now);
             assert_eq!(to_sign, text("string_to_sign"), "{name}");
             let keys = derived(&key, request.service, now);
-            for (key, field) in keys
-                .iter()
-                .zip(["k_date_hex", "k_service_hex", "k_signing_hex"])
-            {
+            for (key, field) in keys.iter().zip(["k_date_hex", "k_service_hex", "k_signing_hex"]) {
                 assert_eq!(hex::encode(key), text(field), "{name}");
             }
             let signature = hex::encode(hmac(&keys[2], &to_sign));
@@ -148,11 +126,8 @@ mod tests {
     #[test]
     fn date_and_timestamp_are_of_the_same_instant_on_both_sides_of_midnight() {
         let key = SecretString::from("k");
-        let request = Request {
-            service: "cvm",
-            headers: &[("content-type", "application/json"), ("host", "h")],
-            body: b"{}",
-        };
+        let request =
+            Request { service: "cvm", headers: &[("content-type", "application/json"), ("host", "h")], body: b"{}" };
         for (timestamp, date) in [(1_700_006_399, "2023-11-14"), (1_700_006_400, "2023-11-15")] {
             let now = DateTime::from_timestamp(timestamp, 999_000_000).unwrap();
             assert!(authorization(&request, "id", &key, now).contains(&format!("=id/{date}/cvm/")));

@@ -34,14 +34,8 @@ fn ids(names: &[&str]) -> Vec<ImageId> {
 
 fn settings(sandbox: &Sandbox) -> Settings {
     let variables = sandbox.environment();
-    let variables = variables
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()));
-    Settings {
-        env: Env::of(variables, None),
-        timeout: Duration::from_secs(5),
-        ..Settings::default()
-    }
+    let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
+    Settings { env: Env::of(variables, None), timeout: Duration::from_secs(5), ..Settings::default() }
 }
 
 /// A sandbox with two good images, one that is being made, one shared out, and others' images.
@@ -61,9 +55,7 @@ async fn sandbox(options: Options) -> Sandbox {
 }
 
 async fn opened(sandbox: &Sandbox) -> Cvm {
-    open(&settings(sandbox), &store_ref(Some(REGION)))
-        .await
-        .unwrap()
+    open(&settings(sandbox), &store_ref(Some(REGION))).await.unwrap()
 }
 
 fn each<T>(answer: Answer<ImageId, T>) -> Vec<(ImageId, Result<T>)> {
@@ -81,10 +73,7 @@ async fn the_region_is_the_references_then_the_flags_then_the_settings() {
         (None, Some("ap-tokyo"), "ap-tokyo"),
         (None, None, emulator::REGION),
     ] {
-        let settings = Settings {
-            region: flag.map(Into::into),
-            ..settings(&sandbox)
-        };
+        let settings = Settings { region: flag.map(Into::into), ..settings(&sandbox) };
         let store = open(&settings, &store_ref(reference)).await.unwrap();
         assert_eq!(store.home(), store_ref(Some(expected)));
         assert_eq!(store.caller().as_deref(), Some("AKID…7F3Q"));
@@ -92,10 +81,7 @@ async fn the_region_is_the_references_then_the_flags_then_the_settings() {
     let nowhere = Settings::default();
     let error = open(&nowhere, &store_ref(None)).await.err().unwrap();
     assert_eq!(error.kind, Kind::Config);
-    let error = open(&settings(&sandbox), &store_ref(Some("no region")))
-        .await
-        .err()
-        .unwrap();
+    let error = open(&settings(&sandbox), &store_ref(Some("no region"))).await.err().unwrap();
     assert_eq!(error.kind, Kind::Config);
     assert!(sandbox.calls().is_empty());
 }
@@ -104,15 +90,9 @@ async fn the_region_is_the_references_then_the_flags_then_the_settings() {
 async fn a_deletion_that_is_taken_is_requested_and_takes_no_snapshots_unless_told() {
     for delete_snapshots in [false, true] {
         let sandbox = sandbox(Options::default()).await;
-        let settings = Settings {
-            delete_snapshots,
-            ..settings(&sandbox)
-        };
+        let settings = Settings { delete_snapshots, ..settings(&sandbox) };
         let store = open(&settings, &store_ref(Some(REGION))).await.unwrap();
-        let answer = store
-            .delete(&ids(&["img-good1", "img-good2"]))
-            .await
-            .unwrap();
+        let answer = store.delete(&ids(&["img-good1", "img-good2"])).await.unwrap();
         assert!(matches!(answer, Answer::All(Deletion::Requested)));
         let mut world = sandbox.world();
         let region = world.cvm.region(REGION);
@@ -129,28 +109,13 @@ async fn a_deletion_that_is_refused_leaves_all_as_it_was_and_names_the_documente
     for (bad, kind, code) in [
         ("img-absent", Kind::NotFound, "InvalidImageId.NotFound"),
         ("img-CREATING", Kind::Invalid, "InvalidImageId.Malformed"),
-        (
-            "img-creating",
-            Kind::WrongState,
-            "InvalidImageId.IncorrectState",
-        ),
+        ("img-creating", Kind::WrongState, "InvalidImageId.IncorrectState"),
         ("img-sharing", Kind::Protected, "InvalidImageId.InShared"),
-        (
-            "img-shared",
-            Kind::Protected,
-            "InvalidParameterValue.InvalidImageIdIsShared",
-        ),
-        (
-            "img-public",
-            Kind::Protected,
-            "InvalidParameterValue.InvalidImageId",
-        ),
+        ("img-shared", Kind::Protected, "InvalidParameterValue.InvalidImageIdIsShared"),
+        ("img-public", Kind::Protected, "InvalidParameterValue.InvalidImageId"),
     ] {
         let asked = ids(&["img-good1", bad]);
-        for error in [
-            store.delete(&asked).await.unwrap_err(),
-            store.rehearse(&asked).await.unwrap_err(),
-        ] {
+        for error in [store.delete(&asked).await.unwrap_err(), store.rehearse(&asked).await.unwrap_err()] {
             assert_eq!((error.kind, error.code.as_deref()), (kind, Some(code)));
             assert!(error.request_id.is_some());
         }
@@ -158,10 +123,7 @@ async fn a_deletion_that_is_refused_leaves_all_as_it_was_and_names_the_documente
         tokio::time::sleep(Duration::from_millis(201)).await;
     }
     sandbox.world().cvm.most_ids = Some(1);
-    let error = store
-        .delete(&ids(&["img-good1", "img-good2"]))
-        .await
-        .unwrap_err();
+    let error = store.delete(&ids(&["img-good1", "img-good2"])).await.unwrap_err();
     assert_eq!(error.kind, Kind::TooMany);
     assert_eq!(sandbox.world().cvm.region(REGION).images.len(), 6);
 }
@@ -189,10 +151,7 @@ async fn every_id_that_was_asked_for_is_found_or_not_found_in_the_order_asked() 
     assert_eq!(named, asked);
     let [absent, good, creating, shared] = answers.try_into().unwrap();
     let missing = absent.1.unwrap_err();
-    assert_eq!(
-        (missing.kind, missing.code.as_deref()),
-        (Kind::NotFound, Some("InvalidImageId.NotFound"))
-    );
+    assert_eq!((missing.kind, missing.code.as_deref()), (Kind::NotFound, Some("InvalidImageId.NotFound")));
     assert!(missing.message.contains("img-absent") && missing.message.contains(REGION));
     let good = good.1.unwrap();
     assert_eq!(missing.request_id, good.request_id);
@@ -212,18 +171,11 @@ async fn a_listing_goes_through_all_pages_of_the_kinds_that_were_asked_for() {
             region.add(&format!("img-more{number}"), Utc::now());
         }
     }
-    for (shared, public, total, calls) in [
-        (false, false, 200, 2),
-        (true, false, 201, 3),
-        (false, true, 201, 3),
-        (true, true, 202, 3),
-    ] {
+    for (shared, public, total, calls) in
+        [(false, false, 200, 2), (true, false, 201, 3), (false, true, 201, 3), (true, true, 202, 3)]
+    {
         let before = sandbox.calls().len();
-        let settings = Settings {
-            shared,
-            public,
-            ..settings(&sandbox)
-        };
+        let settings = Settings { shared, public, ..settings(&sandbox) };
         let store = open(&settings, &store_ref(Some(REGION))).await.unwrap();
         let (mut seen, mut after) = (std::collections::HashSet::new(), None::<String>);
         loop {
@@ -250,12 +202,7 @@ async fn accounts_that_an_image_is_shared_with_are_noted_and_hold_it() {
     let sandbox = sandbox(Options::default()).await;
     let store = opened(&sandbox).await;
     assert!(store.sharing().is_some());
-    let answers = each(
-        store
-            .get(&ids(&["img-good1", "img-sharing"]))
-            .await
-            .unwrap(),
-    );
+    let answers = each(store.get(&ids(&["img-good1", "img-sharing"])).await.unwrap());
     let [mut alone, mut sharing] = [0, 1].map(|at| answers[at].1.clone().unwrap());
     store.add_sharing(&mut alone).await.unwrap();
     store.add_sharing(&mut sharing).await.unwrap();
@@ -264,10 +211,7 @@ async fn accounts_that_an_image_is_shared_with_are_noted_and_hold_it() {
     let Some(Hold::Refused(error)) = sharing.hold else {
         panic!("not held");
     };
-    assert_eq!(
-        (error.kind, error.code.as_deref()),
-        (Kind::Protected, Some("InvalidImageId.InShared"))
-    );
+    assert_eq!((error.kind, error.code.as_deref()), (Kind::Protected, Some("InvalidImageId.InShared")));
     assert!(error.hint.is_some() && error.request_id.is_some());
 }
 
@@ -290,20 +234,12 @@ async fn a_call_that_goes_wrong_says_what_that_proves() {
             ..Options::default()
         })
         .await;
-        let settings = Settings {
-            timeout: Duration::from_millis(300),
-            ..settings(&sandbox)
-        };
+        let settings = Settings { timeout: Duration::from_millis(300), ..settings(&sandbox) };
         let store = open(&settings, &store_ref(Some(REGION))).await.unwrap();
         let error = store.delete(&ids(&["img-good1"])).await.unwrap_err();
         assert_eq!(error.kind, kind, "{fault}: {error}");
         assert_eq!(sandbox.calls().len(), 1, "{fault}: one attempt");
-        let there = sandbox
-            .world()
-            .cvm
-            .region(REGION)
-            .images
-            .contains_key("img-good1");
+        let there = sandbox.world().cvm.region(REGION).images.contains_key("img-good1");
         assert_eq!(there, !done, "{fault}");
     }
     let closed = sandbox(Options::default()).await;
@@ -315,44 +251,23 @@ async fn a_call_that_goes_wrong_says_what_that_proves() {
 
 #[tokio::test]
 async fn wrong_credentials_and_a_wrong_clock_stop_the_store() {
-    let sandbox = sandbox(Options {
-        clock_skew: TimeDelta::minutes(7),
-        ..Options::default()
-    })
-    .await;
+    let sandbox = sandbox(Options { clock_skew: TimeDelta::minutes(7), ..Options::default() }).await;
     let error = opened(&sandbox).await.list(None).await.unwrap_err();
-    assert_eq!(
-        (error.kind, error.code.as_deref()),
-        (Kind::Auth, Some("AuthFailure.SignatureExpire"))
-    );
+    assert_eq!((error.kind, error.code.as_deref()), (Kind::Auth, Some("AuthFailure.SignatureExpire")));
     assert!(error.message.contains("behind"), "{error}");
 
     let sandbox = self::sandbox(Options::default()).await;
     for (change, code) in [
-        (
-            ("TENCENTCLOUD_SECRET_ID", "AKIDOther"),
-            "AuthFailure.SecretIdNotFound",
-        ),
-        (
-            ("TENCENTCLOUD_SECRET_KEY", "other"),
-            "AuthFailure.SignatureFailure",
-        ),
+        (("TENCENTCLOUD_SECRET_ID", "AKIDOther"), "AuthFailure.SecretIdNotFound"),
+        (("TENCENTCLOUD_SECRET_KEY", "other"), "AuthFailure.SignatureFailure"),
         (("TENCENTCLOUD_TOKEN", "stale"), "AuthFailure.TokenFailure"),
     ] {
         let variables = sandbox.environment();
-        let variables = variables
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()));
-        let settings = Settings {
-            env: Env::of(variables.chain([change]), None),
-            ..Settings::default()
-        };
+        let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
+        let settings = Settings { env: Env::of(variables.chain([change]), None), ..Settings::default() };
         let store = open(&settings, &store_ref(Some(REGION))).await.unwrap();
         let error = store.list(None).await.unwrap_err();
-        assert_eq!(
-            (error.kind, error.code.as_deref()),
-            (Kind::Auth, Some(code))
-        );
+        assert_eq!((error.kind, error.code.as_deref()), (Kind::Auth, Some(code)));
     }
     sandbox.world().cvm.token = Some("good".into());
     assert!(opened(&sandbox).await.list(None).await.is_ok());

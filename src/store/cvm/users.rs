@@ -20,11 +20,7 @@ const VERSIONS: &str = "DescribeLaunchTemplateVersions";
 const CONFIGURATIONS: &str = "DescribeLaunchConfigurations";
 
 /// The slowest of these calls; the documents give none of them less.
-pub(super) const LIMIT: Limit = Limit {
-    batch: PAGE,
-    per_second: 10,
-    in_flight: 5,
-};
+pub(super) const LIMIT: Limit = Limit { batch: PAGE, per_second: 10, in_flight: 5 };
 
 /// Pages overlap by this much: when something before them goes while they are read, what follows moves up, and must
 /// not slip between two pages.
@@ -32,14 +28,7 @@ const OVERLAP: usize = 10;
 
 /// Where the search begins.
 pub(super) fn first() -> Vec<Scan> {
-    [INSTANCES, TEMPLATES, CONFIGURATIONS]
-        .into_iter()
-        .map(|call| Scan {
-            call,
-            of: None,
-            offset: 0,
-        })
-        .collect()
+    [INSTANCES, TEMPLATES, CONFIGURATIONS].into_iter().map(|call| Scan { call, of: None, offset: 0 }).collect()
 }
 
 /// Makes one call of the search.
@@ -49,16 +38,9 @@ pub(super) async fn scan(cvm: &Api, scaling: &Api, scan: &Scan) -> Result<Scanne
         VERSIONS => {
             body["LaunchTemplateId"] = json!(scan.of);
             let told = cvm.call::<Versions>(scan.call, 0, &body).await?.content;
-            let more = following(
-                scan,
-                told.launch_template_version_set.len(),
-                told.total_count,
-            )?;
+            let more = following(scan, told.launch_template_version_set.len(), told.total_count)?;
             let users = told.launch_template_version_set.iter();
-            Ok(Scanned {
-                users: users.flat_map(Version::user).collect(),
-                more,
-            })
+            Ok(Scanned { users: users.flat_map(Version::user).collect(), more })
         }
         TEMPLATES => {
             let told = cvm.call::<Templates>(scan.call, 0, &body).await?.content;
@@ -68,20 +50,14 @@ pub(super) async fn scan(cvm: &Api, scaling: &Api, scan: &Scan) -> Result<Scanne
                 of: Some(template.launch_template_id),
                 offset: 0,
             });
-            Ok(Scanned {
-                users: Vec::new(),
-                more: versions.chain(more).collect(),
-            })
+            Ok(Scanned { users: Vec::new(), more: versions.chain(more).collect() })
         }
         CONFIGURATIONS => {
             let told = scaling.call::<Configurations>(scan.call, 0, &body).await?;
             let told = told.content;
             let more = following(scan, told.launch_configuration_set.len(), told.total_count)?;
             let users = told.launch_configuration_set.iter();
-            Ok(Scanned {
-                users: users.flat_map(Configuration::users).collect(),
-                more,
-            })
+            Ok(Scanned { users: users.flat_map(Configuration::users).collect(), more })
         }
         _ => {
             let told = cvm.call::<Instances>(scan.call, 0, &body).await?.content;
@@ -90,10 +66,7 @@ pub(super) async fn scan(cvm: &Api, scaling: &Api, scan: &Scan) -> Result<Scanne
                 let who = format!("instance {}", instance.instance_id);
                 uses(&who, instance.image_id, Uses::Image)
             };
-            Ok(Scanned {
-                users: told.instance_set.into_iter().filter_map(user).collect(),
-                more,
-            })
+            Ok(Scanned { users: told.instance_set.into_iter().filter_map(user).collect(), more })
         }
     }
 }
@@ -101,10 +74,7 @@ pub(super) async fn scan(cvm: &Api, scaling: &Api, scan: &Scan) -> Result<Scanne
 /// All pages after the first, side by side, as soon as the first says how many there are; and what a page left out, which
 /// may name the image that matters.
 fn following(scan: &Scan, told: usize, total: usize) -> Result<Vec<Scan>> {
-    let page = |offset| Scan {
-        offset,
-        ..scan.clone()
-    };
+    let page = |offset| Scan { offset, ..scan.clone() };
     let mut more = Vec::new();
     if told < PAGE.min(total.saturating_sub(scan.offset)) {
         if told == 0 {
@@ -122,10 +92,7 @@ fn following(scan: &Scan, told: usize, total: usize) -> Result<Vec<Scan>> {
 /// Names that are absent or empty mean no image.
 fn uses(who: &str, name: Option<String>, of: fn(String) -> Uses) -> Option<User> {
     let name = name.filter(|name| !name.is_empty())?;
-    Some(User {
-        who: who.to_owned(),
-        uses: of(name),
-    })
+    Some(User { who: who.to_owned(), uses: of(name) })
 }
 
 #[derive(Deserialize)]
@@ -173,10 +140,7 @@ struct Version {
 impl Version {
     /// Old versions too: whoever starts one of them needs its image.
     fn user(&self) -> Option<User> {
-        let who = format!(
-            "launch template {} version {}",
-            self.launch_template_id, self.launch_template_version
-        );
+        let who = format!("launch template {} version {}", self.launch_template_id, self.launch_template_version);
         let data = self.launch_template_version_data.as_ref()?;
         let image = data.get("ImageId").and_then(Value::as_str);
         uses(&who, image.map(Into::into), Uses::Image)
@@ -201,13 +165,10 @@ struct Configuration {
 impl Configuration {
     fn users(&self) -> Vec<User> {
         let who = format!("launch configuration {}", self.launch_configuration_id);
-        [
-            uses(&who, self.image_id.clone(), Uses::Image),
-            uses(&who, self.image_family.clone(), Uses::Family),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        [uses(&who, self.image_id.clone(), Uses::Image), uses(&who, self.image_family.clone(), Uses::Family)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
@@ -225,23 +186,13 @@ mod tests {
         assert_eq!(offsets(100), [0; 0]);
         assert_eq!(offsets(101), [90]);
         assert_eq!(offsets(271), [90, 180, 270]);
-        let later = Scan {
-            offset: 90,
-            ..first()[0].clone()
-        };
-        assert_eq!(
-            following(&later, PAGE, 271).unwrap(),
-            [],
-            "only the first page knows the others"
-        );
+        let later = Scan { offset: 90, ..first()[0].clone() };
+        assert_eq!(following(&later, PAGE, 271).unwrap(), [], "only the first page knows the others");
     }
 
     #[test]
     fn what_a_short_page_left_out_is_asked_for_and_an_empty_one_is_no_answer() {
-        let at = |offset| Scan {
-            offset,
-            ..first()[0].clone()
-        };
+        let at = |offset| Scan { offset, ..first()[0].clone() };
         assert_eq!(following(&at(0), 50, 80).unwrap(), [at(50)]);
         assert_eq!(following(&at(90), 50, 271).unwrap(), [at(140)]);
         assert_eq!(following(&at(270), 1, 271).unwrap(), []);

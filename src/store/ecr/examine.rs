@@ -9,9 +9,7 @@ use aws_sdk_ecr::{Client, config::ConfigBag, error::BoxError};
 use aws_smithy_runtime_api::client::{
     interceptors::{
         Intercept,
-        context::{
-            BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
-        },
+        context::{BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef},
         dyn_dispatch_hint,
     },
     runtime_components::RuntimeComponents,
@@ -73,14 +71,10 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
     }
     match (settings.check_delete, one_repository) {
         (false, false) => checkup.unknown(Subject::Delete, "cannot be asked without deleting"),
-        (false, true) => checkup.unknown(
-            Subject::Delete,
-            "cannot be asked without deleting, but for --check-delete",
-        ),
-        (true, false) => checkup.unknown(
-            Subject::Delete,
-            "--check-delete needs a repository, as in `imgctl doctor ecr:team/app`",
-        ),
+        (false, true) => checkup.unknown(Subject::Delete, "cannot be asked without deleting, but for --check-delete"),
+        (true, false) => {
+            checkup.unknown(Subject::Delete, "--check-delete needs a repository, as in `imgctl doctor ecr:team/app`")
+        }
         (true, true) => {
             checkup.calls += 1;
             let answer = ecr.deletes_nothing().await;
@@ -108,17 +102,13 @@ impl Ecr {
 
     /// Asks for one repository of the registry.
     async fn one_repository(&self, witness: &Witness) -> Result<Option<String>> {
-        let call = self
-            .client
-            .describe_repositories()
-            .set_registry_id(self.registry())
-            .max_results(1);
+        let call = self.client.describe_repositories().set_registry_id(self.registry()).max_results(1);
         let call = call.customize().interceptor(witness.clone());
         let answer = heard("DescribeRepositories", 0, call.send()).await;
         let answer = answer.map_err(|error| match error.kind {
-            Kind::Denied => error.hint(
-                "only patterns need this; to check one repository: `imgctl doctor ecr:REPOSITORY`",
-            ),
+            Kind::Denied => {
+                error.hint("only patterns need this; to check one repository: `imgctl doctor ecr:REPOSITORY`")
+            }
             _ => error,
         })?;
         let first = answer.repositories().first();
@@ -127,17 +117,13 @@ impl Ecr {
 
     /// Asks to delete an image that cannot be there. Whoever may delete is told that it is not.
     async fn deletes_nothing(&self) -> Result<()> {
-        let digest: Digest = NOBODYS
-            .parse()
-            .map_err(|_| Error::new(Kind::Invalid, "there is no digest to ask for"))?;
+        let digest: Digest = NOBODYS.parse().map_err(|_| Error::new(Kind::Invalid, "there is no digest to ask for"))?;
         match self.delete(&[ImageId::Digest(digest)]).await? {
             Answer::All(_) => Ok(()),
-            Answer::Each(answers) => answers
-                .into_iter()
-                .try_for_each(|(_, answer)| match answer {
-                    Err(error) if error.kind != Kind::NotFound => Err(error),
-                    _ => Ok(()),
-                }),
+            Answer::Each(answers) => answers.into_iter().try_for_each(|(_, answer)| match answer {
+                Err(error) if error.kind != Kind::NotFound => Err(error),
+                _ => Ok(()),
+            }),
         }
     }
 }
@@ -155,10 +141,7 @@ struct Seen {
 
 impl Witness {
     fn seen(&self) -> Seen {
-        self.0
-            .lock()
-            .expect("no holder of this lock panics")
-            .clone()
+        self.0.lock().expect("no holder of this lock panics").clone()
     }
 }
 
@@ -175,10 +158,7 @@ impl Intercept for Witness {
         _: &mut ConfigBag,
     ) -> std::result::Result<(), BoxError> {
         let uri = context.request().uri().to_owned();
-        self.0
-            .lock()
-            .expect("no holder of this lock panics")
-            .endpoint = Some(uri);
+        self.0.lock().expect("no holder of this lock panics").endpoint = Some(uri);
         Ok(())
     }
 
@@ -189,10 +169,7 @@ impl Intercept for Witness {
         _: &mut ConfigBag,
     ) -> std::result::Result<(), BoxError> {
         let date = context.response().headers().get("date").map(Into::into);
-        self.0
-            .lock()
-            .expect("no holder of this lock panics")
-            .answered = Some(date);
+        self.0.lock().expect("no holder of this lock panics").answered = Some(date);
         Ok(())
     }
 }

@@ -25,11 +25,10 @@ where
             Error::new(Kind::Config, format!("the request to ECR cannot be made: {}", causes(error)))
         }
         SdkError::TimeoutError(_) => Error::new(Kind::Lost, "ECR did not answer in time").code("Timeout"),
-        SdkError::DispatchFailure(_) if no_credentials(error) => Error::new(
-            Kind::Auth,
-            format!("the AWS credentials ended and no new ones came: {}", causes(error)),
-        )
-        .hint("for a session that ended, run `aws sso login`, or get new keys"),
+        SdkError::DispatchFailure(_) if no_credentials(error) => {
+            Error::new(Kind::Auth, format!("the AWS credentials ended and no new ones came: {}", causes(error)))
+                .hint("for a session that ended, run `aws sso login`, or get new keys")
+        }
         SdkError::DispatchFailure(_) if never_sent(error) => {
             Error::new(Kind::Unreachable, format!("cannot reach ECR: {}", causes(error)))
                 .hint("check the network, the region, the endpoint and the proxy settings (HTTPS_PROXY, NO_PROXY)")
@@ -62,10 +61,7 @@ where
             let status = raw.status().as_u16();
             let mut described = match known {
                 // What a load balancer says of a backend is no word of the service, whatever it is called.
-                Some(known) if known.kind == Kind::Failed && status >= 500 => Error {
-                    kind: Kind::Lost,
-                    ..known
-                },
+                Some(known) if known.kind == Kind::Failed && status >= 500 => Error { kind: Kind::Lost, ..known },
                 Some(known) => known,
                 None => by_status(status),
             };
@@ -93,13 +89,7 @@ fn no_credentials(error: &(dyn StdError + 'static)) -> bool {
 /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html>
 fn by_code(code: &str, message: Option<&str>) -> Error {
     // A code may come with its namespace before it, or an address after it.
-    let code = code
-        .rsplit('#')
-        .next()
-        .unwrap_or(code)
-        .split(':')
-        .next()
-        .unwrap_or(code);
+    let code = code.rsplit('#').next().unwrap_or(code).split(':').next().unwrap_or(code);
     let (kind, hint) = match code {
         "ThrottlingException"
         | "Throttling"
@@ -109,10 +99,9 @@ fn by_code(code: &str, message: Option<&str>) -> Error {
         | "RequestThrottled"
         | "LimitExceededException"
         | "SlowDown" => (Kind::Throttled, None),
-        "RepositoryNotFoundException" => (
-            Kind::NoStore,
-            Some("check the repository's name, its region and the account"),
-        ),
+        "RepositoryNotFoundException" => {
+            (Kind::NoStore, Some("check the repository's name, its region and the account"))
+        }
         "RegistryNotFoundException" => (Kind::NoStore, Some("check the account and the region")),
         "ImageNotFoundException" => (Kind::NotFound, None),
         "LayersNotFoundException" => (Kind::NotFound, None),
@@ -128,47 +117,31 @@ fn by_code(code: &str, message: Option<&str>) -> Error {
         | "ServiceUnavailable"
         | "ServiceUnavailableException"
         | "InternalServerException" => (Kind::Lost, None),
-        "UnableToGetUpstreamImageException" | "UnableToGetUpstreamLayerException" => (
-            Kind::Failed,
-            Some(
-                "check the credentials of the repository's pull-through cache rule in Secrets Manager",
-            ),
-        ),
-        "KmsException" => (
-            Kind::Failed,
-            Some("check that the repository's KMS key is enabled and may be used"),
-        ),
-        "AccessDeniedException"
-        | "AccessDenied"
-        | "UnauthorizedOperation"
-        | "OptInRequired"
-        | "NotAuthorized" => (
+        "UnableToGetUpstreamImageException" | "UnableToGetUpstreamLayerException" => {
+            (Kind::Failed, Some("check the credentials of the repository's pull-through cache rule in Secrets Manager"))
+        }
+        "KmsException" => (Kind::Failed, Some("check that the repository's KMS key is enabled and may be used")),
+        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" | "OptInRequired" | "NotAuthorized" => (
             Kind::Denied,
-            Some(
-                "the credentials are good and lack this permission; the README lists the least that is needed",
-            ),
+            Some("the credentials are good and lack this permission; the README lists the least that is needed"),
         ),
-        "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => (
-            Kind::Auth,
-            Some("the session ended: run `aws sso login`, or get new keys"),
-        ),
-        "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" => (
-            Kind::Auth,
-            Some("check the secret key, and this machine's clock"),
-        ),
+        "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => {
+            (Kind::Auth, Some("the session ended: run `aws sso login`, or get new keys"))
+        }
+        "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" => {
+            (Kind::Auth, Some("check the secret key, and this machine's clock"))
+        }
         "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "MissingAuthenticationTokenException"
         | "MissingAuthenticationToken"
         | "IncompleteSignature"
-        | "IncompleteSignatureException" => (
-            Kind::Auth,
-            Some("check the access key, and that it belongs to this partition"),
-        ),
-        "UnknownOperationException" | "InvalidAction" => (
-            Kind::Config,
-            Some("is this the endpoint of ECR? check AWS_ENDPOINT_URL_ECR"),
-        ),
+        | "IncompleteSignatureException" => {
+            (Kind::Auth, Some("check the access key, and that it belongs to this partition"))
+        }
+        "UnknownOperationException" | "InvalidAction" => {
+            (Kind::Config, Some("is this the endpoint of ECR? check AWS_ENDPOINT_URL_ECR"))
+        }
         // Newer than this program. Refused, and for a reason that nobody here knows.
         _ => (Kind::Failed, None),
     };
@@ -186,19 +159,13 @@ fn by_code(code: &str, message: Option<&str>) -> Error {
 fn by_status(status: u16) -> Error {
     let (kind, said) = match status {
         401 => (Kind::Auth, "ECR refused the credentials"),
-        403 => (
-            Kind::Denied,
-            "ECR, or something before it, denied the request",
-        ),
+        403 => (Kind::Denied, "ECR, or something before it, denied the request"),
         404 | 405 | 300..400 => (Kind::Config, "this is no endpoint of ECR"),
         408 => (Kind::Lost, "ECR did not get the whole request"),
         429 => (Kind::Throttled, "too many requests"),
         400..500 => (Kind::Invalid, "ECR refused the request"),
         500..600 => (Kind::Lost, "ECR failed"),
-        _ => (
-            Kind::Unreadable,
-            "ECR answered with a status that no answer has",
-        ),
+        _ => (Kind::Unreadable, "ECR answered with a status that no answer has"),
     };
     Error::new(kind, format!("{said} (HTTP {status})")).code(format!("HTTP{status}"))
 }
@@ -206,9 +173,7 @@ fn by_status(status: u16) -> Error {
 /// How long the service asks to wait: in seconds, or in AWS's own header in milliseconds.
 fn retry_after(headers: &Headers) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.trim().parse::<u64>().ok();
-    number("x-amz-retry-after")
-        .map(Duration::from_millis)
-        .or_else(|| number("retry-after").map(Duration::from_secs))
+    number("x-amz-retry-after").map(Duration::from_millis).or_else(|| number("retry-after").map(Duration::from_secs))
 }
 
 #[cfg(test)]
@@ -240,9 +205,7 @@ mod tests {
                 let mut request = [0; 4096];
                 let _ = stream.read(&mut request).await;
                 match &answer {
-                    Some(bytes) if bytes.is_empty() => {
-                        tokio::time::sleep(Duration::from_secs(60)).await
-                    }
+                    Some(bytes) if bytes.is_empty() => tokio::time::sleep(Duration::from_secs(60)).await,
                     Some(bytes) => drop(stream.write_all(bytes).await),
                     None => {}
                 }
@@ -255,13 +218,7 @@ mod tests {
         Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new("eu-west-1"))
-            .credentials_provider(Credentials::new(
-                "AKIAEXAMPLE",
-                "secret",
-                None,
-                None,
-                "test",
-            ))
+            .credentials_provider(Credentials::new("AKIAEXAMPLE", "secret", None, None, "test"))
             .endpoint_url(endpoint)
             .http_client(direct(endpoint).unwrap())
             .retry_config(RetryConfig::disabled())
@@ -274,17 +231,12 @@ mod tests {
             .batch_delete_image()
             .repository_name("app")
             .image_ids(image);
-        call.send()
-            .await
-            .map(|answer| answer.image_ids().len())
-            .map_err(|error| describe(&error))
+        call.send().await.map(|answer| answer.image_ids().len()).map_err(|error| describe(&error))
     }
 
     fn http(status: &str, headers: &str, body: &str) -> Option<Vec<u8>> {
         let length = body.len();
-        let head = format!(
-            "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n"
-        );
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n");
         Some((head + body).into_bytes())
     }
 
@@ -327,10 +279,7 @@ mod tests {
             let error = answer_to(http(status, &headers, &body)).await.unwrap_err();
             assert_eq!(error.kind, kind, "{code}: {error:?}");
             assert_eq!(error.request_id.as_deref(), Some("r1"), "{code}");
-            assert_eq!(
-                (error.code.as_deref(), error.message.as_str()),
-                (Some(code), "why")
-            );
+            assert_eq!((error.code.as_deref(), error.message.as_str()), (Some(code), "why"));
         }
     }
 
@@ -350,9 +299,7 @@ mod tests {
             ("503 X", Lost),
             ("504 X", Lost),
         ] {
-            let error = answer_to(http(status, "retry-after: 7\r\n", html))
-                .await
-                .unwrap_err();
+            let error = answer_to(http(status, "retry-after: 7\r\n", html)).await.unwrap_err();
             assert_eq!(error.kind, kind, "{status}: {error:?}");
         }
     }
@@ -360,10 +307,7 @@ mod tests {
     #[tokio::test]
     async fn the_wait_that_the_service_asks_for_is_kept() {
         let body = "{\"__type\":\"ThrottlingException\"}";
-        for (header, wait) in [
-            ("retry-after: 7\r\n", 7_000),
-            ("x-amz-retry-after: 1500\r\n", 1_500),
-        ] {
+        for (header, wait) in [("retry-after: 7\r\n", 7_000), ("x-amz-retry-after: 1500\r\n", 1_500)] {
             let error = answer_to(http("400 X", header, body)).await.unwrap_err();
             assert_eq!(error.retry_after, Some(Duration::from_millis(wait)));
         }
@@ -374,7 +318,8 @@ mod tests {
         let garbage = answer_to(http("200 OK", "", "<html>")).await.unwrap_err();
         assert_eq!(garbage.kind, Kind::Unreadable, "{garbage:?}");
         let whole = http("200 OK", "", "{\"imageIds\":[],\"failures\":[]}").unwrap();
-        let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1d\r\n{\"imageIds\":[],\"failures\":[]}\r\n0\r\n\r\n";
+        let chunks =
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1d\r\n{\"imageIds\":[],\"failures\":[]}\r\n0\r\n\r\n";
         for whole in [whole.as_slice(), chunks.as_bytes()] {
             assert_eq!(answer_to(Some(whole.to_vec())).await, Ok(0));
             for cut in 1..whole.len() {
@@ -388,20 +333,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_connection_was_never_sent_and_a_silent_server_may_have_done_it() {
-        let free = TcpListener::bind("127.0.0.1:0")
-            .await
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let refused = call(&format!("http://{free}"), Duration::from_secs(5))
-            .await
-            .unwrap_err();
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let refused = call(&format!("http://{free}"), Duration::from_secs(5)).await.unwrap_err();
         assert_eq!(refused.kind, Kind::Unreachable, "{refused:?}");
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = silent.local_addr().unwrap();
-        let error = call(&format!("http://{address}"), Duration::from_millis(300))
-            .await
-            .unwrap_err();
+        let error = call(&format!("http://{address}"), Duration::from_millis(300)).await.unwrap_err();
         assert_eq!(error.kind, Kind::Lost, "{error:?}");
     }
 
@@ -414,9 +351,7 @@ mod tests {
                 let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
             }
         });
-        let error = call(&format!("https://{address}"), Duration::from_secs(5))
-            .await
-            .unwrap_err();
+        let error = call(&format!("https://{address}"), Duration::from_secs(5)).await.unwrap_err();
         assert_eq!(error.kind, Kind::Unreachable, "{error:?}");
     }
 
@@ -433,9 +368,7 @@ mod tests {
                 future::ProvideCredentials::ready(Err(ended))
             }
         }
-        let config = config("http://127.0.0.1:9", Duration::from_secs(5))
-            .credentials_provider(Ended)
-            .build();
+        let config = config("http://127.0.0.1:9", Duration::from_secs(5)).credentials_provider(Ended).build();
         let call = Client::from_conf(config).describe_repositories().send();
         let error = describe(&call.await.unwrap_err());
         assert_eq!(error.kind, Kind::Auth, "{error:?}");

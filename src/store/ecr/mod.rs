@@ -59,49 +59,26 @@ pub struct Ecr {
 }
 
 impl Ecr {
-    pub async fn open(
-        settings: &Settings,
-        clients: &Clients,
-        store: &StoreRef,
-    ) -> Result<Arc<Self>> {
+    pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Arc<Self>> {
         let mut opened = clients.opened.lock().await;
         let key = (store.region.clone(), store.host);
-        let Opened {
-            client,
-            region,
-            caller,
-        } = match opened.get(&key) {
+        let Opened { client, region, caller } = match opened.get(&key) {
             Some(known) => known.clone(),
             None => {
                 let aws = aws::load(settings, store.region.as_deref(), store.host).await?;
-                let new = Opened {
-                    client: Client::from_conf(aws.config),
-                    region: aws.region,
-                    caller: aws.caller,
-                };
+                let new = Opened { client: Client::from_conf(aws.config), region: aws.region, caller: aws.caller };
                 opened.insert(key, new.clone());
                 new
             }
         };
-        let store = StoreRef {
-            region: Some(region),
-            ..store.clone()
-        };
-        Ok(Arc::new(Self {
-            client,
-            store,
-            caller,
-            registry: OnceLock::new(),
-        }))
+        let store = StoreRef { region: Some(region), ..store.clone() };
+        Ok(Arc::new(Self { client, store, caller, registry: OnceLock::new() }))
     }
 
     /// The account, as far as it is known: named in the reference, or by an answer. Without one the caller's own is
     /// meant.
     fn registry(&self) -> Option<String> {
-        self.store
-            .owner
-            .clone()
-            .or_else(|| self.registry.get().cloned())
+        self.store.owner.clone().or_else(|| self.registry.get().cloned())
     }
 
     /// Remembers the account that an answer names.
@@ -117,10 +94,7 @@ impl Ecr {
 impl ImageStore for Ecr {
     fn home(&self) -> StoreRef {
         let owner = self.registry();
-        StoreRef {
-            owner,
-            ..self.store.clone()
-        }
+        StoreRef { owner, ..self.store.clone() }
     }
 
     fn caller(&self) -> Option<String> {
@@ -131,50 +105,24 @@ impl ImageStore for Ecr {
         // Batches: <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html> and its
         // siblings. Rates: <https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html>. None is
         // published for describing and deleting; they are said to be low, so few are in flight.
-        let unpublished = Limit {
-            batch: 100,
-            per_second: 20,
-            in_flight: 4,
-        };
+        let unpublished = Limit { batch: 100, per_second: 20, in_flight: 4 };
         Limits {
             delete: unpublished,
             get: unpublished,
-            list: Limit {
-                batch: 1000,
-                per_second: 20,
-                in_flight: 2,
-            },
-            manifests: Limit {
-                batch: 100,
-                per_second: 1000,
-                in_flight: 4,
-            },
-            layers: Limit {
-                batch: 100,
-                per_second: 1000,
-                in_flight: 8,
-            },
+            list: Limit { batch: 1000, per_second: 20, in_flight: 2 },
+            manifests: Limit { batch: 100, per_second: 1000, in_flight: 4 },
+            layers: Limit { batch: 100, per_second: 1000, in_flight: 8 },
             poll: unpublished,
             all_or_nothing: false,
         }
     }
 
     async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
-        let call = self
-            .client
-            .batch_delete_image()
-            .set_registry_id(self.registry());
-        let call = call
-            .repository_name(&self.store.name)
-            .set_image_ids(Some(ids.iter().map(identifier).collect()));
+        let call = self.client.batch_delete_image().set_registry_id(self.registry());
+        let call = call.repository_name(&self.store.name).set_image_ids(Some(ids.iter().map(identifier).collect()));
         let answer = heard("BatchDeleteImage", ids.len(), call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
-        Ok(Answer::Each(decode::deleted(
-            ids,
-            answer.image_ids(),
-            answer.failures(),
-            request.as_deref(),
-        )))
+        Ok(Answer::Each(decode::deleted(ids, answer.image_ids(), answer.failures(), request.as_deref())))
     }
 
     async fn get(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Image>> {
@@ -185,129 +133,58 @@ impl ImageStore for Ecr {
                 named.push(id);
             }
         }
-        let call = self
-            .client
-            .describe_images()
-            .set_registry_id(self.registry());
-        let call = call
-            .repository_name(&self.store.name)
-            .set_image_ids(Some(named))
-            .filter(in_any_state());
+        let call = self.client.describe_images().set_registry_id(self.registry());
+        let call = call.repository_name(&self.store.name).set_image_ids(Some(named)).filter(in_any_state());
         let answer = heard("DescribeImages", ids.len(), call.send()).await?;
-        self.learn(
-            answer
-                .image_details()
-                .first()
-                .and_then(|detail| detail.registry_id()),
-        );
-        Ok(Answer::Each(decode::described(
-            ids,
-            answer.image_details(),
-            answer.request_id(),
-        )))
+        self.learn(answer.image_details().first().and_then(|detail| detail.registry_id()));
+        Ok(Answer::Each(decode::described(ids, answer.image_details(), answer.request_id())))
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>> {
-        let call = self
-            .client
-            .describe_images()
-            .set_registry_id(self.registry());
-        let call = call
-            .repository_name(&self.store.name)
-            .max_results(1000)
-            .filter(in_any_state());
+        let call = self.client.describe_images().set_registry_id(self.registry());
+        let call = call.repository_name(&self.store.name).max_results(1000).filter(in_any_state());
         let call = call.set_next_token(after.map(str::to_owned));
         let answer = heard("DescribeImages", 0, call.send()).await?;
-        self.learn(
-            answer
-                .image_details()
-                .first()
-                .and_then(|detail| detail.registry_id()),
-        );
+        self.learn(answer.image_details().first().and_then(|detail| detail.registry_id()));
         let request = answer.request_id().map(str::to_owned);
         let next = answer.next_token.filter(|token| !token.is_empty());
         // Taking an answer without a list for an empty one would call everything absent.
-        let details = answer
-            .image_details
-            .ok_or_else(|| no_list("imageDetails", request.as_deref()))?;
-        let items = details
-            .iter()
-            .map(|detail| decode::image(detail, request.as_deref()))
-            .collect::<Result<_>>()?;
-        Ok(Page {
-            items,
-            total: None,
-            next,
-        })
+        let details = answer.image_details.ok_or_else(|| no_list("imageDetails", request.as_deref()))?;
+        let items = details.iter().map(|detail| decode::image(detail, request.as_deref())).collect::<Result<_>>()?;
+        Ok(Page { items, total: None, next })
     }
 
     async fn stores(&self, after: Option<&str>) -> Result<Page<StoreRef>> {
-        let call = self
-            .client
-            .describe_repositories()
-            .set_registry_id(self.registry())
-            .max_results(1000);
+        let call = self.client.describe_repositories().set_registry_id(self.registry()).max_results(1000);
         let call = call.set_next_token(after.map(str::to_owned));
         let answer = heard("DescribeRepositories", 0, call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
-        let repositories = answer
-            .repositories
-            .ok_or_else(|| no_list("repositories", request.as_deref()))?;
+        let repositories = answer.repositories.ok_or_else(|| no_list("repositories", request.as_deref()))?;
         let items = repositories.into_iter().filter_map(|repository| {
             let owner = repository.registry_id.or_else(|| self.registry());
-            Some(StoreRef {
-                owner,
-                name: repository.repository_name?,
-                ..self.store.clone()
-            })
+            Some(StoreRef { owner, name: repository.repository_name?, ..self.store.clone() })
         });
         let next = answer.next_token.filter(|token| !token.is_empty());
-        Ok(Page {
-            items: items.collect(),
-            total: None,
-            next,
-        })
+        Ok(Page { items: items.collect(), total: None, next })
     }
 
     async fn manifests(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Manifest>> {
-        let call = self
-            .client
-            .batch_get_image()
-            .set_registry_id(self.registry())
-            .repository_name(&self.store.name);
+        let call = self.client.batch_get_image().set_registry_id(self.registry()).repository_name(&self.store.name);
         let call = call.set_image_ids(Some(ids.iter().map(by_tag_alone).collect()));
         let call = call.set_accepted_media_types(Some(MEDIA_TYPES.map(String::from).into()));
         let answer = heard("BatchGetImage", ids.len(), call.send()).await?;
-        self.learn(
-            answer
-                .images()
-                .first()
-                .and_then(|image| image.registry_id()),
-        );
+        self.learn(answer.images().first().and_then(|image| image.registry_id()));
         let request = answer.request_id().map(str::to_owned);
-        Ok(Answer::Each(decode::manifests(
-            ids,
-            answer.images(),
-            answer.failures(),
-            request.as_deref(),
-        )))
+        Ok(Answer::Each(decode::manifests(ids, answer.images(), answer.failures(), request.as_deref())))
     }
 
     async fn check_layers(&self, digests: &[Digest]) -> Result<Answer<Digest, LayerState>> {
-        let call = self
-            .client
-            .batch_check_layer_availability()
-            .set_registry_id(self.registry());
+        let call = self.client.batch_check_layer_availability().set_registry_id(self.registry());
         let call = call.repository_name(&self.store.name);
         let call = call.set_layer_digests(Some(digests.iter().map(ToString::to_string).collect()));
         let answer = heard("BatchCheckLayerAvailability", digests.len(), call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
-        Ok(Answer::Each(decode::layers(
-            digests,
-            answer.layers(),
-            answer.failures(),
-            request.as_deref(),
-        )))
+        Ok(Answer::Each(decode::layers(digests, answer.layers(), answer.failures(), request.as_deref())))
     }
 }
 
@@ -324,13 +201,7 @@ where
     let answer = call.await.map_err(|error| describe(&error));
     let milliseconds = started.elapsed().as_millis();
     match &answer {
-        Ok(answer) => tracing::debug!(
-            action,
-            ids,
-            request_id = answer.request_id(),
-            milliseconds,
-            "answered"
-        ),
+        Ok(answer) => tracing::debug!(action, ids, request_id = answer.request_id(), milliseconds, "answered"),
         Err(error) => {
             tracing::debug!(action, ids, kind = ?error.kind, code = error.code, milliseconds, "failed")
         }
@@ -345,10 +216,7 @@ fn identifier(id: &ImageId) -> ImageIdentifier {
         _ => None,
     });
     let digest = id.digest().map(ToString::to_string);
-    ImageIdentifier::builder()
-        .set_image_tag(tag.map(str::to_owned))
-        .set_image_digest(digest)
-        .build()
+    ImageIdentifier::builder().set_image_tag(tag.map(str::to_owned)).set_image_digest(digest).build()
 }
 
 fn by_tag_alone(id: &ImageId) -> ImageIdentifier {
@@ -364,8 +232,5 @@ fn no_list(name: &str, request: Option<&str>) -> Error {
 
 /// Without this filter only active images are described.
 fn in_any_state() -> DescribeImagesFilter {
-    DescribeImagesFilter::builder()
-        .tag_status(TagStatus::Any)
-        .image_status(ImageStatusFilter::Any)
-        .build()
+    DescribeImagesFilter::builder().tag_status(TagStatus::Any).image_status(ImageStatusFilter::Any).build()
 }

@@ -66,21 +66,14 @@ impl Proof {
         match self {
             Self::Nothing => Vec::new(),
             Self::Token(token) | Self::Itself(token) => vec![token],
-            Self::Keys(keys) => keys
-                .security_token
-                .iter()
-                .chain([&keys.secret_key])
-                .collect(),
+            Self::Keys(keys) => keys.security_token.iter().chain([&keys.secret_key]).collect(),
         }
     }
 }
 
 impl Service {
     pub fn new(endpoint: &Url, timeout: Duration) -> Result<Self> {
-        Ok(Self {
-            http: Http::new(endpoint, timeout)?,
-            endpoint: endpoint.clone(),
-        })
+        Ok(Self { http: Http::new(endpoint, timeout)?, endpoint: endpoint.clone() })
     }
 
     /// Sends a call once. An `Ok` is any answer, a refusal too.
@@ -94,14 +87,7 @@ impl Service {
             Ok(answer) => {
                 let request_id = errors::request_id(answer, None).unwrap_or_default();
                 let status = answer.status;
-                tracing::debug!(
-                    operation,
-                    items,
-                    status,
-                    request_id,
-                    milliseconds,
-                    "answered"
-                );
+                tracing::debug!(operation, items, status, request_id, milliseconds, "answered");
             }
             Err(error) => {
                 tracing::debug!(operation, items, %error, milliseconds, "no answer");
@@ -112,10 +98,10 @@ impl Service {
 
     fn request(&self, call: &Call<'_>, proof: &Proof) -> Result<Request> {
         let mut url = self.endpoint.clone();
-        let path = call.path.iter().fold(
-            url.path().trim_end_matches('/').to_owned(),
-            |path, segment| path + "/" + &sign::encode(segment),
-        );
+        let path = call
+            .path
+            .iter()
+            .fold(url.path().trim_end_matches('/').to_owned(), |path, segment| path + "/" + &sign::encode(segment));
         url.set_path(&path);
         let query = sign::query(call.query);
         url.set_query(Some(query.as_str()).filter(|query| !query.is_empty()));
@@ -149,14 +135,7 @@ impl Service {
     }
 
     /// Signs every header that is set by now.
-    fn sign(
-        &self,
-        request: &mut Request,
-        path: &str,
-        query: &str,
-        body: &[u8],
-        keys: &Keys,
-    ) -> Result<()> {
+    fn sign(&self, request: &mut Request, path: &str, query: &str, body: &[u8], keys: &Keys) -> Result<()> {
         let now = Utc::now();
         let method = request.method().clone();
         let headers = request.headers_mut();
@@ -171,13 +150,7 @@ impl Service {
             signed.push((name.as_str(), value.to_str().unwrap_or_default()));
         }
         let authorization = sign::authorization(
-            &sign::Request {
-                method: method.as_str(),
-                path,
-                query,
-                headers: &signed,
-                body,
-            },
+            &sign::Request { method: method.as_str(), path, query, headers: &signed, body },
             &keys.access_key,
             &keys.secret_key,
             now,
@@ -200,17 +173,12 @@ impl Service {
 
 /// Reads the body of an answer of success.
 pub fn decode<T: DeserializeOwned>(call: &Call<'_>, answer: &Response) -> Result<T> {
-    serde_json::from_slice(&answer.body)
-        .map_err(|error| errors::unreadable(call.operation, answer, error))
+    serde_json::from_slice(&answer.body).map_err(|error| errors::unreadable(call.operation, answer, error))
 }
 
 fn value(text: &str, what: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(text).map_err(|_| {
-        Error::new(
-            Kind::Config,
-            format!("{what} has characters that no header may have"),
-        )
-    })
+    HeaderValue::from_str(text)
+        .map_err(|_| Error::new(Kind::Config, format!("{what} has characters that no header may have")))
 }
 
 fn secret(secret: &SecretString) -> Result<HeaderValue> {
@@ -232,20 +200,13 @@ mod tests {
             secret_key: "secret-key".into(),
             security_token: Some("session-token".into()),
         };
-        for proof in [
-            Proof::Token("shown-to-nobody".into()),
-            Proof::Itself("shown-to-nobody".into()),
-            Proof::Keys(keys),
-        ] {
+        for proof in
+            [Proof::Token("shown-to-nobody".into()), Proof::Itself("shown-to-nobody".into()), Proof::Keys(keys)]
+        {
             let call = super::super::get("ListImageServers", &["image-servers"]);
             let request = service.request(&call, &proof).unwrap();
             let shown = format!("{request:?}");
-            for secret in [
-                "shown-to-nobody",
-                "secret-key",
-                "session-token",
-                "Signature=",
-            ] {
+            for secret in ["shown-to-nobody", "secret-key", "session-token", "Signature="] {
                 assert!(!shown.contains(secret), "{shown}");
             }
         }

@@ -41,12 +41,7 @@ const LONGEST_CODE: usize = 100;
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(15);
 
 /// Reads an answer whose status is no success. Some services repeat what they were sent, so `secrets` are blotted out.
-pub fn refused(
-    about: About,
-    answer: &Response,
-    now: DateTime<Utc>,
-    secrets: &[&SecretString],
-) -> Error {
+pub fn refused(about: About, answer: &Response, now: DateTime<Utc>, secrets: &[&SecretString]) -> Error {
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
     let (code, message) = body.as_ref().and_then(said).unwrap_or_default();
     let message = message.map(|message| without(message, secrets));
@@ -65,10 +60,8 @@ pub fn refused(
         Some(code) if !code.is_empty() => bounded(&code, LONGEST_CODE),
         _ => format!("HTTP {status}"),
     });
-    error.encoded_authorization_message = body
-        .as_ref()
-        .and_then(|body| body["encoded_authorization_message"].as_str())
-        .map(Into::into);
+    error.encoded_authorization_message =
+        body.as_ref().and_then(|body| body["encoded_authorization_message"].as_str()).map(Into::into);
     error.retry_after = retry_after(answer, now);
     error.hint = hint(kind, about, status, answer, now);
     error
@@ -77,10 +70,8 @@ pub fn refused(
 /// An answer of success that is not what the call answers.
 pub fn unreadable(operation: &str, answer: &Response, why: impl std::fmt::Display) -> Error {
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
-    let message = format!(
-        "the answer to {operation} cannot be understood: {}",
-        bounded(&why.to_string(), LONGEST_MESSAGE)
-    );
+    let message =
+        format!("the answer to {operation} cannot be understood: {}", bounded(&why.to_string(), LONGEST_MESSAGE));
     Error::new(Kind::Unreadable, message).request_id(request_id(answer, body.as_ref()))
 }
 
@@ -109,11 +100,7 @@ fn of_service(code: &str) -> bool {
 
 /// Code and message, in each of the shapes that the services, the gateway and IAM put them in.
 fn said(body: &Value) -> Option<(Option<String>, Option<String>)> {
-    for (code, message) in [
-        ("error_code", "error_msg"),
-        ("errorCode", "errorMsg"),
-        ("code", "message"),
-    ] {
+    for (code, message) in [("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message")] {
         if body.get(code).is_some() || body.get(message).is_some() {
             return Some((text(&body[code]), text(&body[message])));
         }
@@ -171,20 +158,12 @@ fn date(text: &str) -> Option<DateTime<Utc>> {
     Some(DateTime::parse_from_rfc2822(text).ok()?.to_utc())
 }
 
-fn hint(
-    kind: Kind,
-    about: About,
-    status: u16,
-    answer: &Response,
-    now: DateTime<Utc>,
-) -> Option<String> {
+fn hint(kind: Kind, about: About, status: u16, answer: &Response, now: DateTime<Utc>) -> Option<String> {
     let there = answer.header("date").and_then(date).unwrap_or(now);
     let hint = match (kind, about) {
         (Kind::Auth, _) if (there - now).abs() > CLOCK_TOLERANCE => {
             let minutes = (there - now).num_minutes().abs();
-            return Some(format!(
-                "this machine's clock is {minutes} minutes off, and signatures are good for 15"
-            ));
+            return Some(format!("this machine's clock is {minutes} minutes off, and signatures are good for 15"));
         }
         (Kind::Denied, About::Store | About::Image) => {
             "image servers need the permissions workspace:imageServer:list, :get and :batchDelete"
@@ -192,9 +171,7 @@ fn hint(
         (Kind::Config, _) if (300..400).contains(&status) => {
             "the endpoint answers with a redirect, which is not followed; give the address itself"
         }
-        (Kind::Config, About::Login) => {
-            "check the region, and IMGCTL_IAM_ENDPOINT or HW_AUTH_URL if one is set"
-        }
+        (Kind::Config, About::Login) => "check the region, and IMGCTL_IAM_ENDPOINT or HW_AUTH_URL if one is set",
         (Kind::Config, _) => {
             "check the region: not every region has Workspace, and IMGCTL_WORKSPACE_ENDPOINT can name another host"
         }

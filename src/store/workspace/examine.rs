@@ -47,10 +47,7 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
     if let Some(id) = &workspace.region.enterprise_project {
         query.push(("enterprise_project_id", id));
     }
-    let call = Call {
-        query: &query,
-        ..get("ListImageServers", &["image-servers"])
-    };
+    let call = Call { query: &query, ..get("ListImageServers", &["image-servers"]) };
     let started = Instant::now();
     checkup.calls += 1;
     let answer = workspace.send(&call, &access).await;
@@ -62,19 +59,9 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
     });
     let read = answer.and_then(|answer| match answer.status {
         200..300 => decode::<Listed>(&call, &answer).map(drop),
-        _ => Err(errors::refused(
-            call.about,
-            &answer,
-            at,
-            &access.proof.secrets(),
-        )),
+        _ => Err(errors::refused(call.about, &answer, at, &access.proof.secrets())),
     });
-    checkup.tried(
-        "workspace:imageServer:list",
-        heard.as_ref(),
-        TOLERANCE,
-        read,
-    )?;
+    checkup.tried("workspace:imageServer:list", heard.as_ref(), TOLERANCE, read)?;
     checkup.unknown(Subject::Delete, "cannot be asked without deleting");
     Ok(())
 }

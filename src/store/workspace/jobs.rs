@@ -82,9 +82,7 @@ impl JobReport {
             }
         }
         if failed && answers.is_empty() {
-            return Err(self
-                .failure
-                .error(&format!("the job {} failed", self.id), request_id));
+            return Err(self.failure.error(&format!("the job {} failed", self.id), request_id));
         }
         Ok(Some(Answer::Each(answers)))
     }
@@ -112,10 +110,7 @@ impl SubJob {
     }
 
     fn failure(&self) -> &Failure {
-        self.job_execute_info
-            .as_ref()
-            .filter(|failure| !failure.is_empty())
-            .unwrap_or(&self.failure)
+        self.job_execute_info.as_ref().filter(|failure| !failure.is_empty()).unwrap_or(&self.failure)
     }
 }
 
@@ -129,10 +124,7 @@ impl Failure {
     fn error(&self, otherwise: &str, request_id: Option<&str>) -> Error {
         let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let message = filled(&self.error_message).unwrap_or_else(|| otherwise.into());
-        Error {
-            code: filled(&self.error_code),
-            ..Error::new(Kind::Failed, message).request_id(request_id)
-        }
+        Error { code: filled(&self.error_code), ..Error::new(Kind::Failed, message).request_id(request_id) }
     }
 }
 
@@ -148,9 +140,7 @@ mod tests {
     use super::*;
 
     fn verdict(job: Value) -> Result<Option<Answer<ImageId, Deletion>>> {
-        serde_json::from_value::<JobReport>(job)
-            .unwrap()
-            .verdict(Some("req"))
+        serde_json::from_value::<JobReport>(job).unwrap().verdict(Some("req"))
     }
 
     /// The images that a finished job speaks of: `deleted`, or the code of its failure.
@@ -208,10 +198,7 @@ mod tests {
         ] {
             for of_job in ["SUCCESS", "FAILED"] {
                 let job = job(of_job, vec![sub_job("a", status), sub_job("b", "SUCCESS")]);
-                let mut expected: Vec<_> = word
-                    .map(|word| ("a".to_owned(), word.to_owned()))
-                    .into_iter()
-                    .collect();
+                let mut expected: Vec<_> = word.map(|word| ("a".to_owned(), word.to_owned())).into_iter().collect();
                 expected.push(("b".into(), "deleted".into()));
                 assert_eq!(each(job), expected, "{of_job} {status}");
             }
@@ -226,22 +213,13 @@ mod tests {
         beside["error_code"] = json!("WKS.2");
         beside["error_message"] = json!("changed");
         let found = each(job("FAILED", vec![within, beside]));
-        assert_eq!(
-            found
-                .iter()
-                .map(|(_, said)| said.as_str())
-                .collect::<Vec<_>>(),
-            ["WKS.1 in use", "WKS.2 changed"]
-        );
+        assert_eq!(found.iter().map(|(_, said)| said.as_str()).collect::<Vec<_>>(), ["WKS.1 in use", "WKS.2 changed"]);
     }
 
     #[test]
     fn of_several_sub_jobs_for_one_image_the_failed_one_counts() {
         for pair in [["SUCCESS", "FAILED"], ["FAILED", "SUCCESS"]] {
-            let found = each(job(
-                "FAILED",
-                pair.map(|status| sub_job("a", status)).into(),
-            ));
+            let found = each(job("FAILED", pair.map(|status| sub_job("a", status)).into()));
             assert_eq!(found.len(), 1);
             assert_ne!(found[0].1, "deleted");
         }

@@ -97,10 +97,7 @@ impl Clients {
             }
         };
         let workspace = Workspace {
-            store: StoreRef {
-                region: Some(region.name.clone()),
-                ..store.clone()
-            },
+            store: StoreRef { region: Some(region.name.clone()), ..store.clone() },
             region,
             recursive: settings.recursive,
             project: OnceLock::new(),
@@ -121,10 +118,7 @@ impl Workspace {
     async fn ask_job(&self, id: &str) -> Result<(JobReport, Option<String>)> {
         checked(id)?;
         let path = ["image-server-jobs", id];
-        let call = Call {
-            about: About::Job,
-            ..get("ShowImageJob", &path)
-        };
+        let call = Call { about: About::Job, ..get("ShowImageJob", &path) };
         let answer = self.call(&call).await?;
         let mut report: JobReport = decode(&call, &answer)?;
         report.id = id.to_owned();
@@ -136,10 +130,8 @@ impl Workspace {
         let access = self.region.auth.access().await?;
         match &self.store.owner {
             Some(owner) if *owner != access.project => {
-                let message = format!(
-                    "the reference names the project {owner}, and the credentials are of {}",
-                    access.project
-                );
+                let message =
+                    format!("the reference names the project {owner}, and the credentials are of {}", access.project);
                 Err(Error::new(Kind::Config, message)
                     .hint("use credentials of that project, or a reference without it"))
             }
@@ -174,13 +166,8 @@ impl Workspace {
     async fn send(&self, call: &Call<'_>, access: &Access) -> Result<Response> {
         let project = access.project.as_str();
         let path = [&["v1", project], call.path].concat();
-        let call = Call {
-            path: &path,
-            project: Some(project),
-            method: call.method.clone(),
-            body: call.body.clone(),
-            ..*call
-        };
+        let call =
+            Call { path: &path, project: Some(project), method: call.method.clone(), body: call.body.clone(), ..*call };
         self.region.service.send(&call, &access.proof).await
     }
 }
@@ -189,10 +176,7 @@ impl Workspace {
 impl ImageStore for Workspace {
     fn home(&self) -> StoreRef {
         let owner = self.project.get().cloned();
-        StoreRef {
-            owner: owner.or_else(|| self.store.owner.clone()),
-            ..self.store.clone()
-        }
+        StoreRef { owner: owner.or_else(|| self.store.owner.clone()), ..self.store.clone() }
     }
 
     fn caller(&self) -> Option<String> {
@@ -210,17 +194,9 @@ impl ImageStore for Workspace {
             // <https://support.huaweicloud.com/en-us/ocr_faq/ocr_01_0063.html>
             in_flight: 4,
         };
-        let none = Limit {
-            batch: 1,
-            per_second: 1,
-            in_flight: 1,
-        };
+        let none = Limit { batch: 1, per_second: 1, in_flight: 1 };
         Limits {
-            delete: Limit {
-                batch: MOST_DELETED,
-                per_second: 2,
-                in_flight: 1,
-            },
+            delete: Limit { batch: MOST_DELETED, per_second: 2, in_flight: 1 },
             get: read(1),
             list: read(PAGE),
             poll: read(1),
@@ -244,10 +220,7 @@ impl ImageStore for Workspace {
             method: Method::PATCH,
             body: Some(body.to_string().into_bytes()),
             items: items.len(),
-            ..get(
-                "BatchDeleteImageServer",
-                &["image-servers", "actions", "batch-delete"],
-            )
+            ..get("BatchDeleteImageServer", &["image-servers", "actions", "batch-delete"])
         };
         let answer = self.call(&call).await?;
         // The documents show a job, and also say that the answer is empty.
@@ -255,11 +228,7 @@ impl ImageStore for Workspace {
         struct Started {
             job_id: Option<String>,
         }
-        let job = if answer.body.trim_ascii().is_empty() {
-            None
-        } else {
-            decode::<Started>(&call, &answer)?.job_id
-        };
+        let job = if answer.body.trim_ascii().is_empty() { None } else { decode::<Started>(&call, &answer)?.job_id };
         Ok(Answer::All(match job.filter(|id| !id.is_empty()) {
             Some(id) => Deletion::Accepted(Job { id }),
             None => Deletion::Requested,
@@ -276,11 +245,7 @@ impl ImageStore for Workspace {
         };
         let name = server_id(id)?;
         let path = ["image-servers", name];
-        let call = Call {
-            about: About::Image,
-            items: 1,
-            ..get("ShowImageServer", &path)
-        };
+        let call = Call { about: About::Image, items: 1, ..get("ShowImageServer", &path) };
         let found = match self.call(&call).await {
             Ok(answer) => {
                 let server: Server = decode(&call, &answer)?;
@@ -299,35 +264,23 @@ impl ImageStore for Workspace {
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>> {
         let offset: usize = match after {
             None => 0,
-            Some(token) => token.parse().map_err(|_| {
-                Error::new(
-                    Kind::Usage,
-                    format!("\"{token}\" begins no page of image servers"),
-                )
-            })?,
+            Some(token) => token
+                .parse()
+                .map_err(|_| Error::new(Kind::Usage, format!("\"{token}\" begins no page of image servers")))?,
         };
         let (offset_text, limit) = (offset.to_string(), PAGE.to_string());
         let mut query = vec![("offset", offset_text.as_str()), ("limit", limit.as_str())];
         if let Some(id) = &self.region.enterprise_project {
             query.push(("enterprise_project_id", id));
         }
-        let call = Call {
-            query: &query,
-            ..get("ListImageServers", &["image-servers"])
-        };
+        let call = Call { query: &query, ..get("ListImageServers", &["image-servers"]) };
         let answer = self.call(&call).await?;
         let Listed { count, items } = decode(&call, &answer)?;
         let end = offset + items.len();
         let more = items.len() >= PAGE && count.is_none_or(|count| end < count);
         let request_id = errors::request_id(&answer, None);
-        let items = items
-            .into_iter()
-            .map(|server| server.into_image(self.recursive, request_id.clone()));
-        Ok(Page {
-            items: items.collect(),
-            total: count,
-            next: more.then(|| end.to_string()),
-        })
+        let items = items.into_iter().map(|server| server.into_image(self.recursive, request_id.clone()));
+        Ok(Page { items: items.collect(), total: count, next: more.then(|| end.to_string()) })
     }
 
     async fn poll(&self, job: &Job) -> Result<Option<Answer<ImageId, Deletion>>> {
@@ -338,25 +291,13 @@ impl ImageStore for Workspace {
 
 /// A call that reads the store, below its project.
 fn get<'a>(operation: &'static str, path: &'a [&'a str]) -> Call<'a> {
-    Call {
-        operation,
-        about: About::Store,
-        method: Method::GET,
-        path,
-        query: &[],
-        body: None,
-        project: None,
-        items: 0,
-    }
+    Call { operation, about: About::Store, method: Method::GET, path, query: &[], body: None, project: None, items: 0 }
 }
 
 fn server_id(id: &ImageId) -> Result<&str> {
     match id {
         ImageId::Named(id) => checked(id),
-        _ => Err(Error::new(
-            Kind::Invalid,
-            "image servers are named by their id, and have no tags or digests",
-        )),
+        _ => Err(Error::new(Kind::Invalid, "image servers are named by their id, and have no tags or digests")),
     }
 }
 

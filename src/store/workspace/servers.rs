@@ -48,9 +48,7 @@ impl Server {
     /// `recursive` is whether a deletion in this run takes the groups and machines along.
     pub fn into_image(self, recursive: bool, request_id: Option<String>) -> Image {
         let state = said(self.status).map(|status| status.to_lowercase());
-        let hold = state
-            .as_deref()
-            .and_then(|state| hold(state, request_id.clone()));
+        let hold = state.as_deref().and_then(|state| hold(state, request_id.clone()));
         let (source, image_type) = match self.image_ref {
             Some(source) => (said(source.id), said(source.image_type)),
             None => (None, None),
@@ -93,9 +91,7 @@ fn hold(state: &str, request_id: Option<String>) -> Option<Hold> {
         Some(Hold::Refused(error.hint("wait until it is done")))
     };
     match state {
-        "creating" => {
-            refused("the image server is being created, and cannot be deleted until then")
-        }
+        "creating" => refused("the image server is being created, and cannot be deleted until then"),
         "building" => refused("its image is being built, and it cannot be deleted until then"),
         "deleting" => Some(Hold::Going),
         _ => None,
@@ -110,24 +106,12 @@ fn product(image: &Image) -> Vec<LeftBehind> {
 /// The machine and the groups around a server; only a recursive deletion takes them along.
 /// <https://registry.terraform.io/providers/huaweicloud/huaweicloud/latest/docs/resources/workspace_app_image_server>
 fn around(image: &Image) -> Vec<LeftBehind> {
-    named([
-        ("server_group", &image.server_group),
-        ("app_group", &image.app_group),
-        ("instance", &image.instance),
-    ])
+    named([("server_group", &image.server_group), ("app_group", &image.app_group), ("instance", &image.instance)])
 }
 
 fn named<const N: usize>(things: [(&str, &Option<String>); N]) -> Vec<LeftBehind> {
-    let there = things
-        .into_iter()
-        .filter_map(|(kind, id)| Some((kind, id.clone()?)));
-    there
-        .map(|(kind, id)| LeftBehind {
-            kind: kind.into(),
-            id,
-            bytes: None,
-        })
-        .collect()
+    let there = things.into_iter().filter_map(|(kind, id)| Some((kind, id.clone()?)));
+    there.map(|(kind, id)| LeftBehind { kind: kind.into(), id, bytes: None }).collect()
 }
 
 fn said(text: Option<String>) -> Option<String> {
@@ -156,18 +140,9 @@ mod tests {
     #[test]
     fn every_field_is_read() {
         let image = image(WHOLE, false);
-        assert_eq!(
-            image.id,
-            Some(ImageId::Named("52071768982601303451".into()))
-        );
+        assert_eq!(image.id, Some(ImageId::Named("52071768982601303451".into())));
         let times = [image.created_at, image.updated_at].map(|time| time.unwrap().to_rfc3339());
-        assert_eq!(
-            times,
-            [
-                "2024-05-07T07:54:21.009+00:00",
-                "2024-05-20T10:39:49.610+00:00"
-            ]
-        );
+        assert_eq!(times, ["2024-05-07T07:54:21.009+00:00", "2024-05-20T10:39:49.610+00:00"]);
         let texts = [
             (&image.state, "built"),
             (&image.name, "test_instance_1"),
@@ -192,21 +167,10 @@ mod tests {
     fn what_the_service_does_not_say_is_absent() {
         for (json, time) in [
             (r#"{"id":"1"}"#, None),
-            (
-                r#"{"id":"1","name":"","status":"NULL","image_ref":null,"image_id":"null","create_time":""}"#,
-                None,
-            ),
+            (r#"{"id":"1","name":"","status":"NULL","image_ref":null,"image_id":"null","create_time":""}"#, None),
         ] {
             let image = image(json, false);
-            assert_eq!(
-                (
-                    image.name,
-                    image.state,
-                    image.product_image,
-                    image.created_at
-                ),
-                (None, None, None, time)
-            );
+            assert_eq!((image.name, image.state, image.product_image, image.created_at), (None, None, None, time));
             assert!(image.leaves_behind.is_empty());
         }
     }
@@ -245,19 +209,12 @@ mod tests {
             left.into_iter().map(|left| (left.kind, left.id)).collect()
         };
         let named = |all: &[(&str, &str)]| -> Vec<(String, String)> {
-            all.iter()
-                .map(|(kind, id)| (kind.to_string(), id.to_string()))
-                .collect()
+            all.iter().map(|(kind, id)| (kind.to_string(), id.to_string())).collect()
         };
         assert_eq!(left(true), named(&[("ims_image", "ims-1")]));
         assert_eq!(
             left(false),
-            named(&[
-                ("ims_image", "ims-1"),
-                ("server_group", "sg-1"),
-                ("app_group", "ag-1"),
-                ("instance", "ecs-1"),
-            ])
+            named(&[("ims_image", "ims-1"), ("server_group", "sg-1"), ("app_group", "ag-1"), ("instance", "ecs-1"),])
         );
     }
 }

@@ -22,12 +22,7 @@ pub struct Request<'a> {
 }
 
 /// The value of the `Authorization` header.
-pub fn authorization(
-    request: &Request,
-    access_key: &str,
-    secret_key: &SecretString,
-    now: DateTime<Utc>,
-) -> String {
+pub fn authorization(request: &Request, access_key: &str, secret_key: &SecretString, now: DateTime<Utc>) -> String {
     let (canonical, signed) = canonical_request(request);
     let signature = signature(secret_key, &string_to_sign(&canonical, now));
     format!("{ALGORITHM} Access={access_key}, SignedHeaders={signed}, Signature={signature}")
@@ -42,10 +37,7 @@ pub fn date(now: DateTime<Utc>) -> String {
 pub fn query(pairs: &[(&str, &str)]) -> String {
     let mut pairs = pairs.to_vec();
     pairs.sort_unstable();
-    let pairs: Vec<_> = pairs
-        .iter()
-        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
-        .collect();
+    let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     pairs.join("&")
 }
 
@@ -63,26 +55,17 @@ pub fn encode(text: &str) -> String {
 
 /// The request in the one form that both sides compute, and the names of the headers in it.
 fn canonical_request(request: &Request) -> (String, String) {
-    let mut headers: Vec<_> = request
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim()))
-        .collect();
+    let mut headers: Vec<_> =
+        request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.trim())).collect();
     headers.sort_unstable();
-    let lines: String = headers
-        .iter()
-        .map(|(name, value)| format!("{name}:{value}\n"))
-        .collect();
+    let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
     let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
     let names = names.join(";");
     // The path is signed with a slash at its end, whether or not it is sent with one.
     let path = request.path.trim_end_matches('/');
     let (method, query) = (request.method, request.query);
     let body = hex::encode(Sha256::digest(request.body));
-    (
-        format!("{method}\n{path}/\n{query}\n{lines}\n{names}\n{body}"),
-        names,
-    )
+    (format!("{method}\n{path}/\n{query}\n{lines}\n{names}\n{body}"), names)
 }
 
 fn string_to_sign(canonical_request: &str, now: DateTime<Utc>) -> String {
@@ -91,8 +74,8 @@ fn string_to_sign(canonical_request: &str, now: DateTime<Utc>) -> String {
 }
 
 fn signature(secret_key: &SecretString, text: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret_key.expose_secret().as_bytes())
-        .expect("HMAC takes keys of any length");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret_key.expose_secret().as_bytes()).expect("HMAC takes keys of any length");
     mac.update(text.as_bytes());
     hex::encode(mac.finalize().into_bytes())
 }
@@ -133,16 +116,9 @@ mod tests {
         let vectors = serde_json::from_str::<Vectors>(text).unwrap().vectors;
         assert!(vectors.len() >= 3);
         for vector in vectors {
-            let pairs: Vec<_> = vector
-                .query
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect();
-            let mut headers: Vec<_> = vector
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect();
+            let pairs: Vec<_> = vector.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let mut headers: Vec<_> =
+                vector.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             headers.push(("Host", &vector.host));
             let path: Vec<_> = vector.path.split('/').map(encode).collect();
             let request = Request {
@@ -152,10 +128,7 @@ mod tests {
                 headers: &headers,
                 body: vector.body.as_bytes(),
             };
-            let now =
-                NaiveDateTime::parse_from_str(&vector.headers["X-Sdk-Date"], "%Y%m%dT%H%M%SZ")
-                    .unwrap()
-                    .and_utc();
+            let now = NaiveDateTime::parse_from_str(&vector.headers["X-Sdk-Date"], "%Y%m%dT%H%M%SZ").unwrap().and_utc();
             let name = vector.name;
             let (canonical, _) = canonical_request(&request);
             assert_eq!(canonical, vector.canonical_request, "{name}");

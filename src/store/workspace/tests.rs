@@ -19,22 +19,13 @@ use crate::{
 type Variables<'v> = &'v [(&'v str, &'v str)];
 
 const WITH_TOKEN: Variables = &[("HW_AUTH_TOKEN", TOKEN)];
-const WITH_PASSWORD: Variables = &[
-    ("HW_USER_NAME", USER),
-    ("HW_USER_PASSWORD", PASSWORD),
-    ("HW_DOMAIN_NAME", iam::DOMAIN),
-];
-const WITH_KEYS: Variables = &[
-    ("HUAWEICLOUD_SDK_AK", ACCESS_KEY),
-    ("HUAWEICLOUD_SDK_SK", SECRET_KEY),
-];
+const WITH_PASSWORD: Variables =
+    &[("HW_USER_NAME", USER), ("HW_USER_PASSWORD", PASSWORD), ("HW_DOMAIN_NAME", iam::DOMAIN)];
+const WITH_KEYS: Variables = &[("HUAWEICLOUD_SDK_AK", ACCESS_KEY), ("HUAWEICLOUD_SDK_SK", SECRET_KEY)];
 const WAYS: [Variables; 3] = [WITH_TOKEN, WITH_PASSWORD, WITH_KEYS];
 
 async fn start(workspace: Emulator) -> Sandbox {
-    let world = World {
-        workspace,
-        ..World::default()
-    };
+    let world = World { workspace, ..World::default() };
     Sandbox::start(world, Options::default()).await.unwrap()
 }
 
@@ -50,11 +41,8 @@ async fn start_with(ids: &[&str]) -> Sandbox {
 
 fn settings(sandbox: &Sandbox, variables: Variables<'_>) -> Settings {
     let url = sandbox.url();
-    let endpoints = [
-        ("IMGCTL_WORKSPACE_ENDPOINT", url.as_str()),
-        ("IMGCTL_IAM_ENDPOINT", &url),
-        ("HW_REGION_NAME", REGION),
-    ];
+    let endpoints =
+        [("IMGCTL_WORKSPACE_ENDPOINT", url.as_str()), ("IMGCTL_IAM_ENDPOINT", &url), ("HW_REGION_NAME", REGION)];
     Settings {
         // What a test says comes last, and so wins.
         env: Env::of(endpoints.iter().chain(variables).copied(), None),
@@ -78,9 +66,7 @@ fn named(ids: &[&str]) -> Vec<ImageId> {
 /// The operations that the emulator saw, each with its HTTP status.
 fn seen(sandbox: &Sandbox) -> Vec<String> {
     let calls = sandbox.calls().into_iter();
-    calls
-        .map(|call| format!("{} {}", call.operation, call.status.unwrap_or_default()))
-        .collect()
+    calls.map(|call| format!("{} {}", call.operation, call.status.unwrap_or_default())).collect()
 }
 
 const LOGIN: &str = "KeystoneCreateUserTokenByPassword 201";

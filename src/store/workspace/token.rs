@@ -117,22 +117,13 @@ impl Auth {
         }
         let asked_at = Instant::now();
         let found = match &self.credentials {
-            Credentials::Token(token) => self
-                .ask_about(token)
-                .await
-                .map(|found| (Proof::Token(token.clone()), found)),
+            Credentials::Token(token) => self.ask_about(token).await.map(|found| (Proof::Token(token.clone()), found)),
             Credentials::Password(login) => self.exchange(login).await,
             Credentials::Keys(keys) => {
                 let proof = Proof::Keys(keys.clone());
                 self.find_project(&proof).await.map(|project| {
                     let project = Some(project);
-                    (
-                        proof,
-                        Token {
-                            project,
-                            life: None,
-                        },
-                    )
+                    (proof, Token { project, life: None })
                 })
             }
         };
@@ -141,11 +132,7 @@ impl Auth {
             let renewable = matches!(self.credentials, Credentials::Password(_));
             let life = token.life.filter(|_| renewable);
             Ok(Open {
-                access: Access {
-                    project,
-                    proof,
-                    login: state.logins + 1,
-                },
+                access: Access { project, proof, login: state.logins + 1 },
                 renew_at: life.map(|life| asked_at + life - MARGIN.min(life / 3)),
             })
         });
@@ -192,10 +179,7 @@ impl Auth {
 
     /// Asks IAM what a token is good for.
     async fn ask_about(&self, token: &SecretString) -> Result<Token> {
-        let call = Call {
-            operation: "KeystoneValidateToken",
-            ..TOKENS
-        };
+        let call = Call { operation: "KeystoneValidateToken", ..TOKENS };
         let answer = self.ask(&call, &Proof::Itself(token.clone()), &[]).await?;
         token_of(&call, &answer)
     }
@@ -215,30 +199,20 @@ impl Auth {
             return Ok(id.clone());
         }
         let name = &self.project.name;
-        let call = Call {
-            operation: "KeystoneListProjects",
-            path: &["v3", "projects"],
-            query: &[("name", name)],
-            ..TOKENS
-        };
+        let call =
+            Call { operation: "KeystoneListProjects", path: &["v3", "projects"], query: &[("name", name)], ..TOKENS };
         let answer = self.ask(&call, proof, &[]).await?;
         let Projects { mut projects } = decode(&call, &answer)?;
         projects.retain(|project| project.name == *name);
         match projects.as_slice() {
             [project] => Ok(project.id.clone()),
-            [] => Err(Error::new(
-                Kind::Config,
-                format!("the account of {} has no project {name}", self.source),
-            )
-            .hint("check the region, or name the project with HW_PROJECT_ID")),
+            [] => Err(Error::new(Kind::Config, format!("the account of {} has no project {name}", self.source))
+                .hint("check the region, or name the project with HW_PROJECT_ID")),
             several => {
                 let ids: Vec<_> = several.iter().map(|project| project.id.as_str()).collect();
                 let ids = ids.join(", ");
-                Err(Error::new(
-                    Kind::Config,
-                    format!("several projects are called {name}: {ids}"),
-                )
-                .hint("name one of them with HW_PROJECT_ID"))
+                Err(Error::new(Kind::Config, format!("several projects are called {name}: {ids}"))
+                    .hint("name one of them with HW_PROJECT_ID"))
             }
         }
     }
@@ -247,32 +221,19 @@ impl Auth {
     fn checked(&self, project: Option<String>) -> Result<String> {
         let source = &self.source;
         let project = project.ok_or_else(|| {
-            Error::new(
-                Kind::Config,
-                format!("the token of {source} is of no project"),
-            )
-            .hint(format!(
-                "ask for one with the scope of the project {}",
-                self.project.name
-            ))
+            Error::new(Kind::Config, format!("the token of {source} is of no project"))
+                .hint(format!("ask for one with the scope of the project {}", self.project.name))
         })?;
         match &self.project.id {
             Some((meant, place)) if *meant != project => Err(Error::new(
                 Kind::Config,
-                format!(
-                    "{place} names the project {meant}, and the token of {source} is of {project}"
-                ),
+                format!("{place} names the project {meant}, and the token of {source} is of {project}"),
             )),
             _ => Ok(project),
         }
     }
 
-    async fn ask(
-        &self,
-        call: &Call<'_>,
-        proof: &Proof,
-        secrets: &[&SecretString],
-    ) -> Result<Response> {
+    async fn ask(&self, call: &Call<'_>, proof: &Proof, secrets: &[&SecretString]) -> Result<Response> {
         let answer = self.iam.send(call, proof).await?;
         if (200..300).contains(&answer.status) {
             return Ok(answer);
@@ -295,9 +256,9 @@ impl Auth {
                 "check {source}, the domain, and that the user has a role in the project {}; it is not tried again, because IAM locks users after a few failures",
                 self.project.name
             ),
-            Credentials::Keys(_) => format!(
-                "check {source}; it is not tried again, because five bad signatures lock a key"
-            ),
+            Credentials::Keys(_) => {
+                format!("check {source}; it is not tried again, because five bad signatures lock a key")
+            }
         };
         error.hint(hint)
     }
@@ -320,11 +281,7 @@ const TOKENS: Call<'static> = Call {
 fn of_login(error: Error) -> Error {
     let kind = match error.kind {
         Kind::Lost => Kind::Unreachable,
-        kind @ (Kind::Auth
-        | Kind::Denied
-        | Kind::Throttled
-        | Kind::Unreachable
-        | Kind::Unreadable) => kind,
+        kind @ (Kind::Auth | Kind::Denied | Kind::Throttled | Kind::Unreachable | Kind::Unreadable) => kind,
         _ => Kind::Config,
     };
     let message = match kind {
@@ -332,11 +289,7 @@ fn of_login(error: Error) -> Error {
         Kind::Config => error.message,
         _ => format!("cannot log in to Huawei Cloud: {}", error.message),
     };
-    Error {
-        kind,
-        message,
-        ..error
-    }
+    Error { kind, message, ..error }
 }
 
 fn token_of(call: &Call<'_>, answer: &Response) -> Result<Token> {
@@ -359,8 +312,5 @@ fn token_of(call: &Call<'_>, answer: &Response) -> Result<Token> {
     // Both times are of the server's clock, so a clock that is off here does no harm.
     let issued_at = time(token.issued_at).unwrap_or_else(Utc::now);
     let life = time(token.expires_at).map(|end| (end - issued_at).to_std().unwrap_or_default());
-    Ok(Token {
-        project: token.project.map(|project| project.id),
-        life,
-    })
+    Ok(Token { project: token.project.map(|project| project.id), life })
 }

@@ -2,8 +2,7 @@ use super::*;
 
 impl Fixture {
     fn delete(&mut self, ids: &[Value]) -> Value {
-        self.ask("BatchDeleteImage", json!({"imageIds": ids}))
-            .unwrap()
+        self.ask("BatchDeleteImage", json!({"imageIds": ids})).unwrap()
     }
 }
 
@@ -12,10 +11,7 @@ fn a_tag_goes_alone_and_the_last_one_takes_the_image_with_it() {
     let mut fixture = Fixture::new();
     let digest = fixture.push("app", &["v1", "latest"]).digest;
     let answer = fixture.delete(&[by_tag("v1")]);
-    assert_eq!(
-        answer,
-        json!({"imageIds": [by_both("v1", digest)], "failures": []})
-    );
+    assert_eq!(answer, json!({"imageIds": [by_both("v1", digest)], "failures": []}));
     assert!(fixture.has(digest) && fixture.has("latest") && !fixture.has("v1"));
     fixture.delete(&[by_tag("latest")]);
     assert!(!fixture.has(digest));
@@ -27,17 +23,10 @@ fn a_digest_goes_with_all_its_tags_and_the_answer_lists_each() {
     let tagged = fixture.push("app", &["v1", "latest"]).digest;
     let untagged = fixture.push("old", &[]).digest;
     let answer = fixture.delete(&[by_digest(tagged), by_digest(untagged)]);
-    let deleted = [
-        by_both("latest", tagged),
-        by_both("v1", tagged),
-        by_digest(untagged),
-    ];
+    let deleted = [by_both("latest", tagged), by_both("v1", tagged), by_digest(untagged)];
     assert_eq!(answer, json!({"imageIds": deleted, "failures": []}));
     assert!(!fixture.has(tagged) && !fixture.has(untagged) && !fixture.has("v1"));
-    assert_eq!(
-        codes(&fixture.delete(&[by_digest(tagged)])),
-        ["ImageNotFound"]
-    );
+    assert_eq!(codes(&fixture.delete(&[by_digest(tagged)])), ["ImageNotFound"]);
 }
 
 #[test]
@@ -45,15 +34,8 @@ fn a_tag_with_a_digest_goes_only_where_it_points_there() {
     let mut fixture = Fixture::new();
     let digest = fixture.push("app", &["v1", "latest"]).digest;
     let other = fixture.push("other", &["v2"]).digest;
-    let answer = fixture.delete(&[
-        by_both("v1", other),
-        by_both("v9", digest),
-        by_both("v1", digest),
-    ]);
-    assert_eq!(
-        codes(&answer),
-        ["ImageTagDoesNotMatchDigest", "ImageNotFound"]
-    );
+    let answer = fixture.delete(&[by_both("v1", other), by_both("v9", digest), by_both("v1", digest)]);
+    assert_eq!(codes(&answer), ["ImageTagDoesNotMatchDigest", "ImageNotFound"]);
     assert_eq!(answer["failures"][0]["imageId"], by_both("v1", other));
     assert_eq!(answer["imageIds"], json!([by_both("v1", digest)]));
     assert!(fixture.has("latest") && fixture.has(digest) && !fixture.has("v1"));
@@ -65,29 +47,16 @@ fn a_tag_with_a_digest_goes_only_where_it_points_there() {
 fn what_an_index_holds_stays_and_the_failure_names_the_index() {
     let mut fixture = Fixture::new();
     let children = [fixture.push("amd", &["v1-amd"]), fixture.push("arm", &[])];
-    let index = fixture
-        .push_index(&[&children[0], &children[1]], &["v1"])
-        .digest;
-    let answer = fixture.delete(&[
-        by_tag("v1-amd"),
-        by_digest(children[0].digest),
-        by_digest(children[1].digest),
-    ]);
+    let index = fixture.push_index(&[&children[0], &children[1]], &["v1"]).digest;
+    let answer = fixture.delete(&[by_tag("v1-amd"), by_digest(children[0].digest), by_digest(children[1].digest)]);
     assert_eq!(codes(&answer), ["ImageReferencedByManifestList"; 3]);
     let reason = answer["failures"][0]["failureReason"].as_str().unwrap();
-    assert_eq!(
-        reason,
-        format!("Requested image referenced by manifest list: [{index}]")
-    );
+    assert_eq!(reason, format!("Requested image referenced by manifest list: [{index}]"));
     assert!(fixture.has("v1-amd"));
 
     let now = fixture.now;
     fixture.repository().push(&children[0], &["second"], now);
-    assert_eq!(
-        codes(&fixture.delete(&[by_tag("second")])),
-        Vec::<&str>::new(),
-        "not its only tag"
-    );
+    assert_eq!(codes(&fixture.delete(&[by_tag("second")])), Vec::<&str>::new(), "not its only tag");
 }
 
 #[test]
@@ -98,10 +67,7 @@ fn an_index_and_its_images_in_one_call_end_with_the_images_left() {
     let answer = fixture.delete(&[by_digest(index), by_digest(child.digest)]);
     assert_eq!(answer["imageIds"], json!([by_both("v1", index)]));
     assert_eq!(codes(&answer), ["ImageReferencedByManifestList"]);
-    assert_eq!(
-        codes(&fixture.delete(&[by_digest(child.digest)])),
-        Vec::<&str>::new()
-    );
+    assert_eq!(codes(&fixture.delete(&[by_digest(child.digest)])), Vec::<&str>::new());
     assert!(!fixture.has(child.digest));
 }
 
@@ -113,10 +79,7 @@ fn each_bad_id_fails_with_its_own_code_and_is_echoed() {
         (json!({}), "MissingDigestAndTag"),
         (by_digest("sha256"), "InvalidImageDigest"),
         (by_digest("sha256:00"), "ImageNotFound"),
-        (
-            by_digest(digest.to_string().to_uppercase()),
-            "ImageNotFound",
-        ),
+        (by_digest(digest.to_string().to_uppercase()), "ImageNotFound"),
         (by_tag("not a tag"), "InvalidImageTag"),
         (by_tag("absent"), "ImageNotFound"),
     ];
@@ -124,10 +87,7 @@ fn each_bad_id_fails_with_its_own_code_and_is_echoed() {
         let ids: Vec<_> = cases.iter().map(|(id, _)| id.clone()).collect();
         let answer = fixture.ask(operation, json!({"imageIds": ids})).unwrap();
         for ((id, code), failure) in cases.iter().zip(answer["failures"].as_array().unwrap()) {
-            assert_eq!(
-                (&failure["imageId"], failure["failureCode"].as_str()),
-                (id, Some(*code))
-            );
+            assert_eq!((&failure["imageId"], failure["failureCode"].as_str()), (id, Some(*code)));
         }
     }
     assert!(fixture.has("v1"));
@@ -154,19 +114,12 @@ fn a_call_of_more_than_a_hundred_ids_or_none_does_nothing() {
              'Member must have length less than or equal to 100'"
         );
         for bad in [json!({"imageIds": []}), json!({"imageIds": [by_tag("")]})] {
-            assert!(
-                fixture
-                    .refusal(operation, bad)
-                    .starts_with("InvalidParameterException")
-            );
+            assert!(fixture.refusal(operation, bad).starts_with("InvalidParameterException"));
         }
     }
     for missing in [json!({}), json!({"imageIds": null})] {
         let refusal = fixture.refusal("BatchDeleteImage", missing);
-        assert!(
-            refusal.contains("'imageIds'") && refusal.contains("not be null"),
-            "{refusal}"
-        );
+        assert!(refusal.contains("'imageIds'") && refusal.contains("not be null"), "{refusal}");
     }
     assert!(fixture.has("v1"));
 }
@@ -182,10 +135,7 @@ fn a_hook_plays_the_pusher_who_moves_a_tag_in_between() {
             repository.push(&Manifest::image("newer", 1), &["v1"], now());
         }
     });
-    assert_eq!(
-        codes(&fixture.delete(&[by_both("v1", seen)])),
-        ["ImageTagDoesNotMatchDigest"]
-    );
+    assert_eq!(codes(&fixture.delete(&[by_both("v1", seen)])), ["ImageTagDoesNotMatchDigest"]);
     assert!(fixture.has("v1"));
     fixture.delete(&[by_tag("v1")]);
     assert!(!fixture.has("v1"), "the hook came only once");

@@ -44,10 +44,7 @@ impl Fixture {
     }
 
     fn push_index(&mut self, children: &[&Manifest], tags: &[&str]) -> Manifest {
-        let children: Vec<_> = children
-            .iter()
-            .map(|child| (*child, "linux/amd64"))
-            .collect();
+        let children: Vec<_> = children.iter().map(|child| (*child, "linux/amd64")).collect();
         let (now, index) = (self.now, Manifest::index(&children));
         self.repository().push(&index, tags, now);
         index
@@ -81,11 +78,7 @@ impl Fixture {
         let answer: Value = serde_json::from_slice(&reply.body).unwrap();
         match reply.status {
             200 => Ok(answer),
-            _ => Err(format!(
-                "{}: {}",
-                answer["__type"].as_str().unwrap(),
-                answer["message"].as_str().unwrap()
-            )),
+            _ => Err(format!("{}: {}", answer["__type"].as_str().unwrap(), answer["message"].as_str().unwrap())),
         }
     }
 
@@ -110,8 +103,5 @@ fn by_both(tag: &str, digest: impl ToString) -> Value {
 /// The codes of an answer's failures.
 fn codes(answer: &Value) -> Vec<&str> {
     let failures = answer["failures"].as_array().unwrap();
-    failures
-        .iter()
-        .map(|failure| failure["failureCode"].as_str().unwrap())
-        .collect()
+    failures.iter().map(|failure| failure["failureCode"].as_str().unwrap()).collect()
 }

@@ -24,23 +24,14 @@ fn an_image_needs_its_layers_and_an_index_its_images() {
     let image = Manifest::image("app", 2);
     let index = Manifest::index(&[(&image, "linux/amd64")]);
     let refusal = fixture.put(&image, Some("v1")).unwrap_err();
-    assert!(
-        refusal.starts_with("LayersNotFoundException: Layers with digests '[sha256:"),
-        "{refusal}"
-    );
+    assert!(refusal.starts_with("LayersNotFoundException: Layers with digests '[sha256:"), "{refusal}");
     let refusal = fixture.put(&index, Some("v1")).unwrap_err();
-    assert!(
-        refusal.starts_with("ReferencedImagesNotFoundException")
-            && refusal.contains(&image.digest.to_string())
-    );
+    assert!(refusal.starts_with("ReferencedImagesNotFoundException") && refusal.contains(&image.digest.to_string()));
 
     let image = fixture.with_layers(image);
     let answer = fixture.put(&image, None).unwrap();
     assert_eq!(answer["image"]["imageId"], by_digest(image.digest));
-    assert_eq!(
-        fixture.put(&index, Some("v1")).unwrap()["image"]["imageId"],
-        by_both("v1", index.digest)
-    );
+    assert_eq!(fixture.put(&index, Some("v1")).unwrap()["image"]["imageId"], by_both("v1", index.digest));
     fixture.repository().takes_missing_layers = true;
     assert!(fixture.put(&Manifest::image("lazy", 1), None).is_ok());
 }
@@ -51,20 +42,12 @@ fn the_same_again_is_refused_and_a_new_tag_is_added() {
     let image = fixture.push("app", &["v1"]);
     for tag in [None, Some("v1")] {
         let refusal = fixture.put(&image, tag).unwrap_err();
-        assert!(
-            refusal.starts_with("ImageAlreadyExistsException"),
-            "{refusal}"
-        );
+        assert!(refusal.starts_with("ImageAlreadyExistsException"), "{refusal}");
     }
     fixture.put(&image, Some("latest")).unwrap();
     assert!(fixture.has("v1") && fixture.has("latest"));
-    let body =
-        json!({"imageManifest": image.text, "imageTag": "v2", "imageDigest": Digest::of("")});
-    assert!(
-        fixture
-            .refusal("PutImage", body)
-            .starts_with("ImageDigestDoesNotMatchException")
-    );
+    let body = json!({"imageManifest": image.text, "imageTag": "v2", "imageDigest": Digest::of("")});
+    assert!(fixture.refusal("PutImage", body).starts_with("ImageDigestDoesNotMatchException"));
 }
 
 #[test]
@@ -82,16 +65,11 @@ fn tags_move_unless_the_repository_says_otherwise() {
         fixture.push("app", &["v1"]);
         let mut rules = json!({"imageTagMutability": mutability});
         if let Some(filter) = filter {
-            rules["imageTagMutabilityExclusionFilters"] =
-                json!([{"filterType": "WILDCARD", "filter": filter}]);
+            rules["imageTagMutabilityExclusionFilters"] = json!([{"filterType": "WILDCARD", "filter": filter}]);
         }
         // A question mark is no part of these wildcards.
         if filter.is_some_and(|filter| filter.contains('?')) {
-            assert!(
-                fixture
-                    .refusal("PutImageTagMutability", rules)
-                    .starts_with("InvalidParameterException")
-            );
+            assert!(fixture.refusal("PutImageTagMutability", rules).starts_with("InvalidParameterException"));
             continue;
         }
         let answer = fixture.ask("PutImageTagMutability", rules.clone()).unwrap();
@@ -100,10 +78,7 @@ fn tags_move_unless_the_repository_says_otherwise() {
         let result = fixture.put(&newer, Some("v1"));
         assert_eq!(result.is_ok(), moves, "{rules}");
         if let Err(refusal) = result {
-            assert!(
-                refusal.starts_with("ImageTagAlreadyExistsException"),
-                "{refusal}"
-            );
+            assert!(refusal.starts_with("ImageTagAlreadyExistsException"), "{refusal}");
         }
         assert_eq!(fixture.repository().tag("v1") == Some(newer.digest), moves);
     }
@@ -115,10 +90,7 @@ fn a_push_of_an_archived_image_brings_it_back() {
     let (image, now) = (fixture.push("app", &["v1"]), fixture.now);
     fixture.repository().archive(&image.digest, now);
     fixture.put(&image, Some("v1")).unwrap();
-    assert_eq!(
-        fixture.repository().find("v1").unwrap().status(),
-        repository::Status::Active
-    );
+    assert_eq!(fixture.repository().find("v1").unwrap().status(), repository::Status::Active);
 }
 
 #[test]
@@ -135,10 +107,7 @@ fn bad_manifests_and_tags_are_refused() {
         json!({}),
     ] {
         let refusal = fixture.refusal("PutImage", body);
-        assert!(
-            refusal.starts_with("InvalidParameterException"),
-            "{refusal}"
-        );
+        assert!(refusal.starts_with("InvalidParameterException"), "{refusal}");
     }
 }
 
@@ -151,26 +120,11 @@ fn a_repository_is_made_once_and_goes_empty_or_by_force() {
         let refusal = fixture.refusal("CreateRepository", json!({"repositoryName": name}));
         assert!(refusal.starts_with("InvalidParameterException"), "{name}");
     }
-    let made = fixture.ask(
-        "CreateRepository",
-        json!({"repositoryName": "tools/ci", "imageTagMutability": "IMMUTABLE"}),
-    );
-    assert_eq!(
-        made.unwrap()["repository"]["imageTagMutability"],
-        "IMMUTABLE"
-    );
+    let made =
+        fixture.ask("CreateRepository", json!({"repositoryName": "tools/ci", "imageTagMutability": "IMMUTABLE"}));
+    assert_eq!(made.unwrap()["repository"]["imageTagMutability"], "IMMUTABLE");
     fixture.push("app", &["v1"]);
-    assert!(
-        fixture
-            .refusal("DeleteRepository", json!({}))
-            .starts_with("RepositoryNotEmptyException")
-    );
-    fixture
-        .ask("DeleteRepository", json!({"force": true}))
-        .unwrap();
-    assert!(
-        fixture
-            .refusal("ListImages", json!({}))
-            .starts_with("RepositoryNotFoundException")
-    );
+    assert!(fixture.refusal("DeleteRepository", json!({})).starts_with("RepositoryNotEmptyException"));
+    fixture.ask("DeleteRepository", json!({"force": true})).unwrap();
+    assert!(fixture.refusal("ListImages", json!({})).starts_with("RepositoryNotFoundException"));
 }

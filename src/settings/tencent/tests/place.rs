@@ -13,35 +13,19 @@ const SETTINGS: (&str, &str) = (
 fn the_region_is_the_variables_unless_a_profile_was_asked_for() {
     for (vars, flag, region, source) in [
         (&[(REGION, "ap-env")][..], None, "ap-env", REGION),
-        (
-            &[(REGION, "ap-env")][..],
-            Some("default"),
-            "ap-file",
-            SETTINGS.0,
-        ),
+        (&[(REGION, "ap-env")][..], Some("default"), "ap-file", SETTINGS.0),
         (&[(REGION, "ap-env")][..], Some("other"), "ap-env", REGION),
         (&[][..], None, "ap-file", SETTINGS.0),
     ] {
         let env = env(vars);
         let tencent = Tencent::from(&env, flag, &of_files(&[SETTINGS])).unwrap();
         let found = tencent.region().unwrap();
-        assert_eq!(
-            (found.value.as_str(), found.source.as_str()),
-            (region, source)
-        );
+        assert_eq!((found.value.as_str(), found.source.as_str()), (region, source));
     }
     let nothing = env(&[]);
-    let error = Tencent::from(&nothing, None, &of_files(&[]))
-        .unwrap()
-        .region()
-        .unwrap_err();
+    let error = Tencent::from(&nothing, None, &of_files(&[])).unwrap().region().unwrap_err();
     assert_eq!(error.kind, Kind::Config);
-    for place in [
-        "the reference",
-        "--region",
-        REGION,
-        "/h/.tccli/default.configure (not there)",
-    ] {
+    for place in ["the reference", "--region", REGION, "/h/.tccli/default.configure (not there)"] {
         assert!(error.message.contains(place), "{error}");
     }
 }
@@ -56,74 +40,24 @@ fn the_endpoint_is_the_first_that_somebody_chose() {
     let domain = (ROOT_DOMAIN, "internal.tencentcloudapi.com");
     let file = "cvm.endpoint in /h/.tccli/default.configure";
     for (vars, configure, region, url, source) in [
-        (
-            &[][..],
-            "{}",
-            "ap-guangzhou",
-            "https://cvm.tencentcloudapi.com/",
-            "default",
-        ),
-        (
-            &[][..],
-            &default,
-            "ap-guangzhou",
-            "https://cvm.tencentcloudapi.com/",
-            "default",
-        ),
-        (
-            &[][..],
-            &default,
-            "ap-shanghai-fsi",
-            "https://cvm.ap-shanghai-fsi.tencentcloudapi.com/",
-            "default",
-        ),
-        (
-            &[][..],
-            &intl,
-            "ap-guangzhou",
-            "https://cvm.intl.tencentcloudapi.com/",
-            file,
-        ),
+        (&[][..], "{}", "ap-guangzhou", "https://cvm.tencentcloudapi.com/", "default"),
+        (&[][..], &default, "ap-guangzhou", "https://cvm.tencentcloudapi.com/", "default"),
+        (&[][..], &default, "ap-shanghai-fsi", "https://cvm.ap-shanghai-fsi.tencentcloudapi.com/", "default"),
+        (&[][..], &intl, "ap-guangzhou", "https://cvm.intl.tencentcloudapi.com/", file),
         (&[][..], &local, "ap-guangzhou", "http://127.0.0.1:9/", file),
-        (
-            &[own, domain][..],
-            &intl,
-            "ap-shanghai-fsi",
-            "http://127.0.0.1:8/",
-            own.0,
-        ),
-        (
-            &[domain][..],
-            &intl,
-            "ap-guangzhou",
-            "https://cvm.intl.tencentcloudapi.com/",
-            file,
-        ),
-        (
-            &[domain][..],
-            &default,
-            "ap-guangzhou",
-            "https://cvm.internal.tencentcloudapi.com/",
-            ROOT_DOMAIN,
-        ),
+        (&[own, domain][..], &intl, "ap-shanghai-fsi", "http://127.0.0.1:8/", own.0),
+        (&[domain][..], &intl, "ap-guangzhou", "https://cvm.intl.tencentcloudapi.com/", file),
+        (&[domain][..], &default, "ap-guangzhou", "https://cvm.internal.tencentcloudapi.com/", ROOT_DOMAIN),
     ] {
         let env = env(vars);
         let read = of_files(&[("/h/.tccli/default.configure", configure)]);
         let tencent = Tencent::from(&env, None, &read).unwrap();
-        let found = tencent
-            .endpoint("cvm", "IMGCTL_CVM_ENDPOINT", region)
-            .unwrap();
+        let found = tencent.endpoint("cvm", "IMGCTL_CVM_ENDPOINT", region).unwrap();
         assert_eq!((found.value.as_str(), found.source.as_str()), (url, source));
     }
     for (vars, configure) in [
-        (
-            ("IMGCTL_CVM_ENDPOINT", "http://cvm.example.com"),
-            "{}".to_owned(),
-        ),
-        (
-            ("IMGCTL_CVM_ENDPOINT", "https://cvm.example.com/path"),
-            "{}".to_owned(),
-        ),
+        (("IMGCTL_CVM_ENDPOINT", "http://cvm.example.com"), "{}".to_owned()),
+        (("IMGCTL_CVM_ENDPOINT", "https://cvm.example.com/path"), "{}".to_owned()),
         ((ROOT_DOMAIN, "no host"), "{}".to_owned()),
         ((ROOT_DOMAIN, "example.com/path"), "{}".to_owned()),
         (("OTHER", "x"), configured("http://cvm.example.com")),
@@ -132,9 +66,7 @@ fn the_endpoint_is_the_first_that_somebody_chose() {
         let env = env(&[vars]);
         let read = of_files(&[("/h/.tccli/default.configure", &configure)]);
         let tencent = Tencent::from(&env, None, &read).unwrap();
-        let error = tencent
-            .endpoint("cvm", "IMGCTL_CVM_ENDPOINT", "ap-guangzhou")
-            .unwrap_err();
+        let error = tencent.endpoint("cvm", "IMGCTL_CVM_ENDPOINT", "ap-guangzhou").unwrap_err();
         assert_eq!(error.kind, Kind::Config, "{vars:?} {configure}");
     }
 }

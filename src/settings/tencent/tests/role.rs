@@ -13,10 +13,7 @@ struct Metadata {
 
 impl Service for Metadata {
     fn operation(&self, request: &Received) -> Option<String> {
-        request
-            .path
-            .strip_prefix("/latest/meta-data/cam/security-credentials/")
-            .map(Into::into)
+        request.path.strip_prefix("/latest/meta-data/cam/security-credentials/").map(Into::into)
     }
 
     fn answer(&mut self, request: &Received) -> Reply {
@@ -27,11 +24,7 @@ impl Service for Metadata {
             false if answers.is_empty() => (500, ""),
             false => (200, answers.remove(0)),
         };
-        Reply {
-            status,
-            headers: Vec::new(),
-            body: body.into(),
-        }
+        Reply { status, headers: Vec::new(), body: body.into() }
     }
 
     fn throttled(&self) -> Reply {
@@ -39,11 +32,7 @@ impl Service for Metadata {
     }
 
     fn broken(&self, status: u16) -> Reply {
-        Reply {
-            status,
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Reply { status, headers: Vec::new(), body: Vec::new() }
     }
 
     fn environment(&self, url: &str) -> Vec<(&'static str, String)> {
@@ -54,31 +43,24 @@ impl Service for Metadata {
 async fn machine(answers: &[&'static str]) -> (Sandbox, Settings) {
     let mut world = World::default();
     let answers = Arc::new(Mutex::new(answers.to_vec()));
-    world
-        .others
-        .push(("metadata", Box::new(Metadata { answers })));
+    world.others.push(("metadata", Box::new(Metadata { answers })));
     let sandbox = Sandbox::start(world, Options::default()).await.unwrap();
     let url = sandbox.url();
-    let settings = Settings {
-        env: Env::of([(role::VARIABLE, url.as_str()), (SDK_FILE, "")], None),
-        ..Settings::default()
-    };
+    let settings =
+        Settings { env: Env::of([(role::VARIABLE, url.as_str()), (SDK_FILE, "")], None), ..Settings::default() };
     (sandbox, settings)
 }
 
 const FIRST: &str = r#"{"TmpSecretId":"FIRST","TmpSecretKey":"k1","Token":"t1","ExpiredTime":1700000000,"Expiration":"2023-11-14T22:13:20Z","Code":"Success"}"#;
-const SECOND: &str = r#"{"TmpSecretId":"SECOND","TmpSecretKey":"k2","Token":"t2","ExpiredTime":1700007200,"Code":"Success"}"#;
+const SECOND: &str =
+    r#"{"TmpSecretId":"SECOND","TmpSecretKey":"k2","Token":"t2","ExpiredTime":1700007200,"Code":"Success"}"#;
 
 #[tokio::test]
 async fn a_machines_role_gives_keys_that_are_renewed_before_they_end() {
     let (sandbox, settings) = machine(&[FIRST, SECOND]).await;
     let end = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
     let before = |seconds| end - TimeDelta::seconds(seconds);
-    let keys = Tencent::load(&settings)
-        .unwrap()
-        .keys(before(3600))
-        .await
-        .unwrap();
+    let keys = Tencent::load(&settings).unwrap().keys(before(3600)).await.unwrap();
     assert_eq!(keys.found(), "the role ci-role of this machine");
     for (now, id) in [
         (before(3600), "FIRST"),
@@ -92,11 +74,7 @@ async fn a_machines_role_gives_keys_that_are_renewed_before_they_end() {
     }
     let error = keys.at(end + TimeDelta::seconds(7200)).await.err().unwrap();
     assert_eq!(error.kind, Kind::Auth);
-    let asked: Vec<_> = sandbox
-        .calls()
-        .into_iter()
-        .map(|call| call.operation)
-        .collect();
+    let asked: Vec<_> = sandbox.calls().into_iter().map(|call| call.operation).collect();
     assert_eq!(asked, ["", "ci-role", "ci-role", "ci-role", "ci-role"]);
 }
 
@@ -115,12 +93,7 @@ async fn without_any_credentials_every_place_that_was_looked_at_is_named() {
         ("http://127.0.0.1:1", "does not answer"),
     ] {
         let settings = settings(&[(role::VARIABLE, endpoint)]);
-        let error = Tencent::load(&settings)
-            .unwrap()
-            .keys(now)
-            .await
-            .err()
-            .unwrap();
+        let error = Tencent::load(&settings).unwrap().keys(now).await.err().unwrap();
         assert_eq!(error.kind, Kind::Auth);
         for place in [
             "TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY (not set)",
@@ -133,12 +106,7 @@ async fn without_any_credentials_every_place_that_was_looked_at_is_named() {
         }
     }
     let wrong = settings(&[(role::VARIABLE, "http://metadata.example.com")]);
-    let error = Tencent::load(&wrong)
-        .unwrap()
-        .keys(now)
-        .await
-        .err()
-        .unwrap();
+    let error = Tencent::load(&wrong).unwrap().keys(now).await.err().unwrap();
     assert_eq!(error.kind, Kind::Config);
 }
 
@@ -152,12 +120,7 @@ async fn metadata_that_is_no_set_of_good_keys_is_no_credential() {
         FIRST,
     ] {
         let (_sandbox, settings) = machine(&[answer]).await;
-        let error = Tencent::load(&settings)
-            .unwrap()
-            .keys(now)
-            .await
-            .err()
-            .unwrap();
+        let error = Tencent::load(&settings).unwrap().keys(now).await.err().unwrap();
         assert_eq!(error.kind, Kind::Auth, "{answer}");
         assert!(error.message.contains("ci-role"), "{error}");
     }

@@ -24,11 +24,7 @@ fn canned(body: &'static str) -> (String, thread::JoinHandle<String>) {
             heard.extend_from_slice(&buffer[..read]);
         }
         let length = body.len();
-        write!(
-            stream,
-            "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-        )
-        .unwrap();
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}").unwrap();
         String::from_utf8(heard).unwrap()
     });
     (url, heard)
@@ -57,16 +53,8 @@ const DONE: &str = r#"{"Response":{"RequestId":"r-1"}}"#;
 async fn a_request_carries_the_documented_headers_and_the_exact_body() {
     for (delete_snapshots, dry_run, body) in [
         (false, false, r#"{"ImageIds":["img-1"]}"#),
-        (
-            true,
-            false,
-            r#"{"DeleteBindedSnap":true,"ImageIds":["img-1"]}"#,
-        ),
-        (
-            true,
-            true,
-            r#"{"DeleteBindedSnap":true,"DryRun":true,"ImageIds":["img-1"]}"#,
-        ),
+        (true, false, r#"{"DeleteBindedSnap":true,"ImageIds":["img-1"]}"#),
+        (true, true, r#"{"DeleteBindedSnap":true,"DryRun":true,"ImageIds":["img-1"]}"#),
     ] {
         let (url, heard) = canned(DONE);
         let store = told(&url, delete_snapshots).await;
@@ -119,17 +107,9 @@ async fn an_answer_proves_of_an_image_only_what_it_says() {
             "there",
             "missing",
         ),
-        (
-            r#"{"Response":{"TotalCount":0,"ImageSet":[],"RequestId":"r"}}"#,
-            "missing",
-            "missing",
-        ),
+        (r#"{"Response":{"TotalCount":0,"ImageSet":[],"RequestId":"r"}}"#, "missing", "missing"),
         // It counts more than it shows.
-        (
-            r#"{"Response":{"TotalCount":2,"ImageSet":[{"ImageId":"img-1"}],"RequestId":"r"}}"#,
-            "there",
-            "unknown",
-        ),
+        (r#"{"Response":{"TotalCount":2,"ImageSet":[{"ImageId":"img-1"}],"RequestId":"r"}}"#, "there", "unknown"),
         // The same twice is one image.
         (
             r#"{"Response":{"TotalCount":2,"ImageSet":[{"ImageId":"img-1"},{"ImageId":"img-1"}],"RequestId":"r"}}"#,
@@ -175,8 +155,7 @@ async fn a_listing_without_a_count_goes_on_while_pages_are_full() {
         let page = told(&url, false).await.list(None).await.unwrap();
         assert_eq!(page.next, None);
     }
-    let (url, _heard) =
-        canned(r#"{"Response":{"TotalCount":9,"ImageSet":[{"ImageId":"img-1"}],"RequestId":"r"}}"#);
+    let (url, _heard) = canned(r#"{"Response":{"TotalCount":9,"ImageSet":[{"ImageId":"img-1"}],"RequestId":"r"}}"#);
     let page = told(&url, false).await.list(Some("4")).await.unwrap();
     assert_eq!(page.next.as_deref(), Some("5"));
 }
@@ -184,10 +163,7 @@ async fn a_listing_without_a_count_goes_on_while_pages_are_full() {
 #[tokio::test]
 async fn what_has_no_id_of_this_provider_is_never_sent() {
     let store = told("http://127.0.0.1:1", false).await;
-    let error = store
-        .delete(&[id("img-1"), ImageId::Tag("v1".into())])
-        .await
-        .unwrap_err();
+    let error = store.delete(&[id("img-1"), ImageId::Tag("v1".into())]).await.unwrap_err();
     assert_eq!(error.kind, Kind::Usage);
 }
 
@@ -226,60 +202,24 @@ async fn a_call_is_logged_in_one_line_without_its_body_or_any_secret() {
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
     let (url, heard) = canned(DONE);
-    told(&url, false)
-        .await
-        .delete(&ids(&["img-1", "img-2"]))
-        .await
-        .unwrap();
+    told(&url, false).await.delete(&ids(&["img-1", "img-2"])).await.unwrap();
     let heard = heard.join().unwrap();
-    let (_, signature) = heard
-        .lines()
-        .find_map(|line| line.split_once("Signature="))
-        .unwrap();
+    let (_, signature) = heard.lines().find_map(|line| line.split_once("Signature=")).unwrap();
     let (url, _heard) = canned(
         r#"{"Response":{"Error":{"Code":"InvalidImageId.NotFound","Message":"the-message"},"RequestId":"r-2"}}"#,
     );
-    told(&url, false)
-        .await
-        .delete(&ids(&["img-1"]))
-        .await
-        .unwrap_err();
-    told("http://127.0.0.1:1", false)
-        .await
-        .list(None)
-        .await
-        .unwrap_err();
+    told(&url, false).await.delete(&ids(&["img-1"])).await.unwrap_err();
+    told("http://127.0.0.1:1", false).await.list(None).await.unwrap_err();
 
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let lines: Vec<_> = text
-        .lines()
-        .filter(|line| line.contains("imgctl::store::cvm"))
-        .collect();
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("imgctl::store::cvm")).collect();
     assert_eq!(lines.len(), 3, "{text}");
-    for part in [
-        "DEBUG",
-        "action=\"DeleteImages\"",
-        "ids=2",
-        "status=200",
-        "request_id=\"r-1\"",
-        "milliseconds=",
-    ] {
+    for part in ["DEBUG", "action=\"DeleteImages\"", "ids=2", "status=200", "request_id=\"r-1\"", "milliseconds="] {
         assert!(lines[0].contains(part), "{part} in {}", lines[0]);
     }
-    assert!(
-        lines[1].contains("code=\"InvalidImageId.NotFound\""),
-        "{}",
-        lines[1]
-    );
+    assert!(lines[1].contains("code=\"InvalidImageId.NotFound\""), "{}", lines[1]);
     assert!(lines[2].contains("error=Unreachable"), "{}", lines[2]);
-    for secret in [
-        "the-secret-key",
-        "AKIDthe-secret-id",
-        "the-token",
-        signature,
-        "img-1",
-        "the-message",
-    ] {
+    for secret in ["the-secret-key", "AKIDthe-secret-id", "the-token", signature, "img-1", "the-message"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
 }

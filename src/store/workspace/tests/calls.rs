@@ -10,16 +10,9 @@ use crate::{
 async fn a_deletion_starts_a_job_that_tells_what_became_of_each() {
     let sandbox = start_with(&["1", "2", "3"]).await;
     let failing = Failing::new("FAILED", "WKS.00211401", "The server group has changed.");
-    sandbox
-        .world()
-        .workspace
-        .region(REGION)
-        .failing
-        .insert("2".into(), failing);
+    sandbox.world().workspace.region(REGION).failing.insert("2".into(), failing);
     let store = open_with(&sandbox, WITH_PASSWORD).await.unwrap();
-    let Answer::All(Deletion::Accepted(job)) =
-        store.delete(&named(&["1", "2", "absent"])).await.unwrap()
-    else {
+    let Answer::All(Deletion::Accepted(job)) = store.delete(&named(&["1", "2", "absent"])).await.unwrap() else {
         panic!("a job was started");
     };
     let Some(Answer::Each(answers)) = store.poll(&job).await.unwrap() else {
@@ -29,20 +22,12 @@ async fn a_deletion_starts_a_job_that_tells_what_became_of_each() {
         panic!("{answers:?}");
     };
     assert_eq!([first.clone(), second.clone()], named(&["1", "2"])[..]);
-    assert_eq!(
-        (error.kind, error.code.as_deref()),
-        (Kind::Failed, Some("WKS.00211401"))
-    );
+    assert_eq!((error.kind, error.code.as_deref()), (Kind::Failed, Some("WKS.00211401")));
     assert_eq!(error.message, "The server group has changed.");
     assert!(error.request_id.is_some());
     let report = store.job(&job.id).await.unwrap();
     assert_eq!((report.id, report.status.as_str()), (job.id, "FAILED"));
-    let resources: Vec<_> = report
-        .sub_jobs
-        .iter()
-        .flatten()
-        .map(SubJob::resource)
-        .collect();
+    let resources: Vec<_> = report.sub_jobs.iter().flatten().map(SubJob::resource).collect();
     assert_eq!(resources, [Some("1"), Some("2")]);
 }
 
@@ -68,21 +53,11 @@ async fn recursion_goes_as_it_is_set_and_a_missing_job_means_look() {
     for recursive in [false, true] {
         let sandbox = start_with(&["1"]).await;
         sandbox.world().workspace.names_job = false;
-        let settings = Settings {
-            recursive,
-            ..settings(&sandbox, WITH_KEYS)
-        };
+        let settings = Settings { recursive, ..settings(&sandbox, WITH_KEYS) };
         let store = open(&settings, &anywhere()).await.unwrap();
         let answer = store.delete(&named(&["1"])).await.unwrap();
         assert!(matches!(answer, Answer::All(Deletion::Requested)));
-        let jobs: Vec<_> = sandbox
-            .world()
-            .workspace
-            .region(REGION)
-            .jobs
-            .values()
-            .cloned()
-            .collect();
+        let jobs: Vec<_> = sandbox.world().workspace.region(REGION).jobs.values().cloned().collect();
         assert_eq!((jobs.len(), jobs[0].recursive), (1, recursive));
     }
 }
@@ -91,9 +66,7 @@ async fn recursion_goes_as_it_is_set_and_a_missing_job_means_look() {
 async fn ids_that_no_call_may_carry_are_not_sent() {
     let sandbox = start_with(&["1"]).await;
     let store = open_with(&sandbox, WITH_TOKEN).await.unwrap();
-    let many: Vec<_> = (0..21)
-        .map(|number| ImageId::Named(number.to_string()))
-        .collect();
+    let many: Vec<_> = (0..21).map(|number| ImageId::Named(number.to_string())).collect();
     for (ids, kind) in [
         (many, Kind::TooMany),
         (Vec::new(), Kind::TooMany),
@@ -106,10 +79,7 @@ async fn ids_that_no_call_may_carry_are_not_sent() {
         assert_eq!(store.delete(&ids).await.unwrap_err().kind, kind, "{ids:?}");
     }
     for id in ["", ".", "..", "a/b"] {
-        assert_eq!(
-            store.get(&named(&[id])).await.unwrap_err().kind,
-            Kind::Invalid
-        );
+        assert_eq!(store.get(&named(&[id])).await.unwrap_err().kind, Kind::Invalid);
         let job = Job { id: id.into() };
         assert_eq!(store.poll(&job).await.unwrap_err().kind, Kind::Invalid);
     }
@@ -137,16 +107,10 @@ async fn only_the_service_itself_can_say_that_a_server_is_not_there() {
         panic!("one answer an id");
     };
     let error = found[0].1.as_ref().unwrap_err();
-    assert_eq!(
-        (error.kind, error.code.as_deref()),
-        (Kind::NotFound, Some("WKS.00211902"))
-    );
+    assert_eq!((error.kind, error.code.as_deref()), (Kind::NotFound, Some("WKS.00211902")));
     sandbox.add_fault("workspace:ShowImageServer:status=404:1".parse().unwrap());
     let error = store.get(&named(&["1"])).await.unwrap_err();
-    assert_eq!(
-        (error.kind, error.code.as_deref()),
-        (Kind::Config, Some("APIGW.0101"))
-    );
+    assert_eq!((error.kind, error.code.as_deref()), (Kind::Config, Some("APIGW.0101")));
 }
 
 #[tokio::test]
@@ -175,20 +139,9 @@ async fn a_listing_goes_on_to_its_end_in_pages_of_a_hundred() {
 #[tokio::test]
 async fn a_listing_is_narrowed_to_the_enterprise_project_that_is_set() {
     let sandbox = start_with(&["1", "2"]).await;
-    sandbox
-        .world()
-        .workspace
-        .region(REGION)
-        .server_mut("2")
-        .unwrap()
-        .enterprise_project_id = "finance".into();
-    for (variables, expected) in [
-        (&[][..], 2),
-        (&[("HW_ENTERPRISE_PROJECT_ID", "finance")], 1),
-    ] {
-        let store = open_with(&sandbox, &[WITH_KEYS, variables].concat())
-            .await
-            .unwrap();
+    sandbox.world().workspace.region(REGION).server_mut("2").unwrap().enterprise_project_id = "finance".into();
+    for (variables, expected) in [(&[][..], 2), (&[("HW_ENTERPRISE_PROJECT_ID", "finance")], 1)] {
+        let store = open_with(&sandbox, &[WITH_KEYS, variables].concat()).await.unwrap();
         assert_eq!(store.list(None).await.unwrap().items.len(), expected);
     }
 }
@@ -196,32 +149,17 @@ async fn a_listing_is_narrowed_to_the_enterprise_project_that_is_set() {
 #[tokio::test]
 async fn each_fault_is_what_it_proves() {
     for (fault, of_delete, of_list, of_get) in [
-        (
-            "throttle",
-            Kind::Throttled,
-            Kind::Throttled,
-            Kind::Throttled,
-        ),
+        ("throttle", Kind::Throttled, Kind::Throttled, Kind::Throttled),
         ("status=400", Kind::Invalid, Kind::Invalid, Kind::Invalid),
         ("status=403", Kind::Denied, Kind::Denied, Kind::Denied),
-        (
-            "status=409",
-            Kind::WrongState,
-            Kind::WrongState,
-            Kind::WrongState,
-        ),
+        ("status=409", Kind::WrongState, Kind::WrongState, Kind::WrongState),
         ("status=413", Kind::TooMany, Kind::TooMany, Kind::TooMany),
         ("status=500", Kind::Lost, Kind::Lost, Kind::Lost),
         ("status=503", Kind::Lost, Kind::Lost, Kind::Lost),
         ("drop", Kind::Lost, Kind::Lost, Kind::Lost),
         ("lose-answer", Kind::Lost, Kind::Lost, Kind::Lost),
         ("truncate", Kind::Lost, Kind::Lost, Kind::Lost),
-        (
-            "garble",
-            Kind::Unreadable,
-            Kind::Unreadable,
-            Kind::Unreadable,
-        ),
+        ("garble", Kind::Unreadable, Kind::Unreadable, Kind::Unreadable),
     ] {
         let sandbox = start_with(&["1"]).await;
         let store = open_with(&sandbox, WITH_KEYS).await.unwrap();
@@ -239,10 +177,7 @@ async fn each_fault_is_what_it_proves() {
     sandbox.add_fault("workspace:*:empty".parse().unwrap());
     let job = Job { id: "1".into() };
     assert_eq!(store.list(None).await.unwrap_err().kind, Kind::Unreadable);
-    assert_eq!(
-        store.get(&named(&["1"])).await.unwrap_err().kind,
-        Kind::Unreadable
-    );
+    assert_eq!(store.get(&named(&["1"])).await.unwrap_err().kind, Kind::Unreadable);
     assert_eq!(store.poll(&job).await.unwrap_err().kind, Kind::Unreadable);
 }
 
@@ -251,10 +186,7 @@ struct Always(Reply);
 
 impl Emulated for Always {
     fn operation(&self, request: &Received) -> Option<String> {
-        request
-            .path
-            .starts_with("/elsewhere/")
-            .then(|| request.path.clone())
+        request.path.starts_with("/elsewhere/").then(|| request.path.clone())
     }
 
     fn answer(&mut self, _: &Received) -> Reply {
@@ -276,15 +208,8 @@ impl Emulated for Always {
 
 /// A store whose every call is answered like this.
 async fn answered(status: u16, body: &str) -> (Workspace, Sandbox) {
-    let reply = Reply {
-        status,
-        headers: vec![("location".into(), "http://127.0.0.1:9/".into())],
-        body: body.into(),
-    };
-    let world = World {
-        others: vec![("other", Box::new(Always(reply)))],
-        ..World::default()
-    };
+    let reply = Reply { status, headers: vec![("location".into(), "http://127.0.0.1:9/".into())], body: body.into() };
+    let world = World { others: vec![("other", Box::new(Always(reply)))], ..World::default() };
     let sandbox = Sandbox::start(world, Options::default()).await.unwrap();
     let endpoint = format!("{}/elsewhere", sandbox.url());
     let variables = [("IMGCTL_WORKSPACE_ENDPOINT", endpoint.as_str())];
@@ -296,10 +221,7 @@ async fn answered(status: u16, body: &str) -> (Workspace, Sandbox) {
 async fn a_redirect_is_not_followed() {
     let (store, sandbox) = answered(307, "").await;
     let error = store.list(None).await.unwrap_err();
-    assert_eq!(
-        (error.kind, error.code.as_deref()),
-        (Kind::Config, Some("HTTP 307"))
-    );
+    assert_eq!((error.kind, error.code.as_deref()), (Kind::Config, Some("HTTP 307")));
     assert!(error.hint.unwrap().contains("redirect"));
     let project = store.home().owner.unwrap();
     let path = format!("/elsewhere/v1/{project}/image-servers 307");

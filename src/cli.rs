@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::{
     commands::{
         check_layers, complete, completions, delete, doctor, get, help, list, man, policy, prune, sandbox, schema,
+        values::{at_least_one, duration},
     },
     context::Context,
     error::{Error, Kind, Result},
@@ -279,26 +280,6 @@ impl Flags {
     }
 }
 
-/// A duration as people write it (`90s`, `2m`, `1d12h`); a bare number is seconds.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let duration = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => humantime::parse_duration(text).map_err(|error| format!("{error}; write 30s, 5m or 1d12h"))?,
-    };
-    match duration {
-        Duration::ZERO => Err("it must be longer than nothing".into()),
-        _ if duration > Duration::from_secs(100 * 365 * 86_400) => Err("it must be shorter than a century".into()),
-        _ => Ok(duration),
-    }
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err("it must be a whole number, at least 1".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,15 +287,5 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         program().debug_assert();
-    }
-
-    #[test]
-    fn a_bare_number_is_seconds_and_absurd_spans_are_refused() {
-        for (text, seconds) in [("5", 5), ("5s", 5), ("2m", 120), ("1d12h", 129_600), ("2w", 1_209_600)] {
-            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
-        }
-        for text in ["0", "0s", "-1", "", "soon", "99999999999999999999d", "18446744073709551615", "200y"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
     }
 }

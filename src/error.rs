@@ -6,8 +6,6 @@ use std::{fmt, io, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::report::Outcome;
-
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What an error means for what happens next.
@@ -83,18 +81,6 @@ impl Kind {
     pub fn names_state(self) -> bool {
         use Kind::*;
         matches!(self, NotFound | InUse | WrongState | Protected)
-    }
-
-    /// The outcome of an item that ended with this.
-    pub fn outcome(self) -> Outcome {
-        use Kind::*;
-        match self {
-            NotFound => Outcome::Missing,
-            InUse | WrongState | Changed | Protected => Outcome::Refused,
-            Stopped => Outcome::Skipped,
-            Lost | Unreadable => Outcome::Unknown,
-            _ => Outcome::Failed,
-        }
     }
 }
 

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use crate::{
+    engine::Outcome,
     error::{Error, Kind},
-    report::{Item, Outcome},
+    report::Item,
 };
 
 /// How the process ends. The numbers are the contract.

@@ -3,81 +3,17 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     checkup::Check,
-    engine::Verdict,
+    engine::{Outcome, Verdict},
     error::Error,
     image::{ImageId, Provider, StoreRef},
-    prune::{Action, Rule},
-    saved,
+    prune::saved,
+    prune::{Action, Choice},
     store::{Image, LeftBehind},
 };
-
-/// Exactly one of these ends every item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// The provider confirmed that the image is gone.
-    Deleted,
-    /// The tag went, the image stays.
-    Untagged,
-    /// Asked, no clear answer, and found gone afterwards.
-    Gone,
-    /// It was not there.
-    Missing,
-    /// A job runs; nobody waited for it.
-    Accepted,
-    /// A rule of the provider or of ours says no.
-    Refused,
-    Failed,
-    /// Asked, and nobody can say what became of it.
-    Unknown,
-    /// Not tried.
-    Skipped,
-    WouldDelete,
-    WouldUntag,
-    WouldRefuse,
-}
-
-impl Outcome {
-    /// The word that users and scripts see.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Deleted => "deleted",
-            Self::Untagged => "untagged",
-            Self::Gone => "gone",
-            Self::Missing => "missing",
-            Self::Accepted => "accepted",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-            Self::Skipped => "skipped",
-            Self::WouldDelete => "would_delete",
-            Self::WouldUntag => "would_untag",
-            Self::WouldRefuse => "would_refuse",
-        }
-    }
-}
-
-/// What `prune` chose for an image, and why.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Choice {
-    pub action: Action,
-    pub rule: Rule,
-    pub reason: String,
-    /// Digests of the images that it belongs to: indexes that hold it, and what it is attached to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub needed_by: Vec<String>,
-    /// How many images are attached to it.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub attached: usize,
-}
-
-fn is_zero(count: &usize) -> bool {
-    *count == 0
-}
 
 /// One item of the output: an image, or a layer of one; or a provider that was checked.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]

@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     context::Context,
+    context::lookup::by_store,
     engine::Session,
     error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
+    image::manifest::{Blob, Contents, contents},
     image::{Digest, ImageId, ImageRef, Provider, Reference, StoreRef},
-    lookup::by_store,
-    manifest::{Blob, Contents, contents},
     report::Item,
     store::{Image, LayerState},
 };
@@ -169,7 +169,7 @@ async fn walk(session: &Session, images: Vec<ImageId>) -> (Vec<Check>, Vec<Item>
                     }
                 }
                 Ok(Contents::Index(children)) if depth < DEEPEST => {
-                    let child = |child: crate::manifest::Child| {
+                    let child = |child: crate::image::manifest::Child| {
                         (ImageId::Digest(child.digest), child.platform.or_else(|| platform.clone()))
                     };
                     below.extend(children.into_iter().map(child));

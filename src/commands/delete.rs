@@ -2,22 +2,22 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::prune::{
-    InUseArgs,
-    saved_plan::{self, Asked},
-};
+use super::prune::InUseArgs;
 use crate::{
-    apply::{Plan, question},
-    cli::duration,
+    commands::values::duration,
     context::Context,
+    delete::look::Wish,
+    delete::{
+        named::{Plan, question},
+        saved::{self, Asked},
+    },
     engine::Options,
     error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
     output::somebody_can_agree,
-    plan::Wish,
+    prune::saved::SavedPlan,
     report::Item,
-    saved::SavedPlan,
     settings::Settings,
 };
 
@@ -97,7 +97,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     if args.ignore_missing {
         context.printer.ignore_missing();
     }
-    let images = match saved_plan::asked(&args.images, &args.from)? {
+    let images = match saved::asked(&args.images, &args.from)? {
         Asked::Plan(plan) => return args.run_plan(plan, context).await,
         Asked::Images(images) => images,
     };
@@ -171,7 +171,7 @@ impl Args {
         let stdin_was_read = self.images == ["-"] || self.from == [PathBuf::from("-")];
         let files = self.in_use.open(stdin_was_read)?;
         self.guard(plan.images.len())?;
-        let mut carrying = saved_plan::open(context, plan, files, self.in_use.check()).await?;
+        let mut carrying = saved::open(context, plan, files, self.in_use.check()).await?;
         if self.dry_run {
             let items = carrying.rehearse(context).await?;
             items.iter().for_each(|item| context.printer.item(item));

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use crate::{
     context::Context,
+    context::lookup,
+    engine::Outcome,
     engine::{Op, Verdict},
     error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
     image::{ImageId, ImageRef},
-    intake, lookup,
-    report::{Item, Outcome},
+    intake,
+    report::Item,
     settings::Settings,
     store::{Answer, Job},
 };

@@ -2,12 +2,12 @@
 
 use crate::{
     context::Context,
+    context::lookup,
     engine::Session,
     error::{Error, Result},
     exit::Exit,
     help::{Example, examples},
     image::StoreRef,
-    lookup,
     prune::{Selection, Selectors, Stock, listed},
     report::Item,
     settings::Settings,

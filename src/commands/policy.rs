@@ -10,11 +10,11 @@ use clap::Subcommand;
 use super::prune::check_file;
 use crate::{
     context::Context,
+    context::lookup,
     error::Result,
     exit::Exit,
     help::{Example, examples},
     image::StoreRef,
-    lookup,
     output::{self, human::size},
     store::Image,
 };
@@ -176,7 +176,7 @@ fn name(store: &StoreRef, used: &mut BTreeMap<String, usize>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy;
+    use crate::prune::policy;
 
     #[test]
     fn a_first_policy_is_one_that_is_understood() {

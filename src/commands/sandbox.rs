@@ -8,11 +8,11 @@ use std::{
 };
 
 use clap::ValueEnum;
-use tokio::process::Command;
 
+use super::inside::{CLEARED, inside, variables};
 use super::tour;
 use crate::{
-    cli::duration,
+    commands::values::duration,
     error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
@@ -93,33 +93,6 @@ enum Shell {
     Powershell,
 }
 
-/// Variables that would lead a tool past the sandbox, or to other credentials than its own.
-const CLEARED: [&str; 23] = [
-    "AWS_PROFILE",
-    "AWS_SESSION_TOKEN",
-    "AWS_ENDPOINT_URL",
-    "AWS_DEFAULT_REGION",
-    "TENCENTCLOUD_TOKEN",
-    "TENCENTCLOUD_SECURITY_TOKEN",
-    "TENCENTCLOUD_SESSION_TOKEN",
-    "TENCENTCLOUD_PROFILE",
-    "TCCLI_PROFILE",
-    "HW_AUTH_TOKEN",
-    "OS_AUTH_TOKEN",
-    "HW_PROJECT_ID",
-    "HW_AUTH_URL",
-    "OS_PROJECT_ID",
-    "HW_PROJECT_NAME",
-    "OS_PROJECT_NAME",
-    "HW_USER_ID",
-    "OS_USER_ID",
-    "HW_DOMAIN_ID",
-    "HUAWEICLOUD_SDK_PROJECT_ID",
-    "HUAWEICLOUD_SDK_SECURITY_TOKEN",
-    "HW_ENTERPRISE_PROJECT_ID",
-    "IMGCTL_OUTPUT",
-];
-
 pub async fn run(args: Args) -> Result<ExitCode> {
     let sandbox = args.start().await?;
     let code = if args.tour {
@@ -182,28 +155,6 @@ impl Shell {
         let cleared = CLEARED.iter().filter(|name| std::env::var_os(name).is_some()).map(|name| clear(name));
         cleared.chain(variables.iter().map(|(name, value)| line(name, value))).collect()
     }
-}
-
-fn variables(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
-    let mut variables = sandbox.environment();
-    // The providers' own tools would ask a proxy for this machine's own address.
-    variables.push(("NO_PROXY", "127.0.0.1,localhost".into()));
-    variables
-}
-
-/// A command that runs in the sandbox and finds this very program first.
-pub(super) fn inside(sandbox: &Sandbox, program: &Path, arguments: &[OsString]) -> Command {
-    let mut command = Command::new(program);
-    for name in CLEARED {
-        command.env_remove(name);
-    }
-    command.args(arguments).envs(variables(sandbox));
-    let own = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if let Ok(path) = std::env::join_paths(own.into_iter().chain(std::env::split_paths(&path))) {
-        command.env("PATH", path);
-    }
-    command
 }
 
 async fn run_in(sandbox: &Sandbox, words: &[OsString]) -> Result<ExitCode> {

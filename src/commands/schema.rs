@@ -6,7 +6,8 @@ use crate::{
     error::Result,
     exit::Exit,
     help::{Example, examples},
-    output, policy,
+    output,
+    prune::policy,
     report::Document,
 };
 

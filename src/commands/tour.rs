@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::Stdio};
 
-use super::sandbox::inside;
+use super::inside::inside;
 use crate::{
     error::{Error, Kind, Result},
     exit::Exit,

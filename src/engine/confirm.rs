@@ -8,13 +8,13 @@ use tokio::time::Instant;
 
 use super::{
     delete::Run,
+    outcome::Outcome,
     pace::Op,
     read::in_order,
     target::{Now, Verdict},
 };
 use crate::{
     error::{Error, Kind},
-    report::Outcome,
     store::{Answer, Deletion, Job},
 };
 

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     confirm::{Doubt, Pending},
+    outcome::Outcome,
     pace::Op,
     session::Session,
     target::{Now, Target, Verdict, tags_going},
@@ -25,7 +26,6 @@ use super::{
 use crate::{
     error::{Error, Kind},
     image::{Digest, ImageId},
-    report::Outcome,
     store::Job,
 };
 

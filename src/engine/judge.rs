@@ -4,13 +4,13 @@
 use super::{
     confirm::{Doubt, Pending},
     delete::Run,
+    outcome::Outcome,
     read::in_order,
     target::Verdict,
 };
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
-    report::Outcome,
     store::{Answer, Deletion},
 };
 

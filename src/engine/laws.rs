@@ -11,11 +11,10 @@ use async_trait::async_trait;
 use proptest::{collection::vec, prelude::*};
 use tokio::time::Instant;
 
-use super::{Line, Options, Session, Stop, StopCause, Target, Verdict};
+use super::{Line, Options, Session, Stop, StopCause, Target, Verdict, outcome::Outcome};
 use crate::{
     error::{Error, Kind, Result},
     image::{ImageId, Provider, StoreRef},
-    report::Outcome,
     store::{Answer, Deletion, Hold, Image, ImageStore, Job, Limit, Limits, Page},
 };
 

@@ -8,6 +8,7 @@ mod confirm;
 mod delete;
 mod judge;
 mod look;
+mod outcome;
 mod pace;
 mod pages;
 mod read;
@@ -17,6 +18,7 @@ mod target;
 mod users;
 
 pub use delete::Options;
+pub use outcome::Outcome;
 pub use pace::{Line, Op};
 pub use session::Session;
 pub use stop::{Cause as StopCause, Stop};

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::outcome::Outcome;
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
-    report::Outcome,
     store::{Hold, Image, Job},
 };
 
@@ -165,7 +165,7 @@ impl Verdict {
     }
 
     pub fn failed(error: Error) -> Self {
-        Self { outcome: error.kind.outcome(), error: Some(error), job: None }
+        Self { outcome: Outcome::of(error.kind), error: Some(error), job: None }
     }
 
     /// Of an image that was not sent, because what had to come before failed: whatever that error was, the image is as

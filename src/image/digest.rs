@@ -7,11 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use sha2::{Digest as _, Sha256};
 
-use super::place::{ParseError, Part};
-
-/// The algorithms that the image specification registers, with the hexadecimal digits of each.
-/// <https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms>
-const ALGORITHMS: [(&str, usize); 3] = [("sha256", 64), ("sha512", 128), ("blake3", 64)];
+use super::place::{ALGORITHMS, ParseError, Part};
 
 /// The longest layer digest that ECR takes.
 /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchCheckLayerAvailability.html>
@@ -84,11 +80,6 @@ fn halves(part: Part) -> Result<(Part, Part), ParseError> {
         Some((algorithm, digits)) if !algorithm.is_empty() && !digits.is_empty() => Ok((algorithm, digits)),
         _ => Err(part.wrong("this is no digest").or(SHAPE)),
     }
-}
-
-/// Tells whether a text begins as digests of images do.
-pub(super) fn has_known_algorithm(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(algorithm, _)| ALGORITHMS.iter().any(|(name, _)| *name == algorithm))
 }
 
 impl FromStr for Digest {

@@ -3,8 +3,7 @@
 
 use super::{
     ImageRef, Provider, StoreRef,
-    parse::Wanted,
-    place::{ParseError, Part},
+    place::{ParseError, Part, Wanted, has_known_algorithm},
 };
 use crate::words;
 
@@ -51,7 +50,7 @@ pub(super) fn explain(text: Part, wanted: Wanted) -> ParseError {
     if let Some(rest) = text.strip_prefix("arn:") {
         return arn(text, rest);
     }
-    if super::digest::has_known_algorithm(text.as_str()) {
+    if has_known_algorithm(text.as_str()) {
         return text
             .wrong("a digest alone does not say which repository it is in")
             .or(format!("write ecr:REPOSITORY@{}", text.as_str()));

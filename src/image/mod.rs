@@ -8,7 +8,9 @@
 pub(crate) mod arbitrary;
 mod digest;
 mod foreign;
+pub mod manifest;
 mod parse;
+pub mod patterns;
 mod place;
 mod print;
 mod registry;
@@ -17,7 +19,7 @@ mod rules;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::patterns::Pattern;
+use crate::image::patterns::Pattern;
 
 pub use digest::Digest;
 pub use parse::region;

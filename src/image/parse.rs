@@ -4,25 +4,17 @@ use std::str::FromStr;
 
 use super::{
     Digest, ImageId, ImageRef, Provider, Reference, StoreRef, foreign,
-    place::{self, ParseError, Part},
+    place::{self, ParseError, Part, Wanted},
     registry::{self, Registry},
     rules,
 };
-use crate::patterns::Pattern;
+use crate::image::patterns::Pattern;
 
 /// Far longer than any reference: the longest host, repository, tag and digest together stay below 1,000.
 const LONGEST: usize = 2048;
 
 /// What people copy in front of a registry's host.
 const PASTED: [&str; 3] = ["docker", "oci", "https"];
-
-/// What the reader of a text has use for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Wanted {
-    Image,
-    Store,
-    Either,
-}
 
 impl FromStr for ImageRef {
     type Err = ParseError;

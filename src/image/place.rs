@@ -11,6 +11,10 @@ const SHOWN: usize = 100;
 /// Columns kept before the place.
 const BEFORE: usize = 60;
 
+/// The algorithms that the image specification registers, with the hexadecimal digits of each.
+/// <https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms>
+pub(super) const ALGORITHMS: [(&str, usize); 3] = [("sha256", 64), ("sha512", 128), ("blake3", 64)];
+
 /// A part of a text that knows where it stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part<'a> {
@@ -74,6 +78,14 @@ impl<'a> Part<'a> {
     pub fn wrong(self, wrong: impl Into<String>) -> ParseError {
         ParseError { text: cover_secrets(self.whole), span: self.start..self.end, wrong: wrong.into(), right: None }
     }
+}
+
+/// What the reader of a text has use for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Wanted {
+    Image,
+    Store,
+    Either,
 }
 
 /// Why a text is no reference: what is wrong, where, and what would be right.
@@ -183,6 +195,11 @@ fn visible(c: char) -> String {
     }
 }
 
+/// Tells whether a text begins as digests of images do.
+pub(super) fn has_known_algorithm(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(algorithm, _)| ALGORITHMS.iter().any(|(name, _)| *name == algorithm))
+}
+
 /// Covers what could be a password, byte for byte, so that places stay where they are.
 fn cover_secrets(text: &str) -> String {
     match secret(text) {
@@ -206,7 +223,7 @@ pub(super) fn secret(text: &str) -> Option<Range<usize>> {
     let end = text.match_indices('@').rev().find_map(|(at, _)| {
         let after = &text[at + 1..];
         // What follows the `@` of `app:v1@sha256:…` is no host.
-        let digest = super::digest::has_known_algorithm(after);
+        let digest = has_known_algorithm(after);
         let host = after.split('/').next().unwrap_or_default();
         (at > start && !digest && (pasted || host.contains('.'))).then_some(at)
     })?;

@@ -2,7 +2,7 @@
 //! regions is kept: new ones come every year.
 
 use super::place::{ParseError, Part};
-use crate::patterns::Pattern;
+use crate::image::patterns::Pattern;
 
 /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html>
 const REPOSITORY: std::ops::RangeInclusive<usize> = 2..=256;

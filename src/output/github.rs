@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 
 use super::{human, safe, table};
 use crate::{
+    engine::Outcome,
     error::Error,
     exit::Exit,
-    report::{Item, Outcome, Summary},
+    report::{Item, Summary},
 };
 
 /// Annotations of one kind that the runner keeps of a step.

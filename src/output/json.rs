@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::{
     error::Error,
+    prune::saved::Head,
     report::{Item, Summary},
-    saved::Head,
 };
 
 /// The version of the output's schema. A breaking change makes it `v2`.

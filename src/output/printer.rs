@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     error::Error,
+    prune::saved::Head,
     report::{Item, Summary},
-    saved::Head,
 };
 
 /// Rows that a table collects before it prints them, so that a long list comes out page by page.

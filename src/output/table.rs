@@ -9,10 +9,7 @@ use super::{
     human::{age, size, wrapped},
     safe,
 };
-use crate::{
-    report::{Item, Outcome},
-    store::LeftBehind,
-};
+use crate::{engine::Outcome, report::Item, store::LeftBehind};
 
 /// Digits of a digest that are shown where the whole does not fit.
 const SHORT_DIGEST: usize = 12;

@@ -15,25 +15,19 @@ pub struct Evidence {
 
 #[derive(Clone, Debug)]
 struct Use {
-    /// In this store only.
-    store: Option<StoreRef>,
+    store: StoreRef,
     why: String,
 }
 
 impl Evidence {
-    /// An image id or digest is in use, in whichever store it is. The reason is shown as it is: `in use, instance ins-1`.
-    pub fn id(&mut self, id: &str, why: impl Into<String>) {
-        add(&mut self.ids, id, None, why);
-    }
-
-    /// An image of that store is in use.
+    /// An image of that store is in use. The reason is shown as it is: `in use, instance ins-1`.
     pub fn id_in(&mut self, store: &StoreRef, id: &str, why: impl Into<String>) {
-        add(&mut self.ids, id, Some(store), why);
+        add(&mut self.ids, id, store, why);
     }
 
     /// Whatever belongs to that family in that store is in use, for it may be started at any time.
     pub fn family_in(&mut self, store: &StoreRef, family: &str, why: impl Into<String>) {
-        add(&mut self.families, family, Some(store), why);
+        add(&mut self.families, family, store, why);
     }
 
     /// The newest usable image of each family is what starting from the family gives, so it is in use; the newest of
@@ -95,22 +89,18 @@ impl Evidence {
         let by_id = identity(image).and_then(|id| find(&self.ids, id, store));
         by_id.or_else(|| find(&self.families, image.family.as_deref()?, store))
     }
-
-    pub fn is_empty(&self) -> bool {
-        self.ids.is_empty() && self.families.is_empty()
-    }
 }
 
 /// The first that says so is the one that is quoted.
-fn add(to: &mut HashMap<String, Vec<Use>>, key: &str, store: Option<&StoreRef>, why: impl Into<String>) {
+fn add(to: &mut HashMap<String, Vec<Use>>, key: &str, store: &StoreRef, why: impl Into<String>) {
     let uses = to.entry(key.to_owned()).or_default();
-    if !uses.iter().any(|known| known.store.is_none() || known.store.as_ref() == store) {
-        uses.push(Use { store: store.cloned(), why: why.into() });
+    if !uses.iter().any(|known| known.store == *store) {
+        uses.push(Use { store: store.clone(), why: why.into() });
     }
 }
 
 fn find<'e>(uses: &'e HashMap<String, Vec<Use>>, key: &str, store: &StoreRef) -> Option<&'e str> {
-    let here = |entry: &&Use| entry.store.as_ref().is_none_or(|known| known == store);
+    let here = |entry: &&Use| entry.store == *store;
     uses.get(key)?.iter().find(here).map(|entry| entry.why.as_str())
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Action, Stock, StorePlan};
-use crate::{image::Digest, manifest::Blob, store::Image};
+use crate::{image::Digest, image::manifest::Blob, store::Image};
 
 /// What a deletion frees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use crate::{
     error::Result,
+    image::manifest::Contents,
     image::{Digest, ImageId, Provider, StoreRef},
-    manifest::Contents,
     store::Image,
 };
 

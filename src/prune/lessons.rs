@@ -111,9 +111,9 @@ fn the_children_of_an_index_that_is_in_use_stay_with_it() {
 #[test]
 fn an_absurd_age_is_refused_and_selects_nothing() {
     for text in ["-1d", "-30d", "999999999999999999999d", "106751991167d", "300y", "30", "1e9d", "", "soon", "d"] {
-        assert!(text.parse::<super::Age>().is_err(), "{text}");
+        assert!(text.parse::<super::age::Age>().is_err(), "{text}");
     }
-    let future: super::Age = "2999-01-01".parse().unwrap();
+    let future: super::age::Age = "2999-01-01".parse().unwrap();
     assert_eq!(future.moment(now()).unwrap_err().kind, Kind::Usage);
 }
 
@@ -219,7 +219,7 @@ fn machine_images_that_a_launch_template_or_configuration_names_stay() {
     );
     let mut evidence = Evidence::default();
     evidence.newest_of_families(&stock);
-    evidence.id("img-00000004", "in use, launch template lt-1 version 3");
+    evidence.id_in(&stock.store, "img-00000004", "in use, launch template lt-1 version 3");
     evidence.family_in(&stock.store, "web", "in use, launch configuration asc-1 names its family");
     let plan = planned(std::slice::from_ref(&stock), &["--older-than", "30d"], &evidence);
     let reasons: Vec<_> = plan.stores[0].rows.iter().map(|row| row.reason.as_str()).collect();

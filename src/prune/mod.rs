@@ -21,19 +21,21 @@ mod keep;
 mod listed;
 mod names;
 mod plan;
+pub mod policy;
 mod recheck;
+pub mod rules;
+pub mod saved;
 mod select;
 mod words;
 
-pub use age::{Age, Size};
 pub use decide::{decide, everywhere};
 pub use evidence::Evidence;
-pub use freed::{Exact, Freed, quick};
+pub use freed::{Exact, Freed};
 pub use guards::{GuardArgs, Guards, Stop};
 pub use in_use::{Known, Tally, scan};
 pub use inventory::{Reading, Stock, identity, may_be_index};
 pub use listed::listed;
-pub use plan::{Action, Plan, Row, Rule, StorePlan, Totals};
+pub use plan::{Action, Choice, Plan, Row, Rule, StorePlan, Totals};
 pub use recheck::{Saved, Step, recheck};
 pub use select::{Selection, Selectors};
 

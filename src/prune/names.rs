@@ -5,7 +5,7 @@ use super::inventory::identity;
 use crate::{
     error::{Error, Kind, Result},
     image::Provider,
-    patterns::Pattern,
+    image::patterns::Pattern,
     store::Image,
 };
 

@@ -91,6 +91,24 @@ pub struct Row {
     pub pass: usize,
 }
 
+/// What `prune` chose for an image, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Choice {
+    pub action: Action,
+    pub rule: Rule,
+    pub reason: String,
+    /// Digests of the images that it belongs to: indexes that hold it, and what it is attached to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needed_by: Vec<String>,
+    /// How many images are attached to it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attached: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 /// The sum of a store's plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Totals {
@@ -125,6 +143,7 @@ impl Plan {
 }
 
 impl StorePlan {
+    #[cfg(test)]
     /// The rows to delete, pass by pass. A row goes only when all that `after` names for it are gone.
     pub fn passes(&self) -> Vec<Vec<&Row>> {
         let mut passes = Vec::new();
@@ -137,6 +156,7 @@ impl StorePlan {
         passes
     }
 
+    #[cfg(test)]
     /// Places of the images that must be gone before this one may be sent. If one of them stays after all, so does this.
     pub fn after<'p>(&'p self, row: &'p Row) -> impl Iterator<Item = usize> + 'p {
         // Attachments can go in circles; of a circle nobody waits for whoever comes later.

@@ -162,7 +162,7 @@ mod tests {
     use super::*;
     use crate::prune::{
         Action, GuardArgs,
-        sample::{Shelf, digest},
+        sample::{Shelf, digest, repository},
     };
 
     const FLAGS: [&str; 2] = ["--older-than", "30d"];
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn what_is_in_use_by_now_is_refused_with_the_index_that_holds_it() {
         let mut evidence = Evidence::default();
-        evidence.id(&digest(2), "in use, pods.json line 7");
+        evidence.id_in(&repository("app"), &digest(2), "in use, pods.json line 7");
         let verdicts = rechecked(then(), then(), &evidence);
         let refused: Vec<_> = verdicts.into_iter().map(Result::err).collect();
         assert_eq!(

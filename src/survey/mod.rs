@@ -6,6 +6,8 @@
 mod cache;
 mod files;
 mod in_use;
+pub mod plan;
+pub mod show;
 
 use std::collections::HashMap;
 
@@ -14,8 +16,8 @@ use tokio::sync::mpsc;
 use crate::{
     engine::Session,
     error::{Error, Kind, Result},
+    image::manifest::{self, Contents},
     image::{Digest, ImageId},
-    manifest::{self, Contents},
     prune::{Exact, Freed, Reading, Stock, StorePlan, may_be_index},
     store::Image,
 };

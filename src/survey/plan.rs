@@ -6,21 +6,19 @@ use std::{collections::HashMap, ops::Range, sync::Arc};
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 
-use super::{
-    agreed::{Agreed, Carrying},
-    rules::Rules,
-    show,
-};
+use super::show;
 use crate::{
     context::Context,
+    context::lookup,
+    delete::agreed::{Agreed, Carrying},
     engine::Session,
     error::{Error, Kind, Result},
     exit::Exit,
     image::{HostKind, StoreRef},
-    lookup,
+    prune::rules::Rules,
+    prune::saved::Failed,
     prune::{Action, Evidence, Freed, Plan, Row, Saved, Stock, Stop, StorePlan, decide, everywhere},
     report::Item,
-    saved::Failed,
     store::Image,
     survey::{self, Cache, Files, InUse},
 };

@@ -4,12 +4,6 @@
 //! `crate::prune` decide; `show` turns the decision into items; `agreed` carries out what was agreed to, and so it does
 //! for `delete --from`.
 
-mod agreed;
-mod plan;
-mod rules;
-pub mod saved_plan;
-mod show;
-
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -18,21 +12,24 @@ use std::{
 use clap::ValueEnum;
 
 use crate::{
-    apply::question,
-    cli::duration,
+    commands::values::duration,
     context::Context,
+    delete::named::question,
     engine::Options,
     error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
     output::somebody_can_agree,
+    prune::rules::{self, Rules},
     prune::{Action, GuardArgs, Row, Selectors},
     report::Item,
     settings::Settings,
     survey::{Files, InUse},
+    survey::{
+        plan::{Made, Wanted},
+        show,
+    },
 };
-use plan::{Made, Wanted};
-use rules::Rules;
 
 /// The end of the help.
 const EXAMPLES: [Example; 4] = [

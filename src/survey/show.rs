@@ -5,10 +5,12 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use super::plan::{Made, OfStore, Wanted};
 use crate::{
     context::Context,
+    engine::Outcome,
     output::{human::size, safe},
+    prune::Choice,
+    prune::saved,
     prune::{Action, Row, Rule, Stock, StorePlan, identity},
-    report::{Choice, Item, Outcome},
-    saved,
+    report::Item,
 };
 
 /// What would become of one image.

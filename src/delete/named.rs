@@ -10,12 +10,13 @@ use futures_util::future::join_all;
 
 use crate::{
     context::Context,
+    context::lookup::by_store,
+    delete::look::{Next, Step, StorePlan, Wish},
+    engine::Outcome,
     engine::{Options, Session, Verdict},
     error::{Error, Kind, Result},
     image::{ImageId, ImageRef, StoreRef},
-    lookup::by_store,
-    plan::{Next, Step, StorePlan, Wish},
-    report::{Item, Outcome},
+    report::Item,
 };
 
 /// The plan of a whole run.

@@ -1,5 +1,7 @@
 //! What commands are handed: the settings, the printer, the switch that stops the run, and stores opened once.
 
+pub mod lookup;
+
 use std::{
     collections::HashMap,
     future::Future,

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::{
+    engine::Outcome,
     engine::{Session, Target, Verdict, tags_going},
     error::Result,
     image::{ImageId, ImageRef},
-    report::{Item, Outcome},
+    report::Item,
     store::{Hold, Image},
 };
 

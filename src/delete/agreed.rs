@@ -9,13 +9,14 @@ use std::{
 use futures_util::future::join_all;
 
 use crate::{
-    apply::would,
     context::Context,
+    delete::named::would,
+    delete::passes::{Going, purge},
+    engine::Outcome,
     engine::{Options, Session, Verdict},
     error::{Error, Kind, Result},
     prune::{Evidence, Guards, Saved, Step, Stock, recheck},
-    purge::{Going, purge},
-    report::{Item, Outcome},
+    report::Item,
     store::Image,
     survey::{self, Cache, Files, InUse},
 };

@@ -10,12 +10,13 @@ use std::{
 use super::agreed::{Agreed, Carrying};
 use crate::{
     context::Context,
+    engine::Outcome,
     error::{Error, Result},
     image::{ImageRef, StoreRef},
     intake,
+    prune::saved::{self, Planned, SavedPlan},
     prune::{Evidence, GuardArgs, Saved},
-    report::{Item, Outcome},
-    saved::{self, Planned, SavedPlan},
+    report::Item,
     survey::{Files, InUse},
 };
 

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use crate::{
     error::{Error, Kind, Result},
     image::{ImageId, ImageRef, StoreRef},
+    prune::Choice,
     prune::{Action, GuardArgs, Guards, Saved, Stop, Totals},
-    report::Choice,
 };
 
 /// What a plan says besides its items.

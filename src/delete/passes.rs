@@ -9,10 +9,10 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
+    engine::Outcome,
     engine::{Options, Session, Target, Verdict},
     error::{Error, Kind},
     prune::Step,
-    report::Outcome,
     store::Image,
 };
 

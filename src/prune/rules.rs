@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     error::{Error, Kind, Result},
     image::StoreRef,
-    policy::{self, Policy},
+    prune::policy::{self, Policy},
     prune::{GuardArgs, Guards, Selection, Selectors},
     words,
 };

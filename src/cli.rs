@@ -146,7 +146,7 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
     };
     let exit = match command {
         Command::Delete(args) => {
-            let context = context("delete", args.dry_run, &|settings| args.settle(settings));
+            let context = context("delete", args.consent.dry_run, &|settings| args.settle(settings));
             context.run(delete::run(args, &context)).await
         }
         Command::Get(args) => {
@@ -162,7 +162,7 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
             context.run(list::run(args, &context)).await
         }
         Command::Prune(args) => {
-            let context = context("prune", args.dry_run, &|settings| args.settle(settings));
+            let context = context("prune", args.consent.dry_run, &|settings| args.settle(settings));
             context.run(prune::run(args, &context)).await
         }
         Command::Policy(args) => match args.verb {

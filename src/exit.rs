@@ -37,16 +37,41 @@ impl Exit {
 
     /// Of the items of a run that came to its end.
     pub fn of_items<'i>(items: impl IntoIterator<Item = &'i Item>, ignore_missing: bool) -> Self {
-        let (mut all_done, mut none_tried, mut any) = (true, true, false);
-        for item in items {
-            any = true;
-            all_done &= item.is_done() || ignore_missing && item.is_missing();
-            none_tried &= item.was_not_tried();
-        }
-        match (all_done, any && none_tried) {
-            (true, _) => Self::Done,
-            (false, true) => Self::Nothing,
-            (false, false) => Self::NotAll,
+        Tally::of(items, ignore_missing).exit()
+    }
+}
+
+/// What the items that ended so far come to.
+#[derive(Clone, Copy, Debug)]
+pub struct Tally {
+    ignore_missing: bool,
+    any: bool,
+    all_done: bool,
+    none_tried: bool,
+}
+
+impl Tally {
+    pub fn new(ignore_missing: bool) -> Self {
+        Self { ignore_missing, any: false, all_done: true, none_tried: true }
+    }
+
+    pub fn of<'i>(items: impl IntoIterator<Item = &'i Item>, ignore_missing: bool) -> Self {
+        let mut tally = Self::new(ignore_missing);
+        items.into_iter().for_each(|item| tally.add(item));
+        tally
+    }
+
+    pub fn add(&mut self, item: &Item) {
+        self.any = true;
+        self.all_done &= item.is_done() || self.ignore_missing && item.is_missing();
+        self.none_tried &= item.was_not_tried();
+    }
+
+    pub fn exit(self) -> Exit {
+        match (self.all_done, self.any && self.none_tried) {
+            (true, _) => Exit::Done,
+            (false, true) => Exit::Nothing,
+            (false, false) => Exit::NotAll,
         }
     }
 }

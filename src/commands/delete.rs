@@ -1,24 +1,21 @@
 //! `imgctl delete`: shows what would go, asks, deletes exactly that, reports each image.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
-use super::prune::InUseArgs;
+use super::{consent::Consent, in_use::InUseArgs};
 use crate::{
-    commands::values::duration,
     context::Context,
-    delete::look::Wish,
     delete::{
-        named::{Plan, question},
-        saved::{self, Asked},
+        self, Order, Usage, Wish,
+        saved::{self, Given},
     },
-    engine::Options,
     error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
-    output::somebody_can_agree,
+    image::{ImageRef, Provider},
     prune::saved::SavedPlan,
-    report::Item,
     settings::Settings,
+    survey::InUse,
 };
 
 /// The end of the help.
@@ -54,12 +51,8 @@ pub struct Args {
     /// use, is refused.
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
-    /// Show what would happen and change nothing
-    #[arg(short = 'n', long)]
-    pub dry_run: bool,
-    /// Agree to the plan beforehand
-    #[arg(short, long)]
-    yes: bool,
+    #[command(flatten)]
+    pub consent: Consent,
     /// Delete what a tag points to, with all its tags
     #[arg(long)]
     all_tags: bool,
@@ -69,12 +62,6 @@ pub struct Args {
     /// Refuse to run when more images than this are named
     #[arg(long, value_name = "N")]
     max_delete: Option<usize>,
-    /// Do not wait for jobs and slow deletions
-    #[arg(long)]
-    no_wait: bool,
-    /// How long to wait for one job
-    #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = duration)]
-    timeout_job: Duration,
     /// Workspace: also the servers and groups that depend on an image server
     #[arg(long)]
     recursive: bool,
@@ -97,61 +84,29 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     if args.ignore_missing {
         context.printer.ignore_missing();
     }
-    let images = match saved::asked(&args.images, &args.from)? {
-        Asked::Plan(plan) => return args.run_plan(plan, context).await,
-        Asked::Images(images) => images,
+    let mut order = match saved::given(&args.images, &args.from)? {
+        Given::Images(images) => args.named(&images, context).await?,
+        Given::Plan(plan) => args.saved(plan, context).await?,
     };
-    if args.in_use.is_given() {
-        let message = "--in-use and --skip-usage-check are about plans, and this is none";
-        return Err(Error::new(Kind::Usage, message)
-            .hint("images that are named are deleted as named; `imgctl prune` keeps what is in use"));
-    }
-    context.one_profile(images.iter().map(|image| image.store.provider))?;
-    args.guard(images.len())?;
-    context.printer.expect(images.len());
-    let ask = !args.yes && !args.dry_run;
-    let wish = Wish { all_tags: args.all_tags, shown: ask || args.dry_run };
-    let mut plan = Plan::make(context, &images, wish).await;
-    if args.dry_run {
-        let items = plan.rehearse().await;
-        return Ok(args.report(context, &plan, &items, true));
-    }
-    let mut agreed = false;
-    if ask && plan.stores.iter().any(|store| !store.targets.is_empty()) {
-        args.ask(context, &mut plan).await?;
-        agreed = true;
-    }
-    let options = args.options(agreed);
-    let items = plan.apply(&options, |item| context.printer.ended_with(item)).await;
-    Ok(args.report(context, &plan, &items, !context.printer.streams()))
+    let tally = delete::run(&mut order, context, args.consent.how(false, args.ignore_missing)).await?;
+    context.finish();
+    Ok(tally.exit())
 }
 
 impl Args {
-    /// What stops a run before anything is sent, even a look.
-    fn guard(&self, images: usize) -> Result<()> {
-        if let Some(most) = self.max_delete
-            && images > most
-        {
-            let message = format!("{images} images are named, and --max-delete allows {most}");
-            return Err(Error::new(Kind::Guard, message).hint("nothing was sent; raise --max-delete if all are meant"));
+    async fn named(&self, images: &[ImageRef], context: &Context) -> Result<Order<'static>> {
+        if self.in_use.is_given() {
+            let message = "--in-use and --skip-usage-check need a plan, and these are images";
+            return Err(Error::new(Kind::Usage, message)
+                .hint("images that are named are deleted as named; `imgctl prune` keeps what is in use"));
         }
-        if !self.yes && !self.dry_run && images > 0 {
-            somebody_can_agree()?;
-        }
-        Ok(())
+        self.guard(context, images.iter().map(|image| image.store.provider), images.len())?;
+        context.printer.expect(images.len());
+        let shown = self.consent.dry_run || !self.consent.is_given();
+        Ok(Order::named(context, images, Wish { all_tags: self.all_tags, shown }).await)
     }
 
-    /// Shows the plan and asks; anything but a yes ends the run with nothing deleted.
-    async fn ask(&self, context: &Context, plan: &mut Plan) -> Result<()> {
-        let items = plan.rehearse().await;
-        let printer = &context.printer;
-        printer.plan(&items);
-        let sessions: Vec<_> = plan.sessions().collect();
-        context.agreed(&question(&sessions, &items)?).await
-    }
-
-    /// Runs a saved plan: what it deletes, as far as it is still as it was.
-    async fn run_plan(&self, plan: SavedPlan, context: &Context) -> Result<Exit> {
+    async fn saved(&self, plan: SavedPlan, context: &Context) -> Result<Order<'static>> {
         for (flag, here, there) in [
             ("--recursive", self.recursive, plan.head.recursive),
             ("--delete-snapshots", self.delete_snapshots, plan.head.delete_snapshots),
@@ -166,39 +121,28 @@ impl Args {
             let message = "a plan names whole images: --all-tags says nothing";
             return Err(Error::new(Kind::Usage, message));
         }
-        context.one_profile(plan.images.iter().map(|image| image.reference.store.provider))?;
         // A plan has one source.
         let stdin_was_read = self.images == ["-"] || self.from == [PathBuf::from("-")];
         let files = self.in_use.open(stdin_was_read)?;
-        self.guard(plan.images.len())?;
-        let mut carrying = saved::open(context, plan, files, self.in_use.check()).await?;
-        if self.dry_run {
-            let items = carrying.rehearse(context).await?;
-            items.iter().for_each(|item| context.printer.item(item));
-            context.finish();
-            return Ok(Exit::of_items(&items, self.ignore_missing));
+        self.guard(context, plan.images.iter().map(|image| image.reference.store.provider), plan.images.len())?;
+        if files.is_empty() && !plan.head.in_use.is_empty() {
+            context
+                .printer
+                .warn("the plan was made with in-use lists, which are not read again; give newer ones with --in-use");
         }
-        if !self.yes && !carrying.is_empty() {
-            let items = carrying.rehearse(context).await?;
-            context.printer.plan(&items);
-            let sessions: Vec<_> = carrying.sessions().collect();
-            context.agreed(&question(&sessions, &items)?).await?;
-        }
-        let items = carrying.out(context, &self.options(true)).await?;
-        context.finish();
-        Ok(Exit::of_items(&items, self.ignore_missing))
+        let in_use = InUse { check: self.in_use.check(), recursive: plan.head.recursive };
+        Order::saved(context, plan, Usage { files, in_use, ..Usage::default() }).await
     }
 
-    fn options(&self, agreed: bool) -> Options {
-        Options { agreed, no_wait: self.no_wait, job_timeout: self.timeout_job }
-    }
-
-    fn report(&self, context: &Context, plan: &Plan, items: &[Item], print: bool) -> Exit {
-        plan.stores.iter().filter_map(|store| store.session.halted()).for_each(|error| context.printer.error(error));
-        if print {
-            items.iter().for_each(|item| context.printer.item(item));
+    /// What stops a run before anything is sent, even a look.
+    fn guard(&self, context: &Context, providers: impl Iterator<Item = Provider>, images: usize) -> Result<()> {
+        context.one_profile(providers)?;
+        if let Some(most) = self.max_delete
+            && images > most
+        {
+            let message = format!("{images} images are named, and --max-delete allows {most}");
+            return Err(Error::new(Kind::Guard, message).hint("nothing was sent; raise --max-delete if all are meant"));
         }
-        context.finish();
-        Exit::of_items(items, self.ignore_missing)
+        if images > 0 { self.consent.can_be_had() } else { Ok(()) }
     }
 }

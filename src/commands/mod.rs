@@ -3,10 +3,12 @@
 pub mod check_layers;
 pub mod complete;
 pub mod completions;
+mod consent;
 pub mod delete;
 pub mod doctor;
 pub mod get;
 pub mod help;
+mod in_use;
 mod inside;
 pub mod list;
 pub mod man;

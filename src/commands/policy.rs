@@ -7,7 +7,6 @@ use std::{
 
 use clap::Subcommand;
 
-use super::prune::check_file;
 use crate::{
     context::Context,
     context::lookup,
@@ -16,6 +15,7 @@ use crate::{
     help::{Example, examples},
     image::StoreRef,
     output::{self, human::size},
+    prune::rules::of_file,
     store::Image,
 };
 
@@ -54,7 +54,7 @@ pub enum Verb {
 
 /// Says of each policy what it is about.
 pub fn check(file: &Path) -> Result<Exit> {
-    for rules in check_file(file)? {
+    for rules in of_file(file, &[])? {
         let stores: Vec<_> = rules.stores.iter().map(ToString::to_string).collect();
         let name = rules.name.unwrap_or_default();
         output::plain(&output::safe(&format!("{name}: {}", stores.join(", "))));

@@ -1,31 +1,27 @@
 //! `imgctl prune`: looks at whole stores, chooses what is stale, shows the plan with its reasons, deletes exactly that.
 //!
-//! Data flow: `rules` says what is wanted of which stores; `plan` takes stock of them, gathers what is in use and lets
-//! `crate::prune` decide; `show` turns the decision into items; `agreed` carries out what was agreed to, and so it does
-//! for `delete --from`.
+//! Data flow: `prune::rules` says what is wanted of which stores; `survey::plan` takes stock of them, gathers what is in
+//! use and lets `prune` decide; `survey::show` turns the decision into items; `delete` carries it out.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use super::{consent::Consent, in_use::InUseArgs};
 use crate::{
-    commands::values::duration,
     context::Context,
-    delete::named::question,
-    engine::Options,
+    delete::{self, Order},
     error::{Error, Kind, Result},
-    exit::Exit,
+    exit::{Exit, Tally},
     help::{Example, examples},
-    output::somebody_can_agree,
-    prune::rules::{self, Rules},
-    prune::{Action, GuardArgs, Row, Selectors},
+    prune::{
+        Action, GuardArgs, Row, Selectors,
+        rules::{self, Rules},
+    },
     report::Item,
     settings::Settings,
-    survey::{Files, InUse},
     survey::{
+        InUse,
         plan::{Made, Wanted},
         show,
     },
@@ -67,63 +63,20 @@ pub struct Args {
     guards: GuardArgs,
     #[command(flatten, next_help_heading = "In use")]
     in_use: InUseArgs,
-    /// Show what would happen and change nothing; with -o json, this is a plan for `delete --from`
-    #[arg(short = 'n', long, help_heading = "Run")]
-    pub dry_run: bool,
-    /// Agree to the plan beforehand
-    #[arg(short, long, help_heading = "Run")]
-    yes: bool,
+    #[command(flatten, next_help_heading = "Run")]
+    pub consent: Consent,
     /// Which images the plan shows [default: all in a dry run, else deleted]
     #[arg(long, value_name = "WHICH", value_enum, help_heading = "Run")]
     show: Option<Show>,
     /// How the bytes that are freed are found: from sizes, or from every manifest, which may count as a pull of each
     #[arg(long, value_name = "HOW", value_enum, default_value = "quick", help_heading = "Run")]
     freed: FreedHow,
-    /// Do not wait for jobs and slow deletions
-    #[arg(long, help_heading = "Run")]
-    no_wait: bool,
-    /// How long to wait for one job
-    #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = duration, help_heading = "Run")]
-    timeout_job: Duration,
     /// Workspace: also image servers with groups, and the servers and groups with them
     #[arg(long, help_heading = "Run")]
     recursive: bool,
     /// CVM: also the snapshots bound to an image
     #[arg(long, help_heading = "Run")]
     delete_snapshots: bool,
-}
-
-/// What is known of the use of images, besides what listings say.
-#[derive(clap::Args)]
-pub struct InUseArgs {
-    /// Keep every image that this text or JSON names: pods, task definitions, a list; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    in_use: Vec<PathBuf>,
-    /// A list that names no image at all is no mistake
-    #[arg(long, requires = "in_use")]
-    allow_empty_in_use: bool,
-    /// CVM: do not ask for instances, launch templates, launch configurations, families and shares
-    #[arg(long)]
-    skip_usage_check: bool,
-}
-
-impl InUseArgs {
-    pub fn open(&self, stdin_was_read: bool) -> Result<Files> {
-        Files::open(&self.in_use, self.allow_empty_in_use, stdin_was_read)
-    }
-
-    pub fn check(&self) -> bool {
-        !self.skip_usage_check
-    }
-
-    pub fn is_given(&self) -> bool {
-        !self.in_use.is_empty() || self.skip_usage_check
-    }
-}
-
-/// The rules of a policy file, all of them understood.
-pub fn check_file(file: &Path) -> Result<Vec<Rules>> {
-    rules::of_file(file, &[])
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -147,7 +100,7 @@ impl Args {
     }
 
     fn show(&self) -> Show {
-        let usual = if self.dry_run { Show::All } else { Show::Deleted };
+        let usual = if self.consent.dry_run { Show::All } else { Show::Deleted };
         self.show.unwrap_or(usual)
     }
 
@@ -161,21 +114,12 @@ impl Args {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
-    let rules = match &args.policy {
-        Some(file) => {
-            args.all_in_policy()?;
-            rules::of_file(file, &args.stores)?
-        }
-        None => vec![rules::of_flags(&args.stores, &args.selectors, &args.guards)?],
-    };
-    let stores = rules.iter().flat_map(|rules| &rules.stores);
-    context.one_profile(stores.map(|store| store.provider))?;
+    let rules = args.rules()?;
+    context.one_profile(rules.iter().flat_map(|rules| &rules.stores).map(|store| store.provider))?;
     // What is gone by now is what was wanted.
     context.printer.ignore_missing();
     let files = args.in_use.open(false)?;
-    if !args.yes && !args.dry_run {
-        somebody_can_agree()?;
-    }
+    args.consent.can_be_had()?;
     let wanted = Wanted {
         in_use: InUse { check: args.in_use.check(), recursive: args.recursive },
         exactly: args.freed == FreedHow::Exact,
@@ -184,40 +128,32 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     context.printer.head(show::head(context, &made, wanted));
     args.say(context, &made);
     if made.stopped() {
-        return Ok(stopped(context, &made));
+        made.stops().iter().for_each(|stop| context.printer.error(&Error::from(stop.clone())));
+        return Ok(Exit::Refused);
     }
-    if args.dry_run {
-        return Ok(made.exit(&[]));
+    if args.consent.dry_run {
+        return Ok(made.exit(Tally::new(true)));
     }
-    args.carry_out(context, &made, wanted).await
-}
-
-/// Says which guards stopped the run.
-fn stopped(context: &Context, made: &Made) -> Exit {
-    for stop in made.stops() {
-        context.printer.error(&Error::from(stop.clone()));
+    let mut order = Order::chosen(&made, wanted.in_use);
+    let ended = delete::run(&mut order, context, args.consent.how(true, true)).await?;
+    if args.wants(Action::Keep) {
+        for of in made.stores() {
+            show::items(&of, |row| row.action == Action::Keep).for_each(|item| context.printer.item(&item));
+        }
     }
-    Exit::Refused
+    context.finish();
+    Ok(made.exit(ended))
 }
 
 impl Args {
-    async fn carry_out(&self, context: &Context, made: &Made, wanted: Wanted) -> Result<Exit> {
-        let mut carrying = made.carrying(wanted.in_use);
-        if !carrying.is_empty() && !self.yes {
-            let sessions: Vec<_> = carrying.sessions().collect();
-            context.agreed(&question(&sessions, &carrying.expected())?).await?;
-            // A person takes a while; what came meanwhile must be seen.
-            carrying.forget_stocks();
-        }
-        let options = Options { agreed: true, no_wait: self.no_wait, job_timeout: self.timeout_job };
-        let items = carrying.out(context, &options).await?;
-        if self.wants(Action::Keep) {
-            for of in made.stores() {
-                show::items(&of, |row| row.action == Action::Keep).for_each(|item| context.printer.item(&item));
+    fn rules(&self) -> Result<Vec<Rules>> {
+        match &self.policy {
+            Some(file) => {
+                self.all_in_policy()?;
+                rules::of_file(file, &self.stores)
             }
+            None => Ok(vec![rules::of_flags(&self.stores, &self.selectors, &self.guards)?]),
         }
-        context.finish();
-        Ok(made.exit(&items))
     }
 
     /// A policy says itself what is stale: flags beside it would be read in two ways.
@@ -232,13 +168,13 @@ impl Args {
 
     /// Says what the plan is: as data in a dry run, else as much as somebody must see who agrees to it.
     fn say(&self, context: &Context, made: &Made) {
-        if self.in_use.skip_usage_check && made.has_machines() {
+        if !self.in_use.check() && made.has_machines() {
             context.printer.warn("nobody asked what instances, templates and families need (--skip-usage-check)");
         }
         for list in &made.lists {
             context.printer.remark(list);
         }
-        match (self.dry_run, self.yes && !made.stopped()) {
+        match (self.consent.dry_run, self.consent.is_given() && !made.stopped()) {
             (true, _) => self.print_plan(context, made),
             (false, true) => made.stores().for_each(|of| show::total(context, &of)),
             (false, false) if context.printer.for_people() => self.show_plan(context, made),

@@ -1,7 +1,18 @@
-//! Deleting, however the images were chosen.
+//! Deleting, however the images were chosen: named one by one, pruned by rules, or read from a saved plan.
+//!
+//! Data flow: [`named`], [`chosen`] and [`saved`] each make an [`Order`], the list of what to delete. [`run`] rehearses
+//! and shows it, asks, and carries it out. [`agreed`] compares what rules chose with its store as it is now, and
+//! [`passes`] sends it, indexes before what they hold. Every image that was asked for is reported exactly once.
 
-pub mod agreed;
-pub mod look;
-pub mod named;
-pub mod passes;
+mod agreed;
+mod chosen;
+mod look;
+mod named;
+mod order;
+mod passes;
+mod run;
 pub mod saved;
+
+pub use named::Wish;
+pub use order::{Order, Usage};
+pub use run::{How, run};

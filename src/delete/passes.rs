@@ -1,87 +1,87 @@
-//! Deletes what a plan chose in one store: pass by pass, an index before what it holds, and nothing whose owner is
-//! still there. Every image is looked at again right before it is sent.
+//! Sends the order of one store, pass by pass: an index before what it holds, and nothing whose owner is still there.
 
 use std::{
     collections::HashSet,
     sync::{Mutex, PoisonError},
 };
 
-use tokio::time::Instant;
-
+use super::order::{Going, Next, StoreOrder};
 use crate::{
-    engine::Outcome,
-    engine::{Options, Session, Target, Verdict},
+    engine::{Options, Outcome, Target, Verdict},
     error::{Error, Kind},
-    prune::Step,
-    store::Image,
+    report::Item,
 };
 
-/// One image that is to go, and when.
-pub struct Going {
-    pub image: Image,
-    pub step: Step,
-}
-
-/// Deletes these, and tells of each exactly once what became of it, by its place.
-pub async fn purge(
-    session: &Session,
-    going: &[Going],
-    options: &Options,
-    done: &(dyn Fn(usize, Verdict) + Send + Sync),
-) {
-    // Whatever the plan's maker agreed to, a tag may come between the listing and the call.
-    let options = Options { agreed: true, ..options.clone() };
-    let ends: Mutex<Vec<Option<Outcome>>> = Mutex::new(vec![None; going.len()]);
-    let end = |place: usize, verdict: Verdict| {
-        let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
-        ends[place] = Some(verdict.outcome);
-        drop(ends);
-        done(place, verdict);
-    };
-    let passes = going.iter().map(|going| going.step.pass + 1).max();
-    for pass in 0..passes.unwrap_or(0) {
-        let mut places = Vec::new();
-        for (place, next) in going.iter().enumerate() {
-            if next.step.pass != pass {
-                continue;
-            }
-            let blocked = {
-                let ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
-                blocked(&going[place].step, &ends, going)
-            };
-            match blocked {
-                // After an interrupt nobody asks any more whether its owner is gone.
-                Some(error) => end(place, Verdict::failed(session.stop.error().unwrap_or(error))),
-                None => places.push(place),
+impl StoreOrder<'_> {
+    /// Deletes what goes, and tells of each image that was asked for exactly once, with its place.
+    pub async fn delete(&self, options: &Options, tell: &(dyn Fn(usize, Item) + Send + Sync)) {
+        let mut askers = vec![Vec::new(); self.goes.len()];
+        for asked in &self.asked {
+            match &asked.next {
+                Next::Goes(at) => askers[*at].push(asked),
+                Next::Ended(verdict, _) => tell(asked.place, self.item(asked, verdict.clone())),
             }
         }
-        let target = |place: &usize| {
-            let image = going[*place].image.clone();
-            let id = image.id.clone()?;
-            Some(Target { id, seen: Some(image) })
+        let ends = Mutex::new(vec![None; self.goes.len()]);
+        let end = |at: usize, verdict: Verdict| {
+            ends.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(verdict.outcome);
+            askers[at].iter().for_each(|asked| tell(asked.place, self.item(asked, verdict.clone())));
         };
-        let (places, targets): (Vec<usize>, Vec<Target>) =
-            places.iter().filter_map(|place| Some((*place, target(place)?))).unzip();
-        let emit = |at: usize, verdict: Verdict| end(places[at], verdict);
-        session.delete(&targets, &HashSet::new(), Instant::now(), &options, &emit).await;
+        for (at, going) in self.goes.iter().enumerate() {
+            if let Some(verdict) = &going.refused {
+                end(at, verdict.clone());
+            }
+        }
+        // Rules chose from a listing; a tag may come between that and the call, whoever agreed.
+        let options = Options { agreed: options.agreed || self.chosen.is_some(), ..options.clone() };
+        for pass in self.passes() {
+            let (mut sent, mut blocked) = (Vec::new(), Vec::new());
+            for (at, _) in self.goes.iter().enumerate().filter(|(_, going)| going.is_of(pass)) {
+                match self.blocked(at, &ends.lock().unwrap_or_else(PoisonError::into_inner)) {
+                    Some(error) => blocked.push((at, error)),
+                    None => sent.push(at),
+                }
+            }
+            for (at, error) in blocked {
+                // After an interrupt the end of its owner says nothing any more.
+                end(at, Verdict::failed(self.session.stop.error().unwrap_or(error)));
+            }
+            let targets: Vec<&Target> = sent.iter().map(|at| &self.goes[*at].target).collect();
+            let leaving: HashSet<usize> = (0..sent.len()).filter(|at| self.goes[sent[*at]].leaving).collect();
+            self.session
+                .delete(&targets, &leaving, self.looked_at, &options, &|at, verdict| end(sent[at], verdict))
+                .await;
+        }
+    }
+
+    /// The passes in which something is sent.
+    fn passes(&self) -> Vec<usize> {
+        let sent = self.goes.iter().filter(|going| going.refused.is_none());
+        let mut passes: Vec<_> = sent.map(|going| going.step.pass).collect();
+        passes.sort_unstable();
+        passes.dedup();
+        passes
+    }
+
+    /// Why a target must not be sent: what it belongs to is not gone.
+    fn blocked(&self, at: usize, ends: &[Option<Outcome>]) -> Option<Error> {
+        let gone = |owner: &usize| matches!(ends[*owner], Some(Outcome::Deleted | Outcome::Gone | Outcome::Missing));
+        let stays = *self.goes[at].step.after.iter().find(|owner| !gone(owner))?;
+        if ends[stays] == Some(Outcome::Skipped) {
+            return Some(Error::new(Kind::Stopped, "not tried: the run was stopped").code("Interrupted"));
+        }
+        let owner = self.goes[stays].target.digest();
+        let owner = owner.map_or("an image".into(), |digest| digest.to_string());
+        let message = match ends[stays] {
+            Some(Outcome::Unknown) => format!("it belongs to {owner}, and it is unknown whether that is gone"),
+            _ => format!("it belongs to {owner}, which was not deleted"),
+        };
+        Some(Error::new(Kind::InUse, message).code("OwnerNotDeleted"))
     }
 }
 
-/// Why an image must not be sent: what it belongs to is not gone.
-fn blocked(step: &Step, ends: &[Option<Outcome>], going: &[Going]) -> Option<Error> {
-    let stays = step.after.iter().find(|owner| {
-        let gone = matches!(ends[**owner], Some(Outcome::Deleted | Outcome::Gone | Outcome::Missing));
-        !gone
-    })?;
-    if ends[*stays] == Some(Outcome::Skipped) {
-        return Some(Error::new(Kind::Stopped, "not tried: the run was stopped").code("Interrupted"));
+impl Going {
+    fn is_of(&self, pass: usize) -> bool {
+        self.refused.is_none() && self.step.pass == pass
     }
-    let owner = going[*stays].image.digest.as_deref().unwrap_or("an image");
-    let message = match ends[*stays] {
-        Some(Outcome::Unknown) => {
-            format!("it belongs to {owner}, and nobody knows whether that is gone")
-        }
-        _ => format!("it belongs to {owner}, which was not deleted"),
-    };
-    Some(Error::new(Kind::InUse, message).code("OwnerNotDeleted"))
 }

@@ -1,23 +1,31 @@
-//! `imgctl delete --from PLAN`: recognising a plan among what a deletion is given, and its stores opened again.
+//! An order of what a saved plan deletes; and recognising a plan among what a deletion is given.
 
 use std::{
     collections::HashMap,
     fs::File,
     io::{self, Cursor, Read},
     path::PathBuf,
+    sync::Arc,
 };
 
-use super::agreed::{Agreed, Carrying};
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::{
+    named::unopened,
+    order::{Asked as Image, Chosen, Going, Next, Order, StoreOrder, Usage},
+};
 use crate::{
     context::Context,
-    engine::Outcome,
+    engine::{Session, Target},
     error::{Error, Result},
     image::{ImageRef, StoreRef},
     intake,
-    prune::saved::{self, Planned, SavedPlan},
-    prune::{Evidence, GuardArgs, Saved},
+    prune::{
+        GuardArgs, Guards,
+        saved::{self, Planned, SavedPlan},
+    },
     report::Item,
-    survey::{Files, InUse},
 };
 
 /// Bytes of a source by which a plan is recognised.
@@ -27,17 +35,17 @@ const BEGINNING: u64 = 4096;
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// What a deletion was given.
-pub enum Asked {
+pub enum Given {
     Plan(SavedPlan),
     Images(Vec<ImageRef>),
 }
 
 /// Reads a plan, or references.
-pub fn asked(images: &[String], files: &[PathBuf]) -> Result<Asked> {
+pub fn given(images: &[String], files: &[PathBuf]) -> Result<Given> {
     let mut given = images.iter().map(PathBuf::from).chain(files.to_vec());
     let only = match (given.next(), given.next()) {
         (Some(only), None) => only,
-        _ => return Ok(Asked::Images(intake::read(images, files)?)),
+        _ => return Ok(Given::Images(intake::read(images, files)?)),
     };
     let (name, mut source): (_, Box<dyn Read>) = match files {
         _ if only.as_os_str() == "-" => ("standard input".into(), Box::new(io::stdin())),
@@ -46,7 +54,7 @@ pub fn asked(images: &[String], files: &[PathBuf]) -> Result<Asked> {
             let file = File::open(file).map_err(|error| Error::of_file(&name, &error))?;
             (name, Box::new(file))
         }
-        _ => return Ok(Asked::Images(intake::read(images, files)?)),
+        _ => return Ok(Given::Images(intake::read(images, files)?)),
     };
     let mut beginning = Vec::new();
     let begun = source.by_ref().take(BEGINNING).read_to_end(&mut beginning);
@@ -59,47 +67,59 @@ pub fn asked(images: &[String], files: &[PathBuf]) -> Result<Asked> {
     // A pipe gives each byte once.
     let whole = io::BufReader::new(Cursor::new(beginning).chain(source));
     Ok(match is_plan {
-        true => Asked::Plan(saved::read(&name, whole)?),
-        false => Asked::Images(intake::read_source(&name, whole)?),
+        true => Given::Plan(saved::read(&name, whole)?),
+        false => Given::Images(intake::read_source(&name, whole)?),
     })
 }
 
-/// Opens the stores of a plan.
-pub async fn open(context: &Context, plan: SavedPlan, files: Files, check: bool) -> Result<Carrying<'static>> {
-    let mut stores: Vec<(StoreRef, Vec<(Item, Saved)>)> = Vec::new();
-    let mut places: HashMap<&StoreRef, usize> = HashMap::new();
-    for Planned { reference, choice, saved } in &plan.images {
-        let mut item = Item::new(reference.to_string(), reference.store.provider);
-        item.choice = Some(choice.clone());
-        item.outcome = Some(Outcome::WouldDelete);
-        let place = *places.entry(&reference.store).or_insert_with(|| {
-            stores.push((reference.store.clone(), Vec::new()));
-            stores.len() - 1
+impl Order<'static> {
+    /// Opens the stores of a saved plan.
+    pub async fn saved(context: &Context, plan: SavedPlan, usage: Usage) -> Result<Self> {
+        let mut guards = plan.guards()?;
+        let mut stores: Vec<(StoreRef, Vec<(usize, Planned)>)> = Vec::new();
+        let mut places: HashMap<StoreRef, usize> = HashMap::new();
+        for (number, planned) in plan.images.into_iter().enumerate() {
+            let place = *places.entry(planned.reference.store.clone()).or_insert_with(|| {
+                stores.push((planned.reference.store.clone(), Vec::new()));
+                stores.len() - 1
+            });
+            stores[place].1.push((number, planned));
+        }
+        let opened = join_all(stores.iter().map(|(store, _)| context.open(store))).await;
+        let mut order = Self { usage, ..Self::default() };
+        for ((store, images), session) in stores.into_iter().zip(opened) {
+            match session {
+                Ok(session) => {
+                    let guards = guards.remove(&store).map_or_else(|| GuardArgs::default().compile(), Ok)?;
+                    order.stores.push(of_store(session, guards, images));
+                }
+                Err(error) => {
+                    context.printer.error(&error);
+                    let items = images.into_iter().map(|(place, planned)| {
+                        let item = unopened(&store, planned.reference.id, &error);
+                        (place, Item { choice: Some(planned.choice), ..item })
+                    });
+                    order.unopened.extend(items);
+                }
+            }
+        }
+        Ok(order)
+    }
+}
+
+fn of_store(session: Arc<Session>, guards: Guards, images: Vec<(usize, Planned)>) -> StoreOrder<'static> {
+    let (mut goes, mut asked, mut saved) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, planned) in images {
+        let id = planned.reference.id;
+        asked.push(Image {
+            place,
+            id: id.clone(),
+            choice: Some(Box::new(planned.choice)),
+            next: Next::Goes(goes.len()),
         });
-        stores[place].1.push((item, saved.clone()));
+        goes.push(Going::new(Target::exact(id)));
+        saved.push(planned.saved);
     }
-    let mut guards = plan.guards()?;
-    let mut agreed = Vec::new();
-    for (store, images) in stores {
-        agreed.push(Agreed {
-            session: context.open(&store).await?,
-            guards: match guards.remove(&store) {
-                Some(guards) => guards,
-                None => GuardArgs::default().compile()?,
-            },
-            stock: None,
-            images,
-        });
-    }
-    if files.is_empty() && !plan.head.in_use.is_empty() {
-        context.printer.warn(
-            "the plan was made with lists of what is in use, which are not read again; --in-use takes newer ones",
-        );
-    }
-    Ok(Carrying {
-        stores: agreed,
-        evidence: Evidence::default(),
-        files,
-        in_use: InUse { check, recursive: plan.head.recursive },
-    })
+    let chosen = Some(Chosen { guards, stock: None, saved });
+    StoreOrder { session, goes, asked, looked_at: Instant::now(), chosen }
 }

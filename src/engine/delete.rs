@@ -55,7 +55,7 @@ pub type Emit<'r> = dyn Fn(usize, Verdict) + Send + Sync + 'r;
 /// One deletion of many targets in one store.
 pub(super) struct Run<'r> {
     pub session: &'r Session,
-    pub targets: &'r [Target],
+    pub targets: &'r [&'r Target],
     pub options: &'r Options,
     pub emit: &'r Emit<'r>,
     looked_at: Instant,
@@ -83,7 +83,7 @@ impl Session {
     /// way out already and only waited for. `looked_at` is when the targets were seen.
     pub async fn delete(
         &self,
-        targets: &[Target],
+        targets: &[&Target],
         leaving: &HashSet<usize>,
         looked_at: Instant,
         options: &Options,
@@ -96,14 +96,10 @@ impl Session {
             emit,
             looked_at,
             batch: AtomicUsize::new(self.limit(Op::Delete).batch.max(1)),
-            going: tags_going(targets),
+            going: tags_going(targets.iter().copied()),
             state: Mutex::default(),
         };
-        let to_send = (0..targets.len()).filter(|place| !leaving.contains(place));
-        // An index first: the service refuses its children as long as it is there.
-        let (indexes, others): (Vec<_>, Vec<_>) = to_send.partition(|place| targets[*place].is_index());
-        run.in_passes(indexes).await;
-        run.in_passes(others).await;
+        run.in_passes((0..targets.len()).filter(|place| !leaving.contains(place)).collect()).await;
         run.state().pending.extend(leaving.iter().map(|place| Pending { place: *place, doubt: Doubt::Leaving }));
         run.follow_jobs().await;
         run.confirm().await;
@@ -235,14 +231,14 @@ impl Run<'_> {
 
     fn settle_all(&self, batch: &[usize], verdict: impl Fn(&Target) -> Verdict) {
         for place in batch {
-            self.settle(*place, verdict(&self.targets[*place]));
+            self.settle(*place, verdict(self.targets[*place]));
         }
     }
 
     /// Whether a batch must be looked at before it is sent for the first time.
     fn needs_look(&self, batch: &[usize]) -> bool {
         let stale = self.looked_at.elapsed() > FRESH;
-        batch.iter().map(|place| &self.targets[*place]).any(|target| {
+        batch.iter().map(|place| self.targets[*place]).any(|target| {
             let checked_by_service = matches!(target.id, ImageId::TagAt(..) | ImageId::Named(_));
             target.seen.is_some() && (self.options.agreed || stale && !checked_by_service)
         })

@@ -34,7 +34,7 @@ impl Run<'_> {
     }
 
     fn judge_one(&self, place: usize, answer: Result<Deletion>, doubt: bool, tries: usize) {
-        let target = &self.targets[place];
+        let target = self.targets[place];
         match answer {
             Ok(Deletion::Deleted) => self.settle(place, Verdict::of(Outcome::Deleted)),
             Ok(Deletion::Untagged(from)) => self.untagged(place, &from),
@@ -55,7 +55,7 @@ impl Run<'_> {
 
     /// A tag went. With the image's last tag goes the image; which one was last shows when all have answered.
     fn untagged(&self, place: usize, from: &Digest) {
-        let target = &self.targets[place];
+        let target = self.targets[place];
         if let Some(expected) = target.digest()
             && expected != *from
         {

@@ -186,6 +186,7 @@ fn run(style: Style, batch: usize, count: usize, state: State) -> Ran {
         let verdicts = Mutex::new(BTreeMap::<usize, Vec<Verdict>>::new());
         let options = Options { agreed: false, no_wait: false, job_timeout: Duration::from_secs(600) };
         let emit = |place, verdict| verdicts.lock().unwrap().entry(place).or_default().push(verdict);
+        let targets: Vec<&Target> = targets.iter().collect();
         session.delete(&targets, &HashSet::new(), Instant::now(), &options, &emit).await;
         Ran { verdicts: verdicts.into_inner().unwrap(), fake }
     })

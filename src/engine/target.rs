@@ -1,6 +1,9 @@
 //! What is sent for what was asked, and what became of it. A tag is pinned to the digest that was seen; pure.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::outcome::Outcome;
 use crate::{
@@ -15,7 +18,7 @@ pub struct Target {
     /// What is sent.
     pub id: ImageId,
     /// The image as it was seen, where it was looked at.
-    pub seen: Option<Image>,
+    pub seen: Option<Arc<Image>>,
 }
 
 /// What became of one target.
@@ -36,7 +39,7 @@ impl Target {
     ///
     /// The only tag of an image is sent with its digest, which the service checks. One tag of several is sent alone:
     /// with the digest beside it, some services take the image and all its tags.
-    pub fn pinned(asked: &ImageId, seen: Image, whole: bool) -> Result<Self> {
+    pub fn pinned(asked: &ImageId, seen: &Arc<Image>, whole: bool) -> Result<Self> {
         let id = match asked {
             ImageId::Named(_) | ImageId::Digest(_) => asked.clone(),
             ImageId::Tag(tag) | ImageId::TagAt(tag, _) => {
@@ -46,7 +49,7 @@ impl Target {
                 if let ImageId::TagAt(_, expected) = asked
                     && *expected != digest
                 {
-                    return Err(moved(tag, &digest, expected).request_id(seen.request_id));
+                    return Err(moved(tag, &digest, expected).request_id(seen.request_id.as_ref()));
                 }
                 if whole {
                     ImageId::Digest(digest)
@@ -57,7 +60,7 @@ impl Target {
                 }
             }
         };
-        Ok(Self { id, seen: Some(seen) })
+        Ok(Self { id, seen: Some(Arc::clone(seen)) })
     }
 
     /// The name to look this target up by: of a pinned tag the tag, so that a tag that moved is found where it is.
@@ -94,7 +97,7 @@ impl Target {
 
     /// Whether it was seen to be an index of other images.
     pub fn is_index(&self) -> bool {
-        self.seen.as_ref().is_some_and(Image::is_index)
+        self.seen.as_ref().is_some_and(|image| image.is_index())
     }
 
     /// Compares with a fresh look: what is gone, changed or held back now is not sent.
@@ -143,7 +146,7 @@ pub enum Now {
 }
 
 /// The tags that these targets remove, by image.
-pub fn tags_going(targets: &[Target]) -> HashMap<Digest, HashSet<String>> {
+pub fn tags_going<'t>(targets: impl IntoIterator<Item = &'t Target>) -> HashMap<Digest, HashSet<String>> {
     let mut going: HashMap<_, HashSet<_>> = HashMap::new();
     for target in targets {
         if let (Some(tag), Some(digest)) = (target.id.tag(), target.digest()) {

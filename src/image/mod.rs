@@ -157,6 +157,11 @@ impl StoreRef {
         ImageRef { store: self.clone(), id }
     }
 
+    /// The same store, whichever of its hosts named it.
+    pub fn by_any_host(self) -> Self {
+        Self { host: HostKind::default(), ..self }
+    }
+
     /// The same store, now that its region is known.
     pub fn with_region(self, region: impl Into<String>) -> Self {
         Self { region: Some(region.into()), ..self }

@@ -281,8 +281,6 @@ impl Deciding<'_> {
     }
 
     fn plan(self) -> StorePlan {
-        let goes: Vec<bool> = self.fates.iter().map(|fate| matches!(fate, Fate::Goes(..))).collect();
-        let passes = self.graph.passes(&goes);
         let graph = &self.graph;
         let row = |(place, fate): (usize, Fate)| {
             let (action, rule, reason) = match fate {
@@ -301,7 +299,6 @@ impl Deciding<'_> {
                 reason,
                 needed_by: owners.into_iter().collect(),
                 attached: attached.count(),
-                pass: passes[place],
             }
         };
         // One reason is said once, however many indexes it is the reason of.
@@ -378,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn totals_add_up_over_stores_and_a_pass_waits_for_the_one_before() {
+    fn totals_add_up_over_stores() {
         let app =
             Shelf::new().index(1, &["a"], 9, &[2, 3]).image(2, &[], 9).image(3, &["b"], 1).image(4, &["c"], 9).stock();
         let machines =
@@ -387,10 +384,6 @@ mod tests {
         let sum = plan.totals();
         assert_eq!((sum.images, sum.deleted, sum.kept, sum.tagged, sum.tagged_kept), (6, 4, 2, 3, 1));
         assert_eq!((sum.bytes, sum.unsized_images), (200, 1));
-        let passes: Vec<Vec<usize>> =
-            plan.stores[0].passes().iter().map(|pass| pass.iter().map(|row| row.image + 1).collect()).collect();
-        assert_eq!(passes, [vec![1, 4], vec![2]]);
-        assert_eq!(plan.stores[0].after(&plan.stores[0].rows[1]).collect::<Vec<_>>(), [0]);
     }
 
     #[test]

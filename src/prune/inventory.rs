@@ -72,6 +72,11 @@ impl Stock {
         self.places.get(id).copied()
     }
 
+    /// The image of this digest or id.
+    pub fn find(&self, id: &str) -> Option<&Image> {
+        self.place(id).map(|place| &self.images[place])
+    }
+
     /// Says what an index holds.
     pub fn read(&mut self, digest: &str, reading: Reading) {
         self.readings.insert(digest.to_owned(), reading);

@@ -87,8 +87,6 @@ pub struct Row {
     pub needed_by: Vec<usize>,
     /// How many images are attached to it.
     pub attached: usize,
-    /// When it goes: everything of one pass can go at once, after the passes before it.
-    pub pass: usize,
 }
 
 /// What `prune` chose for an image, and why.
@@ -139,31 +137,5 @@ impl Plan {
             sum.unsized_images += unsized_images;
         }
         sum
-    }
-}
-
-impl StorePlan {
-    #[cfg(test)]
-    /// The rows to delete, pass by pass. A row goes only when all that `after` names for it are gone.
-    pub fn passes(&self) -> Vec<Vec<&Row>> {
-        let mut passes = Vec::new();
-        for row in self.rows.iter().filter(|row| row.action == Action::Delete) {
-            if passes.len() <= row.pass {
-                passes.resize_with(row.pass + 1, Vec::new);
-            }
-            passes[row.pass].push(row);
-        }
-        passes
-    }
-
-    #[cfg(test)]
-    /// Places of the images that must be gone before this one may be sent. If one of them stays after all, so does this.
-    pub fn after<'p>(&'p self, row: &'p Row) -> impl Iterator<Item = usize> + 'p {
-        // Attachments can go in circles; of a circle nobody waits for whoever comes later.
-        let goes = move |place: &usize| {
-            let owner = &self.rows[*place];
-            owner.action == Action::Delete && owner.pass < row.pass
-        };
-        row.needed_by.iter().copied().filter(goes)
     }
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Which of the provider's evidence is wanted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct InUse {
     /// Users, families and shares.
     pub check: bool,

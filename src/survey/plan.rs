@@ -6,18 +6,16 @@ use std::{collections::HashMap, ops::Range, sync::Arc};
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 
-use super::show;
 use crate::{
     context::Context,
     context::lookup,
-    delete::agreed::{Agreed, Carrying},
     engine::Session,
     error::{Error, Kind, Result},
-    exit::Exit,
-    image::{HostKind, StoreRef},
+    exit::{Exit, Tally},
+    image::StoreRef,
     prune::rules::Rules,
     prune::saved::Failed,
-    prune::{Action, Evidence, Freed, Plan, Row, Saved, Stock, Stop, StorePlan, decide, everywhere},
+    prune::{Action, Evidence, Freed, Plan, Row, Stock, Stop, StorePlan, decide, everywhere},
     report::Item,
     store::Image,
     survey::{self, Cache, Files, InUse},
@@ -43,7 +41,7 @@ pub struct Made {
     plan: Plan,
     freed: Vec<Freed>,
     exactly: bool,
-    evidence: Evidence,
+    pub evidence: Evidence,
     /// What the in-use lists came to.
     pub lists: Vec<String>,
     /// Stores of which nobody knows enough to delete anything.
@@ -58,6 +56,7 @@ struct Part {
 
 /// What there is to say of one store.
 pub struct OfStore<'m> {
+    pub session: &'m Arc<Session>,
     pub rules: &'m Rules,
     pub stock: &'m Stock,
     pub plan: &'m StorePlan,
@@ -159,6 +158,7 @@ impl Made {
         let plans = self.plan.stores.iter().zip(&self.freed);
         let of = self.parts.iter().zip(&self.stocks).zip(plans);
         of.map(|((part, stock), (plan, freed))| OfStore {
+            session: &part.session,
             rules: &self.rules[part.rules],
             stock,
             plan,
@@ -187,37 +187,12 @@ impl Made {
             .any(|(part, plan)| part.session.store.scanning().is_some() && plan.totals.deleted > 0)
     }
 
-    /// What goes, ready to be carried out.
-    pub fn carrying(&self, in_use: InUse) -> Carrying<'_> {
-        let agreed = |(place, plan): (usize, &StorePlan)| {
-            let (part, stock) = (&self.parts[place], &self.stocks[place]);
-            let goes = show::rows(stock, plan, |row| row.action == Action::Delete);
-            let saved = |row: &Row| {
-                let saved = Saved::of(row, &stock.images()[row.image])?;
-                Some((show::item(stock, row), saved))
-            };
-            Agreed {
-                session: Arc::clone(&part.session),
-                guards: self.rules[part.rules].guards.clone(),
-                stock: Some(stock),
-                images: goes.into_iter().filter_map(saved).collect(),
-            }
-        };
-        let stores = self.plan.stores.iter().enumerate();
-        let stores = stores.filter(|(_, plan)| plan.totals.deleted > 0);
-        Carrying {
-            stores: stores.map(agreed).collect(),
-            evidence: self.evidence.clone(),
-            files: Files::default(),
-            in_use,
-        }
-    }
-
     /// How the run ends, with what became of what went. What is missing by now is what was wanted.
-    pub fn exit(&self, ended: &[Item]) -> Exit {
-        let looked = self.stocks.iter();
-        let looked: Vec<_> = looked.map(|stock| Item::new(stock.store.to_string(), stock.store.provider)).collect();
-        Exit::of_items(looked.iter().chain(&self.failed).chain(ended), true)
+    pub fn exit(&self, mut ended: Tally) -> Exit {
+        let looked = self.stocks.iter().map(|stock| Item::new(stock.store.to_string(), stock.store.provider));
+        looked.for_each(|item| ended.add(&item));
+        self.failed.iter().for_each(|item| ended.add(item));
+        ended.exit()
     }
 }
 
@@ -246,7 +221,7 @@ async fn open(context: &Context, rules: &[Rules]) -> Result<(Vec<Part>, Vec<Item
 /// Whether a store comes for the first time: asked when it is opened, and again when the listing has named its owner.
 /// One store under two policies has no answer to which of them counts. By whichever of its hosts it is named, it is one.
 fn once(rules: &[Rules], places: &mut HashMap<StoreRef, usize>, store: &StoreRef, number: usize) -> Result<bool> {
-    let place = StoreRef { host: HostKind::default(), ..store.clone() };
+    let place = store.clone().by_any_host();
     let Some(other) = places.insert(place, number) else {
         return Ok(true);
     };

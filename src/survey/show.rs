@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What would become of one image.
-pub fn item(stock: &Stock, row: &Row) -> Item {
+fn item(stock: &Stock, row: &Row) -> Item {
     let image = &stock.images()[row.image];
     let home = &stock.store;
     let reference = match &image.id {
@@ -22,23 +22,24 @@ pub fn item(stock: &Stock, row: &Row) -> Item {
         // The provider named neither digest nor id; such an image is always kept.
         None => home.to_string(),
     };
-    let owners = row.needed_by.iter();
-    let owners = owners.filter_map(|owner| identity(&stock.images()[*owner]));
-    let mut item = Item {
-        image: image.clone(),
-        choice: Some(Choice {
-            action: row.action,
-            rule: row.rule,
-            reason: row.reason.clone(),
-            needed_by: owners.map(Into::into).collect(),
-            attached: row.attached,
-        }),
-        ..Item::new(reference, home.provider)
-    };
+    let choice = Some(choice(stock, row));
+    let mut item = Item { image: image.clone(), choice, ..Item::new(reference, home.provider) };
     if row.action == Action::Delete {
         item.ends_with(Outcome::WouldDelete);
     }
     item
+}
+
+/// Why an image is deleted or kept.
+pub fn choice(stock: &Stock, row: &Row) -> Choice {
+    let owners = row.needed_by.iter().filter_map(|owner| identity(&stock.images()[*owner]));
+    Choice {
+        action: row.action,
+        rule: row.rule,
+        reason: row.reason.clone(),
+        needed_by: owners.map(Into::into).collect(),
+        attached: row.attached,
+    }
 }
 
 /// What would become of each image of a store.
@@ -54,7 +55,7 @@ pub fn rows<'m>(stock: &Stock, plan: &'m StorePlan, wanted: impl Fn(&Row) -> boo
     rows.sort_by_cached_key(|row| {
         let image = &stock.images()[row.image];
         let date = image.pushed_at.or(image.created_at);
-        (row.action == Action::Keep, Reverse(date), row.pass)
+        (row.action == Action::Keep, Reverse(date), !image.is_index())
     });
     rows
 }

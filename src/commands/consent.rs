@@ -1,0 +1,40 @@
+//! Flags of commands that delete: whether to ask first, and how long to wait.
+
+use std::time::Duration;
+
+use super::values::duration;
+use crate::{delete::How, error::Result, output::somebody_can_agree};
+
+#[derive(clap::Args)]
+pub struct Consent {
+    /// Show what would happen and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Skip the confirmation prompt
+    #[arg(short, long)]
+    yes: bool,
+    /// Do not wait for jobs and slow deletions
+    #[arg(long)]
+    no_wait: bool,
+    /// How long to wait for one job
+    #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = duration)]
+    timeout_job: Duration,
+}
+
+impl Consent {
+    /// Agrees to a plan that is only described.
+    pub fn is_given(&self) -> bool {
+        self.yes
+    }
+
+    /// Refuses, before anything is sent, a run that has to ask and cannot.
+    pub fn can_be_had(&self) -> Result<()> {
+        if self.yes || self.dry_run { Ok(()) } else { somebody_can_agree() }
+    }
+
+    /// How to carry out an order. `shown`: the plan was shown already.
+    pub fn how(&self, shown: bool, ignore_missing: bool) -> How {
+        let Self { dry_run, yes, no_wait, timeout_job: job_timeout } = *self;
+        How { dry_run, yes, shown, no_wait, job_timeout, ignore_missing }
+    }
+}

@@ -1,0 +1,33 @@
+//! Flags that say what is in use, besides what listings say.
+
+use std::path::PathBuf;
+
+use crate::{error::Result, survey::Files};
+
+/// What is known of the use of images, besides what listings say.
+#[derive(clap::Args)]
+pub struct InUseArgs {
+    /// Keep every image that this text or JSON names: pods, task definitions, a list; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    in_use: Vec<PathBuf>,
+    /// A list that names no image at all is no mistake
+    #[arg(long, requires = "in_use")]
+    allow_empty_in_use: bool,
+    /// CVM: do not ask for instances, launch templates, launch configurations, families and shares
+    #[arg(long)]
+    skip_usage_check: bool,
+}
+
+impl InUseArgs {
+    pub fn open(&self, stdin_was_read: bool) -> Result<Files> {
+        Files::open(&self.in_use, self.allow_empty_in_use, stdin_was_read)
+    }
+
+    pub fn check(&self) -> bool {
+        !self.skip_usage_check
+    }
+
+    pub fn is_given(&self) -> bool {
+        !self.in_use.is_empty() || self.skip_usage_check
+    }
+}

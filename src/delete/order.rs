@@ -1,0 +1,171 @@
+//! What to delete, store by store: each target once, and everything that was asked for with what became of it so far.
+
+use std::{collections::HashSet, sync::Arc};
+
+use tokio::time::Instant;
+
+use crate::{
+    engine::{Outcome, Session, Target, Verdict, tags_going},
+    image::ImageId,
+    prune::{Choice, Evidence, Guards, Saved, Step, Stock},
+    report::Item,
+    store::Image,
+    survey::{Files, InUse},
+};
+
+/// Everything that one run is to delete.
+#[derive(Default)]
+pub struct Order<'m> {
+    pub stores: Vec<StoreOrder<'m>>,
+    /// Images of stores that could not be opened, with their places among all that was asked for.
+    pub unopened: Vec<(usize, Item)>,
+    pub usage: Usage,
+}
+
+/// What is known to be in use, for images that rules chose.
+#[derive(Default)]
+pub struct Usage {
+    pub evidence: Evidence,
+    /// Lists that are read once it is known which images they may name.
+    pub files: Files,
+    pub in_use: InUse,
+}
+
+/// What one run is to delete in one store.
+pub struct StoreOrder<'m> {
+    pub session: Arc<Session>,
+    /// What is sent, each once.
+    pub goes: Vec<Going>,
+    /// What was asked for, in order.
+    pub asked: Vec<Asked>,
+    pub looked_at: Instant,
+    /// What images that rules chose are compared with before they are sent.
+    pub chosen: Option<Chosen<'m>>,
+}
+
+/// One target.
+pub struct Going {
+    pub target: Target,
+    pub step: Step,
+    /// It is already being deleted, so it is only waited for.
+    pub leaving: bool,
+    /// How it ends without being sent: something showed that it must not be, or would not be, deleted.
+    pub refused: Option<Verdict>,
+}
+
+/// One image that was asked for.
+pub struct Asked {
+    /// Its place among all that the run was asked for.
+    pub place: usize,
+    pub id: ImageId,
+    /// Why rules chose it.
+    pub choice: Option<Box<Choice>>,
+    pub next: Next,
+}
+
+/// What becomes of it.
+pub enum Next {
+    /// Whatever becomes of this target.
+    Goes(usize),
+    /// The look at it ended it.
+    Ended(Verdict, Option<Arc<Image>>),
+}
+
+/// Of images that rules chose: what they looked like, one for each target, and what they are compared with.
+pub struct Chosen<'m> {
+    pub guards: Guards,
+    /// The store as it was a moment ago. Without it, the store is listed again.
+    pub stock: Option<&'m Stock>,
+    pub saved: Vec<Saved>,
+}
+
+impl Order<'_> {
+    /// Nothing of it would be sent.
+    pub fn is_empty(&self) -> bool {
+        self.stores.iter().all(|of| of.goes.is_empty())
+    }
+
+    /// The stores from which something would be deleted.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.stores.iter().filter(|of| !of.goes.is_empty()).map(|of| &*of.session)
+    }
+
+    /// Forgets what stores looked like: they are listed again before anything is sent.
+    pub fn forget_stocks(&mut self) {
+        self.stores.iter_mut().filter_map(|of| of.chosen.as_mut()).for_each(|chosen| chosen.stock = None);
+    }
+
+    /// What would become of each image if all goes well, in the order asked.
+    pub fn expected(&self) -> Vec<Item> {
+        let of_stores = self.stores.iter().flat_map(StoreOrder::expected);
+        in_order(self.unopened.iter().cloned().chain(of_stores).collect())
+    }
+}
+
+impl StoreOrder<'_> {
+    fn expected(&self) -> Vec<(usize, Item)> {
+        let going = tags_going(self.goes.iter().map(|going| &going.target));
+        let nothing = HashSet::new();
+        let would = |going_: &Going| {
+            let tags = going_.target.digest().and_then(|digest| going.get(&digest)).unwrap_or(&nothing);
+            let outcome = if going_.target.takes_image(tags) { Outcome::WouldDelete } else { Outcome::WouldUntag };
+            going_.refused.clone().map_or(Verdict::of(outcome), rehearsed)
+        };
+        let verdicts: Vec<Verdict> = self.goes.iter().map(would).collect();
+        let item = |asked: &Asked| {
+            let verdict = match &asked.next {
+                Next::Goes(at) => verdicts[*at].clone(),
+                Next::Ended(verdict, _) => rehearsed(verdict.clone()),
+            };
+            (asked.place, self.item(asked, verdict))
+        };
+        self.asked.iter().map(item).collect()
+    }
+
+    /// The item that reports what became of an image.
+    pub fn item(&self, asked: &Asked, verdict: Verdict) -> Item {
+        let home = self.session.store.home();
+        let (id, image) = match &asked.next {
+            Next::Goes(at) => {
+                let target = &self.goes[*at].target;
+                let id = match (&asked.id, target.digest()) {
+                    // An image asked for by tag is named by the tag and what it pointed to.
+                    (ImageId::Tag(tag), Some(digest)) => ImageId::TagAt(tag.clone(), digest),
+                    (id, _) => id.clone(),
+                };
+                (id, target.seen.as_deref())
+            }
+            Next::Ended(_, image) => (asked.id.clone(), image.as_deref()),
+        };
+        let mut item = Item::new(home.image(id).to_string(), home.provider);
+        item.image = image.cloned().unwrap_or_default();
+        if item.image.digest.is_none() {
+            item.image.digest = asked.id.digest().map(ToString::to_string);
+        }
+        item.choice = asked.choice.as_deref().cloned();
+        item.end(&home, verdict);
+        item
+    }
+}
+
+impl Going {
+    pub fn new(target: Target) -> Self {
+        // Registries refuse to delete what an index holds as long as the index is there.
+        let pass = usize::from(!target.is_index());
+        Self { target, step: Step { pass, after: Vec::new() }, leaving: false, refused: None }
+    }
+}
+
+/// What a dry run calls an ending.
+fn rehearsed(verdict: Verdict) -> Verdict {
+    let outcome = match verdict.outcome {
+        Outcome::Refused => Outcome::WouldRefuse,
+        outcome => outcome,
+    };
+    Verdict { outcome, ..verdict }
+}
+
+pub fn in_order(mut items: Vec<(usize, Item)>) -> Vec<Item> {
+    items.sort_by_key(|(place, _)| *place);
+    items.into_iter().map(|(_, item)| item).collect()
+}

@@ -1,0 +1,124 @@
+//! One deletion from its plan to its report: rehearsed, shown, agreed to, sent, and told.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+
+use super::{
+    named::question,
+    order::{Order, StoreOrder, in_order},
+};
+use crate::{
+    context::Context,
+    engine::{Options, Verdict},
+    error::Result,
+    exit::Tally,
+    report::Item,
+};
+
+/// How an order is carried out.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// Only say what would happen.
+    pub dry_run: bool,
+    /// Do not ask.
+    pub yes: bool,
+    /// The plan was shown already.
+    pub shown: bool,
+    /// Do not wait for jobs and slow deletions.
+    pub no_wait: bool,
+    /// The longest wait for one job.
+    pub job_timeout: Duration,
+    /// An image that is not there counts as done.
+    pub ignore_missing: bool,
+}
+
+/// Runs an order: shows it, asks where that is needed, deletes, and prints what became of each image. Anything but a
+/// yes is an error, and nothing was deleted.
+pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<Tally> {
+    let mut agreed = false;
+    if how.dry_run {
+        let items = order.rehearse(context).await?;
+        items.iter().for_each(|item| context.printer.item(item));
+        tell_halted(order, context);
+        return Ok(Tally::of(&items, how.ignore_missing));
+    }
+    if !how.yes && !order.is_empty() {
+        ask(order, context, how.shown).await?;
+        agreed = true;
+    }
+    order.check(context).await?;
+    let options = Options { agreed, no_wait: how.no_wait, job_timeout: how.job_timeout };
+    Ok(order.carry_out(context, &options, how.ignore_missing).await)
+}
+
+async fn ask(order: &mut Order<'_>, context: &Context, shown: bool) -> Result<()> {
+    let items = if shown { order.expected() } else { order.rehearse(context).await? };
+    if !shown {
+        context.printer.plan(&items);
+    }
+    let sessions: Vec<_> = order.sessions().collect();
+    context.agreed(&question(&sessions, &items)?).await?;
+    // A person takes a while to answer; what changed meanwhile must be seen.
+    order.forget_stocks();
+    Ok(())
+}
+
+fn tell_halted(order: &Order, context: &Context) {
+    let halted = order.stores.iter().filter_map(|of| of.session.halted());
+    halted.for_each(|error| context.printer.error(error));
+}
+
+impl Order<'_> {
+    /// What would become of each image as things are now, in the order asked. Services that can say what they would
+    /// delete are asked.
+    async fn rehearse(&mut self, context: &Context) -> Result<Vec<Item>> {
+        self.check(context).await?;
+        join_all(self.stores.iter_mut().map(StoreOrder::ask_service)).await;
+        Ok(self.expected())
+    }
+
+    async fn carry_out(&self, context: &Context, options: &Options, ignore_missing: bool) -> Tally {
+        let printer = &context.printer;
+        let asked = self.unopened.len() + self.stores.iter().map(|of| of.asked.len()).sum::<usize>();
+        printer.doing("deleting", Some(asked));
+        let told = Mutex::new((Tally::new(ignore_missing), Vec::new()));
+        let tell = |place: usize, item: Item| {
+            printer.ended_with(&item);
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.0.add(&item);
+            if !printer.streams() {
+                told.1.push((place, item));
+            }
+        };
+        self.unopened.iter().for_each(|(place, item)| tell(*place, item.clone()));
+        join_all(self.stores.iter().map(|of| of.delete(options, &tell))).await;
+        let (tally, items) = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+        tell_halted(self, context);
+        in_order(items).iter().for_each(|item| printer.item(item));
+        tally
+    }
+}
+
+impl StoreOrder<'_> {
+    /// Asks the service what it would refuse, where it offers that.
+    async fn ask_service(&mut self) {
+        if !self.session.store.rehearses() {
+            return;
+        }
+        // What is already being deleted would be deleted anyway.
+        let asked = self.goes.iter().filter(|going| !going.leaving && going.refused.is_none());
+        let ids: Vec<_> = asked.map(|going| going.target.id.clone()).collect();
+        let answers = self.session.rehearse(&ids).await;
+        let mut answers: HashMap<_, _> = ids.into_iter().zip(answers).collect();
+        for going in &mut self.goes {
+            if let Some(Err(error)) = answers.remove(&going.target.id) {
+                going.refused = Some(Verdict::failed(error));
+            }
+        }
+    }
+}

@@ -8,14 +8,14 @@ use crate::{
     context::Context,
     delete::look::Wish,
     delete::{
-        named::{Plan, question},
+        named::Plan,
         saved::{self, Asked},
     },
     engine::Options,
     error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
-    output::somebody_can_agree,
+    output::{question::question, somebody_can_agree},
     prune::saved::SavedPlan,
     report::Item,
     settings::Settings,
@@ -146,8 +146,7 @@ impl Args {
         let items = plan.rehearse().await;
         let printer = &context.printer;
         printer.plan(&items);
-        let sessions: Vec<_> = plan.sessions().collect();
-        context.agreed(&question(&sessions, &items)?).await
+        context.agreed(&question(&items, plan.places())?).await
     }
 
     /// Runs a saved plan: what it deletes, as far as it is still as it was.
@@ -181,8 +180,7 @@ impl Args {
         if !self.yes && !carrying.is_empty() {
             let items = carrying.rehearse(context).await?;
             context.printer.plan(&items);
-            let sessions: Vec<_> = carrying.sessions().collect();
-            context.agreed(&question(&sessions, &items)?).await?;
+            context.agreed(&question(&items, carrying.places())?).await?;
         }
         let items = carrying.out(context, &self.options(true)).await?;
         context.finish();

@@ -14,12 +14,11 @@ use clap::ValueEnum;
 use crate::{
     commands::values::duration,
     context::Context,
-    delete::named::question,
     engine::Options,
     error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
-    output::somebody_can_agree,
+    output::{question::question, somebody_can_agree},
     prune::rules::{self, Rules},
     prune::{Action, GuardArgs, Row, Selectors},
     report::Item,
@@ -204,8 +203,7 @@ impl Args {
     async fn carry_out(&self, context: &Context, made: &Made, wanted: Wanted) -> Result<Exit> {
         let mut carrying = made.carrying(wanted.in_use);
         if !carrying.is_empty() && !self.yes {
-            let sessions: Vec<_> = carrying.sessions().collect();
-            context.agreed(&question(&sessions, &carrying.expected())?).await?;
+            context.agreed(&question(&carrying.expected(), carrying.places())?).await?;
             // A person takes a while; what came meanwhile must be seen.
             carrying.forget_stocks();
         }

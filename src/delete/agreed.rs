@@ -15,6 +15,7 @@ use crate::{
     engine::Outcome,
     engine::{Options, Session, Verdict},
     error::{Error, Kind, Result},
+    output::question::Place,
     prune::{Evidence, Guards, Saved, Step, Stock, recheck},
     report::Item,
     store::Image,
@@ -52,8 +53,9 @@ impl<'m> Carrying<'m> {
         self.stores.iter().all(|of| of.images.is_empty())
     }
 
-    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
-        self.stores.iter().map(|of| &*of.session)
+    pub fn places(&self) -> impl Iterator<Item = Place> {
+        let sessions = self.stores.iter().map(|of| &of.session);
+        sessions.map(|session| Place { home: session.store.home(), caller: session.store.caller() })
     }
 
     /// Everything is looked at afresh before it is carried out.

@@ -13,9 +13,10 @@ use crate::{
     context::lookup::by_store,
     delete::look::{Next, Step, StorePlan, Wish},
     engine::Outcome,
-    engine::{Options, Session, Verdict},
-    error::{Error, Kind, Result},
+    engine::{Options, Verdict},
+    error::Error,
     image::{ImageId, ImageRef, StoreRef},
+    output::question::Place,
     report::Item,
 };
 
@@ -31,14 +32,14 @@ pub struct Plan {
 impl Plan {
     /// Opens the stores of these distinct images, and looks at what must be known.
     pub async fn make(context: &Context, asked: &[ImageRef], wish: Wish) -> Self {
-        let named = by_store(asked);
-        let opened = join_all(named.iter().map(|of| context.open(of.store))).await;
+        let named = by_store(asked, |image| &image.store);
+        let opened = join_all(named.iter().map(|(store, _)| context.open(store))).await;
         let mut plan = Self { stores: Vec::new(), unopened: Vec::new(), asked: asked.len() };
         // The same store under two names, with its region and without, is one store.
         let mut homes: HashMap<StoreRef, usize> = HashMap::new();
         let mut sessions = Vec::new();
-        for (of, session) in named.into_iter().zip(opened) {
-            let images = of.places.into_iter().zip(of.ids);
+        for ((store, images), session) in named.into_iter().zip(opened) {
+            let images = images.into_iter().map(|(place, image)| (place, image.id.clone()));
             match session {
                 Ok(session) => match homes.get(&session.store.home()) {
                     Some(place) => {
@@ -54,7 +55,7 @@ impl Plan {
                 },
                 Err(error) => {
                     context.printer.error(&error);
-                    plan.unopened.extend(images.into_iter().map(|(place, id)| (place, unopened(of.store, id, &error))));
+                    plan.unopened.extend(images.map(|(place, id)| (place, unopened(&store, id, &error))));
                 }
             }
         }
@@ -64,9 +65,9 @@ impl Plan {
     }
 
     /// The stores from which something would go.
-    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+    pub fn places(&self) -> impl Iterator<Item = Place> {
         let stores = self.stores.iter().filter(|of| !of.targets.is_empty());
-        stores.map(|of| &*of.session)
+        stores.map(|of| Place { home: of.session.store.home(), caller: of.session.store.caller() })
     }
 
     /// What would happen, image by image, in the order asked; the services are asked themselves where they can be.
@@ -163,58 +164,4 @@ fn unopened(store: &StoreRef, id: ImageId, error: &Error) -> Item {
 fn in_order(mut items: Vec<(usize, Item)>) -> Vec<Item> {
     items.sort_by_key(|(place, _)| *place);
     items.into_iter().map(|(_, item)| item).collect()
-}
-
-/// One question for the whole plan, or an error where a plan cannot be agreed to.
-pub fn question(sessions: &[&Session], items: &[Item]) -> Result<String> {
-    let count = |outcome| items.iter().filter(|item| item.outcome == Some(outcome)).count();
-    let bytes: u64 = items
-        .iter()
-        .filter(|item| item.outcome == Some(Outcome::WouldDelete))
-        .filter(|item| !item.image.is_index())
-        .filter_map(|item| item.image.bytes)
-        .sum();
-    let mut what = Vec::new();
-    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    match (count(Outcome::WouldDelete), bytes) {
-        (0, _) => {}
-        (images, 0) => what.push(format!("delete {}", plural(images, "image"))),
-        (images, bytes) => {
-            what.push(format!("delete {} ({})", plural(images, "image"), crate::output::human::size(bytes)));
-        }
-    }
-    match count(Outcome::WouldUntag) {
-        0 => {}
-        tags => what.push(format!("remove {} from images that stay", plural(tags, "tag"))),
-    }
-    match items.iter().map(|item| item.takes_along.len()).sum() {
-        0 => {}
-        around => what.push(format!("take along {around} groups and machines around them")),
-    }
-    if what.is_empty() {
-        return Err(Error::new(Kind::Guard, "nothing of this can be deleted"));
-    }
-    let mut places: Vec<String> = Vec::new();
-    for session in sessions {
-        let place = whereabouts(session);
-        if !places.contains(&place) {
-            places.push(place);
-        }
-    }
-    let sentence = format!("{} in {}?", what.join(" and "), places.join(" and "));
-    let mut letters = sentence.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    Ok(first.chain(letters).collect())
-}
-
-/// Provider, account and region of a store; where no answer names the account, whose key it is.
-fn whereabouts(session: &Session) -> String {
-    let home = session.store.home();
-    let region = home.region.unwrap_or_default();
-    let account = match (home.owner, session.store.caller()) {
-        (Some(owner), _) => format!("{} {owner}", home.provider.owner_word()),
-        (None, Some(caller)) => format!("the account of key {caller}"),
-        (None, None) => "an unknown account".into(),
-    };
-    format!("{} {region} of {account}", home.provider.title())
 }

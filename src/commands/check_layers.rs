@@ -64,9 +64,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         Reference::Image(_) => {
             let images = args.what.iter().map(|text| Ok(text.parse()?)).collect::<Result<Vec<ImageRef>>>()?;
             images.iter().try_for_each(|image| has_layers(image.store.provider))?;
-            for of in by_store(&images) {
-                let session = context.open(of.store).await?;
-                let (checks, failed) = walk(&session, of.ids).await;
+            for (store, images) in by_store(images, |image| &image.store) {
+                let session = context.open(&store).await?;
+                let (checks, failed) = walk(&session, images.into_iter().map(|(_, image)| image.id)).await;
                 if let Some(error) = session.halted() {
                     context.printer.error(error);
                 }
@@ -140,7 +140,7 @@ fn item(home: &StoreRef, check: Check, answer: Result<LayerState>) -> Item {
 
 /// Collects what images are made of, through indexes, a level of all of them a time. Images that cannot be read come
 /// back as items: what they need is not known.
-async fn walk(session: &Session, images: Vec<ImageId>) -> (Vec<Check>, Vec<Item>) {
+async fn walk(session: &Session, images: impl IntoIterator<Item = ImageId>) -> (Vec<Check>, Vec<Item>) {
     let home = session.store.home();
     let mut checks: Vec<Check> = Vec::new();
     let mut place_of: HashMap<Digest, usize> = HashMap::new();

@@ -17,31 +17,30 @@ use crate::{
     store::Image,
 };
 
-/// Images asked for, by the store they are in.
-pub struct OfStore<'i> {
-    pub store: &'i StoreRef,
-    pub places: Vec<usize>,
-    pub ids: Vec<ImageId>,
-}
-
-/// Sorts images by store, stores in the order of their first image.
-pub fn by_store(images: &[ImageRef]) -> Vec<OfStore<'_>> {
-    let mut order: HashMap<&StoreRef, usize> = HashMap::new();
-    let mut stores: Vec<OfStore> = Vec::new();
-    for (place, image) in images.iter().enumerate() {
-        let of_store = *order.entry(&image.store).or_insert_with(|| {
-            stores.push(OfStore { store: &image.store, places: Vec::new(), ids: Vec::new() });
+/// Sorts items by store, stores in the order of their first item; each item comes with its place among all.
+pub fn by_store<T>(
+    items: impl IntoIterator<Item = T>,
+    store: impl Fn(&T) -> &StoreRef,
+) -> Vec<(StoreRef, Vec<(usize, T)>)> {
+    let mut order: HashMap<StoreRef, usize> = HashMap::new();
+    let mut stores: Vec<(StoreRef, Vec<(usize, T)>)> = Vec::new();
+    for (place, item) in items.into_iter().enumerate() {
+        let store = store(&item);
+        let of_store = *order.entry(store.clone()).or_insert_with(|| {
+            stores.push((store.clone(), Vec::new()));
             stores.len() - 1
         });
-        stores[of_store].places.push(place);
-        stores[of_store].ids.push(image.id.clone());
+        stores[of_store].1.push((place, item));
     }
     stores
 }
 
 /// Describes images; `each` is told of every one once, in the order asked, under however many names it was asked for.
 pub async fn images(context: &Context, images: &[ImageRef], mut each: impl FnMut(Item)) {
-    let mut stores: FuturesUnordered<_> = by_store(images).into_iter().map(|of| describe(context, of)).collect();
+    let mut stores: FuturesUnordered<_> = by_store(images, |image| &image.store)
+        .into_iter()
+        .map(|(store, images)| describe(context, store, images))
+        .collect();
     let mut items: Vec<Option<Item>> = vec![None; images.len()];
     let mut told = 0;
     let mut known = HashSet::new();
@@ -58,10 +57,11 @@ pub async fn images(context: &Context, images: &[ImageRef], mut each: impl FnMut
     }
 }
 
-async fn describe(context: &Context, of: OfStore<'_>) -> Vec<(usize, Item)> {
-    let (home, answers) = match context.open(of.store).await {
+async fn describe(context: &Context, store: StoreRef, images: Vec<(usize, &ImageRef)>) -> Vec<(usize, Item)> {
+    let ids: Vec<ImageId> = images.iter().map(|(_, image)| image.id.clone()).collect();
+    let (home, answers) = match context.open(&store).await {
         Ok(session) => {
-            let mut answers = session.get(&of.ids).await;
+            let mut answers = session.get(&ids).await;
             if context.settings.sharing && session.store.sharing().is_some() {
                 let found = answers.iter_mut().filter_map(|answer| answer.as_mut().ok());
                 if let Err(error) = session.add_sharing(found).await {
@@ -75,11 +75,11 @@ async fn describe(context: &Context, of: OfStore<'_>) -> Vec<(usize, Item)> {
         }
         Err(error) => {
             context.printer.error(&error);
-            (of.store.clone(), vec![Err(error); of.ids.len()])
+            (store, vec![Err(error); ids.len()])
         }
     };
-    let items = of.ids.into_iter().zip(answers).map(|(id, answer)| item(&home, id, answer));
-    of.places.into_iter().zip(items).collect()
+    let items = ids.into_iter().zip(answers).map(|(id, answer)| item(&home, id, answer));
+    images.iter().map(|(place, _)| *place).zip(items).collect()
 }
 
 fn item(home: &StoreRef, id: ImageId, answer: Result<Image>) -> Item {

@@ -8,15 +8,13 @@ use std::{
 
 use futures_util::future::join_all;
 
-use super::{
-    named::question,
-    order::{Order, StoreOrder, in_order},
-};
+use super::order::{Order, StoreOrder, in_order};
 use crate::{
     context::Context,
     engine::{Options, Verdict},
     error::Result,
     exit::Tally,
+    output::question::{Place, question},
     report::Item,
 };
 
@@ -61,8 +59,8 @@ async fn ask(order: &mut Order<'_>, context: &Context, shown: bool) -> Result<()
     if !shown {
         context.printer.plan(&items);
     }
-    let sessions: Vec<_> = order.sessions().collect();
-    context.agreed(&question(&sessions, &items)?).await?;
+    let places = order.sessions().map(|session| Place { home: session.store.home(), caller: session.store.caller() });
+    context.agreed(&question(&items, places)?).await?;
     // A person takes a while to answer; what changed meanwhile must be seen.
     order.forget_stocks();
     Ok(())

@@ -1,7 +1,6 @@
 //! An order of what a saved plan deletes; and recognising a plan among what a deletion is given.
 
 use std::{
-    collections::HashMap,
     fs::File,
     io::{self, Cursor, Read},
     path::PathBuf,
@@ -16,10 +15,10 @@ use super::{
     order::{Asked as Image, Chosen, Going, Next, Order, StoreOrder, Usage},
 };
 use crate::{
-    context::Context,
+    context::{Context, lookup::by_store},
     engine::{Session, Target},
     error::{Error, Result},
-    image::{ImageRef, StoreRef},
+    image::ImageRef,
     intake,
     prune::{
         GuardArgs, Guards,
@@ -76,15 +75,7 @@ impl Order<'static> {
     /// Opens the stores of a saved plan.
     pub async fn saved(context: &Context, plan: SavedPlan, usage: Usage) -> Result<Self> {
         let mut guards = plan.guards()?;
-        let mut stores: Vec<(StoreRef, Vec<(usize, Planned)>)> = Vec::new();
-        let mut places: HashMap<StoreRef, usize> = HashMap::new();
-        for (number, planned) in plan.images.into_iter().enumerate() {
-            let place = *places.entry(planned.reference.store.clone()).or_insert_with(|| {
-                stores.push((planned.reference.store.clone(), Vec::new()));
-                stores.len() - 1
-            });
-            stores[place].1.push((number, planned));
-        }
+        let stores = by_store(plan.images, |planned| &planned.reference.store);
         let opened = join_all(stores.iter().map(|(store, _)| context.open(store))).await;
         let mut order = Self { usage, ..Self::default() };
         for ((store, images), session) in stores.into_iter().zip(opened) {

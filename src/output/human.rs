@@ -49,8 +49,12 @@ pub fn age(age: TimeDelta) -> String {
         5_184_000..63_072_000 => (seconds / 2_592_000, "month"),
         _ => (seconds / 31_536_000, "year"),
     };
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {unit}{plural} ago")
+    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
+}
+
+/// `1 image`, `2 images`.
+pub fn count(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// What a run came to, in one line.
@@ -61,10 +65,7 @@ pub fn summary(summary: &Summary, dry_run: bool) -> String {
         parts.push("no images".into());
     }
     let bytes = if summary.bytes > 0 { format!(" · {}", size(summary.bytes)) } else { String::new() };
-    let calls = match summary.calls {
-        1 => "1 call".into(),
-        calls => format!("{calls} calls"),
-    };
+    let calls = count(summary.calls, "call");
     let dry = if dry_run { "dry run, nothing was changed: " } else { "" };
     safe(&format!("{dry}{}{bytes} · {calls} in {:.1} s", parts.join(", "), summary.seconds)).into_owned()
 }

@@ -7,6 +7,7 @@ pub mod human;
 mod json;
 mod printer;
 pub mod progress;
+pub mod question;
 mod safe;
 mod table;
 

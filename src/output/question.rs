@@ -1,0 +1,94 @@
+//! The question before a deletion: what would go, and from where. Pure.
+
+use super::human::{count, size};
+use crate::{
+    engine::Outcome,
+    error::{Error, Kind, Result},
+    image::StoreRef,
+    report::Item,
+};
+
+/// A store from which something would go, and the credentials' owner as far as it is known without a call.
+pub struct Place {
+    pub home: StoreRef,
+    /// The access key's id, shortened.
+    pub caller: Option<String>,
+}
+
+/// One question for the whole plan, or an error if the plan deletes nothing.
+pub fn question(items: &[Item], places: impl IntoIterator<Item = Place>) -> Result<String> {
+    let going = || items.iter().filter(|item| item.outcome == Some(Outcome::WouldDelete));
+    // The size of an index is that of an image in it, which is counted itself.
+    let bytes: u64 = going().filter(|item| !item.image.is_index()).filter_map(|item| item.image.bytes).sum();
+    let tags = items.iter().filter(|item| item.outcome == Some(Outcome::WouldUntag)).count();
+    let around: usize = items.iter().map(|item| item.takes_along.len()).sum();
+    let mut what = Vec::new();
+    match (going().count(), bytes) {
+        (0, _) => {}
+        (images, 0) => what.push(format!("delete {}", count(images, "image"))),
+        (images, bytes) => what.push(format!("delete {} ({})", count(images, "image"), size(bytes))),
+    }
+    if tags > 0 {
+        what.push(format!("remove {} from images that stay", count(tags, "tag")));
+    }
+    if around > 0 {
+        what.push(format!("delete the {around} groups and machines around them"));
+    }
+    if what.is_empty() {
+        return Err(Error::new(Kind::Guard, "none of these images can be deleted"));
+    }
+    let mut named: Vec<String> = Vec::new();
+    for place in places {
+        let place = place.to_string();
+        if !named.contains(&place) {
+            named.push(place);
+        }
+    }
+    let sentence = format!("{} in {}?", what.join(" and "), named.join(" and "));
+    Ok(sentence[..1].to_uppercase() + &sentence[1..])
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Self { home, caller } = self;
+        write!(f, "{} {} of ", home.provider.title(), home.region.as_deref().unwrap_or_default())?;
+        match (&home.owner, caller) {
+            (Some(owner), _) => write!(f, "{} {owner}", home.provider.owner_word()),
+            (None, Some(caller)) => write!(f, "the account of key {caller}"),
+            (None, None) => f.write_str("an unknown account"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{image::Provider, store::Image};
+
+    fn item(outcome: Outcome, bytes: Option<u64>) -> Item {
+        let image = Image { bytes, ..Image::default() };
+        Item { image, outcome: Some(outcome), ..Item::new(String::new(), Provider::Ecr) }
+    }
+
+    fn place(region: &str, owner: Option<&str>, caller: Option<&str>) -> Place {
+        let home = StoreRef { owner: owner.map(Into::into), ..StoreRef::of(Provider::Ecr).with_region(region) };
+        Place { home, caller: caller.map(Into::into) }
+    }
+
+    #[test]
+    fn a_question_names_counts_and_each_place_once() {
+        use Outcome::{WouldDelete, WouldRefuse, WouldUntag};
+        let items = [item(WouldDelete, Some(1 << 30)), item(WouldUntag, None), item(WouldRefuse, Some(9))];
+        let known = || place("eu-west-1", Some("123456789012"), None);
+        let asked = question(&items, [known(), known(), place("eu-west-2", None, Some("AKIA…"))]).unwrap();
+        let places = "AWS ECR eu-west-1 of account 123456789012 and AWS ECR eu-west-2 of the account of key AKIA…";
+        let what = "Delete 1 image (1.0 GiB) and remove 1 tag from images that stay";
+        assert_eq!(asked, format!("{what} in {places}?"));
+    }
+
+    #[test]
+    fn without_anything_to_delete_there_is_no_question() {
+        let refused = question(&[item(Outcome::WouldRefuse, None)], [place("eu-west-1", None, None)]);
+        assert_eq!(refused.unwrap_err().kind, Kind::Guard);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
+use chrono::Utc;
 use futures_util::future::join_all;
 
 use super::order::{Chosen, Order, StoreOrder, Usage};
@@ -68,7 +69,7 @@ impl StoreOrder<'_> {
     }
 
     fn compare(&mut self, stock: Result<Cow<Stock>>, usage: &Usage) {
-        let Some(Chosen { guards, saved, .. }) = &self.chosen else { return };
+        let Some(Chosen { guards, saved, stock: known }) = &self.chosen else { return };
         let stock = match stock {
             Ok(stock) => stock,
             Err(error) => {
@@ -76,10 +77,15 @@ impl StoreOrder<'_> {
                 return self.goes.iter_mut().for_each(|going| going.refused = Some(verdict.clone()));
             }
         };
+        let fresh = known.is_none();
         let steps = recheck(saved, &stock, &usage.evidence, guards);
         for ((going, saved), step) in self.goes.iter_mut().zip(saved).zip(steps) {
-            if let Some(image) = stock.find(&saved.id) {
+            if let Some(image) = stock.find(&saved.id)
+                && fresh
+            {
                 going.target.seen = Some(Arc::new(image.clone()));
+                // Taking stock read the indexes.
+                going.target.read_at = saved.read_at.max(image.is_index().then(Utc::now));
             }
             match step {
                 Ok(step) => going.step = step,

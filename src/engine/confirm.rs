@@ -1,7 +1,10 @@
 //! Looking again at exactly what is not certain: deletions that were only accepted, items that an answer left out,
 //! images that were on their way out already, and jobs.
 
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
@@ -14,8 +17,9 @@ use super::{
     target::{Now, Verdict},
 };
 use crate::{
-    error::{Error, Kind},
-    store::{Answer, Deletion, Job},
+    error::{Error, Kind, Result},
+    image::{Digest, ImageId},
+    store::{Answer, Deletion, Image, Job},
 };
 
 /// How long an accepted deletion may leave no trace before nobody can say what became of it.
@@ -25,6 +29,9 @@ const ACCEPTED: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const FIRST_POLL: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// Looks at an image that still seems to have a tag which the provider removed.
+const LOOKS: u32 = 4;
 
 /// A target whose end is not known yet.
 pub(super) struct Pending {
@@ -64,15 +71,12 @@ impl Run<'_> {
             pending = pending
                 .into_iter()
                 .zip(found)
-                .filter_map(|(one, now)| {
-                    let now = self.targets[one.place].compare(now);
-                    match self.look_at(&one.doubt, now, waited) {
-                        Some(verdict) => {
-                            self.settle(one.place, verdict);
-                            None
-                        }
-                        None => Some(one),
+                .filter_map(|(one, now)| match self.look_at(&one, now, waited) {
+                    Some(verdict) => {
+                        self.settle(one.place, verdict);
+                        None
                     }
+                    None => Some(one),
                 })
                 .collect();
             if !pending.is_empty() {
@@ -84,19 +88,22 @@ impl Run<'_> {
     }
 
     /// The verdict on a pending target, or nothing as long as it is worth waiting.
-    fn look_at(&self, doubt: &Doubt, now: Now, waited: Duration) -> Option<Verdict> {
-        let in_time = waited < self.options.job_timeout;
-        let verdict = match (doubt, now) {
+    fn look_at(&self, one: &Pending, now: Result<Image>, waited: Duration) -> Option<Verdict> {
+        let (target, in_time) = (self.targets[one.place], waited < self.options.job_timeout);
+        let verdict = match (&one.doubt, self.compare(one.place, now)) {
             (Doubt::Requested, Now::Gone(_)) => Verdict::of(Outcome::Deleted),
-            (_, Now::Gone(_)) => Verdict::of(Outcome::Gone),
+            (_, Now::Gone(_) | Now::Replaced(_)) => Verdict::gone(target),
             (_, Now::Going) if in_time => return None,
-            (_, Now::Going) => Verdict::of(Outcome::Accepted),
-            (Doubt::Requested | Doubt::Leaving, Now::Unclear(error))
-                if error.kind == Kind::Stopped && self.session.stop.cause().is_some() =>
-            {
-                Verdict::of(Outcome::Accepted)
-            }
+            (_, Now::Going) => Verdict::unknown(
+                Error::new(Kind::Lost, "it is still being deleted").hint("look at it again later with `imgctl get`"),
+            ),
             (Doubt::Silent(error), Now::Unclear(_)) => Verdict::unknown(error.clone()),
+            (Doubt::Requested | Doubt::Leaving, Now::Unclear(error)) if error.kind == Kind::Stopped => {
+                Verdict::unknown(
+                    Error::new(Kind::Lost, "the run was stopped before the deletion was confirmed")
+                        .hint("look at it again later with `imgctl get`"),
+                )
+            }
             (_, Now::Unclear(error)) => Verdict::unknown(error),
             (Doubt::Requested, _) if waited < ACCEPTED.min(self.options.job_timeout) => {
                 return None;
@@ -112,6 +119,78 @@ impl Run<'_> {
             }
         };
         Some(verdict)
+    }
+
+    /// With an image's last tag goes the image. Whether it did, only a look at the images can tell.
+    pub async fn confirm_untagged(&self) {
+        let mut open = std::mem::take(&mut self.state().untagged);
+        let mut pause = FIRST_PAUSE;
+        for look in 1.. {
+            let found = self.look_at_images(&open).await;
+            open.retain(|(place, from)| {
+                let now = &found[from];
+                let tag = self.targets[*place].id.tag().unwrap_or_default();
+                let stale = now.as_ref().is_ok_and(|image| image.tags.iter().any(|other| other == tag));
+                if stale && look < LOOKS && self.session.stop.cause().is_none() {
+                    return true;
+                }
+                (self.emit)(*place, self.untagged(*place, from, now, stale));
+                false
+            });
+            if open.is_empty() {
+                return;
+            }
+            // A listing may lag behind by seconds.
+            let _ = self.session.stop.sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
+    /// Looks at the images that tags were removed from: those that must still be there apart from those that must not,
+    /// because one absent image spoils a call about many.
+    async fn look_at_images(&self, untagged: &[(usize, Digest)]) -> HashMap<Digest, Result<Image>> {
+        let (mut stay, mut go) = (Vec::new(), Vec::new());
+        let mut known = HashSet::new();
+        for (place, from) in untagged.iter().filter(|(_, from)| known.insert(from)) {
+            let takes_image = self.targets[*place].takes_image(self.removed(*place));
+            if takes_image { &mut go } else { &mut stay }.push(from.clone());
+        }
+        let ids = |digests: &[Digest]| digests.iter().cloned().map(ImageId::Digest).collect::<Vec<_>>();
+        let (stayed, went) = (ids(&stay), ids(&go));
+        let (stayed, went) = tokio::join!(self.session.get(&stayed), self.session.look_for_gone(&went));
+        stay.into_iter().zip(stayed).chain(go.into_iter().zip(went)).collect()
+    }
+
+    /// The verdict on a tag that was removed from an image, after a look at the image.
+    fn untagged(&self, place: usize, from: &Digest, now: &Result<Image>, stale: bool) -> Verdict {
+        let target = self.targets[place];
+        let tag = target.id.tag().unwrap_or_default();
+        let image_is_gone = now.as_ref().is_err_and(|error| error.kind == Kind::NotFound);
+        if let Some(expected) = target.digest()
+            && expected != *from
+        {
+            let message = format!("the tag {tag} was moved to {from} just before it was removed, from there");
+            let error = Error::new(Kind::Failed, message).code("TagMoved");
+            return Verdict::failed(match image_is_gone {
+                true => error.hint(format!("{from} had no other tag and is deleted; push it again if it is needed")),
+                false => error.hint(format!("if it is needed, put the tag {tag} on {from} again")),
+            });
+        }
+        match now {
+            Err(_) if image_is_gone => Verdict::of(Outcome::Deleted),
+            Err(error) => Verdict::unknown(
+                Error::new(
+                    Kind::Lost,
+                    format!("the tag is removed; whether its image is still there is unknown: {error}"),
+                )
+                .hint("look at it again later with `imgctl get`"),
+            ),
+            Ok(_) if stale => Verdict::unknown(
+                Error::new(Kind::Lost, "the provider confirmed the removal of the tag, but the image still has it")
+                    .hint("look at it again later with `imgctl get`"),
+            ),
+            Ok(_) => Verdict::of(Outcome::Untagged),
+        }
     }
 
     /// Waits for every job that was started, side by side.
@@ -132,9 +211,11 @@ impl Run<'_> {
                 Ok(Some(answer)) => return self.judge_job(&places, answer, runs_on),
                 Ok(None) => {}
                 Err(error) if error.kind == Kind::Stopped => {
+                    let stopped = Error::new(Kind::Lost, "the run was stopped before the job ended")
+                        .hint("follow it up later with `imgctl get --job`");
                     return places
                         .iter()
-                        .for_each(|place| self.settle(*place, runs_on(Verdict::of(Outcome::Accepted))));
+                        .for_each(|place| self.settle(*place, runs_on(Verdict::unknown(stopped.clone()))));
                 }
                 Err(error) => return self.doubt_all(&places, error),
             }
@@ -150,12 +231,7 @@ impl Run<'_> {
         }
     }
 
-    fn judge_job(
-        &self,
-        places: &[usize],
-        answer: Answer<crate::image::ImageId, Deletion>,
-        named: impl Fn(Verdict) -> Verdict,
-    ) {
+    fn judge_job(&self, places: &[usize], answer: Answer<ImageId, Deletion>, named: impl Fn(Verdict) -> Verdict) {
         let ids: Vec<_> = places.iter().map(|place| self.targets[*place].id.clone()).collect();
         let answers = match answer {
             Answer::All(deletion) => vec![Ok(deletion); ids.len()],
@@ -172,6 +248,7 @@ impl Run<'_> {
     }
 
     fn doubt_all(&self, places: &[usize], error: Error) {
+        self.state().lost.extend(places.iter().map(|place| (*place, error.clone())));
         let pending = places.iter().map(|place| Pending { place: *place, doubt: Doubt::Silent(error.clone()) });
         self.state().pending.extend(pending);
     }

@@ -4,12 +4,13 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::{
-        Mutex, MutexGuard,
+        LazyLock, Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{
     FutureExt,
     future::{BoxFuture, join_all},
@@ -24,9 +25,9 @@ use super::{
     target::{Now, Target, Verdict, tags_going},
 };
 use crate::{
-    error::{Error, Kind},
+    error::{Error, Kind, Result},
     image::{Digest, ImageId},
-    store::Job,
+    store::{Image, Job},
 };
 
 /// A look older than this is repeated before something is sent that the service will not check itself.
@@ -52,6 +53,10 @@ pub struct Options {
 /// Told of each verdict as it falls, with the target's place.
 pub type Emit<'r> = dyn Fn(usize, Verdict) + Send + Sync + 'r;
 
+/// An image that was never looked at and was pushed this long before the run, or later, may be a new one with the same
+/// digest: clocks differ, but hardly by more.
+const CLOCKS: TimeDelta = TimeDelta::minutes(15);
+
 /// One deletion of many targets in one store.
 pub(super) struct Run<'r> {
     pub session: &'r Session,
@@ -59,23 +64,26 @@ pub(super) struct Run<'r> {
     pub options: &'r Options,
     pub emit: &'r Emit<'r>,
     looked_at: Instant,
+    began: DateTime<Utc>,
     /// How many ids a call may carry; lower once the service refused that many.
     batch: AtomicUsize,
-    /// Tags that this run removes, of each image of which it removes several.
-    pub going: HashMap<Digest, HashSet<String>>,
+    /// The tags that this run removes from each image.
+    going: HashMap<Digest, HashSet<String>>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 pub(super) struct State {
-    /// Images and tags that went.
+    /// Images and tags that were deleted so far.
     pub done: usize,
-    /// Refused for now; perhaps not after others went.
+    /// Refused for now; perhaps not after others are gone.
     pub deferred: Vec<(usize, Error)>,
     pub pending: Vec<Pending>,
     pub jobs: HashMap<Job, Vec<usize>>,
-    /// Tags that went from images whose other tags are going too.
-    pub untagged: HashMap<Digest, Vec<usize>>,
+    /// Tags that an answer called removed, each with the image that it was removed from.
+    pub untagged: Vec<(usize, Digest)>,
+    /// Targets that may be deleted by a call that had no answer, with the last such error.
+    pub lost: HashMap<usize, Error>,
 }
 
 impl Session {
@@ -95,6 +103,7 @@ impl Session {
             options,
             emit,
             looked_at,
+            began: Utc::now(),
             batch: AtomicUsize::new(self.limit(Op::Delete).batch.max(1)),
             going: tags_going(targets.iter().copied()),
             state: Mutex::default(),
@@ -103,7 +112,7 @@ impl Session {
         run.state().pending.extend(leaving.iter().map(|place| Pending { place: *place, doubt: Doubt::Leaving }));
         run.follow_jobs().await;
         run.confirm().await;
-        run.last_tags();
+        run.confirm_untagged().await;
     }
 }
 
@@ -117,6 +126,22 @@ impl Run<'_> {
             self.state().done += 1;
         }
         (self.emit)(place, verdict);
+    }
+
+    /// The error of the call that may have deleted it without an answer.
+    pub fn lost(&self, place: usize) -> Option<Error> {
+        self.state().lost.get(&place).cloned()
+    }
+
+    /// Compares a target with a fresh look at it.
+    pub fn compare(&self, place: usize, now: Result<Image>) -> Now {
+        self.targets[place].compare(now, self.removed(place))
+    }
+
+    /// The tags that this run removes from the image of a target.
+    pub fn removed(&self, place: usize) -> &HashSet<String> {
+        static NONE: LazyLock<HashSet<String>> = LazyLock::new(HashSet::new);
+        self.targets[place].digest().and_then(|digest| self.going.get(&digest)).unwrap_or(&NONE)
     }
 
     /// Sends these; then again those that others of this run still needed, as long as that helps.
@@ -166,31 +191,28 @@ impl Run<'_> {
         async move {
             let mut pauses = self.session.pauses();
             let mut look = self.needs_look(&batch);
-            // Whether an earlier try of this batch may have done some of it.
-            let mut doubt = false;
             let mut looked_for_culprit = halved;
-            for tries in 1.. {
+            loop {
                 if look {
-                    batch = self.look_again(batch, doubt).await;
+                    batch = self.look_again(batch).await;
                 }
                 if batch.is_empty() {
                     return;
                 }
                 let ids: Vec<_> = batch.iter().map(|place| self.targets[*place].id.clone()).collect();
                 let error = match self.session.once(Op::Delete, self.session.store.delete(&ids)).await {
-                    Ok(answer) => return self.judge(&batch, &ids, answer, doubt, tries),
+                    Ok(answer) => return self.judge(&batch, &ids, answer),
                     Err(error) => error,
                 };
-                if error.kind == Kind::Stopped {
-                    return self.settle_all(&batch, |_| Verdict::failed(error.clone()));
+                if matches!(error.kind, Kind::Lost | Kind::Unreadable) {
+                    self.state().lost.extend(batch.iter().map(|place| (*place, error.clone())));
                 }
                 if error.kind.transient() {
-                    doubt |= error.kind == Kind::Lost;
-                    if self.session.pause(&mut pauses, &error).await.is_ok() {
-                        look = doubt || batch.iter().any(|place| self.targets[*place].unguarded());
-                        continue;
+                    if self.session.pause(&mut pauses, &error).await.is_err() {
+                        return self.give_up(batch, error).await;
                     }
-                    return self.give_up(batch, error, doubt, tries).await;
+                    look = batch.iter().any(|place| self.lost(*place).is_some() || self.targets[*place].unguarded());
+                    continue;
                 }
                 if error.kind.splits() && batch.len() > 1 {
                     if error.kind == Kind::TooMany {
@@ -198,7 +220,7 @@ impl Run<'_> {
                     } else if !looked_for_culprit && error.kind.names_state() {
                         looked_for_culprit = true;
                         let before = batch.len();
-                        batch = self.look_again(batch, doubt).await;
+                        batch = self.look_again(batch).await;
                         if batch.len() < before {
                             look = false;
                             continue;
@@ -208,30 +230,27 @@ impl Run<'_> {
                     self.send(batch, true).await;
                     return self.send(right, true).await;
                 }
-                return self.give_up(batch, error, doubt, tries).await;
+                return self.give_up(batch, error).await;
             }
         }
         .boxed()
     }
 
-    /// A batch whose call failed for good.
-    async fn give_up(&self, batch: Vec<usize>, error: Error, doubt: bool, tries: usize) {
-        let unreadable = error.kind == Kind::Unreadable;
-        let left = if doubt || unreadable { self.look_again(batch, true).await } else { batch };
+    /// A batch whose call failed for good. What a call without an answer may have deleted is looked at.
+    async fn give_up(&self, batch: Vec<usize>, error: Error) {
+        let (lost, mut left): (Vec<_>, Vec<_>) = batch.into_iter().partition(|place| self.lost(*place).is_some());
+        if !lost.is_empty() {
+            left.extend(self.look_again(lost).await);
+        }
         self.session.halt_on(&error);
-        self.settle_all(&left, |target| match error.kind {
-            // It was there a moment ago, and nobody knows what that answer meant.
-            Kind::Unreadable => Verdict::unknown(error.clone()),
-            // Looked at again and still there.
-            Kind::Lost => Verdict { outcome: Outcome::Failed, error: Some(error.clone()), job: None },
-            Kind::NotFound if target.was_there(doubt, tries) => Verdict::of(Outcome::Gone),
-            _ => Verdict::failed(error.clone()),
-        });
-    }
-
-    fn settle_all(&self, batch: &[usize], verdict: impl Fn(&Target) -> Verdict) {
-        for place in batch {
-            self.settle(*place, verdict(self.targets[*place]));
+        for place in left {
+            let verdict = match self.lost(place) {
+                Some(_) if error.kind == Kind::NotFound => Verdict::gone(self.targets[place]),
+                // It is still there, and the call may yet be carried out.
+                Some(lost) => Verdict::unknown(lost),
+                None => Verdict::failed(error.clone()),
+            };
+            self.settle(place, verdict);
         }
     }
 
@@ -241,24 +260,44 @@ impl Run<'_> {
         batch.iter().map(|place| self.targets[*place]).any(|target| {
             let checked_by_service = matches!(target.id, ImageId::TagAt(..) | ImageId::Named(_));
             target.seen.is_some() && (self.options.agreed || stale && !checked_by_service)
-        })
+        }) || batch.iter().any(|place| self.lost(*place).is_some())
     }
 
     /// Looks at a batch and keeps what is still there and still the same; the rest is settled.
-    async fn look_again(&self, batch: Vec<usize>, doubt: bool) -> Vec<usize> {
+    async fn look_again(&self, batch: Vec<usize>) -> Vec<usize> {
         let names: Vec<_> = batch.iter().map(|place| self.targets[*place].look_up()).collect();
         let found = self.session.get(&names).await;
         let mut left = Vec::with_capacity(batch.len());
         for (place, now) in batch.into_iter().zip(found) {
-            match self.targets[place].compare(now) {
-                Now::Same => left.push(place),
-                Now::Gone(_) if doubt => self.settle(place, Verdict::of(Outcome::Gone)),
-                Now::Gone(error) | Now::Refused(error) => self.settle(place, Verdict::failed(error)),
-                Now::Going => self.state().pending.push(Pending { place, doubt: Doubt::Leaving }),
-                Now::Unclear(error) if doubt => self.settle(place, Verdict::unknown(error)),
-                Now::Unclear(error) => self.settle(place, Verdict::not_sent(error)),
-            }
+            let verdict = match (self.compare(place, now), self.lost(place)) {
+                (Now::Same(pushed_at), Some(_)) if self.may_be_new(place, pushed_at) => {
+                    let why = "it was pushed at about the time of this run, so it may be a new image: not sent again";
+                    Verdict::unknown(Error::new(Kind::Changed, why).code("PushedAgain"))
+                }
+                (Now::Same(_), _) => {
+                    left.push(place);
+                    continue;
+                }
+                (Now::Going, _) => {
+                    self.state().pending.push(Pending { place, doubt: Doubt::Leaving });
+                    continue;
+                }
+                (Now::Gone(_) | Now::Replaced(_), Some(_)) => Verdict::gone(self.targets[place]),
+                // The lost call may have been carried out before that, or may yet be.
+                (Now::Refused(error) | Now::Changed(error), Some(_)) => Verdict::unknown(error),
+                (Now::Unclear(_), Some(lost)) => Verdict::unknown(lost),
+                (Now::Unclear(error), None) => Verdict::not_sent(error),
+                (Now::Gone(error) | Now::Replaced(error) | Now::Refused(error) | Now::Changed(error), None) => {
+                    Verdict::failed(error)
+                }
+            };
+            self.settle(place, verdict);
         }
         left
+    }
+
+    /// Whether an image that was never looked at may have come during this run.
+    fn may_be_new(&self, place: usize, pushed_at: Option<DateTime<Utc>>) -> bool {
+        self.targets[place].seen.is_none() && pushed_at.is_some_and(|pushed_at| pushed_at > self.began - CLOCKS)
     }
 }

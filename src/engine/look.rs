@@ -56,6 +56,20 @@ impl Session {
         ids.iter().map(|id| found.remove(id).expect("an answer an id")).collect()
     }
 
+    /// The same for images that have most likely gone: few are asked for one by one, many are looked for in the listing.
+    pub(super) async fn look_for_gone(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
+        let mut found = self.list_refused(ids).await;
+        let open: Vec<_> = ids.iter().filter(|id| !found.contains_key(id)).cloned().collect();
+        let answers = self.each_alone(&open).await;
+        found.extend(open.into_iter().zip(answers));
+        ids.iter().map(|id| found.remove(id).expect("an answer an id")).collect()
+    }
+
+    async fn each_alone(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
+        let looks = ids.iter().map(|id| async { self.get(std::slice::from_ref(id)).await.remove(0) });
+        stream::iter(looks.collect::<Vec<_>>()).buffered(self.limit(Op::Get).in_flight.max(1)).collect().await
+    }
+
     /// Notes of each of these images which accounts it is shared with, one call an image; where the answer cannot be
     /// had, the image stays as it is and the error comes back.
     pub async fn add_sharing<'i>(&self, images: impl IntoIterator<Item = &'i mut Image>) -> Result<()> {

@@ -5,11 +5,13 @@ use std::{
     sync::Arc,
 };
 
+use chrono::{DateTime, Utc};
+
 use super::outcome::Outcome;
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
-    store::{Hold, Image, Job},
+    store::{Difference, Hold, Image, Job},
 };
 
 /// One thing to delete.
@@ -19,6 +21,8 @@ pub struct Target {
     pub id: ImageId,
     /// The image as it was seen, where it was looked at.
     pub seen: Option<Arc<Image>>,
+    /// When this program last read its manifest, which services count as a pull: earlier pulls may be our own.
+    pub read_at: Option<DateTime<Utc>>,
 }
 
 /// What became of one target.
@@ -32,7 +36,12 @@ pub struct Verdict {
 impl Target {
     /// An id that is sent as it was given.
     pub fn exact(id: ImageId) -> Self {
-        Self { id, seen: None }
+        Self { id, seen: None, read_at: None }
+    }
+
+    /// An id, with the image as it was seen.
+    pub fn seen(id: ImageId, image: Arc<Image>) -> Self {
+        Self { id, seen: Some(image), read_at: None }
     }
 
     /// Decides what to send for an image that was seen.
@@ -60,7 +69,7 @@ impl Target {
                 }
             }
         };
-        Ok(Self { id, seen: Some(Arc::clone(seen)) })
+        Ok(Self::seen(id, Arc::clone(seen)))
     }
 
     /// The name to look this target up by: of a pinned tag the tag, so that a tag that moved is found where it is.
@@ -90,18 +99,14 @@ impl Target {
         }
     }
 
-    /// It was there before this run's calls, one of which may have done it: not finding it now is no `missing`.
-    pub fn was_there(&self, doubt: bool, tries: usize) -> bool {
-        doubt || tries > 1 && self.seen.is_some()
-    }
-
     /// Whether it was seen to be an index of other images.
     pub fn is_index(&self) -> bool {
         self.seen.as_ref().is_some_and(|image| image.is_index())
     }
 
-    /// Compares with a fresh look: what is gone, changed or held back now is not sent.
-    pub fn compare(&self, now: Result<Image>) -> Now {
+    /// Compares with a fresh look, given the tags that this run removes from the image. What is not as it was is not
+    /// sent.
+    pub fn compare(&self, now: Result<Image>, removed: &HashSet<String>) -> Now {
         let now = match now {
             Ok(now) => now,
             Err(error) if error.kind == Kind::NotFound => return Now::Gone(error),
@@ -110,22 +115,21 @@ impl Target {
         if let (Some(tag), Some(was), Some(is)) = (self.id.tag(), self.digest(), now.digest())
             && was != is
         {
-            return Now::Gone(moved(tag, &is, &was).request_id(now.request_id));
+            return Now::Changed(moved(tag, &is, &was).request_id(now.request_id));
         }
-        match now.hold.clone() {
-            Some(Hold::Going) => return Now::Going,
-            Some(Hold::Refused(error)) => return Now::Refused(error),
-            None => {}
-        }
-        let known = self.seen.iter().flat_map(|seen| &seen.tags).collect::<HashSet<_>>();
-        match now.tags.iter().find(|tag| self.seen.is_some() && !known.contains(tag)) {
-            Some(new) => Now::Refused(
-                Error::new(Kind::Changed, format!("it gained the tag {new} since it was looked at"))
-                    .code("TagAdded")
-                    .request_id(now.request_id)
-                    .hint("run the command again to see it as it is now"),
-            ),
-            None => Now::Same,
+        let difference = self.seen.as_deref().and_then(|seen| Difference::between(seen, &now, removed, self.read_at));
+        let changed = |what: &Difference| {
+            Error::new(Kind::Changed, format!("{what} since it was looked at"))
+                .code(what.code())
+                .request_id(now.request_id.clone())
+                .hint("run the command again to see it as it is now")
+        };
+        match (difference, &now.hold) {
+            (Some(what @ Difference::PushedAgain), _) => Now::Replaced(changed(&what)),
+            (_, Some(Hold::Going)) => Now::Going,
+            (_, Some(Hold::Refused(error))) => Now::Refused(error.clone()),
+            (Some(what), None) => Now::Changed(changed(&what)),
+            (None, None) => Now::Same(now.pushed_at),
         }
     }
 }
@@ -133,13 +137,17 @@ impl Target {
 /// What a fresh look says of a target.
 #[derive(Debug)]
 pub enum Now {
-    /// As it was.
-    Same,
-    /// Not there any more, or the tag points elsewhere.
+    /// As it was; with the time at which it was pushed.
+    Same(Option<DateTime<Utc>>),
+    /// Not there any more.
     Gone(Error),
-    /// On its way out.
+    /// It went, and the same content was pushed again.
+    Replaced(Error),
+    /// There, and not as it was.
+    Changed(Error),
+    /// Already being deleted.
     Going,
-    /// There, and not to be deleted.
+    /// There, and the provider refuses to delete it.
     Refused(Error),
     /// The look itself failed.
     Unclear(Error),
@@ -180,6 +188,15 @@ impl Verdict {
             _ => Outcome::Failed,
         };
         Self { outcome, error: Some(error), job: None }
+    }
+
+    /// Of a target that a call without an answer was about, and that is not there now.
+    pub fn gone(target: &Target) -> Self {
+        let unseen = || {
+            Error::new(Kind::Lost, "no answer came, and it is not there now; whether it was there before is unknown")
+                .code("NotSeenBefore")
+        };
+        Self { error: target.seen.is_none().then(unseen), ..Self::of(Outcome::Gone) }
     }
 
     pub fn unknown(error: Error) -> Self {

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use chrono::TimeDelta;
@@ -351,7 +351,10 @@ type Verdicts = Vec<crate::error::Result<super::Step>>;
 
 fn rechecked<'t>(told: &'t Told, fresh: &Stock, evidence: &Evidence, flags: &[&str]) -> (Vec<&'t Row>, Verdicts) {
     let rows: Vec<&Row> = told.plan.stores[0].rows.iter().filter(|row| row.action == Action::Delete).collect();
-    let saved: Vec<Saved> = rows.iter().map(|row| Saved::of(row, &told.stock.images()[row.image]).unwrap()).collect();
+    let saved: Vec<Saved> = rows
+        .iter()
+        .map(|row| Saved::of(row, &Arc::new(told.stock.images()[row.image].clone()), None).unwrap())
+        .collect();
     let guards = guards(flags.contains(&"--no-default-protect"));
     (rows, recheck(&saved, fresh, evidence, &guards))
 }

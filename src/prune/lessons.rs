@@ -1,6 +1,8 @@
 //! How other image cleaners deleted too much, each as a test that this one does not. The threads are named by
 //! repository#number.
 
+use std::sync::Arc;
+
 use super::{
     Action, Evidence, Known, Saved, Stock, recheck,
     sample::{Shelf, cosign, digest, machine, now, planned, store},
@@ -177,7 +179,7 @@ fn the_words_of_a_plan_are_not_those_of_a_report() {
 #[test]
 fn an_image_that_was_tagged_again_in_the_meantime_is_refused() {
     let told = Shelf::new().image(1, &["old"], 99).image(2, &["new"], 1).prune(&["--older-than", "30d"]);
-    let saved = Saved::of(&told.plan.stores[0].rows[0], &told.stock.images()[0]).unwrap();
+    let saved = Saved::of(&told.plan.stores[0].rows[0], &Arc::new(told.stock.images()[0].clone()), None).unwrap();
     let fresh = Shelf::new().image(1, &["old", "again"], 99).stock();
     let guards = super::GuardArgs::default().compile().unwrap();
     let verdicts = recheck(&[saved], &fresh, &Evidence::default(), &guards);

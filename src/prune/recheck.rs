@@ -1,10 +1,12 @@
 //! Holds a saved plan against the world as it is now. What is not as it was when a person agreed is refused, image by
 //! image, and so is all that belongs to what is refused.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Utc};
 
 use super::{
     Evidence, Guards, Row, Stock,
@@ -13,21 +15,19 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    store::{Hold, Image},
+    store::{Difference, Hold, Image},
 };
 
-/// What must not have changed about an image that is to be deleted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// An image that is to be deleted, as it was when that was decided.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Saved {
     /// Its digest, or the provider's id.
     pub id: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub image: Arc<Image>,
     /// How many images were attached to it.
-    #[serde(default)]
     pub attached: usize,
+    /// When this program last read its manifest, which services count as a pull.
+    pub read_at: Option<DateTime<Utc>>,
 }
 
 /// When an image that may still go goes.
@@ -40,13 +40,8 @@ pub struct Step {
 
 impl Saved {
     /// Of a row and its image; `None` if the image has no name to find it by.
-    pub fn of(row: &Row, image: &Image) -> Option<Self> {
-        Some(Self {
-            id: identity(image)?.to_owned(),
-            tags: image.tags.clone(),
-            name: image.name.clone(),
-            attached: row.attached,
-        })
+    pub fn of(row: &Row, image: &Arc<Image>, read_at: Option<DateTime<Utc>>) -> Option<Self> {
+        Some(Self { id: identity(image)?.to_owned(), image: Arc::clone(image), attached: row.attached, read_at })
     }
 }
 
@@ -115,19 +110,13 @@ fn check(
 ) -> Result<()> {
     let image = &fresh.images()[place];
     let (provider, name) = (fresh.store.provider, fresh.store.name.as_str());
-    if let Some(gained) = image.tags.iter().find(|tag| !saved.tags.contains(tag)) {
-        return Err(changed(format!("it got the tag {gained} since the plan was made")));
-    }
-    if let Some(lost) = saved.tags.iter().find(|tag| !image.tags.contains(tag)) {
-        let now = tags.get(&**lost).map(|place| &fresh.images()[*place]);
-        return Err(changed(match now {
-            Some(other) => format!("tag {lost} moved to {} since the plan was made", called(other)),
-            None => format!("it lost the tag {lost} since the plan was made"),
-        }));
-    }
-    if saved.name != image.name {
-        let name = image.name.as_deref().unwrap_or_default();
-        return Err(changed(format!("it is called \"{name}\" now")));
+    match Difference::between(&saved.image, image, &HashSet::new(), saved.read_at) {
+        None => {}
+        Some(Difference::TagRemoved(tag)) if tags.contains_key(&*tag) => {
+            let other = called(&fresh.images()[tags[&*tag]]);
+            return Err(changed(format!("tag {tag} moved to {other} since the plan was made")));
+        }
+        Some(what) => return Err(changed(format!("{what} since the plan was made")).code(what.code())),
     }
     let attached = graph.owned(place).iter().filter(|(_, bond)| *bond == Bond::Attached).count();
     if attached > saved.attached {
@@ -171,12 +160,20 @@ mod tests {
     fn rechecked(then: Shelf, now: Shelf, evidence: &Evidence) -> Vec<Result<Step, String>> {
         let told = then.prune(&FLAGS);
         let rows = told.plan.stores[0].rows.iter().filter(|row| row.action == Action::Delete);
-        let saved: Vec<Saved> = rows.map(|row| Saved::of(row, &told.stock.images()[row.image]).unwrap()).collect();
-        let text = serde_json::to_string(&saved).unwrap();
-        let saved: Vec<Saved> = serde_json::from_str(&text).unwrap();
+        let saved = rows.map(|row| {
+            // As a plan's JSON has it.
+            let text = serde_json::to_string(&told.stock.images()[row.image]).unwrap();
+            Saved::of(row, &Arc::new(serde_json::from_str(&text).unwrap()), None).unwrap()
+        });
+        let saved: Vec<Saved> = saved.collect();
         let guards = GuardArgs::default().compile().unwrap();
         let verdicts = recheck(&saved, &now.stock(), evidence, &guards).into_iter();
         verdicts.map(|verdict| verdict.map_err(|error| format!("{:?}: {error}", error.kind))).collect()
+    }
+
+    fn saved(number: usize, tags: &[&str]) -> Saved {
+        let image = Image { tags: tags.iter().map(ToString::to_string).collect(), ..Image::default() };
+        Saved { id: digest(number), image: Arc::new(image), attached: 0, read_at: None }
     }
 
     fn then() -> Shelf {
@@ -196,7 +193,7 @@ mod tests {
         let table: [(Shelf, [Option<String>; 3]); 8] = [
             (
                 Shelf::new().index(1, &["a"], 99, &[2]).image(2, &[], 99).image(3, &["b", "new"], 99),
-                [None, None, Some("Changed: it got the tag new since the plan was made".into())],
+                [None, None, Some("Changed: it gained the tag new since the plan was made [TagAdded]".into())],
             ),
             (
                 Shelf::new().index(1, &["a"], 99, &[2]).image(2, &[], 99).image(3, &[], 99).image(4, &["b"], 1),
@@ -213,7 +210,7 @@ mod tests {
             (
                 Shelf::new().index(1, &["a", "x"], 99, &[2]).image(2, &[], 99).image(3, &["b"], 99),
                 [
-                    Some("Changed: it got the tag x since the plan was made".into()),
+                    Some("Changed: it gained the tag x since the plan was made [TagAdded]".into()),
                     Some(format!("Changed: a ({}) holds it, and is not deleted by this plan", &digest(1)[..19])),
                     None,
                 ],
@@ -228,7 +225,7 @@ mod tests {
             ),
             (
                 Shelf::new().index(1, &["a"], 99, &[2]).image(2, &["prod"], 99).image(3, &["b"], 99),
-                [None, Some("Changed: it got the tag prod since the plan was made".into()), None],
+                [None, Some("Changed: it gained the tag prod since the plan was made [TagAdded]".into()), None],
             ),
             (
                 then().unreadable(9, &["odd"], 0),
@@ -250,7 +247,7 @@ mod tests {
 
     #[test]
     fn an_image_that_a_plan_names_twice_goes_under_no_name_if_it_may_not_go() {
-        let saved = |number: usize| Saved { id: digest(number), tags: Vec::new(), name: None, attached: 0 };
+        let saved = |number| saved(number, &[]);
         // The index is not in the plan, so it keeps what it holds.
         let plan = [saved(2), saved(2)];
         let guards = GuardArgs::default().compile().unwrap();
@@ -263,7 +260,7 @@ mod tests {
         let (mut shelf, mut plan) = (Shelf::new(), Vec::new());
         for number in 0..100_000 {
             shelf = shelf.image(number, &[], 99);
-            plan.push(Saved { id: digest(number), tags: vec![format!("build-{number}")], name: None, attached: 0 });
+            plan.push(saved(number, &[&format!("build-{number}")]));
         }
         let (stock, guards) = (shelf.stock(), GuardArgs::default().compile().unwrap());
         let begin = std::time::Instant::now();

@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     io::Read,
+    sync::Arc,
 };
 
 use chrono::{DateTime, Utc};
@@ -15,6 +16,7 @@ use crate::{
     image::{ImageId, ImageRef, StoreRef},
     prune::Choice,
     prune::{Action, GuardArgs, Guards, Saved, Stop, Totals},
+    store::Image,
 };
 
 /// What a plan says besides its items.
@@ -113,11 +115,16 @@ struct Item {
     reference: String,
     #[serde(flatten)]
     choice: Choice,
-    #[serde(default)]
-    tags: Vec<String>,
-    name: Option<String>,
+    #[serde(flatten)]
+    image: Image,
     /// The provider or a guard refused it already when the plan was made.
     error: Option<IgnoredAny>,
+}
+
+/// When the program that made the plan had read an image's manifest, which services count as a pull: that of an index,
+/// and of every image whose bytes were counted exactly.
+pub fn read_at(image: &Image, exactly: bool, made_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    (exactly || image.is_index()).then_some(made_at)
 }
 
 /// Reads a plan; `name` is where it comes from.
@@ -141,6 +148,7 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
             .hint("save it with --show all or --show deleted"));
     }
     let goes = |item: &Item| item.choice.action == Action::Delete && item.error.is_none();
+    let exactly = head.stores.iter().any(|of| of.freed_exactly);
     let image = |item: Item| {
         if item.choice.rule.action() != Action::Delete {
             // What kept it, a list of what is in use for one, may not be asked again.
@@ -155,7 +163,8 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
                 return Err(wrong(format!("{} names a tag, not an image", item.reference)));
             }
         };
-        let saved = Saved { id, tags: item.tags, name: item.name, attached: item.choice.attached };
+        let read_at = read_at(&item.image, exactly, head.made_at);
+        let saved = Saved { id, attached: item.choice.attached, read_at, image: Arc::new(item.image) };
         Ok(Planned { reference, choice: item.choice, saved })
     };
     let images = document.items.into_iter().filter(goes).map(image);
@@ -213,7 +222,7 @@ mod tests {
             plan["items"].as_array_mut().unwrap().push(again);
         });
         let images = twice.unwrap().images;
-        let names: Vec<_> = images.iter().map(|image| &image.saved.name).collect();
+        let names: Vec<_> = images.iter().map(|image| &image.saved.image.name).collect();
         assert_eq!(names, [&None]);
     }
 

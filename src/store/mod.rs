@@ -2,9 +2,12 @@
 //! service; batching, pacing, retrying, halving and checking live once, above it, in `engine`.
 
 pub mod cvm;
+mod difference;
 pub mod ecr;
 pub mod examine;
 pub mod workspace;
+
+pub use self::difference::Difference;
 
 use std::sync::Arc;
 

@@ -91,7 +91,7 @@ fn what_changed_since_is_refused_by_name_and_the_rest_goes() {
         ("same", "deleted", ""),
         ("multi", "deleted", ""),
         ("moved", "refused", "tag moved moved to "),
-        ("tagged", "refused", "it got the tag v2"),
+        ("tagged", "refused", "it gained the tag v2"),
         ("gone", "missing", "not there any more"),
         ("held", "refused", "v3 (sha256:"),
         ("used", "refused", "in use, used.txt line 1"),

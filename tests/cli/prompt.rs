@@ -120,7 +120,7 @@ fn what_changes_while_a_person_thinks_is_refused_by_name() {
         return;
     };
     assert_eq!(shown.code, 1, "{}", shown.text);
-    assert!(shown.text.contains("it got the tag v9"), "{}", shown.text);
+    assert!(shown.text.contains("it gained the tag v9"), "{}", shown.text);
     assert!(has(&world, "pr-one") && !has(&world, "pr-two"));
 }
 

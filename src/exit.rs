@@ -86,13 +86,15 @@ impl Item {
     fn is_done(&self) -> bool {
         use Outcome::*;
         match self.outcome {
-            Some(outcome) => matches!(outcome, Deleted | Untagged | Gone | Accepted | WouldDelete | WouldUntag),
+            // Gone, but perhaps it was never there.
+            Some(Gone) => self.error.is_none(),
+            Some(outcome) => matches!(outcome, Deleted | Untagged | Accepted | WouldDelete | WouldUntag),
             None => self.error.is_none() && self.available != Some(false),
         }
     }
 
     fn is_missing(&self) -> bool {
-        self.outcome == Some(Outcome::Missing) || self.image.state.as_deref() == Some("missing")
+        matches!(self.outcome, Some(Outcome::Missing | Outcome::Gone)) || self.image.state.as_deref() == Some("missing")
     }
 
     /// It ended because its store was stopped, and nothing was sent for it.

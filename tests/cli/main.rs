@@ -13,6 +13,7 @@ mod help;
 mod inventory;
 mod moto;
 mod plans;
+mod promises;
 mod prompt;
 mod prune;
 mod prune_machines;

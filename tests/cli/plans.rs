@@ -27,7 +27,7 @@ fn save(world: &World, flags: &[&str]) -> Run {
     run
 }
 
-fn change(world: &World, change: impl FnOnce(&mut Repository)) {
+pub fn change(world: &World, change: impl FnOnce(&mut Repository)) {
     let mut clouds = world.sandbox.world();
     change(clouds.ecr.repository(REGION, "team/app", Utc::now()));
 }

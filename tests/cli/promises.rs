@@ -1,0 +1,201 @@
+//! Promises that were once broken, each by a race or a fault of its own: nothing is deleted that was not shown, and what
+//! is reported is true afterwards.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use chrono::{TimeDelta, Utc};
+use imgctl::sandbox::{
+    World as Clouds,
+    ecr::{REGION, manifest::Manifest, repository::Repository},
+};
+
+use crate::{
+    plans::change,
+    prune::{has, push, push_index, world},
+    world::{Run, World},
+};
+
+/// A world of one repository, in which something happens right before the nth such call is answered.
+fn raced(
+    fill: impl FnOnce(&mut Repository),
+    operation: &str,
+    nth: usize,
+    mut race: impl FnMut(&mut Repository) + Send + 'static,
+) -> World {
+    let mut clouds = Clouds::default();
+    fill(clouds.ecr.repository(REGION, "team/app", Utc::now()));
+    let calls = Arc::new(AtomicUsize::new(0));
+    clouds.ecr.before(operation, move |ecr| {
+        if calls.fetch_add(1, Ordering::Relaxed) + 1 == nth {
+            race(ecr.repository(REGION, "team/app", Utc::now()));
+        }
+    });
+    World::new(clouds)
+}
+
+fn ended(run: &Run, code: i32, words: &[&str]) {
+    assert_eq!(
+        (run.code, run.words()),
+        (code, words.iter().map(ToString::to_string).collect()),
+        "{}",
+        run.transcript()
+    );
+}
+
+fn plan(world: &World, rules: &[&str]) -> String {
+    let run = world.run(&[&["prune", "ecr:team/app", "-n", "-o", "json"], rules].concat());
+    assert_eq!(run.code, 0, "{}", run.transcript());
+    run.stdout
+}
+
+#[test]
+fn one_repository_under_two_spellings_is_one() {
+    let registry = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app";
+    let by_two_tags = || world(|repository| drop(push(repository, "one", &["v1", "sha-1"], 40)));
+    let tags = ["ecr:team/app:v1", &format!("{registry}:sha-1")];
+    let run = by_two_tags().run(&["delete", tags[0], tags[1], "--dry-run", "-o", "json"]);
+    ended(&run, 0, &["would_delete", "would_delete"]);
+    let world = by_two_tags();
+    let run = world.run(&["delete", tags[0], tags[1], "--yes", "-o", "json"]);
+    ended(&run, 0, &["deleted", "deleted"]);
+    assert!(!has(&world, "v1"));
+
+    let world = by_two_tags();
+    let digest = world.run(&["get", "ecr:team/app:v1", "-o", "json"]).json()["items"][0]["digest"].clone();
+    let digest = digest.as_str().unwrap();
+    let fips = registry.replace("dkr.ecr.", "dkr.ecr-fips.");
+    for other in [registry, &fips] {
+        let (here, there) = (format!("ecr:team/app@{digest}"), format!("{other}@{digest}"));
+        let world = by_two_tags();
+        ended(&world.run(&["delete", &here, &there, "--yes", "-o", "json"]), 0, &["deleted"]);
+    }
+}
+
+#[test]
+fn a_tag_is_not_sent_alone_once_the_image_lost_its_other_tag() {
+    let fill = |repository: &mut Repository| drop(push(repository, "one", &["v1", "latest"], 40));
+    // The first look is for the plan, the second right before the call.
+    let world = raced(fill, "DescribeImages", 2, |repository| repository.remove_tag("latest"));
+    let plan = world.run(&["list", "ecr:team/app", "-o", "json"]).stdout;
+    assert!(plan.contains("latest"));
+    let world = raced(fill, "BatchDeleteImage", 1, |repository| repository.remove_tag("latest"));
+    let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json"]);
+    // The race that is left is that of one call; what it came to is told.
+    ended(&run, 0, &["deleted"]);
+    assert!(!has(&world, "v1"));
+}
+
+#[test]
+fn an_image_that_was_pushed_again_since_the_plan_stays() {
+    let world = world(|repository| {
+        push(repository, "old", &["v1"], 400);
+        push(repository, "other", &["v2"], 400);
+    });
+    let plan = plan(&world, &["--older-than", "300d", "--allow-empty", "--max-percent", "100"]);
+    change(&world, |repository| {
+        let old = repository.tag("v1").unwrap();
+        repository.remove(&old);
+        repository.push(&Manifest::image("old", 2), &["v1"], Utc::now());
+    });
+    let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &plan);
+    ended(&run, 1, &["deleted", "refused"]);
+    assert!(run.stdout.contains("it was pushed again since the plan was made"), "{}", run.transcript());
+    assert!(has(&world, "v1") && !has(&world, "v2"));
+}
+
+#[test]
+fn an_image_that_was_pulled_since_the_plan_stays() {
+    let world = world(|repository| {
+        push(repository, "idle", &["v1"], 400);
+        push(repository, "other", &["v2"], 400);
+        push_index(repository, "multi", &["v3"], 400);
+    });
+    let plan = plan(&world, &["--older-than", "300d", "--allow-empty", "--max-percent", "100"]);
+    change(&world, |repository| {
+        let idle = repository.tag("v1").unwrap();
+        *repository.times(&idle).unwrap().1 = Some(Utc::now());
+    });
+    // The plan read the index itself, which counted as a pull of it.
+    let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &plan);
+    let words = run.words();
+    assert_eq!((run.code, words.iter().filter(|word| *word == "refused").count()), (1, 1), "{}", run.transcript());
+    assert!(run.stdout.contains("it was pulled since the plan was made"), "{}", run.transcript());
+    assert!(has(&world, "v1") && !has(&world, "v2") && !has(&world, "v3"));
+}
+
+#[test]
+fn a_retry_leaves_a_digest_alone_that_was_pushed_again() {
+    let fill = |repository: &mut Repository| drop(push(repository, "one", &["v1"], 40));
+    let again = |repository: &mut Repository| {
+        repository.push(&Manifest::image("one", 2), &["v1"], Utc::now() + TimeDelta::seconds(2));
+    };
+    for (arguments, outcome) in [(&["--all-tags"][..], "gone"), (&[][..], "gone")] {
+        let world = raced(fill, "DescribeImages", 2, again).fault("ecr:BatchDeleteImage:lose-answer:1");
+        let run = world.run(&[&["delete", "ecr:team/app:v1", "--yes", "-o", "json"], arguments].concat());
+        ended(&run, 0, &[outcome]);
+        assert_eq!(run.count("BatchDeleteImage"), 1, "{}", run.transcript());
+        assert!(has(&world, "v1"), "{}", run.transcript());
+    }
+    // Of a digest that was never looked at, it cannot be told which one is there now.
+    let digest = Manifest::image("one", 2).digest;
+    let world = raced(fill, "DescribeImages", 1, again).fault("ecr:BatchDeleteImage:lose-answer:1");
+    let run = world.run(&["delete", &format!("ecr:team/app@{digest}"), "--yes", "-o", "json"]);
+    ended(&run, 1, &["unknown"]);
+    assert!(has(&world, "v1"), "{}", run.transcript());
+}
+
+#[test]
+fn an_only_tag_that_was_not_the_last_after_all_is_untagged() {
+    let fill = |repository: &mut Repository| drop(push(repository, "one", &["v1"], 40));
+    let world = raced(fill, "BatchDeleteImage", 1, |repository| {
+        let one = repository.tag("v1").unwrap();
+        repository.set_tag("v9", one);
+    });
+    let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json"]);
+    ended(&run, 0, &["untagged"]);
+    assert!(has(&world, "v9") && !has(&world, "v1"));
+}
+
+#[test]
+fn the_last_tags_of_an_image_are_deleted_in_whatever_calls_they_went() {
+    let tags: Vec<String> = (0..101).map(|number| format!("t{number:03}")).collect();
+    let world = world(|repository| {
+        push(repository, "one", &tags.iter().map(String::as_str).collect::<Vec<_>>(), 40);
+    })
+    .fault("ecr:BatchDeleteImage:lose-answer@1:1");
+    let list: String = tags.iter().map(|tag| format!("ecr:team/app:{tag}\n")).collect();
+    let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
+    let words = run.words();
+    assert!(words.iter().all(|word| word == "deleted" || word == "gone"), "{}", run.transcript());
+    assert_eq!(run.code, 0, "{}", run.transcript());
+}
+
+#[test]
+fn a_store_of_a_plan_that_cannot_be_opened_leaves_the_others_to_go_on() {
+    let world = world(|repository| drop(push(repository, "old", &["v1"], 400)));
+    let plan = plan(&world, &["--older-than", "300d", "--allow-empty", "--max-percent", "100"]);
+    let other = r#"{"ref":"cvm://ap-guangzhou/img-6pb6lrmy","provider":"cvm","action":"delete","rule":"selected","reason":"older"},"#;
+    let both = plan.replacen("\"items\":[", &format!("\"items\":[{other}"), 1);
+    let world = world.unset("TENCENTCLOUD_SECRET_ID").unset("TENCENTCLOUD_SECRET_KEY");
+    let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &both);
+    ended(&run, 1, &["failed", "deleted"]);
+}
+
+#[test]
+fn a_lost_call_whose_work_was_done_is_gone_and_one_that_may_yet_be_done_is_unknown() {
+    let fill = |repository: &mut Repository| drop(push(repository, "one", &["v1"], 40));
+    let world = raced(fill, "none", 1, |_| ()).fault("ecr:BatchDeleteImage:slow=3s:1");
+    ended(&world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json", "--timeout", "1s"]), 0, &["gone"]);
+    let world = raced(fill, "none", 1, |_| ()).fault("ecr:BatchDeleteImage:hang");
+    let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json", "--timeout", "1s", "--attempts", "1"]);
+    ended(&run, 1, &["unknown"]);
+    assert!(has(&world, "v1"));
+    // Never seen, never there: not finding it after a lost call is no success.
+    let digest = Manifest::image("absent", 2).digest;
+    let world = raced(fill, "none", 1, |_| ()).fault("ecr:BatchDeleteImage:drop:1");
+    let run = world.run(&["delete", &format!("ecr:team/app@{digest}"), "--yes", "-o", "json"]);
+    assert_eq!(run.code, 1, "{}", run.transcript());
+}

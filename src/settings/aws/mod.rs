@@ -24,7 +24,7 @@ use crate::{
     checkup::{Checkup, Subject},
     error::{Error, Kind, Result},
     http,
-    image::{self, HostKind},
+    image::{self, ecr::HostKind},
 };
 
 /// Stands in while credentials are looked for and no region is known yet, so that missing credentials are said at once

@@ -60,6 +60,7 @@ impl Described {
             leaves_behind: left_behind(&snapshots, delete_snapshots),
             id: Some(ImageId::Named(self.image_id)),
             hold,
+            usable: state.as_deref() == Some("normal") && self.image_deprecated != Some(true),
             request_id: Some(request_id.to_owned()),
             state,
             name: text(self.image_name),
@@ -164,6 +165,7 @@ mod tests {
         );
         assert_eq!(image.id, Some(ImageId::Named("img-34vaef8fe".into())));
         assert_eq!(image.hold, None);
+        assert!(image.usable);
         assert_eq!(
             serde_json::to_value(&image).unwrap(),
             json!({

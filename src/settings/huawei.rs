@@ -8,6 +8,9 @@ mod endpoints;
 mod file;
 #[cfg(test)]
 mod tests;
+mod variables;
+
+pub(super) use self::variables::VARIABLES;
 
 use reqwest::Url;
 use secrecy::SecretString;

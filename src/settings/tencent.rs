@@ -7,6 +7,9 @@ mod place;
 mod role;
 #[cfg(test)]
 mod tests;
+mod variables;
+
+pub(super) use self::variables::VARIABLES;
 
 use std::{
     io::{self, ErrorKind},

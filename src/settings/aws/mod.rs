@@ -8,6 +8,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod variables;
 
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, imds::region::ImdsRegionProvider, profile::ProfileFileCredentialsProvider,
@@ -19,6 +20,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use self::profile::Profile;
 pub(crate) use self::transport::{direct, timeouts};
+pub(super) use self::variables::VARIABLES;
 use super::Settings;
 use crate::{
     checkup::{Checkup, Subject},

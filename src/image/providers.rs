@@ -58,3 +58,40 @@ impl StoreRef {
 pub(super) fn hosts() -> impl Iterator<Item = &'static Hosts> {
     Provider::ALL.into_iter().filter_map(|provider| provider.nature().hosts.as_ref())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    /// Folders with a part for each provider.
+    const OWN: [&str; 4] = ["image", "settings", "store", "sandbox"];
+    /// Files that are tests as a whole.
+    const TESTS: [&str; 4] = ["laws.rs", "lessons.rs", "sample.rs", "tests.rs"];
+
+    /// The lines of the product below a folder that name one provider.
+    fn naming(folder: &Path, found: &mut Vec<String>) {
+        let variants = Provider::ALL.map(|provider| format!("Provider::{provider:?}"));
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let (path, name) = (entry.path(), entry.file_name());
+            if path.is_dir() {
+                if !OWN.iter().any(|own| name == *own) {
+                    naming(&path, found);
+                }
+            } else if !TESTS.iter().any(|test| name == *test) {
+                let text = fs::read_to_string(&path).unwrap();
+                let product = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+                let lines = product.lines().filter(|line| variants.iter().any(|variant| line.contains(variant)));
+                found.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
+            }
+        }
+    }
+
+    #[test]
+    fn everything_else_asks_what_a_provider_is_and_never_which_one() {
+        let mut found = Vec::new();
+        naming(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+        assert!(found.is_empty(), "a new provider would be forgotten here: {found:#?}");
+    }
+}

@@ -242,6 +242,20 @@ mod tests {
     }
 
     #[test]
+    fn only_a_normal_image_that_is_not_deprecated_can_be_started_from() {
+        for (state, deprecated, usable) in [
+            (json!("NORMAL"), json!(false), true),
+            (json!("NORMAL"), json!(null), true),
+            (json!("NORMAL"), json!(true), false),
+            (json!("CREATING"), json!(false), false),
+            (json!(null), json!(false), false),
+        ] {
+            let fields = json!({"ImageId": "img-1", "ImageState": state, "ImageDeprecated": deprecated});
+            assert_eq!(image(fields, false).usable, usable, "{state} {deprecated}");
+        }
+    }
+
+    #[test]
     fn snapshots_stay_unless_they_are_of_the_system_disk_and_were_asked_for() {
         let fields = json!({"ImageId": "img-1", "SnapshotSet": [
             {"SnapshotId": "snap-s", "DiskUsage": "SYSTEM_DISK", "DiskSize": 1},

@@ -39,13 +39,6 @@ const NAMES: Containers = Containers {
 pub(super) const TAKES: &str =
     "imgctl deletes from ECR registries: ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG";
 
-impl HostKind {
-    /// The kind of host that a store was named by.
-    pub fn of(store: &StoreRef) -> Self {
-        Self::named(store.host.as_deref())
-    }
-}
-
 /// Reads what follows `ecr:`.
 fn read(rest: Part) -> Result<Read, ParseError> {
     match rest.strip_prefix("//") {

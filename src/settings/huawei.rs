@@ -10,13 +10,12 @@ mod file;
 mod tests;
 mod variables;
 
-pub(super) use self::variables::VARIABLES;
-
 use reqwest::Url;
 use secrecy::SecretString;
 use serde::Serialize;
 
 use self::credentials::Found;
+pub(super) use self::variables::VARIABLES;
 use super::{Env, Settings, shortened, shown};
 use crate::{
     checkup::{Checkup, Subject},

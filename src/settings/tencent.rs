@@ -9,13 +9,12 @@ mod role;
 mod tests;
 mod variables;
 
-pub(super) use self::variables::VARIABLES;
-
 use std::{
     io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
+pub(super) use self::variables::VARIABLES;
 use super::{Env, Settings};
 use crate::error::{Error, Kind, Result};
 use files::Configure;

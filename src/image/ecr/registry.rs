@@ -4,6 +4,7 @@
 use crate::image::{
     place::{ParseError, Part},
     read::region,
+    reference::StoreRef,
 };
 
 /// The variants of a registry's host name.
@@ -74,10 +75,10 @@ pub fn locate(host: &str) -> Option<(&str, &str)> {
 }
 
 impl HostKind {
-    /// The kind that a store's `host` names; the usual one has no name.
-    pub(super) fn named(host: Option<&str>) -> Self {
-        let has = |test: fn(&str) -> bool| host.is_some_and(test);
-        Self { fips: has(|host| host.ends_with("-fips")), dual_stack: has(|host| host.starts_with("dkr-ecr")) }
+    /// The kind of host that a store was named by; the usual one has no label there.
+    pub fn of(store: &StoreRef) -> Self {
+        let label = store.host.as_deref().unwrap_or_default();
+        Self { fips: label.ends_with("-fips"), dual_stack: label.starts_with("dkr-ecr") }
     }
 
     /// What stands for it between account and region: `dkr-ecr-fips`.

@@ -11,7 +11,7 @@ use std::{
 
 use chrono::Utc;
 use imgctl::{
-    image::{HostKind, ImageId, Provider, StoreRef},
+    image::{ImageId, Provider, StoreRef},
     sandbox::{
         Options, Sandbox, World,
         cvm::{self, Instance, LaunchConfiguration, LaunchTemplate},
@@ -186,7 +186,7 @@ async fn tencents_own_code_finds_every_request_of_the_store_signed_as_it_would_s
             owner: None,
             region: Some("ap-singapore".into()),
             name: String::new(),
-            host: HostKind::default(),
+            host: None,
         };
         let store = store::cvm::open(&settings, &home).await.expect("a store");
         let ids = [ImageId::Named("img-1".into())];

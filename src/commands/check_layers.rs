@@ -95,7 +95,7 @@ fn layers(store: &StoreRef, texts: &[String]) -> Result<Vec<Digest>> {
 }
 
 fn has_layers(provider: Provider) -> Result<()> {
-    if provider.has_layers() {
+    if provider.has_containers() {
         return Ok(());
     }
     let message = format!("images of {} are machine images: they have no layers", provider.title());

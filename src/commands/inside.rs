@@ -4,34 +4,13 @@ use std::{ffi::OsString, path::Path};
 
 use tokio::process::Command;
 
-use crate::sandbox::Sandbox;
+use crate::{sandbox::Sandbox, settings};
 
-/// Variables that would lead a tool past the sandbox, or to other credentials than its own.
-pub(super) const CLEARED: [&str; 23] = [
-    "AWS_PROFILE",
-    "AWS_SESSION_TOKEN",
-    "AWS_ENDPOINT_URL",
-    "AWS_DEFAULT_REGION",
-    "TENCENTCLOUD_TOKEN",
-    "TENCENTCLOUD_SECURITY_TOKEN",
-    "TENCENTCLOUD_SESSION_TOKEN",
-    "TENCENTCLOUD_PROFILE",
-    "TCCLI_PROFILE",
-    "HW_AUTH_TOKEN",
-    "OS_AUTH_TOKEN",
-    "HW_PROJECT_ID",
-    "HW_AUTH_URL",
-    "OS_PROJECT_ID",
-    "HW_PROJECT_NAME",
-    "OS_PROJECT_NAME",
-    "HW_USER_ID",
-    "OS_USER_ID",
-    "HW_DOMAIN_ID",
-    "HUAWEICLOUD_SDK_PROJECT_ID",
-    "HUAWEICLOUD_SDK_SECURITY_TOKEN",
-    "HW_ENTERPRISE_PROJECT_ID",
-    "IMGCTL_OUTPUT",
-];
+/// Variables that would lead a tool past the sandbox, to other credentials than its own, or to another output.
+pub(super) fn cleared(set: &[(&str, String)]) -> impl Iterator<Item = &'static str> {
+    let read = settings::variables().chain(["IMGCTL_OUTPUT"]);
+    read.filter(|name| !set.iter().any(|(known, _)| known == name))
+}
 
 pub(super) fn variables(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
     let mut variables = sandbox.environment();
@@ -43,14 +22,29 @@ pub(super) fn variables(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
 /// A command that runs in the sandbox and finds this very program first.
 pub(super) fn inside(sandbox: &Sandbox, program: &Path, arguments: &[OsString]) -> Command {
     let mut command = Command::new(program);
-    for name in CLEARED {
+    let variables = variables(sandbox);
+    for name in cleared(&variables) {
         command.env_remove(name);
     }
-    command.args(arguments).envs(variables(sandbox));
+    command.args(arguments).envs(variables);
     let own = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
     let path = std::env::var_os("PATH").unwrap_or_default();
     if let Ok(path) = std::env::join_paths(own.into_iter().chain(std::env::split_paths(&path))) {
         command.env("PATH", path);
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_provider_reaches_the_command_but_what_the_sandbox_sets() {
+        let cleared: Vec<_> = cleared(&[("AWS_REGION", "eu-west-1".into())]).collect();
+        for name in ["HW_SECRET_KEY", "OS_PASSWORD", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "IMGCTL_OUTPUT"] {
+            assert!(cleared.contains(&name), "{name}");
+        }
+        assert!(!cleared.contains(&"AWS_REGION"));
+    }
 }

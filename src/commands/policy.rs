@@ -130,7 +130,7 @@ impl Found {
     fn policy(&self, name: &str, written: &str, store: &StoreRef) -> String {
         let (images, bytes) = (self.images, size(self.bytes));
         let mut text = format!("\n# {images} images, {bytes}");
-        if store.provider.has_layers() {
+        if store.provider.has_containers() {
             text.push_str(&format!(", in {} repositories; {} have no tag", self.stores, self.untagged));
         }
         text.push_str(&format!("\n[policy.{name}]\nstores = [{written:?}]\n\n"));
@@ -144,7 +144,7 @@ impl Found {
         if self.versions > 0 {
             text.push_str("# Of each minor version the newest patch stays.\nkeep-semver = true\n");
         }
-        if store.provider.has_layers() {
+        if store.provider.has_containers() {
             text.push_str("# not-pulled-for = \"90d\"\n# untagged = true\n");
         }
         text.push_str(&format!(

@@ -9,7 +9,7 @@ use std::{
 
 use clap::ValueEnum;
 
-use super::inside::{CLEARED, inside, variables};
+use super::inside::{cleared, inside, variables};
 use super::tour;
 use crate::{
     commands::values::duration,
@@ -152,7 +152,7 @@ impl Shell {
             Self::Fish => format!("set -e {name}\n"),
             Self::Powershell => format!("Remove-Item -ErrorAction Ignore Env:{name}\n"),
         };
-        let cleared = CLEARED.iter().filter(|name| std::env::var_os(name).is_some()).map(|name| clear(name));
+        let cleared = cleared(variables).filter(|name| std::env::var_os(name).is_some()).map(clear);
         cleared.chain(variables.iter().map(|(name, value)| line(name, value))).collect()
     }
 }

@@ -23,8 +23,9 @@ enum Begun<'w> {
     Scheme,
     /// `SCHEME://[OWNER@]`
     Region(Provider, &'w str),
-    /// `SCHEME:[//[OWNER@]REGION/]`, or a registry's host
-    Name(Provider, &'w str),
+    /// `SCHEME:[//[OWNER@]REGION/]`, or a registry's host; what follows is a repository, or else an image's id.
+    Repository(&'w str),
+    Id(&'w str),
     /// A repository, and what stands between it and the image: `:` or `@`.
     Image(&'w str, char),
 }
@@ -34,16 +35,14 @@ pub async fn names(context: &Context, word: &str, wanted: Wanted) -> Vec<Candida
     let mut found = match begun(word) {
         Begun::Scheme => schemes(),
         Begun::Region(provider, before) => regions(context, provider, before).await,
-        Begun::Name(provider, before) => {
-            let mut found = in_time(stored(context, provider, before, wanted)).await;
-            if word.ends_with(':') {
-                found.extend(regions(context, provider, &format!("{word}//")).await);
-            }
-            found
-        }
-        Begun::Image(..) if wanted == Wanted::Store => Vec::new(),
+        Begun::Repository(before) => in_time(repositories(context, before, wanted)).await,
+        Begun::Id(..) | Begun::Image(..) if wanted == Wanted::Store => Vec::new(),
+        Begun::Id(before) => in_time(ids(context, before)).await,
         Begun::Image(repository, joint) => in_time(tagged(context, repository, joint)).await,
     };
+    if let Some(provider) = word.strip_suffix(':').and_then(Provider::of_scheme) {
+        found.extend(regions(context, provider, &format!("{word}//")).await);
+    }
     found.retain(|candidate| candidate.word.starts_with(word) && is_plain(&candidate.word));
     found
 }
@@ -54,12 +53,12 @@ fn is_plain(word: &str) -> bool {
 }
 
 fn begun(word: &str) -> Begun<'_> {
-    let (provider, name) = match word.split_once(':') {
+    let (containers, name) = match word.split_once(':') {
         Some((scheme, rest)) if let Some(provider) = Provider::of_scheme(scheme) => {
-            let after = scheme.len() + 1;
+            let (containers, after) = (provider.has_containers(), scheme.len() + 1);
             match rest.strip_prefix("//").map(|rest| rest.find('/')) {
-                None => (provider, after),
-                Some(Some(slash)) => (provider, after + 2 + slash + 1),
+                None => (containers, after),
+                Some(Some(slash)) => (containers, after + 2 + slash + 1),
                 Some(None) => {
                     let owner = word.rfind('@').map_or(after + 2, |at| at + 1);
                     return Begun::Region(provider, &word[..owner]);
@@ -67,16 +66,17 @@ fn begun(word: &str) -> Begun<'_> {
             }
         }
         _ => match word.find('/') {
-            Some(slash) => (Provider::Ecr, slash + 1),
+            Some(slash) => (true, slash + 1),
             None => return Begun::Scheme,
         },
     };
     match word[name..].find([':', '@']) {
-        Some(at) if provider == Provider::Ecr => {
+        Some(at) if containers => {
             let joint = word[name + at..].chars().next().unwrap_or_default();
             Begun::Image(&word[..name + at], joint)
         }
-        _ => Begun::Name(provider, &word[..name]),
+        _ if containers => Begun::Repository(&word[..name]),
+        _ => Begun::Id(&word[..name]),
     }
 }
 
@@ -97,18 +97,16 @@ async fn regions(context: &Context, provider: Provider, before: &str) -> Vec<Can
     regions.into_iter().map(region).collect()
 }
 
-/// Repositories, or images of a provider that names them by ids.
-async fn stored(context: &Context, provider: Provider, before: &str, wanted: Wanted) -> Option<Vec<Candidate>> {
-    if provider != Provider::Ecr {
-        if wanted == Wanted::Store {
-            return None;
-        }
-        let images = first_page(context, &before.parse().ok()?).await?;
-        return Some(candidates(images, |image| match &image.id {
-            Some(ImageId::Named(id)) => vec![format!("{before}{id}")],
-            _ => Vec::new(),
-        }));
-    }
+/// Images of a provider that names them by ids.
+async fn ids(context: &Context, before: &str) -> Option<Vec<Candidate>> {
+    let images = first_page(context, &before.parse().ok()?).await?;
+    Some(candidates(images, |image| match &image.id {
+        Some(ImageId::Named(id)) => vec![format!("{before}{id}")],
+        _ => Vec::new(),
+    }))
+}
+
+async fn repositories(context: &Context, before: &str, wanted: Wanted) -> Option<Vec<Candidate>> {
     let any: StoreRef = format!("{before}**").parse().ok()?;
     let session = context.open(&any).await.ok()?;
     let page = session.ask(Op::List, || session.store.stores(None)).await;
@@ -164,25 +162,26 @@ mod tests {
         let cut = |word| match begun(word) {
             Begun::Scheme => "scheme".to_owned(),
             Begun::Region(provider, before) => format!("region of {provider} after {before}"),
-            Begun::Name(provider, before) => format!("name in {provider} after {before}"),
+            Begun::Repository(before) => format!("repository after {before}"),
+            Begun::Id(before) => format!("id after {before}"),
             Begun::Image(repository, joint) => format!("image of {repository} after {joint}"),
         };
         for (word, part) in [
             ("", "scheme"),
             ("ec", "scheme"),
-            ("ecr:", "name in ecr after ecr:"),
-            ("ecr:team/a", "name in ecr after ecr:"),
-            ("ecr:/", "name in ecr after ecr:"),
+            ("ecr:", "repository after ecr:"),
+            ("ecr:team/a", "repository after ecr:"),
+            ("ecr:/", "repository after ecr:"),
             ("ecr://", "region of ecr after ecr://"),
             ("ecr://eu", "region of ecr after ecr://"),
             ("ecr://123@eu", "region of ecr after ecr://123@"),
-            ("ecr://eu-west-1/te", "name in ecr after ecr://eu-west-1/"),
+            ("ecr://eu-west-1/te", "repository after ecr://eu-west-1/"),
             ("ecr:team/app:v", "image of ecr:team/app after :"),
             ("ecr:team/app:v1@", "image of ecr:team/app after :"),
             ("ecr:team/app@sha", "image of ecr:team/app after @"),
             ("host/team/app:v", "image of host/team/app after :"),
-            ("cvm:img-1", "name in cvm after cvm:"),
-            ("workspace://p@r/6", "name in workspace after workspace://p@r/"),
+            ("cvm:img-1", "id after cvm:"),
+            ("workspace://p@r/6", "id after workspace://p@r/"),
         ] {
             assert_eq!(cut(word), part, "{word}");
         }

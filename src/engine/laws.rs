@@ -77,7 +77,7 @@ impl Fake {
 #[async_trait]
 impl ImageStore for Fake {
     fn home(&self) -> StoreRef {
-        StoreRef { provider: Provider::Cvm, owner: None, region: None, name: String::new(), host: Default::default() }
+        StoreRef { provider: Provider::Cvm, owner: None, region: None, name: String::new(), host: None }
     }
 
     fn limits(&self) -> Limits {

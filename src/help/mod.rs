@@ -83,6 +83,21 @@ mod tests {
         "XDG_CACHE_HOME",
     ];
 
+    /// Variables that are not of a provider: of imgctl itself, of its surroundings, of the network.
+    const OF_NO_PROVIDER: [&str; 11] = [
+        "IMGCTL_OUTPUT",
+        "IMGCTL_CACHE_DIR",
+        "GITHUB_ACTIONS",
+        "GITHUB_STEP_SUMMARY",
+        "NO_COLOR",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+        "NO_PROXY",
+        "no_proxy",
+    ];
+
     /// Variables of which the topic says that they are not read.
     const NOT_READ: [&str; 2] = ["AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS"];
 
@@ -91,10 +106,11 @@ mod tests {
         let mut text = String::new();
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let is_test = path.file_stem().is_some_and(|stem| stem == "tests");
-            if path.is_dir() && !is_test {
+            // A list of variables reads none.
+            let reads = path.file_stem().is_some_and(|stem| stem != "tests" && stem != "variables");
+            if path.is_dir() && reads {
                 text += &sources(&path);
-            } else if path.extension().is_some_and(|end| end == "rs") && !is_test {
+            } else if path.extension().is_some_and(|end| end == "rs") && reads {
                 text += &fs::read_to_string(&path).unwrap();
             }
         }
@@ -131,6 +147,13 @@ mod tests {
         let known: BTreeSet<_> = read.iter().chain(&OF_LIBRARIES).chain(&NOT_READ).copied().collect();
         let odd: Vec<_> = named.symmetric_difference(&known).collect();
         assert!(odd.is_empty(), "named and not read, or the reverse: {odd:?}");
+
+        let listed: BTreeSet<_> = crate::settings::variables().collect();
+        let unlisted: Vec<_> = read.iter().filter(|name| !listed.contains(*name)).collect();
+        let stray: Vec<_> = unlisted.iter().filter(|name| !OF_NO_PROVIDER.contains(name)).collect();
+        assert!(stray.is_empty(), "read and not in a provider's list: {stray:?}");
+        let unread: Vec<_> = listed.iter().filter(|name| !known.contains(*name)).collect();
+        assert!(unread.is_empty(), "in a provider's list and not read: {unread:?}");
     }
 
     #[test]

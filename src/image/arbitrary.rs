@@ -2,7 +2,7 @@
 
 use proptest::{option, prelude::*};
 
-use super::{Digest, HostKind, ImageId, ImageRef, Provider, StoreRef};
+use super::{Digest, ImageId, ImageRef, Provider, StoreRef};
 
 /// Any store that a user can name; of ECR with plain names only.
 pub fn store() -> impl Strategy<Value = StoreRef> {
@@ -61,17 +61,23 @@ fn repository() -> impl Strategy<Value = String> {
 }
 
 fn ecr() -> impl Strategy<Value = StoreRef> {
-    let place = option::of((region(), option::of(("[0-9]{12}", any::<[bool; 2]>()))));
+    let place = option::of((
+        region(),
+        option::of((
+            "[0-9]{12}",
+            prop_oneof![Just(None), Just(Some("dkr.ecr-fips")), Just(Some("dkr-ecr")), Just(Some("dkr-ecr-fips"))],
+        )),
+    ));
     (place, repository()).prop_map(|(place, name)| {
         let mut store = StoreRef::of(Provider::Ecr).with_name(name);
         if let Some((region, registry)) = place {
             store = store.with_region(region);
-            if let Some((account, [fips, dual_stack])) = registry {
+            if let Some((account, host)) = registry {
                 store = store.with_owner(account);
-                store.host = HostKind { fips, dual_stack };
+                store.host = host.map(Into::into);
                 // Some regions have no such host, so nothing could have named it.
                 if store.registry_host().is_none() {
-                    store.host = HostKind::default();
+                    store.host = None;
                 }
             }
         }
@@ -84,7 +90,7 @@ fn by_id(provider: Provider) -> impl Strategy<Value = StoreRef> {
         let store = StoreRef::of(provider);
         match place {
             None => store,
-            Some((region, Some(owner))) if provider == Provider::Workspace => {
+            Some((region, Some(owner))) if provider.nature().owner.is_some() => {
                 store.with_region(region).with_owner(owner)
             }
             Some((region, _)) => store.with_region(region),

@@ -1,11 +1,18 @@
-//! Texts that are no reference: those of other tools and services, and slips of the finger. Each is answered with what
-//! to write instead, where that can be told.
+//! Texts that are not references: those of other tools and services, and slips of the finger. Each is answered with
+//! what to write instead, where that can be told.
 
 use super::{
-    ImageRef, Provider, StoreRef,
-    place::{ParseError, Part, Wanted, has_known_algorithm},
+    ecr::TAKES,
+    nature::Images,
+    place::{ParseError, Part, has_known_algorithm},
+    provider::Provider,
+    providers::hosts,
+    read::{Read, Wanted, first_part, is_within},
 };
 use crate::words;
+
+/// The provider that a name without a scheme is most likely meant for.
+const BARE: Provider = Provider::Ecr;
 
 /// Registries that people paste from, by the end of their host name.
 const REGISTRIES: [(&str, &str); 14] = [
@@ -25,119 +32,83 @@ const REGISTRIES: [(&str, &str); 14] = [
     ("aliyuncs.com", "Alibaba's registry"),
 ];
 
-/// Clouds and habits, and the scheme that stands for them here.
-const ALIASES: [(&str, Provider); 11] = [
-    ("aws", Provider::Ecr),
-    ("awsecr", Provider::Ecr),
-    ("ecs", Provider::Ecr),
-    ("docker", Provider::Ecr),
-    ("oci", Provider::Ecr),
-    ("tencent", Provider::Cvm),
-    ("tencentcloud", Provider::Cvm),
-    ("qcloud", Provider::Cvm),
-    ("huawei", Provider::Workspace),
-    ("huaweicloud", Provider::Workspace),
-    ("hw", Provider::Workspace),
-];
-
-const SCHEMES: &str = "a reference begins with ecr:, cvm: or workspace:, as in ecr:team/app:v1 or cvm:img-6pb6lrmy";
-
-/// Says why a text without a scheme of ours is no reference, and what may have been meant.
+/// Says why a text without a scheme of ours is not a reference, and what may have been meant.
 pub(super) fn explain(text: Part, wanted: Wanted) -> ParseError {
     if text.is_empty() {
-        return text.wrong("the reference is empty").or(SCHEMES);
-    }
-    if let Some(rest) = text.strip_prefix("arn:") {
-        return arn(text, rest);
+        return text.wrong("the reference is empty").or(schemes());
     }
     if has_known_algorithm(text.as_str()) {
         return text
             .wrong("a digest alone does not say which repository it is in")
-            .or(format!("write ecr:REPOSITORY@{}", text.as_str()));
+            .or(format!("write {BARE}:REPOSITORY@{}", text.as_str()));
     }
-    for scheme in ["cvm", "workspace"] {
-        // An image server's id could be any word; the ones that are known are long numbers.
-        let looks = match scheme {
-            "cvm" => text.as_str().starts_with("img-"),
-            _ => text.as_str().len() > 12 && text.first(|c| !c.is_ascii_digit()).is_none(),
-        };
-        let meant = format!("{scheme}:{}", text.as_str());
-        if looks && meant.parse::<ImageRef>().is_ok() {
-            return no_scheme(text).or(format!("write {meant}"));
-        }
+    if let Some(provider) = Provider::ALL.into_iter().find(|provider| may_be_id(*provider, text)) {
+        return no_scheme(text).or(format!("write {provider}:{}", text.as_str()));
     }
-    let host = text.split_once('/').map_or(text, |(first, _)| first);
-    if host.as_str().contains("://") || text.as_str().contains("://") {
+    if text.as_str().contains("://") {
         return scheme(text);
     }
-    if let Some(error) = registry(host, text) {
-        return error;
-    }
-    scheme_or_repository(text, wanted)
+    registry(text).unwrap_or_else(|| scheme_or_repository(text, wanted))
 }
 
-/// Says why a host, with whatever follows it, is no registry that is handled here; `None` if it is no host.
-pub(super) fn registry(host: Part, text: Part) -> Option<ParseError> {
-    let lower = host.as_str().to_ascii_lowercase();
-    let name = lower.split(':').next().unwrap_or_default();
-    let within = |domain: &str| name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    const TAKES: &str = "imgctl deletes from ECR registries: ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG";
-    if within("public.ecr.aws") || within("ecr-public.aws.com") {
-        return Some(
-            host.wrong("ECR Public is another service, which imgctl does not handle")
-                .or("private repositories are named ecr:REPOSITORY:TAG, or by their whole URI"),
-        );
+/// What a text would be with a provider's scheme before it.
+fn with_scheme(provider: Provider, text: Part) -> Option<Read> {
+    (provider.nature().read)(text).ok()
+}
+
+/// Whether a text may well be an id of this provider's.
+fn may_be_id(provider: Provider, text: Part) -> bool {
+    match provider.nature().images {
+        Images::Containers => false,
+        Images::Machines { may_be_id, .. } => may_be_id(text.as_str()) && with_scheme(provider, text).is_some(),
     }
-    if let Some((_, product)) = REGISTRIES.iter().find(|(domain, _)| within(domain)) {
+}
+
+/// Says why a host, with whatever follows it, is not a registry that is handled here; `None` if it is not a host.
+pub(super) fn registry(text: Part) -> Option<ParseError> {
+    if let Some(error) = hosts().find_map(|hosts| (hosts.near)(text)) {
+        return Some(if error.right().is_none() { error.or(schemes()) } else { error });
+    }
+    let host = first_part(text);
+    if let Some((_, product)) = REGISTRIES.iter().find(|(domain, _)| is_within(host, &[domain])) {
         return Some(host.wrong(format!("this is {product}, which imgctl does not handle")).or(TAKES));
     }
-    if within("amazonaws.com") || within("amazonaws.com.cn") || within("api.aws") {
-        return Some(host.wrong("this is not the host of an ECR registry").or(TAKES));
-    }
     let follows = host.as_str().len() < text.as_str().len();
-    let port =
-        host.split_once(':').is_some_and(|(_, port)| !port.is_empty() && port.first(|c| !c.is_ascii_digit()).is_none());
-    let is_host = name == "localhost" || name.contains('.') || port;
+    let port = host.split_once(':');
+    let has_port = port.is_some_and(|(_, port)| !port.is_empty() && port.first(|c| !c.is_ascii_digit()).is_none());
+    let name = port.map_or(host, |(name, _)| name).as_str();
+    let is_host = name.eq_ignore_ascii_case("localhost") || name.contains('.') || has_port;
     (follows && is_host).then(|| {
         let wrong = host.wrong("a registry that imgctl does not handle");
         // `team.tools/app` could be a repository too.
-        let repository = format!("ecr:{}", text.as_str());
-        match repository.parse::<ImageRef>() {
-            Ok(_) => wrong.or(format!("if that is the name of an ECR repository, write {repository}")),
-            Err(_) => wrong.or(TAKES),
+        match with_scheme(BARE, text) {
+            Some(Read { id: Some(_), .. }) => {
+                wrong.or(format!("if that is the name of an ECR repository, write {BARE}:{}", text.as_str()))
+            }
+            _ => wrong.or(TAKES),
         }
     })
+}
+
+fn schemes() -> String {
+    let [rest @ .., last] = Provider::ALL;
+    let rest = rest.map(|provider| format!("{provider}:")).join(", ");
+    format!("a reference begins with {rest} or {last}:, as in ecr:team/app:v1 or cvm:img-6pb6lrmy")
 }
 
 fn no_scheme(text: Part) -> ParseError {
     text.slice(0..0).wrong("the reference does not say which provider it is for")
 }
 
-/// An Amazon resource name of a repository says all but the image.
-fn arn(text: Part, rest: Part) -> ParseError {
-    let wrong = text.wrong("an ARN is no reference");
-    let fields: Vec<_> = rest.as_str().splitn(5, ':').collect();
-    let [_, "ecr", region, account, resource] = fields[..] else {
-        return wrong.or(SCHEMES);
-    };
-    let Some(repository) = resource.strip_prefix("repository/") else {
-        return wrong.or(SCHEMES);
-    };
-    match format!("ecr://{account}@{region}/{repository}").parse::<StoreRef>() {
-        Ok(store) => wrong.or(format!("write {store}, and :TAG or @DIGEST for an image")),
-        Err(_) => wrong.or(SCHEMES),
-    }
-}
-
 /// A scheme with `//` that is none of ours.
 fn scheme(text: Part) -> ParseError {
     let Some((scheme, _)) = text.split_once(':') else {
-        return text.wrong("this is no reference").or(SCHEMES);
+        return text.wrong("this is not a reference").or(schemes());
     };
     let wrong = scheme.wrong(format!("there is no provider `{}`", scheme.as_str()));
     match meant(scheme.as_str()) {
         Some(meant) => wrong.or(format!("did you mean {meant}:")),
-        None => wrong.or(SCHEMES),
+        None => wrong.or(schemes()),
     }
 }
 
@@ -150,26 +121,17 @@ fn scheme_or_repository(text: Part, wanted: Wanted) -> ParseError {
             .wrong(format!("there is no provider `{}`", scheme.as_str()))
             .or(format!("did you mean {meant}:{}", rest.as_str()));
     }
-    let bare = text.as_str();
-    let image = format!("ecr:{bare}");
-    if image.parse::<ImageRef>().is_ok() {
-        return no_scheme(text).or(format!("write {image}"));
-    }
-    if image.parse::<StoreRef>().is_ok() {
-        return no_scheme(text).or(match wanted {
-            Wanted::Image => format!("write {image}:TAG or {image}@DIGEST"),
-            Wanted::Store | Wanted::Either => format!("write {image}"),
-        });
-    }
-    no_scheme(text).or(SCHEMES)
+    let image = format!("{BARE}:{}", text.as_str());
+    no_scheme(text).or(match with_scheme(BARE, text) {
+        None => schemes(),
+        Some(Read { id: None, .. }) if wanted == Wanted::Image => format!("write {image}:TAG or {image}@DIGEST"),
+        Some(_) => format!("write {image}"),
+    })
 }
 
-/// The provider that a word means which is no scheme.
+/// The provider that a word means which is not a scheme.
 pub(super) fn meant(word: &str) -> Option<Provider> {
     let word = word.to_ascii_lowercase();
-    let alias = ALIASES.iter().find(|(alias, _)| *alias == word);
-    alias.map(|(_, provider)| *provider).or_else(|| {
-        let nearest = words::nearest(&word, Provider::ALL.map(Provider::scheme))?;
-        Provider::ALL.into_iter().find(|provider| provider.scheme() == nearest)
-    })
+    let alias = Provider::ALL.into_iter().find(|provider| provider.nature().aliases.contains(&word.as_str()));
+    alias.or_else(|| Provider::of_scheme(words::nearest(&word, Provider::ALL.map(Provider::scheme))?))
 }

@@ -3,12 +3,14 @@
 use std::str::FromStr;
 
 use super::{
-    Digest, ImageId, ImageRef, Provider, Reference, StoreRef, foreign,
-    place::{self, ParseError, Part, Wanted},
-    registry::{self, Registry},
-    rules,
+    foreign,
+    nature::Images,
+    place::{self, ParseError, Part},
+    provider::Provider,
+    providers::hosts,
+    read::{self, Read, Wanted},
+    reference::{ImageRef, Reference, StoreRef},
 };
-use crate::image::patterns::Pattern;
 
 /// Far longer than any reference: the longest host, repository, tag and digest together stay below 1,000.
 const LONGEST: usize = 2048;
@@ -63,7 +65,10 @@ impl FromStr for Provider {
             let wrong = Part::whole(text).wrong("there is no such provider");
             match foreign::meant(text) {
                 Some(meant) => wrong.or(format!("did you mean {meant}")),
-                None => wrong.or("the providers are ecr, cvm and workspace"),
+                None => {
+                    let [rest @ .., last] = Provider::ALL;
+                    wrong.or(format!("the providers are {} and {last}", rest.map(Provider::scheme).join(", ")))
+                }
             }
         })
     }
@@ -71,15 +76,7 @@ impl FromStr for Provider {
 
 /// Reads the name of a region, as a flag or a file gives it.
 pub fn region(text: &str) -> Result<String, ParseError> {
-    rules::region(Part::whole(text))
-}
-
-/// What a text says: a store, and perhaps an image of it.
-struct Read<'a> {
-    store: StoreRef,
-    id: Option<ImageId>,
-    /// Where the image is named, or would be.
-    place: Part<'a>,
+    read::region(Part::whole(text))
 }
 
 fn no_image(read: &Read) -> ParseError {
@@ -90,14 +87,13 @@ fn no_image(read: &Read) -> ParseError {
             .wrong("a pattern stands for repositories, where one image is wanted")
             .or("name the image; commands that take stores, like list and prune, take patterns");
     }
-    match store.provider {
-        Provider::Ecr => read
+    match store.provider.nature().images {
+        Images::Containers => read
             .place
             .after()
             .wrong("this names a repository and no image; nothing is ever read as :latest")
             .or(format!("write {store}:TAG or {store}@sha256:DIGEST")),
-        Provider::Cvm => read.place.wrong("this names no image").or(format!("write {store}img-ID")),
-        Provider::Workspace => read.place.wrong("this names no image").or(format!("write {store}SERVER_ID")),
+        Images::Machines { sample, .. } => read.place.wrong("this names no image").or(format!("write {store}{sample}")),
     }
 }
 
@@ -112,18 +108,13 @@ fn read(text: &str, wanted: Wanted) -> Result<Read<'_>, ParseError> {
     }
     if let Some((scheme, rest)) = whole.split_once(':') {
         if let Some(provider) = Provider::of_scheme(scheme.as_str()) {
-            return match provider {
-                Provider::Ecr => ecr(rest),
-                Provider::Cvm | Provider::Workspace => by_id(provider, rest),
-            };
+            return (provider.nature().read)(rest);
         }
         let pasted = PASTED.iter().any(|pasted| scheme.as_str().eq_ignore_ascii_case(pasted));
         if pasted && let Some(rest) = rest.strip_prefix("//") {
             return match uri(rest)? {
                 Some(read) => Ok(read),
-                None => {
-                    Err(foreign::registry(first_part(rest), rest).unwrap_or_else(|| foreign::explain(whole, wanted)))
-                }
+                None => Err(foreign::registry(rest).unwrap_or_else(|| foreign::explain(whole, wanted))),
             };
         }
     }
@@ -131,6 +122,16 @@ fn read(text: &str, wanted: Wanted) -> Result<Read<'_>, ParseError> {
         Some(read) => Ok(read),
         None => Err(foreign::explain(whole, wanted)),
     }
+}
+
+/// `HOST/REPOSITORY…`, if the host means to be a registry of one of the providers.
+fn uri(text: Part) -> Result<Option<Read>, ParseError> {
+    for hosts in hosts() {
+        if let Some(read) = (hosts.read)(text)? {
+            return Ok(Some(read));
+        }
+    }
+    Ok(None)
 }
 
 /// Refuses what no part of any reference can hold, before anything is made of the text.
@@ -148,155 +149,6 @@ fn characters(whole: Part) -> Result<(), ParseError> {
         return Err(whole.wrong(format!("no reference is longer than {LONGEST} characters")));
     }
     Ok(())
-}
-
-/// What stands before the first slash.
-fn first_part(text: Part) -> Part {
-    text.split_once('/').map_or(text, |(first, _)| first)
-}
-
-/// `HOST/REPOSITORY…`, if the host means to be an ECR registry.
-fn uri(text: Part) -> Result<Option<Read>, ParseError> {
-    let host = first_part(text);
-    if !registry::is_meant(host.as_str()) {
-        return Ok(None);
-    }
-    no_port(text, host)?;
-    let registry = Registry::read(host)?;
-    let Some((_, name)) = text.split_once('/') else {
-        return Err(host
-            .after()
-            .wrong("a registry alone is not enough: the repository is missing")
-            .or(format!("write {}/REPOSITORY:TAG", host.as_str())));
-    };
-    let store = StoreRef {
-        owner: Some(registry.account),
-        region: Some(registry.region),
-        host: registry.host,
-        ..StoreRef::of(Provider::Ecr)
-    };
-    repository(store, name).map(Some)
-}
-
-/// Registries have no other port, and the API is asked, not the registry.
-fn no_port(text: Part, host: Part) -> Result<(), ParseError> {
-    match host.split_once(':') {
-        None => Ok(()),
-        Some((name, _)) => Err(text
-            .slice(name.as_str().len()..host.as_str().len())
-            .wrong("a registry's host has no port here")
-            .or("another endpoint is set with AWS_ENDPOINT_URL_ECR")),
-    }
-}
-
-/// What follows `ecr:`.
-fn ecr(rest: Part) -> Result<Read, ParseError> {
-    let host = StoreRef::of(Provider::Ecr);
-    let Some(after) = rest.strip_prefix("//") else {
-        let first = first_part(rest);
-        if registry::is_meant(first.as_str()) {
-            return Err(first.wrong("a registry's host needs no scheme").or(format!("write {}", rest.as_str())));
-        }
-        slash_first(rest)?;
-        return repository(host, rest);
-    };
-    if let Some(read) = uri(after)? {
-        return Ok(read);
-    }
-    let Some((authority, name)) = after.split_once('/') else {
-        return Err(after
-            .after()
-            .wrong("the repository is missing")
-            .or("write ecr://REGION/REPOSITORY:TAG, or ecr:REPOSITORY:TAG without a region"));
-    };
-    let (owner, region) = authority_of(authority)?;
-    let store = StoreRef { owner: owner.map(rules::account).transpose()?, region: Some(region), ..host };
-    slash_first(name)?;
-    repository(store, name)
-}
-
-fn slash_first(name: Part) -> Result<(), ParseError> {
-    match name.strip_prefix("/") {
-        None => Ok(()),
-        Some(_) => Err(name
-            .slice(0..1)
-            .wrong("a repository's name does not begin with a slash")
-            .or("write ecr:REPOSITORY:TAG or ecr://REGION/REPOSITORY:TAG")),
-    }
-}
-
-/// `[OWNER@]REGION`
-fn authority_of(authority: Part) -> Result<(Option<Part>, String), ParseError> {
-    match authority.rsplit_once('@') {
-        Some((owner, region)) => Ok((Some(owner), rules::region(region)?)),
-        None => Ok((None, rules::region(authority)?)),
-    }
-}
-
-/// `REPOSITORY[:TAG][@DIGEST]`
-fn repository(store: StoreRef, name: Part) -> Result<Read, ParseError> {
-    let (before, digest) = match name.split_once('@') {
-        Some((before, digest)) => (before, Some(digest)),
-        None => (name, None),
-    };
-    let (repository, tag) = match before.split_once(':') {
-        Some((repository, tag)) => (repository, Some(tag)),
-        None => (before, None),
-    };
-    if Pattern::is_in(repository.as_str()) {
-        if tag.is_some() || digest.is_some() {
-            return Err(repository
-                .wrong("a pattern stands for repositories; an image is named without one")
-                .or("prune chooses images of many repositories by their tags"));
-        }
-        let name = rules::pattern(repository)?;
-        return Ok(Read { store: store.with_name(name), id: None, place: repository });
-    }
-    let store = store.with_name(rules::repository(repository)?);
-    let tag = tag.map(rules::tag).transpose()?;
-    let place = match digest {
-        Some(digest) => digest,
-        None => name.slice(repository.as_str().len()..name.as_str().len()),
-    };
-    let digest = digest.map(Digest::image).transpose()?;
-    let id = match (tag, digest) {
-        (Some(tag), Some(digest)) => Some(ImageId::TagAt(tag, digest)),
-        (Some(tag), None) => Some(ImageId::Tag(tag)),
-        (None, Some(digest)) => Some(ImageId::Digest(digest)),
-        (None, None) => None,
-    };
-    Ok(Read { store, id, place })
-}
-
-/// What follows `cvm:` and `workspace:`: `[//[OWNER@]REGION/]ID`.
-fn by_id(provider: Provider, rest: Part) -> Result<Read, ParseError> {
-    let mut store = StoreRef::of(provider);
-    let mut id = rest;
-    if let Some(after) = rest.strip_prefix("//") {
-        let (authority, name) = match after.split_once('/') {
-            Some(halves) => halves,
-            // A region alone is a store, with or without the slash.
-            None => (after, after.after()),
-        };
-        let (owner, region) = authority_of(authority)?;
-        store.owner = match (provider, owner) {
-            (_, None) => None,
-            (Provider::Workspace, Some(owner)) => Some(rules::project(owner)?),
-            (_, Some(owner)) => {
-                return Err(owner
-                    .wrong(format!("references of {provider} have no owner before the region"))
-                    .or(format!("write {provider}://{region}/{}", name.as_str())));
-            }
-        };
-        store.region = Some(region);
-        id = name;
-    }
-    let named = match provider {
-        _ if id.is_empty() => None,
-        Provider::Cvm => Some(rules::cvm_image(id)?),
-        _ => Some(rules::workspace_server(id)?),
-    };
-    Ok(Read { store, id: named.map(ImageId::Named), place: id })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::{fmt, ops::Range};
 
-use super::Provider;
+use super::provider::Provider;
 use crate::error::{Error, Kind};
 
 /// Columns of the text that an error shows; longer ones are cut around the place.
@@ -80,15 +80,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// What the reader of a text has use for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Wanted {
-    Image,
-    Store,
-    Either,
-}
-
-/// Why a text is no reference: what is wrong, where, and what would be right.
+/// Why a text is not a reference: what is wrong, where, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
     text: String,

@@ -1,15 +1,9 @@
-//! References as text: the canonical, complete form, which the door in `parse` takes back. ECR images are printed as
-//! the Docker URI once account and region are known, so that what is printed can be pulled.
+//! References as text: the canonical, complete form, which the door in `parse` takes back. Images of
+//! registries are printed with the registry's host once it is known, so that what is printed can be pulled.
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{ImageId, ImageRef, Provider, Reference, StoreRef, registry::Registry};
-
-impl Display for Provider {
-    fn fmt(&self, f: &mut Formatter) -> Result {
-        f.pad(self.scheme())
-    }
-}
+use super::reference::{ImageId, ImageRef, Reference, StoreRef};
 
 impl Display for StoreRef {
     fn fmt(&self, f: &mut Formatter) -> Result {
@@ -19,23 +13,12 @@ impl Display for StoreRef {
         write!(f, "{}:", self.provider)?;
         if let Some(region) = &self.region {
             f.write_str("//")?;
-            if let (Provider::Ecr | Provider::Workspace, Some(owner)) = (self.provider, &self.owner) {
+            if let (Some(owner), true) = (&self.owner, self.provider.nature().owner.is_some()) {
                 write!(f, "{owner}@")?;
             }
             write!(f, "{region}/")?;
         }
         f.write_str(&self.name)
-    }
-}
-
-impl StoreRef {
-    /// The host that an ECR image is pulled from, once account and region are known.
-    pub fn registry_host(&self) -> Option<String> {
-        if self.provider != Provider::Ecr {
-            return None;
-        }
-        let registry = Registry { account: self.owner.clone()?, region: self.region.clone()?, host: self.host };
-        registry.host()
     }
 }
 

@@ -14,10 +14,7 @@ use super::{
     keep::{Rank, newest, releases},
     select::{Judgement, Surroundings, short},
 };
-use crate::{
-    image::Provider,
-    store::{Hold, Image},
-};
+use crate::store::{Hold, Image};
 
 /// All images of a run, by digest or id: a signature may lie in another store than what it is about.
 pub fn everywhere<'s>(stocks: impl IntoIterator<Item = &'s Stock>) -> HashSet<&'s str> {
@@ -318,7 +315,7 @@ impl Deciding<'_> {
             )
         };
         let warnings = unreadable.into_iter().map(warning).collect();
-        let tagged = |place: usize| self.stock.store.provider == Provider::Ecr && graph.is_named(place);
+        let tagged = |place: usize| self.stock.store.provider.has_containers() && graph.is_named(place);
         let mut plan = StorePlan {
             store: self.stock.store.clone(),
             rows: self.fates.into_iter().enumerate().map(row).collect(),
@@ -359,7 +356,10 @@ fn held(image: &Image) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prune::sample::{Shelf, cosign, machine, planned, store};
+    use crate::{
+        image::Provider,
+        prune::sample::{Shelf, cosign, machine, planned, store},
+    };
 
     #[test]
     fn what_the_provider_holds_stays_with_the_provider_s_reason() {

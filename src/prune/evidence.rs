@@ -38,9 +38,8 @@ impl Evidence {
             let Some(family) = image.family.as_deref().filter(|family| !family.is_empty()) else {
                 continue;
             };
-            let usable = image.state.as_deref() == Some("normal") && image.deprecated != Some(true);
             let known = newest.entry(family).or_default();
-            for (known, fits) in known.iter_mut().zip([true, usable]) {
+            for (known, fits) in known.iter_mut().zip([true, image.usable]) {
                 if !fits {
                     continue;
                 }
@@ -119,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_newest_usable_image_of_a_family_is_in_use_and_the_newest_of_all_too() {
-        let old = |image: Image| Image { deprecated: Some(true), ..image };
+        let old = |image: Image| Image { usable: false, ..image };
         let images = [
             machine("img-1", "a", Some("web"), 9),
             machine("img-2", "b", Some("web"), 5),

@@ -126,7 +126,7 @@ impl Guards {
         let emptied = plan
             .stores
             .iter()
-            .filter(|of| of.store.provider == Provider::Ecr && of.totals.tagged > 0 && of.totals.tagged_kept == 0);
+            .filter(|of| of.store.provider.has_containers() && of.totals.tagged > 0 && of.totals.tagged_kept == 0);
         for of in emptied.filter(|_| !self.allow_empty) {
             stops.push(Stop {
                 guard: "allow-empty".into(),

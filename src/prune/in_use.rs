@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{Evidence, Stock, inventory::identity, words::Words};
-use crate::image::Provider;
+use crate::image::{Located, Provider};
 
 /// What some text was found to name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl<'s> Known<'s> {
             tags: HashMap::new(),
         };
         for (place, stock) in known.stocks.iter().enumerate() {
-            if stock.store.provider == Provider::Ecr {
+            if stock.store.provider.has_containers() {
                 known.repositories.entry(&stock.store.name).or_default().push(place);
             }
             for image in stock.images() {
@@ -102,8 +102,8 @@ impl<'s> Scan<'_, 's> {
         let Some(places) = self.known.ids.get(digest) else {
             return;
         };
-        let exact = self.stocks(located, located.split_tag().0);
-        let elsewhere = located.registry.is_some();
+        let exact = self.stocks(located);
+        let elsewhere = located.provider.is_some();
         for place in places {
             if exact.contains(place) || exact.is_empty() && !elsewhere {
                 self.protect(*place, digest, line);
@@ -112,15 +112,14 @@ impl<'s> Scan<'_, 's> {
     }
 
     fn tag(&mut self, located: &Located, word: &str, has_digest: bool, line: usize) {
-        let (repository, tag) = located.split_tag();
-        let places = self.stocks(located, repository);
+        let places = self.stocks(located);
         // An image of a registry without a tag means `latest`; a bare word means nothing.
-        let tag = match tag {
-            None if located.registry.is_some() && !has_digest => "latest",
+        let tag = match located.tag {
+            None if located.provider.is_some() && !has_digest => "latest",
             None => return,
             Some(tag) => tag,
         };
-        if located.registry.is_some() || !places.is_empty() {
+        if located.provider.is_some() || !places.is_empty() {
             self.recognised(word);
         }
         for place in places {
@@ -131,13 +130,13 @@ impl<'s> Scan<'_, 's> {
     }
 
     /// Provider's ids, alone or as a part of a path. They are opaque, so only those of the inventory are known, and
-    /// Tencent's by their form.
+    /// those whose form is like nothing else.
     fn ids(&mut self, word: &str, line: usize) {
         let parts = word.split(['/', ':', '@']).filter(|part| part.len() < word.len());
         for part in parts.chain([word]) {
             let known = self.known.ids.get_key_value(part);
             let known = known.filter(|(id, _)| !id.starts_with("sha256:"));
-            if known.is_some() || is_machine_image(part) {
+            if known.is_some() || Provider::ALL.into_iter().any(|provider| provider.is_id(part)) {
                 self.recognised(part);
             }
             if let Some((_, places)) = known {
@@ -148,19 +147,10 @@ impl<'s> Scan<'_, 's> {
         }
     }
 
-    /// The repositories of the inventory that a path means.
-    fn stocks(&self, located: &Located, repository: &str) -> Vec<usize> {
-        let same = |known: &Option<String>, said: Option<&str>| match (known, said) {
-            (Some(known), Some(said)) => known == said,
-            _ => true,
-        };
-        let places = self.known.repositories.get(repository).into_iter().flatten().copied();
-        let here = |place: &usize| {
-            let store = &self.known.stocks[*place].store;
-            let (owner, region) = located.registry.unwrap_or_default();
-            same(&store.owner, owner) && same(&store.region, region)
-        };
-        places.filter(here).collect()
+    /// The repositories of the inventory that a word means.
+    fn stocks(&self, located: &Located) -> Vec<usize> {
+        let places = self.known.repositories.get(located.repository).into_iter().flatten().copied();
+        places.filter(|place| located.may_be_in(&self.known.stocks[*place].store)).collect()
     }
 
     fn recognised(&mut self, what: &str) {
@@ -178,53 +168,6 @@ impl<'s> Scan<'_, 's> {
     }
 }
 
-/// Where a word says that an image is: a registry of ECR (account, region), if it names one, and a path.
-struct Located<'w> {
-    registry: Option<(Option<&'w str>, Option<&'w str>)>,
-    path: &'w str,
-}
-
-impl<'w> Located<'w> {
-    fn of(word: &'w str) -> Self {
-        if let Some(rest) = word.strip_prefix("ecr:") {
-            let Some((authority, path)) = rest.strip_prefix("//").and_then(|rest| rest.split_once('/')) else {
-                return Self { registry: Some((None, None)), path: rest };
-            };
-            let (owner, region) = match authority.split_once('@') {
-                Some((owner, region)) => (Some(owner), region),
-                None => (None, authority),
-            };
-            return Self { registry: Some((owner, Some(region))), path };
-        }
-        // `docker-pullable://`, `https://` and their like.
-        let word = word.rsplit_once("://").map_or(word, |(_, rest)| rest);
-        match word.split_once('/') {
-            Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => {
-                Self { registry: registry(host), path }
-            }
-            _ => Self { registry: None, path: word },
-        }
-    }
-
-    /// The repository, and the tag if there is one.
-    fn split_tag(&self) -> (&'w str, Option<&'w str>) {
-        let tag = self.path.rfind('/').map_or(0, |slash| slash + 1);
-        match self.path[tag..].find(':') {
-            Some(colon) => (&self.path[..tag + colon], Some(&self.path[tag + colon + 1..])),
-            None => (self.path, None),
-        }
-    }
-}
-
-/// Account and region of a registry's host. Looser than what may be asked of a provider: every variant counts.
-fn registry(host: &str) -> Option<(Option<&str>, Option<&str>)> {
-    let (account, rest) = host.split_once('.')?;
-    let rest = rest.strip_prefix("dkr.ecr").or_else(|| rest.strip_prefix("dkr-ecr"))?;
-    let rest = rest.strip_prefix("-fips").unwrap_or(rest).strip_prefix('.')?;
-    let (region, _) = rest.split_once('.')?;
-    (account.len() == 12).then_some((Some(account), Some(region)))
-}
-
 /// The length of `sha256:` and 64 digits.
 const DIGEST: usize = 7 + 64;
 
@@ -236,13 +179,6 @@ fn find_digest(word: &str) -> Option<usize> {
         rest.iter().take_while(|byte| hex(byte)).count() == 64
     };
     word.match_indices("sha256:").map(|(at, _)| at).find(whole)
-}
-
-/// The form of Tencent's image ids: `img-` and 8 letters or digits.
-/// <https://www.tencentcloud.com/document/product/213/33272>
-fn is_machine_image(part: &str) -> bool {
-    let rest = part.strip_prefix("img-");
-    rest.is_some_and(|rest| rest.len() == 8 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 #[cfg(test)]

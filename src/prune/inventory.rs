@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::{
     error::Result,
     image::manifest::Contents,
-    image::{Digest, ImageId, Provider, StoreRef},
+    image::{Digest, ImageId, StoreRef},
     store::Image,
 };
 
@@ -98,7 +98,7 @@ impl Stock {
     }
 
     fn may_be_index(&self, image: &Image) -> bool {
-        self.store.provider == Provider::Ecr && may_be_index(image)
+        self.store.provider.has_containers() && may_be_index(image)
     }
 }
 

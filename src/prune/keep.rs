@@ -47,13 +47,15 @@ pub fn date(image: &Image) -> Option<DateTime<Utc>> {
 
 /// Which images are counted together: all of a repository; machine images by family, or by name without its version.
 fn group(provider: Provider, image: &Image) -> String {
+    if provider.has_containers() {
+        return String::new();
+    }
     let family = image.family.as_deref().filter(|family| !family.is_empty());
-    match (provider, family, image.name.as_deref()) {
-        (Provider::Ecr, ..) => String::new(),
-        (_, Some(family), _) => format!("family {family}"),
-        (_, None, Some(name)) => format!("name {}", prefix(name)),
+    match (family, image.name.as_deref()) {
+        (Some(family), _) => format!("family {family}"),
+        (None, Some(name)) => format!("name {}", prefix(name)),
         // With nothing to say what it is a version of, it is alone.
-        (_, None, None) => format!("id {}", identity(image).unwrap_or_default()),
+        (None, None) => format!("id {}", identity(image).unwrap_or_default()),
     }
 }
 

@@ -65,7 +65,7 @@ impl Names {
 
 /// What people call an image: its tags, or the name of a machine image.
 pub fn labels(provider: Provider, image: &Image) -> impl Iterator<Item = &str> {
-    let name = image.name.as_deref().filter(|name| provider != Provider::Ecr && !name.is_empty());
+    let name = image.name.as_deref().filter(|name| !provider.has_containers() && !name.is_empty());
     image.tags.iter().map(String::as_str).chain(name)
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Action, Evidence, GuardArgs, Guards, Plan, Reading, Selection, Selectors, Stock, decide, everywhere};
 use crate::{
-    image::{HostKind, ImageId, Provider, StoreRef},
+    image::{ImageId, Provider, StoreRef},
     store::Image,
 };
 
@@ -32,7 +32,7 @@ pub fn store(provider: Provider, name: &str) -> StoreRef {
         owner: Some("123456789012".into()),
         region: Some("eu-west-1".into()),
         name: name.into(),
-        host: HostKind::default(),
+        host: None,
     }
 }
 
@@ -123,7 +123,7 @@ pub fn machine(id: &str, name: &str, family: Option<&str>, days: i64) -> Image {
         id: Some(ImageId::Named(id.into())),
         name: Some(name.into()),
         family: family.map(Into::into),
-        state: Some("normal".into()),
+        usable: true,
         created_at: Some(now() - TimeDelta::days(days)),
         ..Image::default()
     }

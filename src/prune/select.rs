@@ -226,7 +226,7 @@ impl Selection {
         let labels: Vec<_> = labels(provider, image).collect();
         if self.untagged {
             let tagged = || labels.first().map_or("not of a kind that has tags".into(), |tag| format!("tagged {tag}"));
-            let bare = provider == Provider::Ecr && labels.is_empty();
+            let bare = provider.has_containers() && labels.is_empty();
             return Some(if bare { Ok("untagged".into()) } else { Err(tagged()) });
         }
         if self.tag.is_empty() && self.tag_regex.is_empty() {
@@ -236,10 +236,8 @@ impl Selection {
             (self.tag.is_empty() || self.tag.fit(label).is_some())
                 && (self.tag_regex.is_empty() || self.tag_regex.iter().any(|regex| regex.is_match(label)))
         };
-        let said = |label: &str| match provider {
-            Provider::Ecr => format!("tag {label}"),
-            _ => format!("name {label}"),
-        };
+        let kind = if provider.has_containers() { "tag" } else { "name" };
+        let said = |label: &str| format!("{kind} {label}");
         let (fit, other): (Vec<&str>, Vec<&str>) = labels.into_iter().partition(fits);
         Some(match (fit.first(), other.first()) {
             (None, None) => Err("untagged, so no pattern fits".into()),

@@ -8,12 +8,14 @@ mod endpoints;
 mod file;
 #[cfg(test)]
 mod tests;
+mod variables;
 
 use reqwest::Url;
 use secrecy::SecretString;
 use serde::Serialize;
 
 use self::credentials::Found;
+pub(super) use self::variables::VARIABLES;
 use super::{Env, Settings, shortened, shown};
 use crate::{
     checkup::{Checkup, Subject},

@@ -5,8 +5,10 @@ pub mod aws;
 pub mod huawei;
 mod regions;
 pub mod tencent;
+mod variables;
 
 pub use regions::regions;
+pub use variables::variables;
 
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 

@@ -7,12 +7,14 @@ mod place;
 mod role;
 #[cfg(test)]
 mod tests;
+mod variables;
 
 use std::{
     io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
+pub(super) use self::variables::VARIABLES;
 use super::{Env, Settings};
 use crate::error::{Error, Kind, Result};
 use files::Configure;

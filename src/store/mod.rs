@@ -249,6 +249,9 @@ pub struct Image {
     /// Why it cannot, or need not, be deleted now.
     #[serde(skip)]
     pub hold: Option<Hold>,
+    /// An instance could be started from it now, as the newest of its family.
+    #[serde(skip)]
+    pub usable: bool,
     /// The answer that described it.
     #[serde(skip)]
     pub request_id: Option<String>,

@@ -37,7 +37,7 @@ pub async fn stock(
     may_go: impl Fn(&Image) -> bool,
     seen: impl Fn(usize),
 ) -> Result<Stock> {
-    let has_indexes = session.store.home().provider.has_layers();
+    let has_indexes = session.store.home().provider.has_containers();
     let (found, mut waiting) = mpsc::unbounded_channel();
     let listing = async move {
         let (mut images, mut indexes, mut needed) = (Vec::new(), Vec::new(), false);

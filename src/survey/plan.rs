@@ -145,7 +145,7 @@ impl Made {
             context.printer.doing("reading manifests", None);
         }
         for ((part, stock), plan) in self.parts.iter().zip(&self.stocks).zip(&self.plan.stores) {
-            let exact = exactly && stock.store.provider.has_layers() && plan.totals.deleted > 0;
+            let exact = exactly && stock.store.provider.has_containers() && plan.totals.deleted > 0;
             freed.push(match exact {
                 true => survey::freed(&part.session, cache, stock, plan).await,
                 false => Freed { bytes: plan.totals.bytes, unknown: plan.totals.unsized_images },

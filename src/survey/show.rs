@@ -91,7 +91,7 @@ fn line(of: &OfStore) -> String {
 fn freed(of: &OfStore) -> String {
     let bytes = size(of.freed.bytes);
     // Layers that kept images share are not freed.
-    let most = if of.plan.store.provider.has_layers() && !of.exactly { "at most " } else { "" };
+    let most = if of.plan.store.provider.has_containers() && !of.exactly { "at most " } else { "" };
     match (of.freed.bytes, of.freed.unknown) {
         (0, 0) => " and free nothing, for what they leave behind stays".into(),
         (_, 0) => format!(" and free {most}{bytes}"),

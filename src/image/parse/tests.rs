@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     error::{Error, Kind},
-    image::{HostKind, arbitrary},
+    image::{ImageId, arbitrary},
 };
 
 const SHA: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -121,7 +121,7 @@ fn a_host_says_account_region_and_variant() {
             owner: Some("123456789012".into()),
             region: Some("us-east-1".into()),
             name: "team/app".into(),
-            host: HostKind { fips: true, dual_stack: true },
+            host: Some("dkr-ecr-fips".into()),
         }
         .image(ImageId::Tag("v1".into()))
     );

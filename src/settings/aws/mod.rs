@@ -8,6 +8,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod variables;
 
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, imds::region::ImdsRegionProvider, profile::ProfileFileCredentialsProvider,
@@ -19,12 +20,13 @@ use aws_types::service_config::ServiceConfigKey;
 
 use self::profile::Profile;
 pub(crate) use self::transport::{direct, timeouts};
+pub(super) use self::variables::VARIABLES;
 use super::Settings;
 use crate::{
     checkup::{Checkup, Subject},
     error::{Error, Kind, Result},
     http,
-    image::{self, HostKind},
+    image::{self, ecr::HostKind},
 };
 
 /// Stands in while credentials are looked for and no region is known yet, so that missing credentials are said at once

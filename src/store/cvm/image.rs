@@ -60,6 +60,7 @@ impl Described {
             leaves_behind: left_behind(&snapshots, delete_snapshots),
             id: Some(ImageId::Named(self.image_id)),
             hold,
+            usable: state.as_deref() == Some("normal") && self.image_deprecated != Some(true),
             request_id: Some(request_id.to_owned()),
             state,
             name: text(self.image_name),
@@ -164,6 +165,7 @@ mod tests {
         );
         assert_eq!(image.id, Some(ImageId::Named("img-34vaef8fe".into())));
         assert_eq!(image.hold, None);
+        assert!(image.usable);
         assert_eq!(
             serde_json::to_value(&image).unwrap(),
             json!({
@@ -237,6 +239,20 @@ mod tests {
         }
         let going = image(json!({"ImageId": "img-1", "ImageState": "DELETING"}), false);
         assert_eq!(going.hold, Some(Hold::Going));
+    }
+
+    #[test]
+    fn only_a_normal_image_that_is_not_deprecated_can_be_started_from() {
+        for (state, deprecated, usable) in [
+            (json!("NORMAL"), json!(false), true),
+            (json!("NORMAL"), json!(null), true),
+            (json!("NORMAL"), json!(true), false),
+            (json!("CREATING"), json!(false), false),
+            (json!(null), json!(false), false),
+        ] {
+            let fields = json!({"ImageId": "img-1", "ImageState": state, "ImageDeprecated": deprecated});
+            assert_eq!(image(fields, false).usable, usable, "{state} {deprecated}");
+        }
     }
 
     #[test]

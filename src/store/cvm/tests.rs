@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::{
-    image::{HostKind, Provider},
+    image::Provider,
     sandbox::{Options, Sandbox, World, cvm as emulator},
     settings::Env,
     store::Hold,
@@ -15,13 +15,7 @@ mod wire;
 const REGION: &str = "ap-singapore";
 
 fn store_ref(region: Option<&str>) -> StoreRef {
-    StoreRef {
-        provider: Provider::Cvm,
-        owner: None,
-        region: region.map(Into::into),
-        name: String::new(),
-        host: HostKind::default(),
-    }
+    StoreRef { provider: Provider::Cvm, owner: None, region: region.map(Into::into), name: String::new(), host: None }
 }
 
 fn id(name: &str) -> ImageId {

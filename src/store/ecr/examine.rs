@@ -20,7 +20,7 @@ use super::{Answer, Ecr, ImageStore, heard, in_any_state};
 use crate::{
     checkup::{Checkup, Heard, Subject},
     error::{Error, Kind, Result},
-    image::{Digest, ImageId, StoreRef},
+    image::{Digest, ImageId, StoreRef, ecr::HostKind},
     settings::{Settings, aws},
 };
 
@@ -32,7 +32,7 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 const NOBODYS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
 pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checkup) -> Result<()> {
-    let aws = aws::look(settings, store.region.as_deref(), store.host, checkup).await?;
+    let aws = aws::look(settings, store.region.as_deref(), HostKind::of(store), checkup).await?;
     let ecr = Ecr {
         client: Client::from_conf(aws.config),
         store: store.clone().with_region(aws.region),

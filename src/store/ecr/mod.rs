@@ -25,7 +25,7 @@ use self::failure::describe;
 use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Limits, Manifest, Page};
 use crate::{
     error::{Error, Kind, Result},
-    image::{Digest, HostKind, ImageId, StoreRef},
+    image::{Digest, ImageId, StoreRef, ecr::HostKind},
     settings::{Settings, aws},
 };
 
@@ -61,11 +61,12 @@ pub struct Ecr {
 impl Ecr {
     pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Arc<Self>> {
         let mut opened = clients.opened.lock().await;
-        let key = (store.region.clone(), store.host);
+        let host = HostKind::of(store);
+        let key = (store.region.clone(), host);
         let Opened { client, region, caller } = match opened.get(&key) {
             Some(known) => known.clone(),
             None => {
-                let aws = aws::load(settings, store.region.as_deref(), store.host).await?;
+                let aws = aws::load(settings, store.region.as_deref(), host).await?;
                 let new = Opened { client: Client::from_conf(aws.config), region: aws.region, caller: aws.caller };
                 opened.insert(key, new.clone());
                 new

@@ -1,11 +1,18 @@
 //! The host names of ECR registries: account, region and variant, read from a host and put together again. Which suffix
 //! belongs to which region is AWS's partition.
 
-use super::{
-    HostKind,
+use crate::image::{
     place::{ParseError, Part},
-    rules,
+    read::region,
+    reference::StoreRef,
 };
+
+/// The variants of a registry's host name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct HostKind {
+    pub fips: bool,
+    pub dual_stack: bool,
+}
 
 /// A group of regions whose hosts end alike.
 struct Partition {
@@ -35,38 +42,70 @@ fn partition(region: &str) -> &'static Partition {
 
 /// One account's registry in one region.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Registry {
+pub struct Registry {
     pub account: String,
     pub region: String,
     pub host: HostKind,
 }
 
+/// Reads an AWS account's number.
+pub fn account(part: Part) -> Result<String, ParseError> {
+    let text = part.as_str();
+    if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(part.wrong("an AWS account is a number of 12 digits"));
+    }
+    Ok(text.into())
+}
+
 const SHAPE: &str = "a registry's host looks like 123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
 /// Tells whether a host means to be an ECR registry, right or wrong.
-pub(super) fn is_meant(host: &str) -> bool {
+pub fn is_meant(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     [".dkr.ecr", ".dkr-ecr"].iter().any(|part| host.contains(part))
+}
+
+/// Account and region of a host in text of any kind. Looser than [`Registry::read`]: every variant counts.
+pub fn locate(host: &str) -> Option<(&str, &str)> {
+    let (account, rest) = host.split_once('.')?;
+    let rest = rest.strip_prefix("dkr.ecr").or_else(|| rest.strip_prefix("dkr-ecr"))?;
+    let rest = rest.strip_prefix("-fips").unwrap_or(rest).strip_prefix('.')?;
+    let (region, _) = rest.split_once('.')?;
+    (account.len() == 12).then_some((account, region))
+}
+
+impl HostKind {
+    /// The kind of host that a store was named by; the usual one has no label there.
+    pub fn of(store: &StoreRef) -> Self {
+        let label = store.host.as_deref().unwrap_or_default();
+        Self { fips: label.ends_with("-fips"), dual_stack: label.starts_with("dkr-ecr") }
+    }
+
+    /// What stands for it between account and region: `dkr-ecr-fips`.
+    pub fn label(self) -> &'static str {
+        match (self.dual_stack, self.fips) {
+            (false, false) => "dkr.ecr",
+            (false, true) => "dkr.ecr-fips",
+            (true, false) => "dkr-ecr",
+            (true, true) => "dkr-ecr-fips",
+        }
+    }
 }
 
 impl Registry {
     /// Reads a host that [`is_meant`] to be a registry.
     pub fn read(host: Part) -> Result<Self, ParseError> {
-        let (account, rest) = host.split_once('.').ok_or_else(|| host.wrong(SHAPE))?;
-        rules::account(account).map_err(|error| error.or(SHAPE))?;
+        let (number, rest) = host.split_once('.').ok_or_else(|| host.wrong(SHAPE))?;
+        let account = account(number).map_err(|error| error.or(SHAPE))?;
         let lower = rest.as_str().to_ascii_lowercase();
         let kinds = [("dkr.ecr-fips.", true), ("dkr-ecr-fips.", true), ("dkr.ecr.", false), ("dkr-ecr.", false)];
         let Some((kind, fips)) = kinds.into_iter().find(|(kind, _)| lower.starts_with(kind)) else {
-            return Err(rest.wrong("this is no ECR registry's host").or(SHAPE));
+            return Err(rest.wrong("this is not the host of an ECR registry").or(SHAPE));
         };
         let rest = rest.slice(kind.len()..lower.len());
-        let (region, suffix) =
+        let (label, suffix) =
             rest.split_once('.').ok_or_else(|| rest.after().wrong("the host is not complete").or(SHAPE))?;
-        let mut registry = Self {
-            account: account.as_str().into(),
-            region: rules::region(region)?,
-            host: HostKind { fips, dual_stack: false },
-        };
+        let mut registry = Self { account, region: region(label)?, host: HostKind { fips, dual_stack: false } };
         let partition = partition(&registry.region);
         let lower = suffix.as_str().to_ascii_lowercase();
         if partition.dual_stack == Some(&lower) {
@@ -83,13 +122,8 @@ impl Registry {
     /// The host name, unless the region has none of this kind.
     pub fn host(&self) -> Option<String> {
         let partition = partition(&self.region);
-        let fips = if self.host.fips { "-fips" } else { "" };
-        let (separator, suffix) = match self.host.dual_stack {
-            true => ('-', partition.dual_stack?),
-            false => ('.', partition.suffix),
-        };
-        let (account, region) = (&self.account, &self.region);
-        Some(format!("{account}.dkr{separator}ecr{fips}.{region}.{suffix}"))
+        let suffix = if self.host.dual_stack { partition.dual_stack? } else { partition.suffix };
+        Some(format!("{}.{}.{}.{suffix}", self.account, self.host.label(), self.region))
     }
 }
 

@@ -1,0 +1,70 @@
+//! References in text of any shape. Looser than the door of `parse`: what is not understood exactly is read for as much
+//! as it may mean, because an image that is in use must not be missed.
+
+use super::{provider::Provider, reference::StoreRef};
+
+/// Where a word says that a container image is.
+pub struct Located<'w> {
+    /// The provider whose registry it names, by scheme or host, if it names one.
+    pub provider: Option<Provider>,
+    owner: Option<&'w str>,
+    region: Option<&'w str>,
+    pub repository: &'w str,
+    pub tag: Option<&'w str>,
+}
+
+impl<'w> Located<'w> {
+    pub fn of(word: &'w str) -> Self {
+        if let Some((scheme, rest)) = word.split_once(':')
+            && let Some(provider) = Provider::of_scheme(scheme).filter(|provider| provider.has_containers())
+        {
+            let Some((authority, path)) = rest.strip_prefix("//").and_then(|rest| rest.split_once('/')) else {
+                return Self { provider: Some(provider), ..Self::at(rest) };
+            };
+            let (owner, region) = match authority.split_once('@') {
+                Some((owner, region)) => (Some(owner), region),
+                None => (None, authority),
+            };
+            return Self { provider: Some(provider), owner, region: Some(region), ..Self::at(path) };
+        }
+        // `docker-pullable://`, `https://` and their like.
+        let word = word.rsplit_once("://").map_or(word, |(_, rest)| rest);
+        match word.split_once('/') {
+            Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => {
+                let registry = Provider::ALL.into_iter().find_map(|provider| {
+                    let (owner, region) = (provider.nature().hosts.as_ref()?.locate)(host)?;
+                    Some((provider, owner, region))
+                });
+                match registry {
+                    Some((provider, owner, region)) => {
+                        let (owner, region) = (Some(owner), Some(region));
+                        Self { provider: Some(provider), owner, region, ..Self::at(path) }
+                    }
+                    None => Self::at(path),
+                }
+            }
+            _ => Self::at(word),
+        }
+    }
+
+    /// `REPOSITORY[:TAG]`, wherever it is.
+    fn at(path: &'w str) -> Self {
+        let last = path.rfind('/').map_or(0, |slash| slash + 1);
+        let (repository, tag) = match path[last..].find(':') {
+            Some(colon) => (&path[..last + colon], Some(&path[last + colon + 1..])),
+            None => (path, None),
+        };
+        Self { provider: None, owner: None, region: None, repository, tag }
+    }
+
+    /// Whether that may be in this store; what either of them does not say does not tell them apart.
+    pub fn may_be_in(&self, store: &StoreRef) -> bool {
+        let same = |known: &Option<String>, said: Option<&str>| match (known, said) {
+            (Some(known), Some(said)) => known == said,
+            _ => true,
+        };
+        self.provider.is_none_or(|provider| provider == store.provider)
+            && same(&store.owner, self.owner)
+            && same(&store.region, self.region)
+    }
+}

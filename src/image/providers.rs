@@ -1,0 +1,97 @@
+//! The list of providers' files. A new provider begins with a variant of `Provider`, and the compiler asks for the rest.
+
+use super::{
+    cvm, ecr,
+    nature::{Hosts, Images, Nature},
+    provider::Provider,
+    reference::StoreRef,
+    workspace,
+};
+
+impl Provider {
+    pub(super) fn nature(self) -> &'static Nature {
+        match self {
+            Self::Ecr => &ecr::NATURE,
+            Self::Cvm => &cvm::NATURE,
+            Self::Workspace => &workspace::NATURE,
+        }
+    }
+
+    /// Its name in a sentence.
+    pub fn title(self) -> &'static str {
+        self.nature().title
+    }
+
+    /// What the owner of a store is called.
+    pub fn owner_word(self) -> &'static str {
+        self.nature().owner_word
+    }
+
+    /// Its images are containers: in repositories, with tags, manifests and layers. Otherwise they are machine images.
+    pub fn has_containers(self) -> bool {
+        matches!(self.nature().images, Images::Containers)
+    }
+
+    /// Whether a word can be nothing but an id of one of its images, wherever it stands.
+    pub fn is_id(self, word: &str) -> bool {
+        match self.nature().images {
+            Images::Containers => false,
+            Images::Machines { is_id, .. } => is_id(word),
+        }
+    }
+
+    /// All that it holds, as a reference: of containers every repository.
+    pub fn whole(self) -> StoreRef {
+        StoreRef::of(self).with_name(if self.has_containers() { "**" } else { "" })
+    }
+}
+
+impl StoreRef {
+    /// The host that its images are pulled from, where there is one and enough is known.
+    pub fn registry_host(&self) -> Option<String> {
+        let hosts = self.provider.nature().hosts.as_ref()?;
+        (hosts.print)(self)
+    }
+}
+
+/// The hosts of every provider that has any.
+pub(super) fn hosts() -> impl Iterator<Item = &'static Hosts> {
+    Provider::ALL.into_iter().filter_map(|provider| provider.nature().hosts.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    /// Folders with a part for each provider.
+    const OWN: [&str; 4] = ["image", "settings", "store", "sandbox"];
+    /// Files that are tests as a whole.
+    const TESTS: [&str; 4] = ["laws.rs", "lessons.rs", "sample.rs", "tests.rs"];
+
+    /// The lines of the product below a folder that name one provider.
+    fn naming(folder: &Path, found: &mut Vec<String>) {
+        let variants = Provider::ALL.map(|provider| format!("Provider::{provider:?}"));
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let (path, name) = (entry.path(), entry.file_name());
+            if path.is_dir() {
+                if !OWN.iter().any(|own| name == *own) {
+                    naming(&path, found);
+                }
+            } else if !TESTS.iter().any(|test| name == *test) {
+                let text = fs::read_to_string(&path).unwrap();
+                let product = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+                let lines = product.lines().filter(|line| variants.iter().any(|variant| line.contains(variant)));
+                found.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
+            }
+        }
+    }
+
+    #[test]
+    fn everything_else_asks_what_a_provider_is_and_never_which_one() {
+        let mut found = Vec::new();
+        naming(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+        assert!(found.is_empty(), "a new provider would be forgotten here: {found:#?}");
+    }
+}

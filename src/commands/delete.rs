@@ -84,7 +84,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     if args.ignore_missing {
         context.printer.ignore_missing();
     }
-    let mut order = match saved::given(&args.images, &args.from)? {
+    let mut order = match args.given(context).await? {
         Given::Images(images) => args.named(&images, context).await?,
         Given::Plan(plan) => args.saved(plan, context).await?,
     };
@@ -94,6 +94,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
 }
 
 impl Args {
+    async fn given(&self, context: &Context) -> Result<Given> {
+        let (images, files) = (self.images.clone(), self.from.clone());
+        context.blocking(move || saved::given(&images, &files)).await
+    }
+
     async fn named(&self, images: &[ImageRef], context: &Context) -> Result<Order<'static>> {
         if self.in_use.is_given() {
             let message = "--in-use and --skip-usage-check need a plan, and these are images";
@@ -123,7 +128,7 @@ impl Args {
         }
         // A plan has one source.
         let stdin_was_read = self.images == ["-"] || self.from == [PathBuf::from("-")];
-        let files = self.in_use.open(stdin_was_read)?;
+        let files = self.in_use.open(context, stdin_was_read).await?;
         self.guard(context, plan.images.iter().map(|image| image.reference.store.provider), plan.images.len())?;
         if files.is_empty() && !plan.head.in_use.is_empty() {
             context

@@ -60,7 +60,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     if let Some(job) = &args.job {
         return follow(context, job).await;
     }
-    let images: Vec<ImageRef> = intake::read(&args.images, &args.from)?;
+    let images: Vec<ImageRef> = {
+        let (images, files) = (args.images.clone(), args.from.clone());
+        context.blocking(move || intake::read(&images, &files)).await?
+    };
     context.one_profile(images.iter().map(|image| image.store.provider))?;
     if args.manifest {
         return manifest(context, &images).await;

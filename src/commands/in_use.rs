@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{error::Result, survey::Files};
+use crate::{context::Context, error::Result, survey::Files};
 
 /// What is known of the use of images, besides what listings say.
 #[derive(clap::Args)]
@@ -19,8 +19,9 @@ pub struct InUseArgs {
 }
 
 impl InUseArgs {
-    pub fn open(&self, stdin_was_read: bool) -> Result<Files> {
-        Files::open(&self.in_use, self.allow_empty_in_use, stdin_was_read)
+    pub async fn open(&self, context: &Context, stdin_was_read: bool) -> Result<Files> {
+        let (paths, allow_empty) = (self.in_use.clone(), self.allow_empty_in_use);
+        context.blocking(move || Files::open(&paths, allow_empty, stdin_was_read)).await
     }
 
     pub fn check(&self) -> bool {

@@ -118,8 +118,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     context.one_profile(rules.iter().flat_map(|rules| &rules.stores).map(|store| store.provider))?;
     // What is gone by now is what was wanted.
     context.printer.ignore_missing();
-    let files = args.in_use.open(false)?;
     args.consent.can_be_had()?;
+    let files = args.in_use.open(context, false).await?;
     let wanted = Wanted {
         in_use: InUse { check: args.in_use.check(), recursive: args.recursive },
         exactly: args.freed == FreedHow::Exact,

@@ -55,8 +55,9 @@ impl Context {
     /// Runs a command to its end, its interruption or its deadline.
     pub async fn run(&self, command: impl Future<Output = Result<Exit>>) -> Exit {
         let result = tokio::select! {
-            result = command => result,
+            biased;
             never = self.watch() => match never {},
+            result = command => result,
         };
         let exit = result.unwrap_or_else(|error| {
             self.printer.error(&error);
@@ -100,6 +101,15 @@ impl Context {
         Ok(Arc::new(Session::new(store, line, stop, self.settings.attempts, calls)))
     }
 
+    /// Does what may block, as reading standard input does, where it keeps nothing else from going on.
+    pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.stop.asked() => Err(Error::new(Kind::Stopped, "stopped; nothing was sent")),
+            done = tokio::task::spawn_blocking(work) => done.expect("reading does not panic"),
+        }
+    }
+
     /// Asks a person to agree; anything but a yes ends the run with nothing deleted.
     pub async fn agreed(&self, question: &str) -> Result<()> {
         let agreed = tokio::select! {
@@ -135,9 +145,10 @@ impl Context {
                 None => std::future::pending().await,
             }
         };
+        let mut signals = Signals::new();
         let signals = async {
             loop {
-                interrupt().await;
+                signals.next().await;
                 if self.stop.cause().is_none() {
                     self.printer
                         .note("\ninterrupted: nothing more is sent; Ctrl-C again stops waiting for answers too");
@@ -168,18 +179,34 @@ impl Context {
     }
 }
 
-/// Waits for Ctrl-C, or for the signal that ends a CI job.
-async fn interrupt() {
+/// The signals that end a run: Ctrl-C, the end of a CI job, and a terminal that closes. From the moment that this is
+/// made, they no longer kill the process.
+struct Signals {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+    unix: Vec<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    fn new() -> Self {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+            Self { unix: kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect() }
         }
+        #[cfg(not(unix))]
+        Self {}
     }
-    let _ = tokio::signal::ctrl_c().await;
+
+    /// Waits for the next of them.
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        std::future::poll_fn(|context| {
+            let came = self.unix.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+            if came { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

@@ -1,14 +1,23 @@
 //! The one switch that ends a run early: after it, nothing more is sent. What is in flight may still answer for a
 //! short while, because an answer is worth more than an unknown outcome.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind};
 
-/// How long answers in flight are waited for once a run was stopped.
+/// How long answers in flight are waited for after an interrupt.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// The same after the deadline, which promises an end within a second.
+const GRACE_AT_DEADLINE: Duration = Duration::from_millis(500);
 
 /// Why a run was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,16 +32,19 @@ pub struct Stop {
     asked: CancellationToken,
     /// Wait for nothing more.
     given_up: CancellationToken,
-    cause: Arc<std::sync::OnceLock<Cause>>,
+    cause: Arc<OnceLock<Cause>>,
+    interrupts: Arc<AtomicUsize>,
 }
 
 impl Stop {
-    /// Stops the run; a second call also stops waiting for answers.
+    /// Stops the run; a second interrupt also stops waiting for answers.
     pub fn stop(&self, cause: Cause) {
-        if self.cause.set(cause).is_err() {
-            return self.given_up.cancel();
-        }
+        // Only the first cause is told.
+        let _ = self.cause.set(cause);
         self.asked.cancel();
+        if cause == Cause::Interrupt && self.interrupts.fetch_add(1, Ordering::Relaxed) > 0 {
+            self.given_up.cancel();
+        }
     }
 
     pub fn cause(&self) -> Option<Cause> {
@@ -40,7 +52,7 @@ impl Stop {
     }
 
     pub fn interrupted(&self) -> bool {
-        self.cause() == Some(Cause::Interrupt)
+        self.interrupts.load(Ordering::Relaxed) > 0
     }
 
     /// The error of what is not tried any more.
@@ -60,9 +72,10 @@ impl Stop {
     /// Ends when answers in flight are not waited for any more.
     pub async fn given_up(&self) {
         self.asked.cancelled().await;
+        let grace = if self.cause() == Some(Cause::Deadline) { GRACE_AT_DEADLINE } else { GRACE };
         tokio::select! {
             () = self.given_up.cancelled() => {}
-            () = tokio::time::sleep(GRACE) => {}
+            () = tokio::time::sleep(grace) => {}
         }
     }
 

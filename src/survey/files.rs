@@ -3,7 +3,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Cursor, Read as _},
     path::PathBuf,
 };
 
@@ -12,10 +12,12 @@ use crate::{
     prune::{Evidence, Known, Stock, Tally, scan},
 };
 
+type Source = Box<dyn BufRead + Send>;
+
 /// Sources of evidence, each with the name that reasons quote.
 #[derive(Default)]
 pub struct Files {
-    sources: Vec<(String, Box<dyn BufRead>)>,
+    sources: Vec<(String, Source)>,
     /// A list that names nothing is an answer, not a mistake.
     allow_empty: bool,
 }
@@ -29,11 +31,14 @@ impl Files {
             let message = "standard input can be read only once";
             return Err(Error::new(Kind::Usage, message).hint("put one of them into a file"));
         }
-        let mut sources: Vec<(String, Box<dyn BufRead>)> = Vec::new();
+        let mut sources: Vec<(String, Source)> = Vec::new();
         for path in paths {
             let name = path.display().to_string();
-            let source: Box<dyn BufRead> = if name == "-" {
-                Box::new(BufReader::new(io::stdin()))
+            let source: Source = if name == "-" {
+                // Read now: reading it later would block the whole run.
+                let mut text = Vec::new();
+                io::stdin().read_to_end(&mut text).map_err(|error| Error::of_file("standard input", &error))?;
+                Box::new(Cursor::new(text))
             } else {
                 let file = File::open(path).map_err(|error| Error::of_file(&name, &error))?;
                 Box::new(BufReader::with_capacity(1 << 16, file))

@@ -199,3 +199,54 @@ fn a_lost_call_whose_work_was_done_is_gone_and_one_that_may_yet_be_done_is_unkno
     let run = world.run(&["delete", &format!("ecr:team/app@{digest}"), "--yes", "-o", "json"]);
     assert_eq!(run.code, 1, "{}", run.transcript());
 }
+
+#[cfg(unix)]
+fn signal(child: &std::process::Child, name: &str) {
+    let sent = std::process::Command::new("kill").args([name, &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn every_signal_that_ends_a_run_is_heard_while_standard_input_is_read() {
+    for name in ["-INT", "-TERM", "-HUP"] {
+        for arguments in [&["delete", "-", "--yes", "-o", "json"][..], &["get", "-", "-o", "json"]] {
+            let world = world(|repository| drop(push(repository, "one", &["v1"], 40)));
+            let child = world.spawn(arguments);
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            signal(&child, name);
+            // The pipe stays open: nothing ends the reading but the signal.
+            let run = world.wait_open(child, arguments);
+            assert_eq!((run.code, run.calls.len()), (130, 0), "{name}: {}", run.transcript());
+            assert!(run.stderr.contains("nothing was sent"), "{}", run.transcript());
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_terminal_that_closes_in_the_middle_leaves_a_report() {
+    let fill = |repository: &mut Repository| drop(push(repository, "one", &["v1"], 40));
+    let world = raced(fill, "none", 1, |_| ()).fault("ecr:BatchDeleteImage:slow=1500ms");
+    let arguments = ["delete", "ecr:team/app:v1", "--yes", "-o", "json"];
+    let child = world.spawn(&arguments);
+    while !world.sandbox.calls().iter().any(|call| call.operation == "BatchDeleteImage") {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    signal(&child, "-HUP");
+    let run = world.wait(child, &arguments, 0);
+    // The call in flight had time to answer; whether the image went with its tag could no longer be asked.
+    ended(&run, 130, &["unknown"]);
+}
+
+#[test]
+fn a_run_ends_within_a_second_of_its_deadline_whatever_hangs() {
+    for fault in ["ecr:*:hang", "ecr:BatchDeleteImage:hang", "ecr:DescribeImages:hang@1"] {
+        let world = world(|repository| drop(push(repository, "one", &["v1"], 40))).fault(fault);
+        let begin = std::time::Instant::now();
+        let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json", "--deadline", "2s"]);
+        assert!(begin.elapsed().as_millis() < 3_500, "{:?}: {}", begin.elapsed(), run.transcript());
+        assert_eq!(run.words().len(), 1, "{}", run.transcript());
+        assert_ne!(run.code, 0, "{}", run.transcript());
+    }
+}

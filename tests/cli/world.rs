@@ -116,6 +116,12 @@ impl World {
         self.command(arguments).spawn().unwrap()
     }
 
+    /// Waits for a binary that was started, and keeps its standard input open.
+    pub fn wait_open(&self, mut child: Child, arguments: &[&str]) -> Run {
+        let _stdin = child.stdin.take();
+        self.wait(child, arguments, 0)
+    }
+
     /// Waits for a binary that was started.
     pub fn wait(&self, child: Child, arguments: &[&str], calls_before: usize) -> Run {
         let output = child.wait_with_output().unwrap();

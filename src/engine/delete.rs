@@ -238,6 +238,10 @@ impl Run<'_> {
 
     /// A batch whose call failed for good. What a call without an answer may have deleted is looked at.
     async fn give_up(&self, batch: Vec<usize>, error: Error) {
+        if error.kind == Kind::Unreadable {
+            // Now, not after the look: until then others would go on deleting.
+            self.session.halt_on(&error);
+        }
         let (lost, mut left): (Vec<_>, Vec<_>) = batch.into_iter().partition(|place| self.lost(*place).is_some());
         if !lost.is_empty() {
             left.extend(self.look_again(lost).await);

@@ -25,6 +25,9 @@ const BY_NAME: Ask<ImageId, Image> = |store, ids| store.get(ids);
 /// Fewer refused ids than this are found by halving: that is at most so many calls, and a listing is of unknown length.
 const FEW: usize = 8;
 
+/// So many images that a listing does not show are looked for in a second listing instead of one by one.
+const MANY: usize = 32;
+
 impl Session {
     /// What the provider says of each of these distinct images now.
     pub async fn get(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
@@ -114,27 +117,38 @@ impl Session {
         found
     }
 
-    /// Where calls about many images were refused because some are not there, a whole listing says of each whether it
-    /// is, usually in a page or two; halving would take a call an image. A listing that would be longer than the
+    /// Where calls about many images were refused because some are not there, a whole listing says of most whether they
+    /// are, usually in a page or two; halving would take a call an image. A listing that would be longer than the
     /// halving, or does not come to its end, settles nothing.
     async fn list_refused(&self, ids: &[ImageId]) -> Found {
         if ids.len() < FEW || ids.iter().any(|id| matches!(id, ImageId::TagAt(..))) {
             return Found::new();
         }
+        let Some(mut found) = self.listed(ids).await else {
+            return Found::new();
+        };
+        let absent: Vec<_> = ids.iter().filter(|id| !found.contains_key(id)).cloned().collect();
+        // A tag that moves while pages are read can be on none of them, so what is not shown is asked for by name; of
+        // many, a second listing decides.
+        if absent.len() >= MANY && self.store.lists_all() {
+            let again = self.listed(&absent).await.unwrap_or_default();
+            if again.len() < absent.len() {
+                let missing = || Err(Error::new(Kind::NotFound, "the store's listing does not show it"));
+                found.extend(absent.into_iter().map(|id| (id, missing())));
+            }
+            found.extend(again);
+        }
+        found
+    }
+
+    /// What a whole listing shows of these, if it is not much longer than asking for each.
+    async fn listed(&self, ids: &[ImageId]) -> Option<Found> {
         let mut found = Found::new();
         let wanted: HashSet<_> = ids.iter().collect();
         let mut pages = self.pages();
         for _ in 0..ids.len() / 2 {
-            let images = match pages.next().await {
-                Ok(Some(images)) => images,
-                Ok(None) => {
-                    for id in ids {
-                        let absent = || Err(Error::new(Kind::NotFound, "the store's listing does not show it"));
-                        found.entry(id.clone()).or_insert_with(absent);
-                    }
-                    return found;
-                }
-                Err(_) => return Found::new(),
+            let Some(images) = pages.next().await.ok()? else {
+                return Some(found);
             };
             for image in images {
                 let tags = image.tags.iter().cloned().map(ImageId::Tag);
@@ -143,6 +157,6 @@ impl Session {
                 }
             }
         }
-        Found::new()
+        None
     }
 }

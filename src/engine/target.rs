@@ -193,8 +193,11 @@ impl Verdict {
     /// Of a target that a call without an answer was about, and that is not there now.
     pub fn gone(target: &Target) -> Self {
         let unseen = || {
-            Error::new(Kind::Lost, "no answer came, and it is not there now; whether it was there before is unknown")
-                .code("NotSeenBefore")
+            Error::new(
+                Kind::Lost,
+                "no answer tells what became of it, and it is not there now; it may never have been there",
+            )
+            .code("NotSeenBefore")
         };
         Self { error: target.seen.is_none().then(unseen), ..Self::of(Outcome::Gone) }
     }

@@ -53,6 +53,11 @@ pub trait ImageStore: Send + Sync {
     /// One page of the store's images, after the given token.
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>>;
 
+    /// Whether a listing shows every image that can be asked for by name.
+    fn lists_all(&self) -> bool {
+        true
+    }
+
     /// How fast [`ImageStore::add_sharing`] may be called, where images can be shared with accounts at all.
     fn sharing(&self) -> Option<Limit> {
         None

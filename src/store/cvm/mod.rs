@@ -108,6 +108,11 @@ impl ImageStore for Cvm {
         self.home.clone()
     }
 
+    fn lists_all(&self) -> bool {
+        // Public images, and those that other accounts share, are found only by name.
+        false
+    }
+
     fn limits(&self) -> Limits {
         // Half a second's calls at once: answers may take so long before the rate suffers.
         let limit = |batch, per_second: u32| Limit { batch, per_second, in_flight: (per_second as usize / 2).max(1) };

@@ -50,8 +50,11 @@ pub enum Kind {
     Usage,
     /// A guard of ours stopped before anything was sent.
     Guard,
-    /// Not tried: the run was stopped, or the store was.
+    /// Not tried: the run was stopped.
     Stopped,
+    /// Not tried: its store was stopped. JSON has one word for both.
+    #[serde(rename(serialize = "stopped"), skip_deserializing)]
+    StoreStopped,
 }
 
 impl Kind {
@@ -69,6 +72,11 @@ impl Kind {
     pub fn splits(self) -> bool {
         use Kind::*;
         matches!(self, NotFound | InUse | WrongState | Changed | Protected | Invalid | TooMany | Failed)
+    }
+
+    /// Not tried, for whatever reason.
+    pub fn not_tried(self) -> bool {
+        matches!(self, Self::Stopped | Self::StoreStopped)
     }
 
     /// Further calls to this store are pointless or dangerous.

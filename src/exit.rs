@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::{
     engine::Outcome,
     error::{Error, Kind},
-    report::Item,
+    report::{Item, State},
 };
 
 /// How the process ends. The numbers are the contract.
@@ -89,22 +89,18 @@ impl Item {
             // Gone, but perhaps it was never there.
             Some(Gone) => self.error.is_none(),
             Some(outcome) => matches!(outcome, Deleted | Untagged | Accepted | WouldDelete | WouldUntag),
-            None => self.error.is_none() && self.available != Some(false),
+            None => self.error.is_none() && !matches!(self.state, Some(State::Unavailable(_))),
         }
     }
 
     fn is_missing(&self) -> bool {
-        matches!(self.outcome, Some(Outcome::Missing | Outcome::Gone)) || self.image.state.as_deref() == Some("missing")
+        matches!(self.outcome, Some(Outcome::Missing | Outcome::Gone)) || self.state == Some(State::Missing)
     }
 
     /// It ended because its store was stopped, and nothing was sent for it.
     pub fn was_not_tried(&self) -> bool {
         let sent = matches!(self.outcome, Some(Outcome::Unknown | Outcome::Gone));
-        let by_store = |error: &Error| match error.kind {
-            // A run that was cut short has a code that says so; a store that was stopped has none of its own.
-            Kind::Stopped => error.code.is_none(),
-            kind => kind.stops_store(),
-        };
+        let by_store = |error: &Error| error.kind == Kind::StoreStopped || error.kind.stops_store();
         !sent && self.error.as_ref().is_some_and(by_store)
     }
 }
@@ -112,18 +108,18 @@ impl Item {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::Provider;
+    use crate::image::Provider::Ecr;
 
     fn item(outcome: Outcome, kind: Option<Kind>) -> Item {
         let error = kind.map(|kind| Error::new(kind, "why"));
-        Item { outcome: Some(outcome), error, ..Item::new(String::new(), Provider::Ecr) }
+        Item { outcome: Some(outcome), error, ..Item::new(Ecr.whole()) }
     }
 
     #[test]
     fn the_exit_code_is_that_of_the_worst_item_unless_nothing_was_tried() {
         use Outcome::*;
         let good = || item(Deleted, None);
-        let table: [(Vec<Item>, bool, Exit); 11] = [
+        let table: [(Vec<Item>, bool, Exit); 12] = [
             (vec![], false, Exit::Done),
             (vec![good(), item(Gone, None), item(Untagged, None), item(Accepted, None)], false, Exit::Done),
             (vec![item(WouldDelete, None), item(WouldUntag, None)], false, Exit::Done),
@@ -131,7 +127,8 @@ mod tests {
             (vec![good(), item(Missing, Some(Kind::NotFound))], true, Exit::Done),
             (vec![item(WouldRefuse, Some(Kind::InUse))], true, Exit::NotAll),
             (vec![item(Unknown, Some(Kind::Unreadable))], false, Exit::NotAll),
-            (vec![item(Failed, Some(Kind::Auth)), item(Skipped, Some(Kind::Stopped))], false, Exit::Nothing),
+            (vec![item(Failed, Some(Kind::Auth)), item(Skipped, Some(Kind::StoreStopped))], false, Exit::Nothing),
+            (vec![item(Failed, Some(Kind::Auth)), item(Skipped, Some(Kind::Stopped))], false, Exit::NotAll),
             (vec![item(Failed, Some(Kind::Denied)), good()], false, Exit::NotAll),
             (vec![item(Failed, Some(Kind::NoStore))], true, Exit::Nothing),
             (vec![item(Failed, Some(Kind::Throttled))], false, Exit::NotAll),

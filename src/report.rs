@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{
-    checkup::Check,
+    checkup::{self, Check},
     engine::{Outcome, Verdict},
     error::Error,
-    image::{ImageId, Provider, StoreRef},
+    image::{ImageId, Provider, Reference, StoreRef},
     prune::saved,
     prune::{Action, Choice},
     store::{Image, LeftBehind},
@@ -19,13 +19,18 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "item")]
 pub struct Item {
-    /// The complete reference, accepted as input.
-    #[serde(rename = "ref")]
-    pub reference: String,
-    pub provider: Provider,
+    #[serde(flatten, serialize_with = "named")]
+    #[schemars(with = "Named")]
+    pub reference: Reference,
     /// What became of it; absent when it was only read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// The state in which it was read, absent once something became of it. Of an image: the provider's own word in
+    /// lower case, or `missing`. Of a layer: `available`, or why not. Of a provider: `ok`, `warning`, `failed` or
+    /// `not_configured`.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "state")]
+    #[schemars(with = "Option<String>")]
+    pub state: Option<State>,
     #[serde(flatten)]
     pub image: Image,
     #[serde(flatten)]
@@ -47,17 +52,58 @@ pub struct Item {
     pub checks: Vec<Check>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
-    /// Of a layer: whether it can be had.
-    #[serde(skip)]
-    pub available: Option<bool>,
+}
+
+/// How JSON names what an item is about.
+#[derive(Serialize, JsonSchema)]
+struct Named {
+    /// The complete reference, accepted as input.
+    #[serde(rename = "ref")]
+    reference: String,
+    provider: Provider,
+}
+
+fn named<S: Serializer>(reference: &Reference, serializer: S) -> Result<S::Ok, S::Error> {
+    Named { reference: reference.to_string(), provider: reference.store().provider }.serialize(serializer)
+}
+
+/// What a command that only reads found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// Of an image: the provider's own word, in lower case.
+    Said(String),
+    /// The store has no such image.
+    Missing,
+    /// Of a layer: it can be pulled.
+    Available,
+    /// Of a layer: it cannot be pulled, and in a word why.
+    Unavailable(String),
+    /// Of a provider: the worst that its checks found.
+    Checked(checkup::State),
+}
+
+impl State {
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Said(word) | Self::Unavailable(word) => word,
+            Self::Missing => "missing",
+            Self::Available => "available",
+            Self::Checked(checkup::State::Missing) => "not_configured",
+            Self::Checked(state) => state.word(),
+        }
+    }
+}
+
+fn state<S: Serializer>(state: &Option<State>, serializer: S) -> Result<S::Ok, S::Error> {
+    state.as_ref().map(State::word).serialize(serializer)
 }
 
 impl Item {
-    pub fn new(reference: String, provider: Provider) -> Self {
+    pub fn new(reference: impl Into<Reference>) -> Self {
         Self {
-            reference,
-            provider,
+            reference: reference.into(),
             outcome: None,
+            state: None,
             image: Image::default(),
             choice: None,
             platforms: Vec::new(),
@@ -66,13 +112,18 @@ impl Item {
             job: None,
             checks: Vec::new(),
             error: None,
-            available: None,
         }
+    }
+
+    /// Of an image as its provider describes it.
+    pub fn found(reference: impl Into<Reference>, image: Image) -> Self {
+        let state = image.state.clone().map(State::Said);
+        Self { state, image, ..Self::new(reference) }
     }
 
     /// Ends with this outcome: the state that the image had is not the state that it is in.
     pub fn ends_with(&mut self, outcome: Outcome) {
-        self.image.state = None;
+        self.state = None;
         self.outcome = Some(outcome);
         use Outcome::*;
         if matches!(outcome, Deleted | Gone | Accepted | WouldDelete) {
@@ -99,10 +150,10 @@ impl Item {
 
     /// The word that counts in the summary: the outcome, or the state that was read.
     pub fn word(&self) -> &str {
-        match (&self.outcome, &self.image.state, &self.error) {
+        match (&self.outcome, &self.state, &self.error) {
             (Some(outcome), ..) => outcome.word(),
             _ if self.is_kept() => "kept",
-            (None, Some(state), _) => state,
+            (None, Some(state), _) => state.word(),
             (None, None, Some(_)) => "failed",
             (None, None, None) => "found",
         }

@@ -50,6 +50,21 @@ pub enum State {
     Failed,
 }
 
+impl State {
+    /// The word that users and scripts see.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Found => "found",
+            Self::Missing => "missing",
+            Self::Unused => "unused",
+            Self::Unknown => "unknown",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// One thing that was checked.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "check")]

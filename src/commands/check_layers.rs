@@ -11,7 +11,7 @@ use crate::{
     help::{Example, examples},
     image::manifest::{Blob, Contents, contents},
     image::{Digest, ImageId, ImageRef, Provider, Reference, StoreRef},
-    report::Item,
+    report::{Item, State},
     store::{Image, LayerState},
 };
 
@@ -114,28 +114,33 @@ async fn check(context: &Context, session: &Session, checks: Vec<Check>) -> Vec<
 }
 
 fn item(home: &StoreRef, check: Check, answer: Result<LayerState>) -> Item {
-    let mut item = Item::new(home.image(ImageId::Digest(check.digest.clone())).to_string(), home.provider);
     let (bytes, media_type) = check.blob.map(|blob| (blob.bytes, blob.media_type)).unwrap_or_default();
-    item.image = Image { digest: Some(check.digest.to_string()), bytes, media_type, ..Image::default() };
-    item.platforms = check.platforms;
-    match answer {
+    let mut image = Image { digest: Some(check.digest.to_string()), bytes, media_type, ..Image::default() };
+    let (state, error) = match answer {
         Ok(layer) => {
-            item.available = Some(layer.state == "available");
-            item.image.state = Some(layer.state);
-            item.image.bytes = item.image.bytes.or(layer.bytes);
-            item.image.media_type = item.image.media_type.or(layer.media_type);
+            image.bytes = image.bytes.or(layer.bytes);
+            image.media_type = image.media_type.or(layer.media_type);
+            (Some(state(layer.state)), None)
         }
         Err(error) => {
-            item.available = Some(false);
-            item.image.state = match error.kind {
-                Kind::NotFound => Some("missing".into()),
-                Kind::Invalid => Some("invalid".into()),
+            let word = match error.kind {
+                Kind::NotFound => Some("missing"),
+                Kind::Invalid => Some("invalid"),
                 _ => None,
             };
-            item.error = Some(error);
+            (word.map(|word| State::Unavailable(word.into())), Some(error))
         }
+    };
+    let reference = home.image(ImageId::Digest(check.digest));
+    Item { state, image, platforms: check.platforms, error, ..Item::new(reference) }
+}
+
+/// What the provider's word for a layer means.
+fn state(word: String) -> State {
+    match word.as_str() {
+        "available" => State::Available,
+        _ => State::Unavailable(word),
     }
-    item
 }
 
 /// Collects what images are made of, through indexes, a level of all of them a time. Images that cannot be read come
@@ -187,9 +192,6 @@ async fn walk(session: &Session, images: impl IntoIterator<Item = ImageId>) -> (
 }
 
 fn unread(home: &StoreRef, id: ImageId, error: Error) -> Item {
-    let mut item = Item::new(home.image(id).to_string(), home.provider);
-    item.image.state = (error.kind == Kind::NotFound).then(|| "missing".into());
-    item.available = Some(false);
-    item.error = Some(error);
-    item
+    let state = (error.kind == Kind::NotFound).then(|| State::Unavailable("missing".into()));
+    Item { state, error: Some(error), ..Item::new(home.image(id)) }
 }

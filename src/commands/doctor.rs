@@ -11,7 +11,7 @@ use crate::{
     exit::Exit,
     help::{Example, examples},
     image::{Provider, StoreRef},
-    report::Item,
+    report::{self, Item},
     settings::Settings,
     store::examine::examine,
     words,
@@ -19,9 +19,6 @@ use crate::{
 
 /// A doctor who waits for a minute is no help.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The state of a provider that nobody set up.
-const UNCONFIGURED: &str = "not_configured";
 
 /// The end of the help.
 const EXAMPLES: [Example; 3] = [
@@ -73,7 +70,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     }
     context.finish();
     // What nobody set up and nobody asked for by name says nothing of how the run went.
-    let counts = |item: &&Item| item.error.is_some() || item.word() != UNCONFIGURED;
+    let unconfigured = Some(report::State::Checked(State::Missing));
+    let counts = |item: &&Item| item.error.is_some() || item.state != unconfigured;
     Ok(Exit::of_items(items.iter().filter(counts), false))
 }
 
@@ -118,14 +116,9 @@ fn item(store: StoreRef, checkup: Checkup, lenient: bool) -> Item {
         ..store
     };
     let unconfigured = checkup.any(State::Missing);
-    let state = match () {
-        () if unconfigured => UNCONFIGURED,
-        () if checkup.any(State::Failed) => "failed",
-        () if checkup.any(State::Warning) => "warning",
-        () => "ok",
-    };
-    let mut item = Item::new(home.to_string(), home.provider);
-    item.image.state = Some(state.into());
+    let worst = [State::Missing, State::Failed, State::Warning].into_iter().find(|state| checkup.any(*state));
+    let mut item = Item::new(home);
+    item.state = Some(report::State::Checked(worst.unwrap_or(State::Ok)));
     item.image.name = name;
     item.error = checkup.error().filter(|_| !(unconfigured && lenient)).cloned();
     item.checks = checkup.checks;

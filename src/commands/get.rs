@@ -110,34 +110,28 @@ async fn follow(context: &Context, named: &ImageRef) -> Result<Exit> {
     let job = Job { id: id.clone() };
     let answer = session.ask(Op::Poll, || session.store.poll(&job)).await;
     let home = session.store.home();
-    let reference = home.image(named.id.clone()).to_string();
-    let item = |reference: String, verdict: Verdict| Item {
+    let verdicts = match answer {
+        Ok(Some(Answer::Each(answers))) if answers.is_empty() => {
+            let silent = Error::new(Kind::Lost, "the job has ended, but its answer names no image")
+                .hint("check the images themselves with `imgctl get`");
+            vec![(named.id.clone(), Verdict::unknown(silent))]
+        }
+        Ok(Some(Answer::Each(answers))) => {
+            let verdict = |answer: Result<_>| answer.map_or_else(Verdict::failed, |_| Verdict::of(Outcome::Deleted));
+            answers.into_iter().map(|(id, answer)| (id, verdict(answer))).collect()
+        }
+        Ok(Some(Answer::All(_))) => vec![(named.id.clone(), Verdict::of(Outcome::Deleted))],
+        Ok(None) => vec![(named.id.clone(), Verdict::of(Outcome::Accepted))],
+        Err(error) if error.kind.stops_store() => return Err(error),
+        Err(error) => vec![(named.id.clone(), Verdict::failed(error))],
+    };
+    let item = |(id, verdict): (ImageId, Verdict)| Item {
         outcome: Some(verdict.outcome),
         error: verdict.error,
         job: Some(home.image(named.id.clone()).to_string()),
-        ..Item::new(reference, home.provider)
+        ..Item::new(home.image(id))
     };
-    let mut items: Vec<Item> = match answer {
-        Ok(Some(Answer::Each(answers))) => answers
-            .into_iter()
-            .map(|(id, answer)| {
-                let verdict = match answer {
-                    Ok(_) => Verdict::of(Outcome::Deleted),
-                    Err(error) => Verdict::failed(error),
-                };
-                item(home.image(id).to_string(), verdict)
-            })
-            .collect(),
-        Ok(Some(Answer::All(_))) => vec![item(reference.clone(), Verdict::of(Outcome::Deleted))],
-        Ok(None) => vec![item(reference.clone(), Verdict::of(Outcome::Accepted))],
-        Err(error) if error.kind.stops_store() => return Err(error),
-        Err(error) => vec![item(reference.clone(), Verdict::failed(error))],
-    };
-    if items.is_empty() {
-        let silent = Error::new(Kind::Lost, "the job has ended and speaks of no image")
-            .hint("look at the images themselves with `imgctl get`");
-        items.push(item(reference, Verdict::unknown(silent)));
-    }
+    let items: Vec<Item> = verdicts.into_iter().map(item).collect();
     items.iter().for_each(|item| context.printer.item(item));
     context.finish();
     Ok(Exit::of_items(&items, false))

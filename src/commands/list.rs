@@ -74,7 +74,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
                 let listed = images(context, &session, &selection).await;
                 let home = session.store.home();
                 tally.push(match listed {
-                    Ok(()) => Item::new(home.to_string(), home.provider),
+                    Ok(()) => Item::new(home),
                     Err(error) => failed(context, &home, error),
                 });
             }
@@ -114,10 +114,8 @@ fn print(context: &Context, session: &Session, images: Vec<Image>, selection: &S
     let stock = Stock::new(home.clone(), images);
     for (image, shown) in stock.images().iter().zip(listed(&stock, selection)) {
         if let (true, Some(id)) = (shown, &image.id) {
-            let reference = home.image(id.clone()).to_string();
-            let item = Item { image: image.clone(), ..Item::new(reference, home.provider) };
             context.printer.ended();
-            context.printer.item(&item);
+            context.printer.item(&Item::found(home.image(id.clone()), image.clone()));
         }
     }
     context.printer.flush();
@@ -126,5 +124,5 @@ fn print(context: &Context, session: &Session, images: Vec<Image>, selection: &S
 /// A store that could not be listed is said at once, and counts for the exit code.
 fn failed(context: &Context, store: &StoreRef, error: Error) -> Item {
     context.printer.error(&error);
-    Item { error: Some(error), ..Item::new(store.to_string(), store.provider) }
+    Item { error: Some(error), ..Item::new(store.clone()) }
 }

@@ -13,7 +13,7 @@ use crate::{
     engine::Session,
     error::{Error, Kind, Result},
     image::{ImageId, ImageRef, StoreRef},
-    report::Item,
+    report::{Item, State},
     store::Image,
 };
 
@@ -89,13 +89,12 @@ fn item(home: &StoreRef, id: ImageId, answer: Result<Image>) -> Item {
         }
         _ => id,
     };
-    let item = Item::new(home.image(complete).to_string(), home.provider);
+    let reference = home.image(complete);
     match answer {
-        Ok(image) => Item { image, ..item },
+        Ok(image) => Item::found(reference, image),
         Err(error) => {
-            let state = (error.kind == Kind::NotFound).then(|| "missing".to_owned());
-            let image = Image { state, ..Image::default() };
-            Item { image, error: Some(error), ..item }
+            let state = (error.kind == Kind::NotFound).then_some(State::Missing);
+            Item { state, error: Some(error), ..Item::new(reference) }
         }
     }
 }

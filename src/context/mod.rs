@@ -87,7 +87,8 @@ impl Context {
     pub async fn open(&self, store: &StoreRef) -> Result<Arc<Session>> {
         let store = tokio::select! {
             biased;
-            () = self.stop.asked() => return Err(Error::new(Kind::Stopped, "interrupted")),
+            // Nothing of this store was tried.
+            () = self.stop.asked() => return Err(Error::new(Kind::StoreStopped, "interrupted")),
             store = Box::pin(store::open(&self.settings, &self.clients, store)) => store?,
         };
         let home = store.home();

@@ -9,7 +9,7 @@ use super::order::{Chosen, Order, StoreOrder, Usage};
 use crate::{
     context::Context,
     engine::{Session, Verdict},
-    error::{Kind, Result},
+    error::Result,
     prune::{Stock, recheck},
     store::Image,
     survey::{self, Cache},
@@ -39,7 +39,7 @@ impl<'m> Order<'m> {
         for (of, stock) in stores.zip(stocks) {
             let stock = of.ask_usage(stock, &mut self.usage).await;
             if let Err(error) = &stock
-                && error.kind != Kind::Stopped
+                && !error.kind.not_tried()
             {
                 context.printer.error(error);
             }

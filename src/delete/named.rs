@@ -72,6 +72,6 @@ fn without_owner(session: &Session) -> StoreRef {
 
 pub fn unopened(store: &StoreRef, id: ImageId, error: &Error) -> Item {
     let Verdict { outcome, error, .. } = Verdict::not_sent(error.clone());
-    let item = Item::new(store.image(id).to_string(), store.provider);
+    let item = Item::new(store.image(id));
     Item { outcome: Some(outcome), error, ..item }
 }

@@ -137,7 +137,7 @@ impl StoreOrder<'_> {
             }
             Next::Ended(_, image) => (asked.id.clone(), image.as_deref()),
         };
-        let mut item = Item::new(home.image(id).to_string(), home.provider);
+        let mut item = Item::new(home.image(id));
         item.image = image.cloned().unwrap_or_default();
         if item.image.digest.is_none() {
             item.image.digest = asked.id.digest().map(ToString::to_string);

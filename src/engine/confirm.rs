@@ -98,12 +98,10 @@ impl Run<'_> {
                 Error::new(Kind::Lost, "it is still being deleted").hint("look at it again later with `imgctl get`"),
             ),
             (Doubt::Silent(error), Now::Unclear(_)) => Verdict::unknown(error.clone()),
-            (Doubt::Requested | Doubt::Leaving, Now::Unclear(error)) if error.kind == Kind::Stopped => {
-                Verdict::unknown(
-                    Error::new(Kind::Lost, "the run was stopped before the deletion was confirmed")
-                        .hint("look at it again later with `imgctl get`"),
-                )
-            }
+            (Doubt::Requested | Doubt::Leaving, Now::Unclear(error)) if error.kind.not_tried() => Verdict::unknown(
+                Error::new(Kind::Lost, "the run was stopped before the deletion was confirmed")
+                    .hint("look at it again later with `imgctl get`"),
+            ),
             (_, Now::Unclear(error)) => Verdict::unknown(error),
             (Doubt::Requested, _) if waited < ACCEPTED.min(self.options.job_timeout) => {
                 return None;
@@ -210,7 +208,7 @@ impl Run<'_> {
             match self.session.ask(Op::Poll, || self.session.store.poll(&job)).await {
                 Ok(Some(answer)) => return self.judge_job(&places, answer, runs_on),
                 Ok(None) => {}
-                Err(error) if error.kind == Kind::Stopped => {
+                Err(error) if error.kind.not_tried() => {
                     let stopped = Error::new(Kind::Lost, "the run was stopped before the job ended")
                         .hint("follow it up later with `imgctl get --job`");
                     return places

@@ -38,7 +38,7 @@ impl Outcome {
         match kind {
             NotFound => Self::Missing,
             InUse | WrongState | Changed | Protected => Self::Refused,
-            Stopped => Self::Skipped,
+            Stopped | StoreStopped => Self::Skipped,
             Lost | Unreadable => Self::Unknown,
             Throttled | Unreachable | Invalid | TooMany | Failed | Auth | Denied | NoStore | Config | Unsupported
             | Usage | Guard => Self::Failed,

@@ -68,7 +68,7 @@ impl Session {
             let cause = self.halted.get()?;
             let harmless = cause.kind == Kind::Unreadable && op != Op::Delete;
             let message = || format!("not tried: the store was stopped ({cause})");
-            (!harmless).then(|| Error::new(Kind::Stopped, message()))
+            (!harmless).then(|| Error::new(Kind::StoreStopped, message()))
         };
         self.stop.error().or_else(halted)
     }
@@ -128,7 +128,7 @@ impl Session {
             if error.kind.transient() {
                 match self.pause(&mut pauses, &error).await {
                     Ok(()) => continue,
-                    Err(last) if last.kind == Kind::Stopped => return Err(last),
+                    Err(last) if last.kind.not_tried() => return Err(last),
                     Err(_) => {}
                 }
             }

@@ -184,7 +184,7 @@ impl Verdict {
     pub fn not_sent(error: Error) -> Self {
         let outcome = match error.kind {
             Kind::NotFound => Outcome::Missing,
-            Kind::Stopped => Outcome::Skipped,
+            Kind::Stopped | Kind::StoreStopped => Outcome::Skipped,
             _ => Outcome::Failed,
         };
         Self { outcome, error: Some(error), job: None }

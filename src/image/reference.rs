@@ -106,7 +106,27 @@ impl StoreRef {
     }
 }
 
+impl From<ImageRef> for Reference {
+    fn from(image: ImageRef) -> Self {
+        Self::Image(image)
+    }
+}
+
+impl From<StoreRef> for Reference {
+    fn from(store: StoreRef) -> Self {
+        Self::Store(store)
+    }
+}
+
 impl Reference {
+    /// The digest that pins the image, if one does.
+    pub fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::Image(image) => image.id.digest(),
+            Self::Store(_) => None,
+        }
+    }
+
     /// The store itself, or the one that the image is in.
     pub fn store(&self) -> &StoreRef {
         match self {

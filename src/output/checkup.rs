@@ -3,7 +3,7 @@
 use super::{Look, human::wrapped, safe};
 use crate::{
     checkup::{Check, State, Subject},
-    report::Item,
+    report::{self, Item},
 };
 
 /// Where the text of a check begins: after its name and its state.
@@ -12,11 +12,11 @@ const STATE: usize = 7;
 const INDENT: usize = 2 + NAME + 2 + STATE + 2;
 
 pub fn text(item: &Item, look: &Look) -> String {
-    let state = item.image.state.as_deref().unwrap_or_default();
+    let state = item.state.as_ref().map_or("", report::State::word);
     let name = item.image.name.as_ref();
     let mut text = format!(
         "{}{}: {}\n",
-        item.provider.title(),
+        item.reference.store().provider.title(),
         name.map_or(String::new(), |name| format!(" {}", safe(name))),
         paint(&state.replace('_', " "), colour(state), look)
     );
@@ -29,7 +29,7 @@ pub fn text(item: &Item, look: &Look) -> String {
 }
 
 fn line(check: &Check, brief: bool, look: &Look, text: &mut String) {
-    let state = word(check.state);
+    let state = check.state.word();
     let painted = paint(&format!("{state:STATE$}"), colour(state), look);
     text.push_str(&format!("  {:NAME$}  {painted}  ", name(check.check)));
     let lines = std::iter::once(said(check)).chain(trouble(check, brief));
@@ -99,18 +99,6 @@ fn name(subject: Subject) -> &'static str {
     }
 }
 
-fn word(state: State) -> &'static str {
-    match state {
-        State::Ok => "ok",
-        State::Found => "found",
-        State::Missing => "missing",
-        State::Unused => "unused",
-        State::Unknown => "unknown",
-        State::Warning => "warning",
-        State::Failed => "failed",
-    }
-}
-
 /// The colour of a state, of a check's as of a provider's.
 fn colour(state: &str) -> &'static str {
     match state {
@@ -146,8 +134,8 @@ mod tests {
             "the key was not believed, and this is \u{1b}[2J said at such length that no terminal shows it in one line";
         let error = Error::new(Kind::Auth, why).code("NotBelieved").hint("get another");
         let _ = checkup.of::<()>(Subject::Credentials, Err(error));
-        let mut item = Item::new("ecr:**".into(), Provider::Ecr);
-        item.image.state = Some("failed".into());
+        let mut item = Item::new(Provider::Ecr.whole());
+        item.state = Some(report::State::Checked(State::Failed));
         item.error = checkup.error().cloned();
         item.checks = checkup.checks;
         let look = Look { format: Format::Table, quiet: false, color, width, progress: false, github: false };

@@ -8,7 +8,7 @@ use crate::{
     engine::Outcome,
     error::Error,
     exit::Exit,
-    report::{Item, Summary},
+    report::{Item, State, Summary},
 };
 
 /// Annotations of one kind that the runner keeps of a step.
@@ -82,7 +82,7 @@ impl Notes {
     }
 
     pub fn item(&mut self, item: &Item) {
-        self.telling |= item.outcome.is_some() || item.available.is_some();
+        self.telling |= item.outcome.is_some() || matches!(item.state, Some(State::Available | State::Unavailable(_)));
         if item.is_kept() {
             // There may be very many, and nothing became of them; the sum counts them.
         } else if Exit::of_items([item], self.ignore_missing) == Exit::Done {
@@ -150,10 +150,10 @@ impl Notes {
 }
 
 fn level(item: &Item) -> Level {
-    match (item.outcome, item.available) {
-        (Some(Outcome::Failed | Outcome::Unknown), _) | (None, Some(false)) => Level::Error,
-        (None, None) if item.image.state.as_deref() != Some("missing") => Level::Error,
-        _ => Level::Warning,
+    match (item.outcome, &item.state) {
+        (Some(Outcome::Failed | Outcome::Unknown), _) => Level::Error,
+        (None, Some(State::Missing)) | (Some(_), _) => Level::Warning,
+        (None, _) => Level::Error,
     }
 }
 
@@ -199,7 +199,7 @@ fn row(item: &Item, now: DateTime<Utc>) -> String {
     let born = item.image.pushed_at.or(item.image.created_at);
     let cells = [
         plain(&item.word().replace('_', " ")),
-        format!("<code>{}</code>", plain(&item.reference)),
+        format!("<code>{}</code>", plain(&item.reference.to_string())),
         plain(&table::tags(&item.image.tags)),
         item.image.bytes.map(human::size).unwrap_or_default(),
         born.map(|born| human::age(now - born)).unwrap_or_default(),
@@ -233,11 +233,11 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{error::Kind, image::Provider};
+    use crate::{error::Kind, image::ImageRef};
 
     fn item(reference: &str, outcome: Outcome, message: &str) -> Item {
         let error = (!message.is_empty()).then(|| Error::new(Kind::Failed, message));
-        Item { outcome: Some(outcome), error, ..Item::new(reference.into(), Provider::Ecr) }
+        Item { outcome: Some(outcome), error, ..Item::new(reference.parse::<ImageRef>().unwrap()) }
     }
 
     fn notes(items: &[Item]) -> Notes {
@@ -255,15 +255,15 @@ mod tests {
     #[test]
     fn what_failed_is_an_error_and_what_was_not_to_be_had_a_warning() {
         let notes = notes(&[
-            item("ecr:a:1", Outcome::Deleted, ""),
-            item("ecr:a:2", Outcome::Failed, "no:\u{1b}[2J"),
-            item("ecr:a:3", Outcome::Missing, ""),
+            item("ecr:app:1", Outcome::Deleted, ""),
+            item("ecr:app:2", Outcome::Failed, "no:\u{1b}[2J"),
+            item("ecr:app:3", Outcome::Missing, ""),
         ]);
         assert_eq!(
             notes.annotations(),
             [
-                "::error title=imgctl delete%3A failed::ecr:a:2: no:\\u{1b}[2J",
-                "::warning title=imgctl delete%3A missing::ecr:a:3",
+                "::error title=imgctl delete%3A failed::ecr:app:2: no:\\u{1b}[2J",
+                "::warning title=imgctl delete%3A missing::ecr:app:3",
             ]
         );
     }
@@ -272,13 +272,13 @@ mod tests {
     fn what_is_missing_is_fine_where_that_was_said() {
         let mut notes = Notes::new("delete", false);
         notes.ignore_missing();
-        notes.item(&item("ecr:a:3", Outcome::Missing, ""));
+        notes.item(&item("ecr:app:3", Outcome::Missing, ""));
         assert!(notes.annotations().is_empty());
     }
 
     #[test]
     fn no_more_annotations_than_are_kept() {
-        let many: Vec<_> = (0..5000).map(|n| item(&format!("ecr:a:{n}"), Outcome::Failed, "no")).collect();
+        let many: Vec<_> = (0..5000).map(|n| item(&format!("ecr:app:{n}"), Outcome::Failed, "no")).collect();
         let mut notes = notes(&many);
         assert_eq!(notes.annotations().len(), ANNOTATIONS);
         assert!(notes.annotations()[9].ends_with("::4991 more: the report has them"));
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn a_summary_is_bounded_and_stays_out_of_a_full_file() {
         let long = "x|".repeat(3000);
-        let many: Vec<_> = (0..5000).map(|n| item(&format!("ecr:a:{n}"), Outcome::Failed, &long)).collect();
+        let many: Vec<_> = (0..5000).map(|n| item(&format!("ecr:app:{n}"), Outcome::Failed, &long)).collect();
         let notes = notes(&many);
         let sum = Summary::default();
         for (written, most) in [(0, LARGEST_SUMMARY), (900_000, 100_000), (999_900, 100)] {
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn nothing_in_a_cell_is_markup() {
-        let odd = item("ecr:a:1", Outcome::Failed, "a|b\n<img src=x> `c` @me [l](u) \\| **b** &lt;");
+        let odd = item("ecr:app:1", Outcome::Failed, "a|b\n<img src=x> `c` @me [l](u) \\| **b** &lt;");
         let row = row(&odd, Utc::now());
         assert_eq!(row.matches('|').count(), 7, "{row}");
         assert_eq!(row.lines().count(), 1);
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn mere_reading_is_told_only_when_it_went_wrong() {
-        let image = Item::new("ecr:a:1".into(), Provider::Ecr);
+        let image = Item::new("ecr:app:1".parse::<ImageRef>().unwrap());
         let mut notes = notes(std::slice::from_ref(&image));
         assert_eq!(notes.summary(&Summary::default(), Utc::now(), 0), None);
         notes.error(&Error::new(Kind::Auth, "no"));

@@ -67,7 +67,7 @@ mod tests {
 
     fn item(outcome: Outcome, bytes: Option<u64>) -> Item {
         let image = Image { bytes, ..Image::default() };
-        Item { image, outcome: Some(outcome), ..Item::new(String::new(), Provider::Ecr) }
+        Item { image, outcome: Some(outcome), ..Item::new(StoreRef::of(Provider::Ecr)) }
     }
 
     fn place(region: &str, owner: Option<&str>, caller: Option<&str>) -> Place {

@@ -9,7 +9,12 @@ use super::{
     human::{age, size, wrapped},
     safe,
 };
-use crate::{engine::Outcome, report::Item, store::LeftBehind};
+use crate::{
+    engine::Outcome,
+    image::{Digest, ImageId, Provider, Reference},
+    report::{Item, State},
+    store::LeftBehind,
+};
 
 /// Digits of a digest that are shown where the whole does not fit.
 const SHORT_DIGEST: usize = 12;
@@ -34,11 +39,11 @@ const COLUMNS: [Column; 9] = [
     ("STATE", |item, _| match item.choice {
         // Of a plan the state is no news, unless it is why.
         Some(_) => String::new(),
-        None => item.image.state.clone().unwrap_or_default(),
+        None => item.state.as_ref().map_or("", State::word).to_owned(),
     }),
     ("IMAGE", |item, view| match view.common {
-        Some(common) => shorten(item.reference.strip_prefix(common).unwrap_or(&item.reference)),
-        None => item.reference.clone(),
+        Some(common) => shorten(&item.reference, common),
+        None => item.reference.to_string(),
     }),
     ("NAME", |item, view| view.cut(item.image.name.clone().unwrap_or_default())),
     ("TAGS", |item, view| view.cut(tags(&item.image.tags))),
@@ -73,7 +78,7 @@ pub fn table(items: &[Item], look: &Look, now: DateTime<Utc>, head: bool) -> Str
     let Some(width) = look.width.map(usize::from).filter(|width| whole.width() > *width) else {
         return whole.text(items, look);
     };
-    let places = items.chunk_by(|one, next| place(&one.reference) == place(&next.reference));
+    let places = items.chunk_by(|one, next| place(one) == place(next));
     let tables = places.enumerate().map(|(number, items)| {
         // A table that goes on needs no second head, unless it goes on elsewhere.
         narrow(items, look, width, view, head || number > 0)
@@ -83,8 +88,8 @@ pub fn table(items: &[Item], look: &Look, now: DateTime<Utc>, head: bool) -> Str
 
 /// Items of one place, where there is little room.
 fn narrow(items: &[Item], look: &Look, width: usize, view: View<'_>, head: bool) -> String {
-    let common = common_place(items);
-    let short = View { common: Some(common), ..view };
+    let common = common(items);
+    let short = View { common: Some(&common), ..view };
     let mut rendered = Rendered::of(items, look, short, head);
     if rendered.width() > width {
         let cut = |most| View { cut: Some(most), ..short };
@@ -110,22 +115,26 @@ fn narrow(items: &[Item], look: &Look, width: usize, view: View<'_>, head: bool)
     }
 }
 
-/// What all references begin with: the repository, or their place.
-fn common_place(items: &[Item]) -> &str {
-    let Some(first) = items.first().map(|item| item.reference.as_str()) else {
-        return "";
+/// What the references of items of one place begin with: the repository if they are all digests of it, else the place.
+fn common(items: &[Item]) -> String {
+    let Some(store) = items.first().map(|item| item.reference.store()) else {
+        return String::new();
     };
-    let repository = first.find("@sha256:").map(|at| &first[..=at]);
-    repository
-        .filter(|repository| items.iter().all(|item| item.reference.starts_with(repository)))
-        .unwrap_or(place(first))
+    let pinned = |item: &Item| match &item.reference {
+        Reference::Image(image) => image.store == *store && matches!(image.id, ImageId::Digest(_)),
+        Reference::Store(_) => false,
+    };
+    match (items.iter().all(pinned), &store.region) {
+        (true, _) => format!("{store}@"),
+        (false, Some(_)) => store.clone().with_name("").to_string(),
+        (false, None) => String::new(),
+    }
 }
 
-/// The host, or the scheme with owner and region, that a reference begins with.
-fn place(reference: &str) -> &str {
-    let start = reference.find("://").map_or(0, |scheme| scheme + 3);
-    let end = reference[start..].find('/');
-    &reference[..end.map_or(0, |slash| start + slash + 1)]
+/// The registry, or the provider with owner and region, that an item is in.
+fn place(item: &Item) -> (Provider, [Option<&str>; 3]) {
+    let store = item.reference.store();
+    (store.provider, [&store.owner, &store.region, &store.host].map(|part| part.as_deref()))
 }
 
 /// A table, one line an item, perhaps below a head.
@@ -223,13 +232,13 @@ fn outcome(item: &Item) -> String {
 /// dark terminals.
 fn colour(item: &Item) -> Color {
     use Outcome::*;
-    match (item.outcome, item.available) {
-        (Some(Deleted | Untagged | Gone), _) | (None, Some(true)) => Color::DarkGreen,
+    match (item.outcome, &item.state) {
+        (Some(Deleted | Untagged | Gone), _) | (None, Some(State::Available)) => Color::DarkGreen,
         (Some(WouldDelete | WouldUntag | Accepted | Missing | Refused | Skipped), _) => Color::DarkYellow,
-        (Some(Failed | Unknown | WouldRefuse), _) | (None, Some(false)) => Color::DarkRed,
-        (None, None) if item.is_kept() => Color::DarkGreen,
-        (None, None) if item.image.state.as_deref() == Some("missing") => Color::DarkYellow,
-        (None, None) => Color::Reset,
+        (Some(Failed | Unknown | WouldRefuse), _) | (None, Some(State::Unavailable(_))) => Color::DarkRed,
+        (None, _) if item.is_kept() => Color::DarkGreen,
+        (None, Some(State::Missing)) => Color::DarkYellow,
+        (None, _) => Color::Reset,
     }
 }
 
@@ -237,13 +246,16 @@ fn words(outcome: Outcome) -> String {
     outcome.word().replace('_', " ")
 }
 
-/// The reference with its digest cut to what a person compares.
-fn shorten(reference: &str) -> String {
-    match reference.rsplit_once("sha256:") {
-        Some((name, hex)) if hex.len() > SHORT_DIGEST && (name.is_empty() || name.ends_with('@')) => {
-            format!("{name}{}…", &hex[..SHORT_DIGEST])
+/// The reference without what all begin with, and with its digest cut to what a person compares.
+fn shorten(reference: &Reference, common: &str) -> String {
+    let whole = reference.to_string();
+    let rest = whole.strip_prefix(common).unwrap_or(&whole);
+    match reference.digest().map(Digest::as_str) {
+        Some(digest) => {
+            let hex = digest.split(':').next_back().unwrap_or(digest);
+            rest.replace(digest, &format!("{}…", &hex[..SHORT_DIGEST]))
         }
-        _ => reference.to_owned(),
+        None => rest.to_owned(),
     }
 }
 
@@ -276,19 +288,19 @@ pub fn note(item: &Item) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{image::Provider, output::Format, store::Image};
+    use crate::{image::ImageRef, output::Format, store::Image};
 
     #[test]
     fn where_there_is_little_room_each_place_is_said_once_and_references_stay_whole() {
-        let item = |reference: &str, tags: &[&str]| Item {
-            image: Image {
+        let item = |reference: &str, tags: &[&str]| {
+            let image = Image {
                 state: Some("active".into()),
                 tags: tags.iter().map(ToString::to_string).collect(),
                 bytes: Some(1 << 30),
                 pushed_at: Some(DateTime::UNIX_EPOCH),
                 ..Image::default()
-            },
-            ..Item::new(reference.into(), Provider::Ecr)
+            };
+            Item::found(reference.parse::<ImageRef>().unwrap(), image)
         };
         let digest = "e882e2d47b25bfbb2584eb6fe0bcb9637f98aca296b8e19126c2771ce1196f49";
         let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";

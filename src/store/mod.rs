@@ -261,8 +261,9 @@ pub struct Image {
     #[serde(skip)]
     pub request_id: Option<String>,
 
-    /// The provider's own word, in lower case.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The provider's own word, in lower case. An item of the output says in which state it was read.
+    #[serde(skip_serializing)]
+    #[schemars(skip)]
     pub state: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,

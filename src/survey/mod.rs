@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     engine::Session,
-    error::{Error, Kind, Result},
+    error::{Error, Result},
     image::manifest::{self, Contents},
     image::{Digest, ImageId},
     prune::{Exact, Freed, Reading, Stock, StorePlan, may_be_index},
@@ -95,7 +95,7 @@ async fn read(
 ) -> Result<()> {
     for (index, answer) in indexes.iter().zip(manifests(session, cache, indexes).await) {
         match answer {
-            Err(error) if error.kind == Kind::Stopped => return Err(error),
+            Err(error) if error.kind.not_tried() => return Err(error),
             contents => readings.insert(index.clone(), Reading::of(contents)),
         };
     }

@@ -168,7 +168,9 @@ impl Made {
     }
 
     pub fn failed(&self) -> impl Iterator<Item = Failed> {
-        self.failed.iter().filter_map(|item| Some(Failed { store: item.reference.clone(), error: item.error.clone()? }))
+        self.failed
+            .iter()
+            .filter_map(|item| Some(Failed { store: item.reference.to_string(), error: item.error.clone()? }))
     }
 
     pub fn stops(&self) -> &[Stop] {
@@ -189,7 +191,7 @@ impl Made {
 
     /// How the run ends, with what became of what went. What is missing by now is what was wanted.
     pub fn exit(&self, mut ended: Tally) -> Exit {
-        let looked = self.stocks.iter().map(|stock| Item::new(stock.store.to_string(), stock.store.provider));
+        let looked = self.stocks.iter().map(|stock| Item::new(stock.store.clone()));
         looked.for_each(|item| ended.add(&item));
         self.failed.iter().for_each(|item| ended.add(item));
         ended.exit()
@@ -292,10 +294,10 @@ fn keep<T>(things: &mut Vec<T>, which: &[bool]) {
 
 /// A store that nobody can judge keeps all its images; that is said at once, and counts for the exit code.
 fn fail(context: &Context, store: &StoreRef, error: Error) -> Item {
-    if error.kind != Kind::Stopped {
+    if !error.kind.not_tried() {
         context.printer.error(&error);
     }
-    Item { error: Some(error), ..Item::new(store.to_string(), store.provider) }
+    Item { error: Some(error), ..Item::new(store.clone()) }
 }
 
 /// A plan of a run that was cut short would be of less than all there is.

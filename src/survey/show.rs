@@ -6,6 +6,7 @@ use super::plan::{Made, OfStore, Wanted};
 use crate::{
     context::Context,
     engine::Outcome,
+    image::Reference,
     output::{human::size, safe},
     prune::Choice,
     prune::saved,
@@ -17,13 +18,13 @@ use crate::{
 fn item(stock: &Stock, row: &Row) -> Item {
     let image = &stock.images()[row.image];
     let home = &stock.store;
-    let reference = match &image.id {
-        Some(id) => home.image(id.clone()).to_string(),
+    let reference: Reference = match &image.id {
+        Some(id) => home.image(id.clone()).into(),
         // The provider named neither digest nor id; such an image is always kept.
-        None => home.to_string(),
+        None => home.clone().into(),
     };
     let choice = Some(choice(stock, row));
-    let mut item = Item { image: image.clone(), choice, ..Item::new(reference, home.provider) };
+    let mut item = Item { choice, ..Item::found(reference, image.clone()) };
     if row.action == Action::Delete {
         item.ends_with(Outcome::WouldDelete);
     }

@@ -166,10 +166,11 @@ mod tests {
         assert_eq!(image.id, Some(ImageId::Named("img-34vaef8fe".into())));
         assert_eq!(image.hold, None);
         assert!(image.usable);
+        assert_eq!(image.state.as_deref(), Some("normal"));
         assert_eq!(
             serde_json::to_value(&image).unwrap(),
             json!({
-                "state": "normal", "name": "web-7", "description": "built", "bytes": 53_687_091_200_u64,
+                "name": "web-7", "description": "built", "bytes": 53_687_091_200_u64,
                 "created_at": "2025-03-24T06:35:06Z", "family": "web", "deprecated": false,
                 "architecture": "x86_64", "platform": "TencentOS", "image_type": "private_image",
                 "snapshots": [{"id": "snap-1", "usage": "system_disk", "bytes": 53_687_091_200_u64}],
@@ -192,7 +193,7 @@ mod tests {
         ] {
             let image = image(fields, false);
             assert_eq!(serde_json::to_value(&image).unwrap(), json!({}));
-            assert!(image.hold.is_none() && image.leaves_behind.is_empty());
+            assert!(image.state.is_none() && image.hold.is_none() && image.leaves_behind.is_empty());
         }
     }
 

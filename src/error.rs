@@ -50,9 +50,9 @@ pub enum Kind {
     Usage,
     /// A guard of ours stopped before anything was sent.
     Guard,
-    /// Not tried: the run was stopped.
+    /// Not tried: the run was stopped (in JSON also: the store was).
     Stopped,
-    /// Not tried: its store was stopped. JSON has one word for both.
+    /// Not tried: the store was stopped. JSON has one word for both.
     #[serde(rename(serialize = "stopped"), skip_deserializing)]
     StoreStopped,
 }

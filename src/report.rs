@@ -145,7 +145,7 @@ impl Item {
     /// A plan keeps it.
     pub fn is_kept(&self) -> bool {
         let choice = self.choice.as_ref();
-        choice.is_some_and(|choice| choice.action == Action::Keep)
+        choice.is_some_and(|choice| choice.reason.rule.action() == Action::Keep)
     }
 
     /// The word that counts in the summary: the outcome, or the state that was read.

@@ -138,7 +138,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let ended = delete::run(&mut order, context, args.consent.how(true, true)).await?;
     if args.wants(Action::Keep) {
         for of in made.stores() {
-            show::items(&of, |row| row.action == Action::Keep).for_each(|item| context.printer.item(&item));
+            show::items(&of, |row| row.action() == Action::Keep).for_each(|item| context.printer.item(&item));
         }
     }
     context.finish();
@@ -186,7 +186,7 @@ impl Args {
     fn show_plan(&self, context: &Context, made: &Made) {
         for of in made.stores() {
             show::total(context, &of);
-            let shown = |row: &Row| row.action == Action::Delete || self.wants(row.action);
+            let shown = |row: &Row| row.action() == Action::Delete || self.wants(row.action());
             let items: Vec<Item> = show::items(&of, shown).collect();
             if !items.is_empty() {
                 context.printer.plan(&items);
@@ -198,7 +198,7 @@ impl Args {
     fn print_plan(&self, context: &Context, made: &Made) {
         for of in made.stores() {
             show::total(context, &of);
-            for item in show::items(&of, |row| self.wants(row.action)) {
+            for item in show::items(&of, |row| self.wants(row.action())) {
                 context.printer.item(&item);
             }
             context.printer.end_table();

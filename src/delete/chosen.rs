@@ -31,7 +31,7 @@ impl<'m> Order<'m> {
 fn store<'m>(of: &OfStore<'m>, at: DateTime<Utc>, places: &mut usize) -> StoreOrder<'m> {
     let stock = of.stock;
     let (mut goes, mut asked, mut saved) = (Vec::new(), Vec::new(), Vec::new());
-    for row in show::rows(stock, of.plan, |row| row.action == Action::Delete) {
+    for row in show::rows(stock, of.plan, |row| row.action() == Action::Delete) {
         let image = &stock.images()[row.image];
         let (image, read_at) = (Arc::new(image.clone()), read_at(image, of.exactly, at));
         let (Some(id), Some(was)) = (image.id.clone(), Saved::of(row, &image, read_at)) else {

@@ -270,10 +270,7 @@ pub fn tags(tags: &[String]) -> String {
 
 /// What takes sentences: why it was chosen or kept, what went wrong, what it takes along and leaves.
 pub fn note(item: &Item) -> String {
-    let reason = item.choice.iter().map(|choice| {
-        let reason = &choice.reason;
-        reason.strip_prefix("kept: ").unwrap_or(reason).to_owned()
-    });
+    let reason = item.choice.iter().map(|choice| choice.reason.words.clone());
     let error = item.error.iter().map(ToString::to_string);
     let around = |verb: &str, thing: &LeftBehind| {
         let bytes = thing.bytes.map(|bytes| format!(" ({})", size(bytes))).unwrap_or_default();

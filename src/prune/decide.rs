@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use chrono::{DateTime, Utc};
 
 use super::{
-    Action, Evidence, Guards, Plan, Row, Rule, Selection, Stock, StorePlan, Totals,
+    Action, Evidence, Guards, Plan, Reason, Row, Rule, Selection, Stock, StorePlan, Totals,
     freed::quick,
     graph::{Bond, Graph, called},
     inventory::identity,
@@ -59,8 +59,17 @@ enum Fate {
     Open,
     /// The selectors fit it.
     Chosen(String),
-    Stays(Rule, String),
-    Goes(Rule, String),
+    Decided(Reason),
+}
+
+impl Fate {
+    fn decided(rule: Rule, words: impl Into<String>) -> Self {
+        Self::Decided(Reason { rule, words: words.into() })
+    }
+
+    fn is(&self, action: Action) -> bool {
+        matches!(self, Self::Decided(reason) if reason.rule.action() == action)
+    }
 }
 
 struct Deciding<'a> {
@@ -96,7 +105,7 @@ impl Deciding<'_> {
                 held(image).map(|why| (Rule::Held, why))
             };
             if let Some((rule, why)) = own {
-                self.fates[place] = Fate::Stays(rule, why);
+                self.fates[place] = Fate::decided(rule, why);
             }
         }
         // Whoever runs one platform got there through the index, and may do so again.
@@ -107,7 +116,7 @@ impl Deciding<'_> {
             for holder in self.graph.holders(place) {
                 if matches!(self.fates[holder], Fate::Open) {
                     let why = format!("it holds {}, which is {why}", called(image));
-                    self.fates[holder] = Fate::Stays(Rule::InUse, why);
+                    self.fates[holder] = Fate::decided(Rule::InUse, why);
                 }
             }
         }
@@ -122,7 +131,7 @@ impl Deciding<'_> {
             let mut lost = self.graph.lost(place).iter();
             if let Some(subject) = lost.find(|subject| self.everywhere.contains(subject.as_str())) {
                 let why = format!("attached to {}, which is in another store", short(subject));
-                self.fates[place] = Fate::Stays(Rule::Attached, why);
+                self.fates[place] = Fate::decided(Rule::Attached, why);
             } else if !self.graph.follows(place) {
                 self.fates[place] = self.judged(place);
             }
@@ -137,12 +146,12 @@ impl Deciding<'_> {
             && !self.selection.orphans
         {
             let why = format!("what it is attached to is not here ({}); --orphans selects such", short(subject));
-            return Fate::Stays(Rule::Orphan, why);
+            return Fate::decided(Rule::Orphan, why);
         }
         let around = Surroundings { provider: self.stock.store.provider, pulled: self.pulled(place), orphan_of };
         match self.selection.judge(image, around) {
             Judgement::Fits(why) => Fate::Chosen(why),
-            Judgement::Not(why) => Fate::Stays(Rule::NotSelected, why),
+            Judgement::Not(why) => Fate::decided(Rule::NotSelected, why),
         }
     }
 
@@ -162,8 +171,8 @@ impl Deciding<'_> {
         let from: Vec<usize> = self.places().filter(|place| reached[*place]).collect();
         self.graph.spread(from, |_, owned, _| !std::mem::replace(&mut reached[owned], true));
         for place in self.places().filter(|place| !reached[*place]) {
-            let why = "it belongs to images that belong to it".to_owned();
-            self.fates[place] = Fate::Stays(Rule::NotSelected, why);
+            let why = "it belongs to images that belong to it";
+            self.fates[place] = Fate::decided(Rule::NotSelected, why);
         }
     }
 
@@ -177,7 +186,7 @@ impl Deciding<'_> {
                 continue;
             };
             match releases.remove(&place) {
-                Some(why) => *fate = Fate::Stays(Rule::Release, why),
+                Some(why) => *fate = Fate::decided(Rule::Release, why),
                 None => add(chosen, "no release that --keep-semver keeps"),
             }
         }
@@ -186,16 +195,15 @@ impl Deciding<'_> {
     /// What a kept image holds stays, and what is attached to it, and so on.
     fn keep_what_belongs(&mut self) {
         let Self { graph, fates, stock, .. } = self;
-        let kept = |fate: &Fate| matches!(fate, Fate::Stays(..));
-        let from: Vec<usize> = (0..fates.len()).filter(|place| kept(&fates[*place])).collect();
+        let from: Vec<usize> = (0..fates.len()).filter(|place| fates[*place].is(Action::Keep)).collect();
         graph.spread(from, |owner, owned, bond| {
-            if kept(&fates[owned]) {
+            if fates[owned].is(Action::Keep) {
                 return false;
             }
             let owner = called(&stock.images()[owner]);
             fates[owned] = match bond {
-                Bond::Held => Fate::Stays(Rule::Needed, format!("needed by {owner}")),
-                Bond::Attached => Fate::Stays(Rule::Attached, format!("attached to {owner}, which stays")),
+                Bond::Held => Fate::decided(Rule::Needed, format!("needed by {owner}")),
+                Bond::Attached => Fate::decided(Rule::Attached, format!("attached to {owner}, which stays")),
             };
             true
         });
@@ -223,11 +231,11 @@ impl Deciding<'_> {
                 }
                 Rank::Kept(of) => {
                     let why = format!("among the newest {keep} of {of} that would go (--keep {keep})");
-                    self.fates[place] = Fate::Stays(Rule::Newest, why);
+                    self.fates[place] = Fate::decided(Rule::Newest, why);
                 }
                 Rank::Undated => {
                     let why = "its age is not known, so --keep cannot tell whether it is among the newest";
-                    self.fates[place] = Fate::Stays(Rule::Newest, why.into());
+                    self.fates[place] = Fate::decided(Rule::Newest, why);
                 }
             }
         }
@@ -239,7 +247,7 @@ impl Deciding<'_> {
         let mut from = Vec::new();
         for (place, fate) in fates.iter_mut().enumerate() {
             if let Fate::Chosen(why) = fate {
-                *fate = Fate::Goes(Rule::Selected, std::mem::take(why));
+                *fate = Fate::decided(Rule::Selected, std::mem::take(why));
                 from.push(place);
             }
         }
@@ -251,7 +259,7 @@ impl Deciding<'_> {
                     Bond::Held => format!("only images that go need it: {owner}"),
                     Bond::Attached => format!("attached to {owner}, which goes"),
                 };
-                fates[owned] = Fate::Goes(Rule::Follows, why);
+                fates[owned] = Fate::decided(Rule::Follows, why);
             }
             open
         });
@@ -264,15 +272,15 @@ impl Deciding<'_> {
         };
         let index = called(&self.images()[index]);
         for fate in &mut self.fates {
-            if !matches!(fate, Fate::Stays(..)) {
+            if !fate.is(Action::Keep) {
                 let why = format!("{index} might need it, and cannot be read: {why}");
-                *fate = Fate::Stays(Rule::Unreadable, why);
+                *fate = Fate::decided(Rule::Unreadable, why);
             }
         }
         for (place, why) in &self.graph.unreadable {
-            if matches!(self.fates[*place], Fate::Stays(Rule::Unreadable, _)) {
+            if matches!(&self.fates[*place], Fate::Decided(reason) if reason.rule == Rule::Unreadable) {
                 let why = format!("nobody can tell what it holds, for it cannot be read: {why}");
-                self.fates[*place] = Fate::Stays(Rule::Unreadable, why);
+                self.fates[*place] = Fate::decided(Rule::Unreadable, why);
             }
         }
     }
@@ -280,23 +288,15 @@ impl Deciding<'_> {
     fn plan(self) -> StorePlan {
         let graph = &self.graph;
         let row = |(place, fate): (usize, Fate)| {
-            let (action, rule, reason) = match fate {
-                Fate::Stays(rule, why) => (Action::Keep, rule, format!("kept: {why}")),
-                Fate::Goes(rule, why) => (Action::Delete, rule, why),
+            let reason = match fate {
+                Fate::Decided(reason) => reason,
                 // Each image was judged, follows one that was, or is kept for neither; a mistake here must not delete.
-                Fate::Open | Fate::Chosen(_) => (Action::Keep, Rule::NotSelected, "kept: nothing decides".into()),
+                Fate::Open | Fate::Chosen(_) => Reason { rule: Rule::NotSelected, words: "nothing decides".into() },
             };
             // One may be both: an index that is about what it holds.
             let owners: BTreeSet<usize> = graph.owners(place).iter().map(|(owner, _)| *owner).collect();
             let attached = graph.owned(place).iter().filter(|(_, bond)| *bond == Bond::Attached);
-            Row {
-                image: place,
-                action,
-                rule,
-                reason,
-                needed_by: owners.into_iter().collect(),
-                attached: attached.count(),
-            }
+            Row { image: place, reason, needed_by: owners.into_iter().collect(), attached: attached.count() }
         };
         // One reason is said once, however many indexes it is the reason of.
         let mut unreadable: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -326,10 +326,10 @@ impl Deciding<'_> {
         let count = |test: &dyn Fn(&Row) -> bool| plan.rows.iter().filter(|row| test(row)).count();
         plan.totals = Totals {
             images: plan.rows.len(),
-            deleted: count(&|row| row.action == Action::Delete),
-            kept: count(&|row| row.action == Action::Keep),
+            deleted: count(&|row| row.action() == Action::Delete),
+            kept: count(&|row| row.action() == Action::Keep),
             tagged: count(&|row| tagged(row.image)),
-            tagged_kept: count(&|row| tagged(row.image) && row.action == Action::Keep),
+            tagged_kept: count(&|row| tagged(row.image) && row.action() == Action::Keep),
             bytes: freed.bytes,
             unsized_images: freed.unknown,
         };

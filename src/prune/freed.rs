@@ -18,7 +18,7 @@ pub struct Freed {
 /// largest of its images, which are counted themselves.
 pub fn quick(stock: &Stock, plan: &StorePlan) -> Freed {
     let mut freed = Freed::default();
-    for row in plan.rows.iter().filter(|row| row.action == Action::Delete) {
+    for row in plan.rows.iter().filter(|row| row.action() == Action::Delete) {
         let image = &stock.images()[row.image];
         match (stock.reading(image), image.bytes) {
             (Some(super::Reading::Children(children)), _) if !children.is_empty() => {}

@@ -210,7 +210,7 @@ fn check(world: &World, flags: &[&str], told: &Told) {
     }
     for number in &stays {
         let image = rows[number];
-        assert!(image.reason.starts_with("kept: ") && image.reason.len() > 8, "{image:?}");
+        assert!(image.action() == Action::Keep && image.reason.words.len() > 2, "{image:?}");
         if is_complete(world, &all, *number) {
             assert!(
                 is_complete(world, &stays, *number),
@@ -230,7 +230,7 @@ fn check(world: &World, flags: &[&str], told: &Told) {
             .copied()
             .filter(|owner| world[*owner].children.contains(number) || attached(world, *owner).contains(number))
             .collect();
-        match rows[number].rule {
+        match rows[number].reason.rule {
             Rule::Selected => {
                 assert!(selected(world, *number, flags), "{number} is not selected");
                 assert!(!image.tags.is_empty() || owners.is_empty(), "{number} follows others");
@@ -268,7 +268,7 @@ fn check_keep(world: &World, flags: &[&str], rows: &BTreeMap<usize, &Row>) {
         return;
     };
     let of = |rule: Rule| {
-        rows.iter().filter(move |(_, row)| row.rule == rule).map(|(number, _)| *number).collect::<Vec<_>>()
+        rows.iter().filter(move |(_, row)| row.reason.rule == rule).map(|(number, _)| *number).collect::<Vec<_>>()
     };
     let (kept, goes) = (of(Rule::Newest), of(Rule::Selected));
     assert!(kept.len() <= keep);
@@ -350,7 +350,7 @@ proptest! {
 type Verdicts = Vec<crate::error::Result<super::Step>>;
 
 fn rechecked<'t>(told: &'t Told, fresh: &Stock, evidence: &Evidence, flags: &[&str]) -> (Vec<&'t Row>, Verdicts) {
-    let rows: Vec<&Row> = told.plan.stores[0].rows.iter().filter(|row| row.action == Action::Delete).collect();
+    let rows: Vec<&Row> = told.plan.stores[0].rows.iter().filter(|row| row.action() == Action::Delete).collect();
     let saved: Vec<Saved> = rows
         .iter()
         .map(|row| Saved::of(row, &Arc::new(told.stock.images()[row.image].clone()), None).unwrap())

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use super::{
-    Action, Evidence, Known, Saved, Stock, recheck,
+    Action, Evidence, Known, Saved, Stock,
+    plan::Explained,
+    recheck,
     sample::{Shelf, cosign, digest, machine, now, planned, store},
     scan,
 };
@@ -220,7 +222,7 @@ fn machine_images_that_a_launch_template_or_configuration_names_stay() {
     evidence.id_in(&stock.store, "img-00000004", "in use, launch template lt-1 version 3");
     evidence.family_in(&stock.store, "web", "in use, launch configuration asc-1 names its family");
     let plan = planned(std::slice::from_ref(&stock), &["--older-than", "30d"], &evidence);
-    let reasons: Vec<_> = plan.stores[0].rows.iter().map(|row| row.reason.as_str()).collect();
+    let reasons: Vec<_> = plan.stores[0].rows.iter().map(|row| Explained::from(row.reason.clone()).reason).collect();
     assert_eq!(
         reasons,
         [
@@ -323,7 +325,7 @@ fn orphans_stay_until_they_are_asked_for_and_are_none_while_their_subject_is_in_
     let goes = |flags: &[&str]| {
         let stocks = [shelf().stock(), other.clone()];
         let plan = planned(&stocks, flags, &Evidence::default());
-        let rows = plan.stores[0].rows.iter().filter(|row| row.action == Action::Delete);
+        let rows = plan.stores[0].rows.iter().filter(|row| row.action() == Action::Delete);
         rows.map(|row| row.image + 1).collect::<Vec<_>>()
     };
     assert_eq!(goes(&["--older-than", "30d"]), [3]);

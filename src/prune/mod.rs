@@ -35,7 +35,7 @@ pub use guards::{GuardArgs, Guards, Stop};
 pub use in_use::{Known, Tally, scan};
 pub use inventory::{Reading, Stock, identity, may_be_index};
 pub use listed::listed;
-pub use plan::{Action, Choice, Plan, Row, Rule, StorePlan, Totals};
+pub use plan::{Action, Choice, Plan, Reason, Row, Rule, StorePlan, Totals};
 pub use recheck::{Saved, Step, recheck};
 pub use select::{Selection, Selectors};
 

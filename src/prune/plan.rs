@@ -79,22 +79,52 @@ impl Rule {
 pub struct Row {
     /// Its place in [`super::Stock::images`].
     pub image: usize,
-    pub action: Action,
-    pub rule: Rule,
-    /// A sentence's worth, for people; of what stays it begins with `kept: `.
-    pub reason: String,
+    pub reason: Reason,
     /// Places of the images that it belongs to: the indexes that hold it, and what it is attached to.
     pub needed_by: Vec<usize>,
     /// How many images are attached to it.
     pub attached: usize,
 }
 
-/// What `prune` chose for an image, and why.
+/// Why: the rule that decided, and what it found, in words for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "Explained")]
+pub struct Reason {
+    pub rule: Rule,
+    pub words: String,
+}
+
+/// A reason as JSON tells it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Choice {
+pub struct Explained {
     pub action: Action,
     pub rule: Rule,
     pub reason: String,
+}
+
+impl From<Reason> for Explained {
+    fn from(reason: Reason) -> Self {
+        let action = reason.rule.action();
+        let words = match action {
+            Action::Keep => format!("kept: {}", reason.words),
+            Action::Delete => reason.words,
+        };
+        Self { action, rule: reason.rule, reason: words }
+    }
+}
+
+impl Row {
+    pub fn action(&self) -> Action {
+        self.reason.rule.action()
+    }
+}
+
+/// What `prune` chose for an image, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Choice {
+    #[serde(flatten)]
+    #[schemars(with = "Explained")]
+    pub reason: Reason,
     /// Digests of the images that it belongs to: indexes that hold it, and what it is attached to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needed_by: Vec<String>,

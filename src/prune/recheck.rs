@@ -159,7 +159,7 @@ mod tests {
     /// What a plan made of one shelf says when it is run on another.
     fn rechecked(then: Shelf, now: Shelf, evidence: &Evidence) -> Vec<Result<Step, String>> {
         let told = then.prune(&FLAGS);
-        let rows = told.plan.stores[0].rows.iter().filter(|row| row.action == Action::Delete);
+        let rows = told.plan.stores[0].rows.iter().filter(|row| row.action() == Action::Delete);
         let saved = rows.map(|row| {
             // As a plan's JSON has it.
             let text = serde_json::to_string(&told.stock.images()[row.image]).unwrap();

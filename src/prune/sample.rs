@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::plan::Explained;
 use super::{Action, Evidence, GuardArgs, Guards, Plan, Reading, Selection, Selectors, Stock, decide, everywhere};
 use crate::{
     image::{ImageId, Provider, StoreRef},
@@ -163,7 +164,7 @@ pub struct Told {
 impl Told {
     /// The numbers of the images that would go.
     pub fn goes(&self) -> Vec<usize> {
-        let rows = self.plan.stores[0].rows.iter().filter(|row| row.action == Action::Delete);
+        let rows = self.plan.stores[0].rows.iter().filter(|row| row.action() == Action::Delete);
         let number = |image: &Image| {
             let digest = image.digest.as_deref().unwrap();
             usize::from_str_radix(&digest["sha256:".len()..], 16).unwrap()
@@ -173,9 +174,9 @@ impl Told {
         goes
     }
 
-    pub fn reason(&self, number: usize) -> &str {
+    pub fn reason(&self, number: usize) -> String {
         let mut rows = self.plan.stores[0].rows.iter();
         let row = rows.find(|row| self.stock.images()[row.image].digest == Some(digest(number)));
-        &row.unwrap().reason
+        Explained::from(row.unwrap().reason.clone()).reason
     }
 }

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use crate::{
     error::{Error, Kind, Result},
     image::{ImageId, ImageRef, StoreRef},
-    prune::Choice,
-    prune::{Action, GuardArgs, Guards, Saved, Stop, Totals},
+    prune::plan::Explained,
+    prune::{Action, Choice, GuardArgs, Guards, Reason, Saved, Stop, Totals},
     store::Image,
 };
 
@@ -114,7 +114,11 @@ struct Item {
     #[serde(rename = "ref")]
     reference: String,
     #[serde(flatten)]
-    choice: Choice,
+    told: Explained,
+    #[serde(default)]
+    needed_by: Vec<String>,
+    #[serde(default)]
+    attached: usize,
     #[serde(flatten)]
     image: Image,
     /// The provider or a guard refused it already when the plan was made.
@@ -142,15 +146,15 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
         return Err(Error::from(stop.clone()));
     }
     let deletes: usize = head.stores.iter().map(|of| of.totals.deleted).sum();
-    let any = document.items.iter().any(|item| item.choice.action == Action::Delete);
+    let any = document.items.iter().any(|item| item.told.action == Action::Delete);
     if deletes > 0 && !any {
         return Err(wrong(format!("it holds none of the {deletes} images that it deletes"))
             .hint("save it with --show all or --show deleted"));
     }
-    let goes = |item: &Item| item.choice.action == Action::Delete && item.error.is_none();
+    let goes = |item: &Item| item.told.action == Action::Delete && item.error.is_none();
     let exactly = head.stores.iter().any(|of| of.freed_exactly);
     let image = |item: Item| {
-        if item.choice.rule.action() != Action::Delete {
+        if item.told.rule.action() != Action::Delete {
             // What kept it, a list of what is in use for one, may not be asked again.
             let message = format!("{} is to be deleted, and its rule keeps it", item.reference);
             return Err(wrong(message).hint("somebody changed it by hand: make a new plan"));
@@ -164,8 +168,10 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
             }
         };
         let read_at = read_at(&item.image, exactly, head.made_at);
-        let saved = Saved { id, attached: item.choice.attached, read_at, image: Arc::new(item.image) };
-        Ok(Planned { reference, choice: item.choice, saved })
+        let saved = Saved { id, attached: item.attached, read_at, image: Arc::new(item.image) };
+        let reason = Reason { rule: item.told.rule, words: item.told.reason };
+        let choice = Choice { reason, needed_by: item.needed_by, attached: item.attached };
+        Ok(Planned { reference, choice, saved })
     };
     let images = document.items.into_iter().filter(goes).map(image);
     let mut images: Vec<Planned> = images.collect::<Result<_>>()?;

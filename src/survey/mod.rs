@@ -124,7 +124,7 @@ async fn manifests(session: &Session, cache: &Cache, digests: &[Digest]) -> Vec<
 pub async fn freed(session: &Session, cache: &Cache, stock: &Stock, plan: &StorePlan) -> Freed {
     let mut exact = Exact::default();
     for rows in plan.rows.chunks(TOGETHER) {
-        let images = rows.iter().filter_map(|row| Some((row.action, stock.images()[row.image].digest()?)));
+        let images = rows.iter().filter_map(|row| Some((row.action(), stock.images()[row.image].digest()?)));
         let (actions, digests): (Vec<_>, Vec<_>) = images.unzip();
         let answers = manifests(session, cache, &digests).await;
         for (action, contents) in actions.into_iter().zip(answers) {

@@ -248,7 +248,7 @@ fn candidates(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evid
         // What --keep holds now may turn out to be in use, and then it holds others.
         let ever = decide(&selection.without_keep());
         for (stock, (now, ever)) in stocks.iter().zip(now.stores.iter().zip(&ever.stores)) {
-            let goes = |row: &&Row| now.totals.deleted > 0 && row.action == Action::Delete;
+            let goes = |row: &&Row| now.totals.deleted > 0 && row.action() == Action::Delete;
             let goes = ever.rows.iter().filter(goes);
             asked.push(goes.map(|row| stock.images()[row.image].clone()).collect());
         }

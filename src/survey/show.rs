@@ -25,7 +25,7 @@ fn item(stock: &Stock, row: &Row) -> Item {
     };
     let choice = Some(choice(stock, row));
     let mut item = Item { choice, ..Item::found(reference, image.clone()) };
-    if row.action == Action::Delete {
+    if row.action() == Action::Delete {
         item.ends_with(Outcome::WouldDelete);
     }
     item
@@ -34,13 +34,7 @@ fn item(stock: &Stock, row: &Row) -> Item {
 /// Why an image is deleted or kept.
 pub fn choice(stock: &Stock, row: &Row) -> Choice {
     let owners = row.needed_by.iter().filter_map(|owner| identity(&stock.images()[*owner]));
-    Choice {
-        action: row.action,
-        rule: row.rule,
-        reason: row.reason.clone(),
-        needed_by: owners.map(Into::into).collect(),
-        attached: row.attached,
-    }
+    Choice { reason: row.reason.clone(), needed_by: owners.map(Into::into).collect(), attached: row.attached }
 }
 
 /// What would become of each image of a store.
@@ -56,7 +50,7 @@ pub fn rows<'m>(stock: &Stock, plan: &'m StorePlan, wanted: impl Fn(&Row) -> boo
     rows.sort_by_cached_key(|row| {
         let image = &stock.images()[row.image];
         let date = image.pushed_at.or(image.created_at);
-        (row.action == Action::Keep, Reverse(date), !image.is_index())
+        (row.action() == Action::Keep, Reverse(date), !image.is_index())
     });
     rows
 }
@@ -72,8 +66,8 @@ pub fn total(context: &Context, of: &OfStore) {
 fn line(of: &OfStore) -> String {
     let totals = of.plan.totals;
     let mut why: BTreeMap<&str, usize> = BTreeMap::new();
-    let kept = of.plan.rows.iter().filter(|row| row.action == Action::Keep);
-    kept.for_each(|row| *why.entry(words(row.rule)).or_default() += 1);
+    let kept = of.plan.rows.iter().filter(|row| row.action() == Action::Keep);
+    kept.for_each(|row| *why.entry(words(row.reason.rule)).or_default() += 1);
     let mut why: Vec<_> = why.into_iter().collect();
     why.sort_by_key(|(_, count)| Reverse(*count));
     let why: Vec<_> = why.into_iter().map(|(why, count)| format!("{count} {why}")).collect();

@@ -11,6 +11,7 @@ use crate::{
     engine::Op,
     image::{ImageId, ImageRef, Provider, StoreRef},
     output::human,
+    prune::ago,
     settings,
     store::Image,
 };
@@ -142,7 +143,7 @@ fn candidates(mut images: Vec<Image>, names: impl Fn(&Image) -> Vec<String>) -> 
     let born = |image: &Image| image.pushed_at.or(image.created_at);
     images.sort_by_key(|image| std::cmp::Reverse(born(image)));
     let of_image = |image: &Image| {
-        let age = born(image).map(|born| human::age(Utc::now() - born));
+        let age = born(image).map(|born| ago(born, Utc::now()));
         let about = [image.name.clone(), age, image.bytes.map(human::size)];
         let about: Vec<_> = about.into_iter().flatten().collect();
         let candidate = |word: String| Candidate { word, about: about.join(", ") };

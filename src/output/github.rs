@@ -3,7 +3,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{human, safe, table};
+use super::{
+    human, safe,
+    table::{self, COLUMNS, Column, View},
+};
 use crate::{
     engine::Outcome,
     error::Error,
@@ -140,10 +143,11 @@ impl Notes {
         for error in &self.errors {
             push(&mut text, &format!("- {}\n", plain(error)), room);
         }
-        table(&mut text, ("Failed", false), &self.failed, now, room);
-        table(&mut text, ("Not done", false), &self.held, now, room);
+        let view = View::whole(now);
+        table(&mut text, ("Failed", false), &self.failed, view, room);
+        table(&mut text, ("Not done", false), &self.held, view, room);
         let done = if self.dry_run { "Would be done" } else { "Done" };
-        table(&mut text, (done, true), &self.done, now, room);
+        table(&mut text, (done, true), &self.done, view, room);
         text.push('\n');
         (text.len() <= room).then_some(text)
     }
@@ -173,15 +177,16 @@ fn data(text: &str) -> String {
 }
 
 /// A table, as far as there is room for it.
-fn table(text: &mut String, (title, folded): (&str, bool), rows: &Rows, now: DateTime<Utc>, room: usize) {
+fn table(text: &mut String, (title, folded): (&str, bool), rows: &Rows, view: View, room: usize) {
     if rows.count == 0 {
         return;
     }
     let open = if folded { "" } else { " open" };
-    let head = format!(
-        "\n<details{open}><summary>{title}: {}</summary>\n\n| | image | tags | size | age | note |\n|---|---|---|---:|---|---|\n",
-        rows.count
-    );
+    let used = |column: &&Column| rows.first.iter().any(|item| !column.1(item, &view).is_empty());
+    let columns: Vec<&Column> = COLUMNS.iter().filter(used).collect();
+    let names: String = columns.iter().map(|(name, _)| format!(" {} |", name.to_lowercase())).collect();
+    let lines: String = columns.iter().map(|(name, _)| if *name == "SIZE" { "---:|" } else { "---|" }).collect();
+    let head = format!("\n<details{open}><summary>{title}: {}</summary>\n\n|{names}\n|{lines}\n", rows.count);
     let tail = |left: usize| match left {
         0 => "\n</details>\n".to_owned(),
         left => format!("\n</details>\n\nand {left} more: the report has them.\n"),
@@ -190,22 +195,17 @@ fn table(text: &mut String, (title, folded): (&str, bool), rows: &Rows, now: Dat
     if !push(text, &head, room) {
         return;
     }
-    let fits = |item: &&Item| push(text, &row(item, now), room);
+    let fits = |item: &&Item| push(text, &row(item, &columns, view), room);
     let shown = rows.first.iter().take_while(fits).count();
     text.push_str(&tail(rows.count - shown));
 }
 
-fn row(item: &Item, now: DateTime<Utc>) -> String {
-    let born = item.image.pushed_at.or(item.image.created_at);
-    let cells = [
-        plain(&item.word().replace('_', " ")),
-        format!("<code>{}</code>", plain(&item.reference.to_string())),
-        plain(&table::tags(&item.image.tags)),
-        item.image.bytes.map(human::size).unwrap_or_default(),
-        born.map(|born| human::age(now - born)).unwrap_or_default(),
-        plain(&table::note(item)),
-    ];
-    format!("| {} |\n", cells.join(" | "))
+fn row(item: &Item, columns: &[&Column], view: View) -> String {
+    let cells = columns.iter().map(|(name, cell)| {
+        let text = plain(&cell(item, &view));
+        if *name == "IMAGE" { format!(" <code>{text}</code> |") } else { format!(" {text} |") }
+    });
+    format!("|{}\n", cells.collect::<String>())
 }
 
 /// Adds a whole part, or nothing of it.
@@ -310,8 +310,8 @@ mod tests {
     #[test]
     fn nothing_in_a_cell_is_markup() {
         let odd = item("ecr:app:1", Outcome::Failed, "a|b\n<img src=x> `c` @me [l](u) \\| **b** &lt;");
-        let row = row(&odd, Utc::now());
-        assert_eq!(row.matches('|').count(), 7, "{row}");
+        let row = row(&odd, &COLUMNS.each_ref(), View::whole(Utc::now()));
+        assert_eq!(row.matches('|').count(), COLUMNS.len() + 1, "{row}");
         assert_eq!(row.lines().count(), 1);
         for sign in ["<img", "`", "@me", "[l]", "**", "\\", "&lt;"] {
             assert!(!row.contains(sign), "{row}");

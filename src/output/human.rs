@@ -1,6 +1,4 @@
-//! What people read: sizes, ages, errors, one line that sums up. Pure.
-
-use chrono::TimeDelta;
+//! What people read: sizes, errors, one line that sums up. Pure.
 
 use super::safe;
 use crate::{error::Error, report::Summary};
@@ -35,21 +33,6 @@ pub fn wrapped(text: &str, room: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-/// A time span in its largest unit: `3 weeks ago`.
-pub fn age(age: TimeDelta) -> String {
-    let seconds = age.num_seconds();
-    let (count, unit) = match seconds {
-        ..60 => return "just now".into(),
-        60..3_600 => (seconds / 60, "minute"),
-        3_600..86_400 => (seconds / 3_600, "hour"),
-        86_400..1_209_600 => (seconds / 86_400, "day"),
-        1_209_600..5_184_000 => (seconds / 604_800, "week"),
-        5_184_000..63_072_000 => (seconds / 2_592_000, "month"),
-        _ => (seconds / 31_536_000, "year"),
-    };
-    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
 }
 
 /// `1 image`, `2 images`.
@@ -105,22 +88,6 @@ mod tests {
         ];
         for (bytes, text) in table {
             assert_eq!(size(bytes), text, "{bytes}");
-        }
-    }
-
-    #[test]
-    fn ages_have_the_largest_unit_that_says_enough() {
-        let table = [
-            (TimeDelta::seconds(-5), "just now"),
-            (TimeDelta::minutes(1), "1 minute ago"),
-            (TimeDelta::hours(23), "23 hours ago"),
-            (TimeDelta::days(13), "13 days ago"),
-            (TimeDelta::days(21), "3 weeks ago"),
-            (TimeDelta::days(90), "3 months ago"),
-            (TimeDelta::days(800), "2 years ago"),
-        ];
-        for (span, text) in table {
-            assert_eq!(age(span), text);
         }
     }
 }

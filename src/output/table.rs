@@ -6,12 +6,13 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 
 use super::{
     Look,
-    human::{age, size, wrapped},
+    human::{size, wrapped},
     safe,
 };
 use crate::{
     engine::Outcome,
     image::{Digest, ImageId, Provider, Reference},
+    prune::ago,
     report::{Item, State},
     store::LeftBehind,
 };
@@ -22,11 +23,11 @@ const SHORT_DIGEST: usize = 12;
 /// The least that is left of names and tags where there is little room.
 const LEAST: usize = 12;
 
-type Column = (&'static str, fn(&Item, &View) -> String);
+pub type Column = (&'static str, fn(&Item, &View) -> String);
 
 /// What the cells depend on besides their item.
 #[derive(Clone, Copy)]
-struct View<'v> {
+pub struct View<'v> {
     now: DateTime<Utc>,
     /// Too narrow for everything: what all references begin with is said once, and digests are cut.
     common: Option<&'v str>,
@@ -34,7 +35,7 @@ struct View<'v> {
     cut: Option<usize>,
 }
 
-const COLUMNS: [Column; 9] = [
+pub const COLUMNS: [Column; 9] = [
     ("OUTCOME", |item, _| outcome(item)),
     ("STATE", |item, _| match item.choice {
         // Of a plan the state is no news, unless it is why.
@@ -51,7 +52,7 @@ const COLUMNS: [Column; 9] = [
     ("SIZE", |item, _| item.image.bytes.map(size).unwrap_or_default()),
     ("AGE", |item, view| {
         let born = item.image.pushed_at.or(item.image.created_at);
-        born.map(|born| age(view.now - born)).unwrap_or_default()
+        born.map(|born| ago(born, view.now)).unwrap_or_default()
     }),
     ("NOTE", |item, view| match view.cut {
         Some(_) => String::new(),
@@ -60,6 +61,11 @@ const COLUMNS: [Column; 9] = [
 ];
 
 impl View<'_> {
+    /// Everything in full.
+    pub fn whole(now: DateTime<Utc>) -> Self {
+        Self { now, common: None, cut: None }
+    }
+
     fn cut(&self, text: String) -> String {
         match self.cut {
             Some(most) if text.chars().count() > most => {
@@ -73,7 +79,7 @@ impl View<'_> {
 
 /// Renders items as a table; columns that no item fills are left out.
 pub fn table(items: &[Item], look: &Look, now: DateTime<Utc>, head: bool) -> String {
-    let view = View { now, common: None, cut: None };
+    let view = View::whole(now);
     let whole = Rendered::of(items, look, view, head);
     let Some(width) = look.width.map(usize::from).filter(|width| whole.width() > *width) else {
         return whole.text(items, look);
@@ -259,7 +265,7 @@ fn shorten(reference: &Reference, common: &str) -> String {
     }
 }
 
-pub fn tags(tags: &[String]) -> String {
+fn tags(tags: &[String]) -> String {
     match tags {
         [first, second, third, rest @ ..] if !rest.is_empty() => {
             format!("{first}, {second}, {third} and {} more", rest.len())
@@ -317,6 +323,6 @@ mod tests {
         ] {
             assert!(text.contains(whole), "{whole:?} in\n{text}");
         }
-        assert_eq!(text.matches(" years ago").count(), 3, "{text}");
+        assert_eq!(text.matches(" days ago").count(), 3, "{text}");
     }
 }

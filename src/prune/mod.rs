@@ -28,6 +28,7 @@ pub mod saved;
 mod select;
 mod words;
 
+pub use age::ago;
 pub use decide::{decide, everywhere};
 pub use evidence::Evidence;
 pub use freed::{Exact, Freed};

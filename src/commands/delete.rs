@@ -106,7 +106,7 @@ impl Args {
                 .hint("images that are named are deleted as named; `imgctl prune` keeps what is in use"));
         }
         self.guard(context, images.iter().map(|image| image.store.provider), images.len())?;
-        context.printer.expect(images.len());
+        context.printer.progress.expect(images.len());
         let shown = self.consent.dry_run || !self.consent.is_given();
         Ok(Order::named(context, images, Wish { all_tags: self.all_tags, shown }).await)
     }

@@ -73,7 +73,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     }
     let mut items = Vec::new();
     lookup::images(context, &images, |item| {
-        context.printer.ended();
+        context.printer.progress.seen(1);
         context.printer.item(&item);
         items.push(item);
     })

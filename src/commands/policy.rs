@@ -68,7 +68,7 @@ pub async fn init(stores: &[String], context: &Context) -> Result<Exit> {
     let parsed = stores.iter().map(|text| Ok(text.parse::<StoreRef>()?));
     let parsed: Vec<_> = parsed.collect::<Result<_>>()?;
     context.one_profile(parsed.iter().map(|store| store.provider))?;
-    context.printer.doing("listing", None);
+    context.printer.progress.doing("listing", None);
     let mut text = String::from(HEAD);
     let mut names = BTreeMap::new();
     for (written, store) in stores.iter().zip(&parsed) {
@@ -77,7 +77,7 @@ pub async fn init(stores: &[String], context: &Context) -> Result<Exit> {
             found.stores += 1;
             let mut pages = session.pages();
             while let Some(images) = pages.next().await? {
-                context.printer.seen(images.len());
+                context.printer.progress.seen(images.len());
                 images.iter().for_each(|image| found.add(image));
             }
         }
@@ -87,7 +87,7 @@ pub async fn init(stores: &[String], context: &Context) -> Result<Exit> {
         let name = name(store, &mut names);
         text.push_str(&found.policy(&name, written, store));
     }
-    context.printer.no_progress();
+    context.printer.progress.end();
     output::plain(&text);
     Ok(Exit::Done)
 }

@@ -43,7 +43,7 @@ impl Context {
         let step_summary = settings.env.get("GITHUB_STEP_SUMMARY").map(Into::into);
         Self {
             settings,
-            printer: Printer::new(look, command, dry_run).step_summary(step_summary),
+            printer: Printer::new(look, command, dry_run, step_summary),
             stop: Stop::default(),
             clients: Clients::default(),
             lines: Mutex::default(),
@@ -169,7 +169,7 @@ impl Context {
             loop {
                 ticks.tick().await;
                 let calls = self.calls.load(Ordering::Relaxed);
-                self.printer.progress(calls, self.started.elapsed(), TICK);
+                self.printer.progress.show(calls, self.started.elapsed(), TICK);
             }
         };
         tokio::select! {

@@ -21,7 +21,7 @@ impl<'m> Order<'m> {
     pub async fn check(&mut self, context: &Context) -> Result<()> {
         let chosen = || self.stores.iter().filter_map(|of| Some((&of.session, of.chosen.as_ref()?)));
         if chosen().any(|(_, chosen)| chosen.stock.is_none()) {
-            context.printer.doing("looking again", None);
+            context.printer.progress.doing("looking again", None);
         }
         let cache = Cache::new(context.settings.env.cache());
         let stocks = join_all(chosen().map(|(session, chosen)| stock(session, chosen.stock, &cache))).await;

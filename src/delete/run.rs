@@ -83,7 +83,7 @@ impl Order<'_> {
     async fn carry_out(&self, context: &Context, options: &Options, ignore_missing: bool) -> Tally {
         let printer = &context.printer;
         let asked = self.unopened.len() + self.stores.iter().map(|of| of.asked.len()).sum::<usize>();
-        printer.doing("deleting", Some(asked));
+        printer.progress.doing("deleting", Some(asked));
         let told = Mutex::new((Tally::new(ignore_missing), Vec::new()));
         let tell = |place: usize, item: Item| {
             printer.ended_with(&item);

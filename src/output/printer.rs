@@ -6,20 +6,10 @@ use std::{
     fs::File,
     io::{self, BufRead, BufWriter, IsTerminal, Stdout, Write},
     path::PathBuf,
-    sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Mutex, MutexGuard},
 };
 
-use super::{
-    Format, Look, checkup,
-    github::Notes,
-    human, json,
-    progress::{Progress, State},
-    safe, table,
-};
+use super::{Format, Look, checkup, github::Notes, human, json, progress::Progress, safe, table};
 use crate::{
     error::Error,
     prune::saved::Head,
@@ -34,14 +24,9 @@ pub struct Printer {
     command: &'static str,
     dry_run: bool,
     out: Mutex<Out>,
-    progress: Progress,
+    pub progress: Progress,
     /// Where GitHub Actions collects what a step has to say.
     step_summary: Option<PathBuf>,
-    /// Items that have ended, printed or not, and how many there will be.
-    ended: AtomicUsize,
-    expected: AtomicUsize,
-    /// What the run does now, and since when.
-    doing: Mutex<(&'static str, Instant)>,
 }
 
 struct Out {
@@ -61,7 +46,8 @@ struct Out {
 }
 
 impl Printer {
-    pub fn new(look: Look, command: &'static str, dry_run: bool) -> Self {
+    /// A run for GitHub Actions is summed up in the file `step_summary`, too.
+    pub fn new(look: Look, command: &'static str, dry_run: bool, step_summary: Option<PathBuf>) -> Self {
         let stdout = BufWriter::with_capacity(1 << 16, io::stdout());
         let out = Out {
             stdout,
@@ -79,23 +65,14 @@ impl Printer {
             dry_run,
             out: Mutex::new(out),
             progress: Progress::new(look.progress && !look.quiet, io::stderr().is_terminal()),
-            step_summary: None,
-            ended: AtomicUsize::new(0),
-            expected: AtomicUsize::new(0),
-            doing: Mutex::new(("", Instant::now())),
+            step_summary,
         }
     }
 
     /// A printer for what ends a run before it has begun.
     pub fn for_errors(format: Format) -> Self {
         let look = Look { format, quiet: false, color: false, width: None, progress: false, github: false };
-        Self::new(look, "", false)
-    }
-
-    /// Sums the run up in this file, too, where GitHub Actions wants that.
-    pub fn step_summary(mut self, file: Option<PathBuf>) -> Self {
-        self.step_summary = file;
-        self
+        Self::new(look, "", false, None)
     }
 
     /// What is missing counts as done.
@@ -115,50 +92,18 @@ impl Printer {
         self.out().closed
     }
 
-    /// So many items will end in this run.
-    pub fn expect(&self, items: usize) {
-        self.expected.store(items, Ordering::Relaxed);
-    }
-
-    /// One of them did.
-    pub fn ended(&self) {
-        self.seen(1);
-    }
-
-    /// This one did; it is printed at once where items are printed as they come.
+    /// One item has ended; it is printed at once where items are printed as they come.
     pub fn ended_with(&self, item: &Item) {
-        self.ended();
+        self.progress.seen(1);
         if self.streams() {
             self.item(item);
             self.flush();
         }
     }
 
-    /// So many came or ended.
-    pub fn seen(&self, items: usize) {
-        self.ended.fetch_add(items, Ordering::Relaxed);
-    }
-
     /// Says in a JSON document what plan its items are of.
     pub fn head(&self, plan: Head) {
         self.out().plan = Some(plan);
-    }
-
-    /// The run begins with something else: what, and with how many items, if that is known.
-    pub fn doing(&self, what: &'static str, items: Option<usize>) {
-        self.ended.store(0, Ordering::Relaxed);
-        self.expect(items.unwrap_or(0));
-        *self.doing.lock().expect("no holder of this lock panics") = (what, Instant::now());
-    }
-
-    /// Shows how far the run is.
-    pub fn progress(&self, calls: usize, elapsed: Duration, tick: Duration) {
-        let expected = self.expected.load(Ordering::Relaxed);
-        let done = self.ended.load(Ordering::Relaxed);
-        let (doing, since) = *self.doing.lock().expect("no holder of this lock panics");
-        let state =
-            State { doing, since: since.elapsed(), done, expected: (expected > 0).then_some(expected), calls, elapsed };
-        self.progress.show(&state, tick);
     }
 
     /// Prints one item, or keeps it for the table.
@@ -306,7 +251,7 @@ impl Printer {
     }
 
     /// Something that a person must see even when the run is quiet: a plan to agree to, a warning.
-    pub fn stderr(&self, text: &str) {
+    fn stderr(&self, text: &str) {
         // Nobody is left to tell that stderr is closed.
         self.progress.aside(|| drop(writeln!(io::stderr().lock(), "{}", text.trim_end())));
     }
@@ -334,11 +279,6 @@ impl Printer {
             self.stderr(&text);
         }
         annotation.iter().for_each(|line| self.stderr(line));
-    }
-
-    /// Nothing more is said of how far the run is.
-    pub fn no_progress(&self) {
-        self.progress.end();
     }
 
     /// Asks a person; only `y` or `yes` agrees. The wait for the answer blocks a thread of its own, so that an

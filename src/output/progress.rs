@@ -2,8 +2,11 @@
 //! runs that are over in a moment, nothing where it is not wanted.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -20,18 +23,23 @@ pub struct Progress {
     wanted: bool,
     /// Something else has the terminal, or all is said.
     away: AtomicBool,
+    /// Items that have ended, printed or not, and how many there will be.
+    ended: AtomicUsize,
+    expected: AtomicUsize,
+    /// What the run does now, and since when.
+    doing: Mutex<(&'static str, Instant)>,
 }
 
 /// How far a run is.
-pub struct State {
+struct State {
     /// What it does now, where it does one thing after the other, and for how long.
-    pub doing: &'static str,
-    pub since: Duration,
+    doing: &'static str,
+    since: Duration,
     /// Items that have ended, and how many there will be where that is known.
-    pub done: usize,
-    pub expected: Option<usize>,
-    pub calls: usize,
-    pub elapsed: Duration,
+    done: usize,
+    expected: Option<usize>,
+    calls: usize,
+    elapsed: Duration,
 }
 
 impl Progress {
@@ -39,11 +47,47 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template("{spinner} {msg}").expect("this template is well-formed");
         bar.set_style(style);
-        Self { bar, terminal, wanted, away: AtomicBool::new(false) }
+        Self {
+            bar,
+            terminal,
+            wanted,
+            away: AtomicBool::new(false),
+            ended: AtomicUsize::new(0),
+            expected: AtomicUsize::new(0),
+            doing: Mutex::new(("", Instant::now())),
+        }
     }
 
-    /// Shows the state, if it is time. `tick` is the time since the last call.
-    pub fn show(&self, state: &State, tick: Duration) {
+    /// The run begins with something else: what, and with how many items, if that is known.
+    pub fn doing(&self, what: &'static str, items: Option<usize>) {
+        self.ended.store(0, Ordering::Relaxed);
+        self.expect(items.unwrap_or(0));
+        *self.doing.lock().expect("no holder of this lock panics") = (what, Instant::now());
+    }
+
+    /// So many items will end in this run.
+    pub fn expect(&self, items: usize) {
+        self.expected.store(items, Ordering::Relaxed);
+    }
+
+    /// So many came or ended.
+    pub fn seen(&self, items: usize) {
+        self.ended.fetch_add(items, Ordering::Relaxed);
+    }
+
+    /// Shows how far the run is, if it is time. `tick` is the time since the last call.
+    pub fn show(&self, calls: usize, elapsed: Duration, tick: Duration) {
+        let expected = self.expected.load(Ordering::Relaxed);
+        let done = self.ended.load(Ordering::Relaxed);
+        let (doing, since) = *self.doing.lock().expect("no holder of this lock panics");
+        let state = &State {
+            doing,
+            since: since.elapsed(),
+            done,
+            expected: (expected > 0).then_some(expected),
+            calls,
+            elapsed,
+        };
         if !self.wanted || self.away.load(Ordering::Relaxed) || state.elapsed < PATIENCE {
             return;
         }

@@ -68,14 +68,14 @@ pub struct OfStore<'m> {
 impl Made {
     pub async fn of(context: &Context, rules: Vec<Rules>, mut files: Files, wanted: Wanted) -> Result<Self> {
         let printer = &context.printer;
-        printer.doing("listing", None);
+        printer.progress.doing("listing", None);
         let (parts, mut failed) = open(context, &rules).await?;
         let cache = Cache::new(context.settings.env.cache());
         let taking = parts.iter().map(|part| {
             let of = &rules[part.rules];
             let provider = part.session.store.home().provider;
             let may_go = move |image: &Image| of.selection.may_choose(image, provider);
-            survey::stock(&part.session, &cache, may_go, |images| printer.seen(images))
+            survey::stock(&part.session, &cache, may_go, |images| printer.progress.seen(images))
         });
         let taken: Vec<_> = stream::iter(taking).buffered(SIDE_BY_SIDE).collect().await;
         let mut stocks: Vec<Stock> = Vec::new();
@@ -97,7 +97,7 @@ impl Made {
 
         let mut evidence = Evidence::default();
         let lists = files.read(&stocks, &mut evidence)?;
-        printer.doing("asking what is in use", None);
+        printer.progress.doing("asking what is in use", None);
         let asked = candidates(&rules, &parts, &stocks, &evidence);
         let mut checked = Vec::with_capacity(parts.len());
         for ((part, stock), asked) in parts.iter().zip(&stocks).zip(&asked) {
@@ -142,7 +142,7 @@ impl Made {
     async fn weigh(&self, context: &Context, cache: &Cache, exactly: bool) -> Vec<Freed> {
         let mut freed = Vec::new();
         if exactly {
-            context.printer.doing("reading manifests", None);
+            context.printer.progress.doing("reading manifests", None);
         }
         for ((part, stock), plan) in self.parts.iter().zip(&self.stocks).zip(&self.plan.stores) {
             let exact = exactly && stock.store.provider.has_containers() && plan.totals.deleted > 0;

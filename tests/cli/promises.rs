@@ -47,7 +47,7 @@ fn ended(run: &Run, code: i32, words: &[&str]) {
 
 fn plan(world: &World, rules: &[&str]) -> String {
     let run = world.run(&[&["prune", "ecr:team/app", "-n", "-o", "json"], rules].concat());
-    assert_eq!(run.code, 0, "{}", run.transcript());
+    run.exits(0);
     run.stdout
 }
 
@@ -136,7 +136,7 @@ fn a_retry_leaves_a_digest_alone_that_was_pushed_again() {
         let world = raced(fill, "DescribeImages", 2, again).fault("ecr:BatchDeleteImage:lose-answer:1");
         let run = world.run(&[&["delete", "ecr:team/app:v1", "--yes", "-o", "json"], arguments].concat());
         ended(&run, 0, &[outcome]);
-        assert_eq!(run.count("BatchDeleteImage"), 1, "{}", run.transcript());
+        run.sends(1, "BatchDeleteImage");
         assert!(has(&world, "v1"), "{}", run.transcript());
     }
     // Of a digest that was never looked at, it cannot be told which one is there now.
@@ -170,7 +170,7 @@ fn the_last_tags_of_an_image_are_deleted_in_whatever_calls_they_went() {
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
     let words = run.words();
     assert!(words.iter().all(|word| word == "deleted" || word == "gone"), "{}", run.transcript());
-    assert_eq!(run.code, 0, "{}", run.transcript());
+    run.exits(0);
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn a_lost_call_whose_work_was_done_is_gone_and_one_that_may_yet_be_done_is_unkno
     let digest = Manifest::image("absent", 2).digest;
     let world = raced(fill, "none", 1, |_| ()).fault("ecr:BatchDeleteImage:drop:1");
     let run = world.run(&["delete", &format!("ecr:team/app@{digest}"), "--yes", "-o", "json"]);
-    assert_eq!(run.code, 1, "{}", run.transcript());
+    run.exits(1);
 }
 
 #[cfg(unix)]

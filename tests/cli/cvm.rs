@@ -141,7 +141,13 @@ fn snapshots_that_stay_are_named_with_their_size() {
 fn machine_images_have_no_layers() {
     let run = world(|_| {}).run(&["check-layers", "cvm:img-00000001"]);
     run.exits(2).sends_calls(0);
-    insta::assert_snapshot!(run.transcript());
+    insta::assert_snapshot!(run.transcript(), @r"
+    $ imgctl check-layers cvm:img-00000001
+    --- stderr
+    error: images of Tencent Cloud CVM are machine images: they have no layers
+      hint: `imgctl get` shows whether an image is there
+    --- exit 2
+    ");
 }
 
 #[test]
@@ -149,7 +155,17 @@ fn a_wrong_secret_ends_with_what_the_service_says() {
     let world = world(|region| add(region, 0..1)).set("TENCENTCLOUD_SECRET_KEY", "wrong");
     let run = world.run(&["delete", &format!("cvm:{}", id(0)), "--yes"]);
     assert_eq!((run.code, left(&world)), (3, 1));
-    insta::assert_snapshot!(run.transcript());
+    insta::assert_snapshot!(run.transcript(), @r"
+    $ imgctl delete cvm:img-00000000 --yes
+    --- stderr
+    error: The signature does not match what was received.
+      code: AuthFailure.SignatureFailure
+      request: …
+      hint: check the secret id and key; `imgctl doctor` shows where they come from
+    1 failed · 1 call in …s
+    --- exit 3
+    > cvm DescribeImages [1] 200 AuthFailure.SignatureFailure
+    ");
 }
 
 #[test]
@@ -163,7 +179,7 @@ fn what_was_looked_at_for_credentials_is_said() {
 }
 
 #[test]
-fn no_secret_shows_at_any_level_of_talk() {
+fn no_secret_is_printed_at_any_verbosity() {
     let world = world(|region| add(region, 0..1)).set("TENCENTCLOUD_SECRET_KEY", "a-very-secret-key");
     let run = world.run(&["delete", &format!("cvm:{}", id(0)), "--yes", "-vvv"]);
     assert!(!run.transcript().contains("a-very-secret-key"));

@@ -83,7 +83,7 @@ fn without_any_credentials_nothing_could_be_tried() {
 }
 
 #[test]
-fn a_provider_that_nobody_set_up_is_no_trouble_unless_it_is_asked_for() {
+fn a_provider_that_is_not_configured_fails_only_if_it_is_named() {
     let world = without(without(world(), "cvm"), "workspace");
     let run = world.run(&["doctor"]);
     run.exits(0);
@@ -118,7 +118,7 @@ fn a_service_that_is_silent_is_waited_for_only_so_long() {
 }
 
 #[test]
-fn a_clock_that_is_off_is_told_before_anybody_doubts_the_keys() {
+fn a_wrong_clock_is_reported_before_the_keys_are_doubted() {
     for (provider, ahead, state) in [
         ("ecr", 90, "warning"),
         ("ecr", 600, "warning"),
@@ -193,7 +193,7 @@ fn a_profile_or_a_region_that_is_not_there_is_named_with_where_it_was_looked_for
 }
 
 #[test]
-fn what_is_set_and_has_no_say_is_told() {
+fn credentials_that_are_set_but_not_used_are_shown() {
     let world = world().set("HW_AUTH_TOKEN", "hunter2").set("TCCLI_PROFILE", "mine");
     let run = world.run(&["doctor", "cvm", "workspace"]);
     assert!(!run.transcript().contains("hunter2"));
@@ -201,7 +201,7 @@ fn what_is_set_and_has_no_say_is_told() {
 }
 
 #[test]
-fn a_word_that_is_no_provider_is_a_wrong_command_line() {
+fn a_word_that_is_not_a_provider_is_a_wrong_command_line() {
     let run = world().run(&["doctor", "erc"]);
     run.exits(2).sends_calls(0).says("did you mean ecr?");
     let run = world().run(&["doctor", "--profile", "mine"]);

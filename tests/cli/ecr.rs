@@ -101,16 +101,30 @@ fn a_repository_without_tag_or_digest_is_never_read_as_latest() {
     let run = world.run(&["delete", "ecr:team/app", "--yes"]);
     run.exits(2);
     assert!(run.calls.is_empty() && has(&world, "latest"));
-    insta::assert_snapshot!(run.transcript());
+    insta::assert_snapshot!(run.transcript(), @r"
+    $ imgctl delete ecr:team/app --yes
+    --- stderr
+    error: this names a repository and no image; nothing is ever read as :latest
+      ecr:team/app
+                  ^
+      hint: write ecr:team/app:TAG or ecr:team/app@sha256:DIGEST
+    --- exit 2
+    ");
 }
 
 #[test]
-fn nothing_is_sent_when_nobody_can_be_asked() {
+fn nothing_is_sent_without_a_terminal_to_confirm_in() {
     let world = world(|repository| drop(push(repository, "one", &["v1"])));
     let run = world.run(&["delete", "ecr:team/app:v1"]);
     run.exits(4);
     assert!(run.calls.is_empty() && has(&world, "v1"));
-    insta::assert_snapshot!(run.transcript());
+    insta::assert_snapshot!(run.transcript(), @r"
+    $ imgctl delete ecr:team/app:v1
+    --- stderr
+    error: nobody can be asked: this is no terminal
+      hint: nothing was sent; look at the plan with --dry-run, then agree to it with --yes
+    --- exit 4
+    ");
 }
 
 #[test]
@@ -230,7 +244,17 @@ fn a_wrong_key_ends_with_what_the_service_says() {
     let world = world(|_| {}).set("AWS_SECRET_ACCESS_KEY", "wrong");
     let run = world.run(&["get", "ecr:team/app:v1"]);
     run.exits(3).sends_calls(1);
-    insta::assert_snapshot!(run.transcript());
+    insta::assert_snapshot!(run.transcript(), @r"
+    $ imgctl get ecr:team/app:v1
+    --- stderr
+    error: The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.
+      code: InvalidSignatureException
+      request: …
+      hint: check the secret key, and this machine's clock
+    1 failed · 1 call in …s
+    --- exit 3
+    > ecr DescribeImages [1] 400 InvalidSignatureException
+    ");
 }
 
 #[test]
@@ -238,7 +262,17 @@ fn a_repository_that_is_not_there_is_said_once() {
     let world = world(|_| {});
     let run = world.run(&["delete", "ecr:team/nope:v1", "ecr:team/nope:v2", "--yes"]);
     run.exits(3);
-    insta::assert_snapshot!(run.transcript());
+    insta::assert_snapshot!(run.transcript(), @r"
+    $ imgctl delete ecr:team/nope:v1 ecr:team/nope:v2 --yes
+    --- stderr
+    error: The repository with name 'team/nope' does not exist in the registry with id '123456789012'
+      code: RepositoryNotFoundException
+      request: …
+      hint: check the repository's name, its region and the account
+    2 failed · 1 call in …s
+    --- exit 3
+    > ecr DescribeImages [2] 400 RepositoryNotFoundException
+    ");
 }
 
 #[test]
@@ -265,7 +299,19 @@ fn a_pattern_lists_the_repositories_that_it_means() {
     }
     let world = World::new(clouds);
     let run = world.run(&["list", "ecr:team/*"]);
-    insta::assert_snapshot!(run.transcript());
+    insta::assert_snapshot!(run.transcript(), @r"
+    $ imgctl list ecr:team/*
+    --- stdout
+    STATE   IMAGE                                                                                                                          TAGS  SIZE    AGE
+    active  123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app@sha256:a1348a759ce26e606a06561031d2db0f5af10ba9de03faab3c46b2f089f33893  v1    78 MiB  5 weeks ago
+    active  123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/web@sha256:d6bde77ec890c9972915b5c79643363d330d562f17544179821c1986102ae815  v1    76 MiB  5 weeks ago
+    --- stderr
+    2 active · 154 MiB · 3 calls in …s
+    --- exit 0
+    > ecr DescribeRepositories [0] 200
+    > ecr DescribeImages [0] 200
+    > ecr DescribeImages [0] 200
+    ");
     world.run(&["list", "ecr:nothing/*"]).exits(3);
 }
 
@@ -342,7 +388,7 @@ fn what_is_listed_can_be_piped_into_a_deletion_of_images() {
 
 #[cfg(unix)]
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_reader_that_closes_the_pipe_early_does_not_fail_the_run() {
     let world = world(|repository| {
         for number in 0..1500 {
             push(repository, &format!("i{number}"), &[]);
@@ -399,7 +445,7 @@ fn an_image_named_with_its_region_and_without_is_one_item() {
 }
 
 #[test]
-fn one_repository_that_is_not_there_is_not_nothing() {
+fn a_missing_repository_changes_the_exit_code() {
     let world = World::new(Clouds::seeded(1, 20, chrono::Utc::now()));
     let run = world.run(&["list", "ecr:no/such", "ecr:team/app"]);
     run.exits(1);

@@ -137,7 +137,7 @@ fn what_comes_through_a_pipe_is_read_from_its_beginning() {
 }
 
 #[test]
-fn standard_input_that_was_read_is_no_list_of_what_is_in_use() {
+fn standard_input_cannot_be_read_twice() {
     let world = stale();
     let plan = save(&world, &[]);
     let twice = ["--in-use", "-", "--in-use", "-"];
@@ -153,7 +153,7 @@ fn standard_input_that_was_read_is_no_list_of_what_is_in_use() {
 }
 
 #[test]
-fn the_report_of_a_run_and_a_plan_that_a_guard_stopped_are_no_plans() {
+fn the_report_of_a_run_and_a_plan_that_a_guard_stopped_are_refused_as_plans() {
     let world = stale();
     let stopped = world.run(&["prune", STORE, "--older-than", "30d", "--max-delete", "3", "--dry-run", "-o", "json"]);
     stopped.exits(4);
@@ -224,7 +224,7 @@ fn a_plan_names_the_stores_that_could_not_be_read() {
 }
 
 #[test]
-fn what_is_gone_already_is_no_annotation_where_it_counts_as_done() {
+fn a_missing_image_that_counts_as_done_is_not_annotated() {
     let world = stale();
     save(&world, &[]);
     run(&world, &["--yes"]).exits(0);

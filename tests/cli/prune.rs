@@ -141,7 +141,7 @@ fn an_index_that_cannot_be_read_keeps_all_that_it_might_need() {
 }
 
 #[test]
-fn a_store_whose_indexes_nobody_may_read_has_failed_and_says_why() {
+fn a_store_whose_indexes_may_not_be_read_fails_and_the_error_names_the_reason() {
     // Enough that the listing goes on when the first answer comes.
     let world = world(|repository| {
         for number in 0..500 {
@@ -218,7 +218,7 @@ fn guards_stop_the_run_with_exit_code_4_and_nothing_is_sent() {
 }
 
 #[test]
-fn nothing_is_asked_when_nobody_could_agree_or_nothing_says_what_to_delete() {
+fn nothing_is_sent_without_a_way_to_confirm_or_without_a_selector() {
     let world = world(|repository| drop(push(repository, "one", &["v1"], 90)));
     for (flags, code) in [
         (&["--older-than", "30d"][..], 4),
@@ -315,7 +315,7 @@ fn what_an_index_held_stays_when_the_index_could_not_be_deleted() {
 }
 
 #[test]
-fn a_run_that_failed_half_way_is_simply_started_again() {
+fn a_run_that_failed_half_way_can_be_run_again() {
     let world = world(|repository| {
         for number in 0..3 {
             push_index(repository, &format!("old {number}"), &[&format!("v{number}")], 90);
@@ -333,7 +333,7 @@ fn a_run_that_failed_half_way_is_simply_started_again() {
 }
 
 #[test]
-fn the_bytes_that_are_freed_are_those_of_layers_that_nobody_else_has() {
+fn the_bytes_freed_are_those_of_layers_that_no_kept_image_uses() {
     let shared = Blob::layer("shared");
     let own = Blob::layer("own");
     let (stale, kept) = (
@@ -400,7 +400,7 @@ fn nothing_that_the_service_says_moves_the_cursor() {
 
 #[cfg(unix)]
 #[test]
-fn after_an_interrupt_whatever_was_not_sent_is_skipped() {
+fn after_an_interrupt_what_was_not_sent_is_skipped() {
     let world = world(|repository| {
         push_index(repository, "old", &["v1"], 90);
         push(repository, "young", &["v2"], 1);

@@ -63,7 +63,7 @@ fn prune(world: &World, flags: &[&str]) -> Run {
 }
 
 #[test]
-fn whatever_uses_an_image_or_its_family_keeps_it() {
+fn an_image_is_kept_while_it_or_its_family_is_in_use() {
     let world = world(|_| ());
     let run = prune(&world, &["--dry-run"]);
     run.exits(0);
@@ -112,7 +112,7 @@ fn what_cannot_be_asked_keeps_everything_and_skipping_it_is_said() {
 }
 
 #[test]
-fn nobody_is_asked_what_is_in_use_where_nothing_would_go() {
+fn usage_is_not_checked_when_nothing_would_be_deleted() {
     let world = world(|_| ());
     let run = prune(&world, &["--keep", "9", "--yes"]);
     run.exits(0).sends_calls(1);

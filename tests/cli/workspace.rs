@@ -92,7 +92,7 @@ fn without_a_job_the_servers_are_looked_up() {
 }
 
 #[test]
-fn a_job_that_nobody_waited_for_is_followed_up() {
+fn a_job_started_with_no_wait_can_be_checked_later() {
     let world = world(|workspace| {
         workspace.job_time = Duration::from_millis(1500);
         add(workspace.region(REGION), 2);
@@ -172,7 +172,7 @@ fn access_keys_are_signed_with_and_a_ready_token_is_used() {
 }
 
 #[test]
-fn no_secret_shows_at_any_level_of_talk() {
+fn no_secret_is_printed_at_any_verbosity() {
     let world = world(|workspace| add(workspace.region(REGION), 1));
     let run = world.run_with(&["delete", "-", "--yes", "-vvv"], &list(1));
     run.says("BatchDelete") || run.stderr.contains("batch-delete");

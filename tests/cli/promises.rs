@@ -8,7 +8,7 @@ use std::sync::{
 
 use chrono::{TimeDelta, Utc};
 use imgctl::sandbox::{
-    World as Clouds,
+    Hooked as _, World as Clouds,
     ecr::{REGION, manifest::Manifest, repository::Repository},
 };
 

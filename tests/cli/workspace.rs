@@ -175,7 +175,7 @@ fn access_keys_are_signed_with_and_a_ready_token_is_used() {
 fn no_secret_is_printed_at_any_verbosity() {
     let world = world(|workspace| add(workspace.region(REGION), 1));
     let run = world.run_with(&["delete", "-", "--yes", "-vvv"], &list(1));
-    run.says("BatchDelete") || run.stderr.contains("batch-delete");
+    assert!(run.stderr.contains("BatchDelete") || run.stderr.contains("batch-delete"), "{}", run.stderr);
     for secret in [iam::PASSWORD, iam::SECRET_KEY, iam::TOKEN] {
         assert!(!run.transcript().contains(secret));
     }

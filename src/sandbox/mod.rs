@@ -7,8 +7,10 @@ pub mod cvm;
 pub mod dice;
 pub mod ecr;
 pub mod faults;
+mod hooks;
 pub mod iam;
 mod inventory;
+mod rates;
 pub mod server;
 pub mod sigv4;
 pub mod workspace;
@@ -16,6 +18,7 @@ mod world;
 
 pub use calls::Call;
 pub use faults::Fault;
+pub use hooks::{Hooked, Hooks};
 pub use server::{Options, Sandbox};
 pub use world::World;
 

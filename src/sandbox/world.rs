@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_world_is_refused_with_its_reason() {
+    fn a_file_that_is_not_a_world_is_refused_with_its_reason() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("world");
         let image =

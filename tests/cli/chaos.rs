@@ -9,7 +9,7 @@ const FAULTS: [&str; 9] =
 const RUNS: u64 = 20;
 
 #[test]
-fn whatever_goes_wrong_what_is_said_is_true() {
+fn the_report_is_true_whatever_goes_wrong() {
     std::thread::scope(|threads| {
         for cloud in &CLOUDS {
             // Most of each run is waiting between tries, so they run side by side.

@@ -147,7 +147,7 @@ fn one_page_is_asked_for_once() {
 }
 
 #[test]
-fn whatever_is_wrong_nothing_is_said_and_nobody_waits_long() {
+fn when_a_provider_fails_completion_stays_quiet_and_quick() {
     for fault in ["hang", "throttle", "garble", "status=500", "drop"] {
         let world = world().fault(&format!("*:*:{fault}"));
         for word in ["ecr:", "ecr:team/app:", "cvm:", "workspace:"] {

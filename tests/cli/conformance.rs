@@ -101,7 +101,7 @@ fn many_images_are_deleted_in_full_batches_and_told_of_in_order() {
         let count = cloud.batch * 2 + 1;
         let world = cloud.world(count);
         let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &cloud.list(0..count));
-        assert_eq!(run.code, 0, "{}", run.transcript());
+        run.exits(0);
         assert!(run.words().iter().all(|word| word == "deleted"), "{}", run.transcript());
         assert_eq!(run.count(cloud.delete), 3, "{}", run.transcript());
         assert!(cloud.left(&world, count).is_empty());
@@ -115,7 +115,7 @@ fn an_image_named_twice_is_one_item_at_its_first_place() {
     for cloud in &CLOUDS {
         let world = cloud.world(3);
         let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &cloud.list([2, 0, 2, 1, 0]));
-        assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 3]), "{}", run.transcript());
+        run.ends(0, ["deleted"; 3]);
     }
 }
 
@@ -125,9 +125,9 @@ fn what_is_not_there_is_missing_and_counts_as_done_only_on_request() {
         let world = cloud.world(1);
         let list = cloud.list([0, 7]);
         let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
-        assert_eq!((run.code, run.words()), (1, vec!["deleted".into(), "missing".into()]), "{}", run.transcript());
+        run.ends(1, ["deleted", "missing"]);
         let again = world.run_with(&["delete", "-", "--yes", "--ignore-missing", "-o", "json"], &list);
-        assert_eq!((again.code, again.words()), (0, vec!["missing".into(), "missing".into()]));
+        again.ends(0, ["missing", "missing"]);
     }
 }
 
@@ -136,7 +136,7 @@ fn without_a_yes_nothing_is_sent() {
     for cloud in &CLOUDS {
         let world = cloud.world(1);
         let run = world.run(&["delete", &(cloud.image)(0)]);
-        assert_eq!((run.code, run.calls.len()), (4, 0), "{}", run.transcript());
+        run.exits(4).sends_calls(0);
         assert_eq!(cloud.left(&world, 1), [0]);
     }
 }
@@ -147,7 +147,7 @@ fn a_guard_on_the_number_stops_before_anything_is_sent() {
         let world = cloud.world(3);
         let arguments = ["delete", "-", "--yes", "--max-delete", "2"];
         let run = world.run_with(&arguments, &cloud.list(0..3));
-        assert_eq!((run.code, run.calls.len()), (4, 0), "{}", run.transcript());
+        run.exits(4).sends_calls(0);
     }
 }
 
@@ -156,7 +156,7 @@ fn a_dry_run_changes_nothing() {
     for cloud in &CLOUDS {
         let world = cloud.world(3);
         let run = world.run_with(&["delete", "-", "-n", "-o", "json"], &cloud.list(0..3));
-        assert_eq!((run.code, run.words()), (0, vec!["would_delete".to_owned(); 3]), "{}", run.transcript());
+        run.ends(0, ["would_delete"; 3]);
         assert_eq!(run.json()["dry_run"], true);
         assert_eq!(cloud.left(&world, 3), [0, 1, 2]);
     }
@@ -180,7 +180,7 @@ fn a_listing_can_be_piped_into_a_deletion() {
         let list = world.run(&["list", cloud.store, "-o", "ndjson"]);
         assert_eq!((list.code, list.stdout.lines().count()), (0, 5), "{}", list.transcript());
         let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list.stdout);
-        assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 5]), "{}", run.transcript());
+        run.ends(0, ["deleted"; 5]);
     }
 }
 
@@ -213,7 +213,7 @@ fn a_deadline_ends_the_run_with_a_report() {
         let world = cloud.world(count).fault(&format!("{}:{}:slow=800ms", cloud.name, cloud.delete));
         let arguments = ["delete", "-", "--yes", "--deadline", "3s", "--concurrency", "1", "-o", "json"];
         let run = world.run_with(&arguments, &cloud.list(0..count));
-        assert_eq!((run.code, run.words().len()), (1, count), "{}", run.transcript());
+        run.exits(1).lists(count);
         let left = cloud.left(&world, count);
         for (number, word) in run.words().iter().enumerate() {
             assert_eq!(word == "skipped", left.contains(&number), "{number} {word}: {}", run.stderr);
@@ -230,7 +230,7 @@ fn without_credentials_nothing_is_sent_and_the_exit_code_says_so() {
             .set("AWS_EC2_METADATA_DISABLED", "true")
             .set("IMGCTL_TENCENT_METADATA_ENDPOINT", "off");
         let run = world.run(&["delete", &(cloud.image)(0), "--yes", "-o", "json"]);
-        assert_eq!((run.code, run.calls.len()), (3, 0), "{}", run.transcript());
+        run.exits(3).sends_calls(0);
         let error: serde_json::Value = serde_json::from_str(&run.stderr).expect("stderr is one JSON object");
         // Half of a pair of keys is a matter of configuration.
         let kind = error["error"]["kind"].as_str();
@@ -245,7 +245,7 @@ fn several_clouds_are_one_run() {
     let world = World::new(clouds);
     let list: String = CLOUDS.iter().map(|cloud| cloud.list([0])).collect();
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
-    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); CLOUDS.len()]), "{}", run.transcript());
+    run.ends(0, ["deleted"; CLOUDS.len()]);
     let profile = world.run_with(&["delete", "-", "--yes", "--profile", "x"], &list);
-    assert_eq!((profile.code, profile.calls.len()), (2, 0));
+    profile.exits(2).sends_calls(0);
 }

@@ -11,7 +11,7 @@ const LIST: [&str; 7] = ["list", "ecr:**", "cvm:", "workspace:", "--sharing", "-
 fn what_was_listed_is_listed_again_and_can_be_rehearsed_on() {
     let original = World::new(Clouds::seeded(3, 120, Utc::now()));
     let listing = original.run(&LIST);
-    assert_eq!(listing.code, 0, "{}", listing.stderr);
+    listing.exits(0);
     let file = original.home().join("mine.json");
     std::fs::write(&file, &listing.stdout).unwrap();
 
@@ -33,7 +33,7 @@ fn what_was_listed_is_listed_again_and_can_be_rehearsed_on() {
         .map(|item| item["ref"].as_str().unwrap().to_owned())
         .unwrap();
     let run = loaded.run(&["delete", &machine, "--yes"]);
-    assert_eq!(run.code, 0, "{}", run.transcript());
+    run.exits(0);
 
     // Nobody knows what an index of a listing needs.
     let run = loaded.run(&["prune", "ecr:team/app", "--older-than", "1d", "-n", "-o", "json"]);

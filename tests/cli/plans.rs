@@ -22,7 +22,7 @@ fn stale() -> World {
 
 fn save(world: &World, flags: &[&str]) -> Run {
     let run = world.run(&[&["prune", STORE, "--older-than", "30d", "--dry-run", "-o", "json"], flags].concat());
-    assert_eq!(run.code, 0, "{}", run.transcript());
+    run.exits(0);
     std::fs::write(world.home().join("plan.json"), &run.stdout).unwrap();
     run
 }
@@ -54,10 +54,10 @@ fn a_plan_that_nothing_contradicts_is_carried_out() {
     let world = stale();
     let plan = save(&world, &[]);
     let dry = run(&world, &["--dry-run"]);
-    assert_eq!((dry.code, dry.words()), (0, vec!["would_delete".to_owned(); 9]), "{}", dry.transcript());
-    assert_eq!(dry.count("BatchDeleteImage"), 0);
+    dry.ends(0, ["would_delete"; 9]);
+    dry.sends(0, "BatchDeleteImage");
     let done = run(&world, &["--yes"]);
-    assert_eq!((done.code, done.words()), (0, vec!["deleted".to_owned(); 9]), "{}", done.transcript());
+    done.ends(0, ["deleted"; 9]);
     let refs = |run: &Run| -> Vec<_> {
         let document = run.json();
         let items = document["items"].as_array().unwrap().iter();
@@ -66,8 +66,8 @@ fn a_plan_that_nothing_contradicts_is_carried_out() {
     assert_eq!(refs(&done), refs(&plan), "in the order of the plan");
     assert!(has(&world, "v1"));
     let again = run(&world, &["--yes"]);
-    assert_eq!((again.code, again.words()), (1, vec!["missing".to_owned(); 9]));
-    assert_eq!(run(&world, &["--yes", "--ignore-missing"]).code, 0);
+    again.ends(1, ["missing"; 9]);
+    run(&world, &["--yes", "--ignore-missing"]).exits(0);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn what_changed_since_is_refused_by_name_and_the_rest_goes() {
     });
     std::fs::write(world.home().join("used.txt"), "team/app:used\n").unwrap();
     let done = run(&world, &["--yes", "--in-use", "used.txt"]);
-    assert_eq!(done.code, 1, "{}", done.transcript());
+    done.exits(1);
     for (tag, outcome, why) in [
         ("same", "deleted", ""),
         ("multi", "deleted", ""),
@@ -110,14 +110,13 @@ fn a_plan_keeps_what_it_keeps_however_it_is_given() {
     // Its lines, as a filter may leave them.
     let lines: String = plan.json()["items"].as_array().unwrap().iter().map(|item| format!("{item}\n")).collect();
     let given = world.run_with(&["delete", "-", "--yes"], &lines);
-    assert_eq!((given.code, given.calls.len()), (2, 0), "{}", given.transcript());
-    assert!(given.stderr.contains("a plan keeps"), "{}", given.transcript());
+    given.exits(2).sends_calls(0).says("a plan keeps");
     // The whole of it on standard input is as good as a file.
     let given = world.run_with(&["delete", "-", "--dry-run", "-o", "json"], &plan.stdout);
-    assert_eq!((given.code, given.words().len()), (0, 9), "{}", given.transcript());
+    given.exits(0).lists(9);
     let pretty = serde_json::to_string_pretty(&plan.json()).unwrap();
     let given = world.run_with(&["delete", "--from", "-", "--dry-run", "-o", "json"], &pretty);
-    assert_eq!((given.code, given.words().len()), (0, 9), "{}", given.transcript());
+    given.exits(0).lists(9);
 }
 
 #[cfg(unix)]
@@ -133,12 +132,12 @@ fn what_comes_through_a_pipe_is_read_from_its_beginning() {
     for given in [&list, &plan.stdout, &marked] {
         let arguments = ["delete", "--from", "/dev/stdin", "--dry-run", "-o", "json"];
         let run = world.run_with(&arguments, given);
-        assert_eq!((run.code, run.words().len()), (0, 9), "{}", run.transcript());
+        run.exits(0).lists(9);
     }
 }
 
 #[test]
-fn standard_input_that_was_read_is_no_list_of_what_is_in_use() {
+fn standard_input_cannot_be_read_twice() {
     let world = stale();
     let plan = save(&world, &[]);
     let twice = ["--in-use", "-", "--in-use", "-"];
@@ -147,26 +146,26 @@ fn standard_input_that_was_read_is_no_list_of_what_is_in_use() {
         (&[&["prune", STORE, "--older-than", "30d"][..], &twice, &["--allow-empty-in-use"]].concat(), "team/app:used"),
     ] {
         let run = world.run_with(&[arguments, &["--yes"]].concat(), stdin);
-        assert_eq!((run.code, run.calls.len()), (2, 0), "{}", run.transcript());
+        run.exits(2).sends_calls(0);
     }
     let run = world.run_with(&["delete", "--from", "plan.json", "--in-use", "-", "--dry-run"], "team/app:used");
-    assert!(run.stderr.contains("1 of these stores are in use"), "{}", run.transcript());
+    run.says("1 of these stores are in use");
 }
 
 #[test]
-fn the_report_of_a_run_and_a_plan_that_a_guard_stopped_are_no_plans() {
+fn the_report_of_a_run_and_a_plan_that_a_guard_stopped_are_refused_as_plans() {
     let world = stale();
     let stopped = world.run(&["prune", STORE, "--older-than", "30d", "--max-delete", "3", "--dry-run", "-o", "json"]);
-    assert_eq!(stopped.code, 4);
+    stopped.exits(4);
     std::fs::write(world.home().join("plan.json"), &stopped.stdout).unwrap();
     let refused = run(&world, &["--yes"]);
-    assert_eq!((refused.code, refused.calls.len()), (4, 0), "{}", refused.transcript());
+    refused.exits(4).sends_calls(0);
 
     let report = world.run(&["prune", STORE, "--older-than", "30d", "--yes", "-o", "json"]);
-    assert_eq!(report.code, 0, "{}", report.transcript());
+    report.exits(0);
     std::fs::write(world.home().join("plan.json"), &report.stdout).unwrap();
     let refused = run(&world, &["--yes"]);
-    assert_eq!((refused.code, refused.calls.len()), (2, 0), "{}", refused.transcript());
+    refused.exits(2).sends_calls(0);
 }
 
 #[test]
@@ -181,7 +180,7 @@ fn what_was_protected_when_the_plan_was_made_is_protected_when_it_runs() {
     assert!(has(&world, "keep-me"), "{}", done.transcript());
     let loose = stale();
     save(&loose, &["--no-default-protect"]);
-    assert_eq!(run(&loose, &["--yes"]).code, 0);
+    run(&loose, &["--yes"]).exits(0);
 }
 
 #[test]
@@ -205,15 +204,14 @@ fn a_plan_without_what_it_deletes_is_a_mistake_and_lists_that_are_not_read_again
     let world = stale();
     save(&world, &["--show", "kept"]);
     let refused = run(&world, &["--yes"]);
-    assert_eq!((refused.code, refused.calls.len()), (2, 0), "{}", refused.transcript());
-    assert!(refused.stderr.contains("holds none of the 9 images"), "{}", refused.transcript());
+    refused.exits(2).sends_calls(0).says("holds none of the 9 images");
 
     std::fs::write(world.home().join("used.txt"), "team/app:used\n").unwrap();
     save(&world, &["--in-use", "used.txt"]);
     let warned = world.run(&["delete", "--from", "plan.json", "--dry-run"]);
-    assert!(warned.stderr.contains("which are not read again"), "{}", warned.transcript());
+    warned.says("which are not read again");
     let newer = run(&world, &["--dry-run", "--in-use", "used.txt"]);
-    assert_eq!((newer.code, newer.count("DescribeImages")), (0, 1), "{}", newer.transcript());
+    newer.exits(0).sends(1, "DescribeImages");
 }
 
 #[test]
@@ -226,11 +224,11 @@ fn a_plan_names_the_stores_that_could_not_be_read() {
 }
 
 #[test]
-fn what_is_gone_already_is_no_annotation_where_it_counts_as_done() {
+fn a_missing_image_that_counts_as_done_is_not_annotated() {
     let world = stale();
     save(&world, &[]);
-    assert_eq!(run(&world, &["--yes"]).code, 0);
+    run(&world, &["--yes"]).exits(0);
     let again = run(&world, &["--yes", "--ignore-missing", "--github", "always"]);
-    assert_eq!(again.code, 0, "{}", again.transcript());
+    again.exits(0);
     assert!(!again.stderr.contains("::warning"), "{}", again.transcript());
 }

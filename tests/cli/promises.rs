@@ -8,14 +8,14 @@ use std::sync::{
 
 use chrono::{TimeDelta, Utc};
 use imgctl::sandbox::{
-    World as Clouds,
+    Hooked as _, World as Clouds,
     ecr::{REGION, manifest::Manifest, repository::Repository},
 };
 
 use crate::{
     plans::change,
     prune::{has, push, push_index, world},
-    world::{Run, World},
+    world::World,
 };
 
 /// A world of one repository, in which something happens right before the nth such call is answered.
@@ -36,18 +36,9 @@ fn raced(
     World::new(clouds)
 }
 
-fn ended(run: &Run, code: i32, words: &[&str]) {
-    assert_eq!(
-        (run.code, run.words()),
-        (code, words.iter().map(ToString::to_string).collect()),
-        "{}",
-        run.transcript()
-    );
-}
-
 fn plan(world: &World, rules: &[&str]) -> String {
     let run = world.run(&[&["prune", "ecr:team/app", "-n", "-o", "json"], rules].concat());
-    assert_eq!(run.code, 0, "{}", run.transcript());
+    run.exits(0);
     run.stdout
 }
 
@@ -57,10 +48,10 @@ fn one_repository_under_two_spellings_is_one() {
     let by_two_tags = || world(|repository| drop(push(repository, "one", &["v1", "sha-1"], 40)));
     let tags = ["ecr:team/app:v1", &format!("{registry}:sha-1")];
     let run = by_two_tags().run(&["delete", tags[0], tags[1], "--dry-run", "-o", "json"]);
-    ended(&run, 0, &["would_delete", "would_delete"]);
+    run.ends(0, ["would_delete", "would_delete"]);
     let world = by_two_tags();
     let run = world.run(&["delete", tags[0], tags[1], "--yes", "-o", "json"]);
-    ended(&run, 0, &["deleted", "deleted"]);
+    run.ends(0, ["deleted", "deleted"]);
     assert!(!has(&world, "v1"));
 
     let world = by_two_tags();
@@ -70,7 +61,7 @@ fn one_repository_under_two_spellings_is_one() {
     for other in [registry, &fips] {
         let (here, there) = (format!("ecr:team/app@{digest}"), format!("{other}@{digest}"));
         let world = by_two_tags();
-        ended(&world.run(&["delete", &here, &there, "--yes", "-o", "json"]), 0, &["deleted"]);
+        world.run(&["delete", &here, &there, "--yes", "-o", "json"]).ends(0, ["deleted"]);
     }
 }
 
@@ -84,7 +75,7 @@ fn a_tag_is_not_sent_alone_once_the_image_lost_its_other_tag() {
     let world = raced(fill, "BatchDeleteImage", 1, |repository| repository.remove_tag("latest"));
     let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json"]);
     // The race that is left is that of one call; what it came to is told.
-    ended(&run, 0, &["deleted"]);
+    run.ends(0, ["deleted"]);
     assert!(!has(&world, "v1"));
 }
 
@@ -101,7 +92,7 @@ fn an_image_that_was_pushed_again_since_the_plan_stays() {
         repository.push(&Manifest::image("old", 2), &["v1"], Utc::now());
     });
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &plan);
-    ended(&run, 1, &["deleted", "refused"]);
+    run.ends(1, ["deleted", "refused"]);
     assert!(run.stdout.contains("it was pushed again since the plan was made"), "{}", run.transcript());
     assert!(has(&world, "v1") && !has(&world, "v2"));
 }
@@ -135,15 +126,15 @@ fn a_retry_leaves_a_digest_alone_that_was_pushed_again() {
     for (arguments, outcome) in [(&["--all-tags"][..], "gone"), (&[][..], "gone")] {
         let world = raced(fill, "DescribeImages", 2, again).fault("ecr:BatchDeleteImage:lose-answer:1");
         let run = world.run(&[&["delete", "ecr:team/app:v1", "--yes", "-o", "json"], arguments].concat());
-        ended(&run, 0, &[outcome]);
-        assert_eq!(run.count("BatchDeleteImage"), 1, "{}", run.transcript());
+        run.ends(0, [outcome]);
+        run.sends(1, "BatchDeleteImage");
         assert!(has(&world, "v1"), "{}", run.transcript());
     }
     // Of a digest that was never looked at, it cannot be told which one is there now.
     let digest = Manifest::image("one", 2).digest;
     let world = raced(fill, "DescribeImages", 1, again).fault("ecr:BatchDeleteImage:lose-answer:1");
     let run = world.run(&["delete", &format!("ecr:team/app@{digest}"), "--yes", "-o", "json"]);
-    ended(&run, 1, &["unknown"]);
+    run.ends(1, ["unknown"]);
     assert!(has(&world, "v1"), "{}", run.transcript());
 }
 
@@ -155,7 +146,7 @@ fn an_only_tag_that_was_not_the_last_after_all_is_untagged() {
         repository.set_tag("v9", one);
     });
     let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json"]);
-    ended(&run, 0, &["untagged"]);
+    run.ends(0, ["untagged"]);
     assert!(has(&world, "v9") && !has(&world, "v1"));
 }
 
@@ -170,7 +161,7 @@ fn the_last_tags_of_an_image_are_deleted_in_whatever_calls_they_went() {
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
     let words = run.words();
     assert!(words.iter().all(|word| word == "deleted" || word == "gone"), "{}", run.transcript());
-    assert_eq!(run.code, 0, "{}", run.transcript());
+    run.exits(0);
 }
 
 #[test]
@@ -181,23 +172,23 @@ fn a_store_of_a_plan_that_cannot_be_opened_leaves_the_others_to_go_on() {
     let both = plan.replacen("\"items\":[", &format!("\"items\":[{other}"), 1);
     let world = world.unset("TENCENTCLOUD_SECRET_ID").unset("TENCENTCLOUD_SECRET_KEY");
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &both);
-    ended(&run, 1, &["failed", "deleted"]);
+    run.ends(1, ["failed", "deleted"]);
 }
 
 #[test]
 fn a_lost_call_whose_work_was_done_is_gone_and_one_that_may_yet_be_done_is_unknown() {
     let fill = |repository: &mut Repository| drop(push(repository, "one", &["v1"], 40));
     let world = raced(fill, "none", 1, |_| ()).fault("ecr:BatchDeleteImage:slow=3s:1");
-    ended(&world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json", "--timeout", "1s"]), 0, &["gone"]);
+    world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json", "--timeout", "1s"]).ends(0, ["gone"]);
     let world = raced(fill, "none", 1, |_| ()).fault("ecr:BatchDeleteImage:hang");
     let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json", "--timeout", "1s", "--attempts", "1"]);
-    ended(&run, 1, &["unknown"]);
+    run.ends(1, ["unknown"]);
     assert!(has(&world, "v1"));
     // Never seen, never there: not finding it after a lost call is no success.
     let digest = Manifest::image("absent", 2).digest;
     let world = raced(fill, "none", 1, |_| ()).fault("ecr:BatchDeleteImage:drop:1");
     let run = world.run(&["delete", &format!("ecr:team/app@{digest}"), "--yes", "-o", "json"]);
-    assert_eq!(run.code, 1, "{}", run.transcript());
+    run.exits(1);
 }
 
 #[cfg(unix)]
@@ -236,7 +227,7 @@ fn a_terminal_that_closes_in_the_middle_leaves_a_report() {
     signal(&child, "-HUP");
     let run = world.wait(child, &arguments, 0);
     // The call in flight had time to answer; whether the image went with its tag could no longer be asked.
-    ended(&run, 130, &["unknown"]);
+    run.ends(130, ["unknown"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::io::{Read as _, Write as _};
 
 use chrono::Utc;
-use imgctl::sandbox::{World as Clouds, ecr::REGION};
+use imgctl::sandbox::{Hooked as _, World as Clouds, ecr::REGION};
 
 use crate::{
     prune::{has, push, push_index, world},

@@ -2,7 +2,7 @@
 
 use chrono::{TimeDelta, Utc};
 use imgctl::sandbox::{
-    World as Clouds,
+    Hooked as _, World as Clouds,
     ecr::{
         REGION,
         manifest::{Blob, Manifest},
@@ -80,7 +80,7 @@ fn what_a_kept_index_needs_stays_and_what_only_a_stale_one_needs_goes_with_it() 
         alone = push(repository, "alone", &[], 90);
     });
     let run = prune(&world, &["--older-than", "30d", "--dry-run"]);
-    assert_eq!(run.code, 0, "{}", run.transcript());
+    run.exits(0);
     for digest in old.iter().chain([&alone]) {
         assert_eq!(said(&run, digest)[0], "delete", "{}", run.transcript());
     }
@@ -89,21 +89,20 @@ fn what_a_kept_index_needs_stays_and_what_only_a_stale_one_needs_goes_with_it() 
         assert_eq!(said(&run, digest)[0], "keep", "{}", run.transcript());
     }
     assert_eq!(said(&run, &new[1])[1], "needed");
-    assert_eq!(run.count("BatchDeleteImage"), 0);
+    run.sends(0, "BatchDeleteImage");
 
     let run = prune(&world, &["--older-than", "30d", "--yes"]);
-    assert_eq!(run.code, 0, "{}", run.transcript());
+    run.exits(0);
     assert_eq!(run.words(), ["deleted"; 4], "{}", run.transcript());
     assert!(old.iter().chain([&alone]).all(|digest| !has(&world, digest)));
     assert!(new.iter().all(|digest| has(&world, digest)));
     // The index and the single image, then what the index held.
-    assert_eq!(run.count("BatchDeleteImage"), 2);
+    run.sends(2, "BatchDeleteImage");
     // Read once in its life.
-    assert_eq!(run.count("BatchGetImage"), 0);
+    run.sends(0, "BatchGetImage");
 
     let again = prune(&world, &["--older-than", "30d", "--yes"]);
-    assert_eq!((again.code, again.words().len()), (0, 0), "{}", again.transcript());
-    assert_eq!(again.count("BatchDeleteImage"), 0);
+    again.exits(0).lists(0).sends(0, "BatchDeleteImage");
 }
 
 #[test]
@@ -115,7 +114,7 @@ fn untagged_is_only_untagged_and_never_a_platform_of_something_tagged() {
         push(repository, "single", &["v2"], 90);
     });
     let run = prune(&world, &["--untagged", "--yes"]);
-    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned()]), "{}", run.transcript());
+    run.ends(0, ["deleted"]);
     assert!(!has(&world, &loose) && index.iter().all(|digest| has(&world, digest)));
 }
 
@@ -123,8 +122,7 @@ fn untagged_is_only_untagged_and_never_a_platform_of_something_tagged() {
 fn indexes_are_not_read_where_nothing_could_go() {
     let world = world(|repository| drop(push_index(repository, "multi", &["v1"], 1)));
     let run = prune(&world, &["--older-than", "30d", "--dry-run"]);
-    assert_eq!((run.code, run.count("BatchGetImage")), (0, 0), "{}", run.transcript());
-    assert_eq!(run.calls.len(), 1);
+    run.exits(0).sends(0, "BatchGetImage").sends_calls(1);
 }
 
 #[test]
@@ -136,14 +134,14 @@ fn an_index_that_cannot_be_read_keeps_all_that_it_might_need() {
     })
     .fault("ecr:BatchGetImage:status=500:9");
     let run = prune(&world, &["--older-than", "30d", "--yes", "--show", "all", "--attempts", "1"]);
-    assert_eq!(run.code, 0, "{}", run.transcript());
+    run.exits(0);
     assert_eq!(said(&run, &loose)[1], "unreadable", "{}", run.transcript());
     assert!(has(&world, &loose) && run.count("BatchDeleteImage") == 0);
     assert_eq!(run.json()["plan"]["stores"][0]["warnings"].as_array().unwrap().len(), 1);
 }
 
 #[test]
-fn a_store_whose_indexes_nobody_may_read_has_failed_and_says_why() {
+fn a_store_whose_indexes_may_not_be_read_fails_and_the_error_names_the_reason() {
     // Enough that the listing goes on when the first answer comes.
     let world = world(|repository| {
         for number in 0..500 {
@@ -152,10 +150,10 @@ fn a_store_whose_indexes_nobody_may_read_has_failed_and_says_why() {
     })
     .fault("ecr:BatchGetImage:status=403");
     let run = prune(&world, &["--older-than", "30d", "--keep", "400", "--yes"]);
-    assert_eq!(run.code, 3, "{}", run.transcript());
+    run.exits(3);
     let error: Value = serde_json::from_str(run.stderr.lines().last().unwrap()).unwrap();
     assert_eq!(error["error"]["kind"], "denied", "{}", run.transcript());
-    assert_eq!(run.count("BatchDeleteImage"), 0);
+    run.sends(0, "BatchDeleteImage");
 }
 
 #[test]
@@ -173,7 +171,7 @@ fn a_kept_index_on_disk_is_believed_only_if_it_has_its_digest() {
     let file = folder.join(&digits[..2]).join(digits);
     std::fs::write(&file, r#"{"manifests":[]}"#).unwrap();
     let run = prune(&world, &dry);
-    assert_eq!(run.count("BatchGetImage"), 1, "{}", run.transcript());
+    run.sends(1, "BatchGetImage");
     assert_eq!(said(&run, &index[1])[1], "needed");
 }
 
@@ -207,11 +205,11 @@ fn guards_stop_the_run_with_exit_code_4_and_nothing_is_sent() {
     ] {
         for mode in ["--yes", "--dry-run"] {
             let run = prune(&world, &[flags, &[mode]].concat());
-            assert_eq!(run.code, 4, "{}", run.transcript());
+            run.exits(4);
             let error: Value = serde_json::from_str(run.stderr.lines().last().unwrap()).unwrap();
             assert_eq!(error["error"]["kind"], "guard");
             assert_eq!(error["error"]["message"], message, "{}", run.transcript());
-            assert_eq!(run.count("BatchDeleteImage"), 0);
+            run.sends(0, "BatchDeleteImage");
         }
     }
     let run = prune(&world, &["--tag", "*", "--max-percent", "95", "--yes"]);
@@ -220,7 +218,7 @@ fn guards_stop_the_run_with_exit_code_4_and_nothing_is_sent() {
 }
 
 #[test]
-fn nothing_is_asked_when_nobody_could_agree_or_nothing_says_what_to_delete() {
+fn nothing_is_sent_without_a_way_to_confirm_or_without_a_selector() {
     let world = world(|repository| drop(push(repository, "one", &["v1"], 90)));
     for (flags, code) in [
         (&["--older-than", "30d"][..], 4),
@@ -260,9 +258,9 @@ fn what_a_list_names_is_in_use_and_an_empty_list_is_a_mistake() {
     assert_eq!(tagged(&run, "delete"), ["pr-1"]);
 
     let run = prune(&world, &[&flags[..], &["empty.json", "--yes"]].concat());
-    assert_eq!((run.code, run.count("BatchDeleteImage")), (4, 0), "{}", run.transcript());
+    run.exits(4).sends(0, "BatchDeleteImage");
     let run = prune(&world, &[&flags[..], &["-", "--yes"]].concat());
-    assert_eq!((run.code, run.count("BatchDeleteImage")), (4, 0), "{}", run.transcript());
+    run.exits(4).sends(0, "BatchDeleteImage");
     let run = prune(
         &world,
         &[&flags[..], &["empty.json", "--allow-empty-in-use", "--allow-empty", "--max-percent", "100", "--dry-run"]]
@@ -290,7 +288,7 @@ fn a_tag_that_comes_between_the_plan_and_the_call_saves_its_image() {
     });
     let world = World::new(clouds);
     let run = prune(&world, &["--older-than", "30d", "--yes"]);
-    assert_eq!(run.code, 1, "{}", run.transcript());
+    run.exits(1);
     let mut words = run.words();
     words.sort();
     assert_eq!(words, ["deleted", "refused"], "{}", run.transcript());
@@ -306,18 +304,18 @@ fn what_an_index_held_stays_when_the_index_could_not_be_deleted() {
     })
     .fault("ecr:BatchDeleteImage:status=400:9");
     let run = prune(&world, &["--older-than", "30d", "--yes", "--attempts", "1"]);
-    assert_eq!(run.code, 1, "{}", run.transcript());
+    run.exits(1);
     assert!(index.iter().all(|digest| has(&world, digest)), "{}", run.transcript());
     assert!(
         run.words().iter().all(|word| ["failed", "refused", "skipped"].contains(&word.as_str())),
         "{}",
         run.transcript()
     );
-    assert_eq!(run.count("BatchDeleteImage"), 1);
+    run.sends(1, "BatchDeleteImage");
 }
 
 #[test]
-fn a_run_that_failed_half_way_is_simply_started_again() {
+fn a_run_that_failed_half_way_can_be_run_again() {
     let world = world(|repository| {
         for number in 0..3 {
             push_index(repository, &format!("old {number}"), &[&format!("v{number}")], 90);
@@ -328,14 +326,14 @@ fn a_run_that_failed_half_way_is_simply_started_again() {
     .fault("ecr:BatchDeleteImage:status=500:2");
     let flags = ["--older-than", "30d", "--yes", "--attempts", "1"];
     let runs: Vec<Run> = (0..5).map(|_| prune(&world, &flags)).collect();
-    assert_eq!(runs[0].code, 1, "{}", runs[0].transcript());
-    assert_eq!((runs[4].code, runs[4].words().len()), (0, 0), "{}", runs[4].transcript());
+    runs[0].exits(1);
+    runs[4].exits(0).lists(0);
     let mut clouds = world.sandbox.world();
     assert_eq!(clouds.ecr.repository(REGION, "team/app", Utc::now()).len(), 1);
 }
 
 #[test]
-fn the_bytes_that_are_freed_are_those_of_layers_that_nobody_else_has() {
+fn the_bytes_freed_are_those_of_layers_that_no_kept_image_uses() {
     let shared = Blob::layer("shared");
     let own = Blob::layer("own");
     let (stale, kept) = (
@@ -365,12 +363,12 @@ fn one_repository_that_is_not_there_does_not_stop_the_others() {
         push(repository, "young", &["v1"], 1);
     });
     let run = world.run(&["prune", STORE, "ecr:no/such", "--older-than", "30d", "--yes", "-o", "json"]);
-    assert_eq!((run.code, run.words()), (1, vec!["deleted".to_owned()]), "{}", run.transcript());
+    run.ends(1, ["deleted"]);
     let run = world.run(&["prune", "ecr:no/such", "--older-than", "30d", "--yes", "-o", "json"]);
-    assert_eq!(run.code, 3, "{}", run.transcript());
+    run.exits(3);
     // What is attached to images of a store that nobody saw is no orphan.
     let run = world.run(&["prune", STORE, "ecr:no/such", "--orphans", "--yes", "-o", "json"]);
-    assert_eq!(run.code, 4, "{}", run.transcript());
+    run.exits(4);
 }
 
 #[test]
@@ -381,12 +379,7 @@ fn a_repository_is_one_by_whichever_of_its_hosts_it_is_named() {
     });
     let fips = "123456789012.dkr.ecr-fips.eu-west-1.amazonaws.com/team/app";
     let run = prune(&world, &[fips, "--older-than", "30d", "--dry-run"]);
-    assert_eq!(
-        (run.code, run.words()),
-        (0, vec!["would_delete".to_owned(), "active".to_owned()]),
-        "{}",
-        run.transcript()
-    );
+    run.ends(0, ["would_delete", "active"]);
 }
 
 #[test]
@@ -399,7 +392,7 @@ fn nothing_that_the_service_says_moves_the_cursor() {
     for flags in [&["--attempts", "1"][..], &["--keep", "1", "--exclude", "v*"]] {
         let flags = [flags, &["--older-than", "30d", "--dry-run"]].concat();
         let run = world.run(&[&["prune", STORE][..], &flags].concat());
-        assert!(run.stderr.contains("warning"), "{}", run.transcript());
+        run.says("warning");
         let said = run.stdout + &run.stderr;
         assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said}");
     }
@@ -407,7 +400,7 @@ fn nothing_that_the_service_says_moves_the_cursor() {
 
 #[cfg(unix)]
 #[test]
-fn after_an_interrupt_whatever_was_not_sent_is_skipped() {
+fn after_an_interrupt_what_was_not_sent_is_skipped() {
     let world = world(|repository| {
         push_index(repository, "old", &["v1"], 90);
         push(repository, "young", &["v2"], 1);
@@ -478,7 +471,7 @@ fn policies_of_a_file_are_run_side_by_side_and_one_store_has_one_policy() {
     assert_eq!((run.code, tagged(&run, "delete")), (0, vec!["pr-1".into(), "v1".into()]), "{}", run.transcript());
     let run = world.run(&["prune", "--policy", "p.toml", "ancient", "--dry-run", "-o", "json"]);
     assert_eq!(tagged(&run, "delete"), ["v1"], "{}", run.transcript());
-    assert_eq!(world.run(&["policy", "check", "p.toml"]).code, 0);
+    world.run(&["policy", "check", "p.toml"]).exits(0);
 
     for (arguments, words) in [
         (&["prune", "--policy", "p.toml", "ancients", "--yes"][..], "did you mean ancient?"),
@@ -486,20 +479,17 @@ fn policies_of_a_file_are_run_side_by_side_and_one_store_has_one_policy() {
         (&["prune", "--policy", "q.toml", "--yes"], "cannot read q.toml"),
     ] {
         let run = world.run(arguments);
-        assert_eq!((run.code, run.calls.len()), (2, 0), "{}", run.transcript());
-        assert!(run.stderr.contains(words), "{}", run.transcript());
+        run.exits(2).sends_calls(0).says(words);
     }
     write(&good.replace("older-than", "oldr-than"));
     let run = world.run(&["policy", "check", "p.toml"]);
-    assert_eq!(run.code, 2);
-    assert!(run.stderr.contains("did you mean older-than?"), "{}", run.transcript());
+    run.exits(2).says("did you mean older-than?");
     write(&good.replace("team/api", "team/*"));
     let run = world.run(&["prune", "--policy", "p.toml", "--yes"]);
-    assert_eq!((run.code, run.count("BatchDeleteImage")), (2, 0), "{}", run.transcript());
-    assert!(run.stderr.contains("is under policies"), "{}", run.transcript());
+    run.exits(2).sends(0, "BatchDeleteImage").says("is under policies");
 
     let run = world.run(&["policy", "init", "ecr:team/*"]);
     write(&run.stdout);
     let run = world.run(&["prune", "--policy", "p.toml", "--dry-run"]);
-    assert_eq!(run.code, 0, "{}", run.transcript());
+    run.exits(0);
 }

@@ -63,10 +63,10 @@ fn prune(world: &World, flags: &[&str]) -> Run {
 }
 
 #[test]
-fn whatever_uses_an_image_or_its_family_keeps_it() {
+fn an_image_is_kept_while_it_or_its_family_is_in_use() {
     let world = world(|_| ());
     let run = prune(&world, &["--dry-run"]);
-    assert_eq!(run.code, 0, "{}", run.transcript());
+    run.exits(0);
     for (number, rule, reason) in [
         (0, "selected", "created 100 days ago, older than 30d"),
         (1, "in_use", "kept: in use, instance ins-1 was made from it"),
@@ -93,30 +93,29 @@ fn whatever_uses_an_image_or_its_family_keeps_it() {
     }
 
     let run = prune(&world, &["--yes"]);
-    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 3]), "{}", run.transcript());
+    run.ends(0, ["deleted"; 3]);
 }
 
 #[test]
 fn what_cannot_be_asked_keeps_everything_and_skipping_it_is_said() {
     let world = world(|_| ()).fault("cvm:DescribeInstances:status=500:99");
     let run = prune(&world, &["--yes", "--attempts", "1"]);
-    assert_eq!((run.code, run.count("DeleteImages")), (1, 0), "{}", run.transcript());
-    assert!(run.stderr.contains("--skip-usage-check"), "{}", run.transcript());
+    run.exits(1).sends(0, "DeleteImages").says("--skip-usage-check");
     let run = prune(&world, &["--dry-run", "--skip-usage-check", "--max-percent", "100"]);
-    assert_eq!(run.code, 0, "{}", run.transcript());
+    run.exits(0);
     assert_eq!(run.json()["plan"]["usage_checked"], false);
-    assert_eq!(run.calls.len(), 1);
+    run.sends_calls(1);
     let run = world.run(&["prune", "cvm:", "--keep", "9", "-n", "--skip-usage-check"]);
     assert!(!run.stderr.contains("warning"), "nothing goes: {}", run.transcript());
     let run = world.run(&["prune", "cvm:", "--keep", "1", "-n", "--skip-usage-check", "-q"]);
-    assert!(run.stderr.contains("warning: nobody asked"), "{}", run.transcript());
+    run.says("warning: nobody asked");
 }
 
 #[test]
-fn nobody_is_asked_what_is_in_use_where_nothing_would_go() {
+fn usage_is_not_checked_when_nothing_would_be_deleted() {
     let world = world(|_| ());
     let run = prune(&world, &["--keep", "9", "--yes"]);
-    assert_eq!((run.code, run.calls.len()), (0, 1), "{}", run.transcript());
+    run.exits(0).sends_calls(1);
 }
 
 #[test]
@@ -131,7 +130,7 @@ fn all_pages_of_users_are_read() {
     });
     let run = prune(&world, &["--dry-run"]);
     assert_eq!(said(&run, &id(8))[2], "kept: in use, instance ins-451 was made from it", "{}", run.transcript());
-    assert_eq!(run.count("DescribeInstances"), 6);
+    run.sends(6, "DescribeInstances");
 }
 
 #[test]
@@ -143,7 +142,7 @@ fn an_image_that_came_into_use_since_the_plan_is_refused_when_it_runs() {
     clouds.cvm.region("ap-guangzhou").instances[0].image = id(8);
     drop(clouds);
     let run = world.run(&["delete", "--from", "plan.json", "--yes", "-o", "json"]);
-    assert_eq!(run.code, 1, "{}", run.transcript());
+    run.exits(1);
     let mut words = run.words();
     words.sort();
     assert_eq!(words, ["deleted", "deleted", "refused"], "{}", run.transcript());
@@ -183,7 +182,7 @@ fn image_servers_with_groups_stay_unless_they_may_go_with_them() {
     assert_eq!(said(&run, ids[0])[0], "delete", "{}", run.transcript());
     std::fs::write(world.home().join("plan.json"), &run.stdout).unwrap();
     let other = world.run(&["delete", "--from", "plan.json", "--yes"]);
-    assert_eq!((other.code, other.calls.len()), (2, 0), "{}", other.transcript());
+    other.exits(2).sends_calls(0);
 }
 
 #[test]
@@ -193,7 +192,7 @@ fn several_clouds_are_pruned_in_one_run() {
     let world = World::new(clouds);
     let flags = ["prune", "ecr:**", "cvm:", "workspace:", "--older-than", "60d", "--keep", "1", "-o", "json"];
     let plan = world.run(&[&flags[..], &["--dry-run"]].concat());
-    assert_eq!(plan.code, 0, "{}", plan.transcript());
+    plan.exits(0);
     let providers = |run: &Run, word: &str| {
         let document = run.json();
         let items = document["items"].as_array().unwrap().iter();
@@ -206,6 +205,6 @@ fn several_clouds_are_pruned_in_one_run() {
     };
     assert_eq!(providers(&plan, "would_delete"), ["ecr", "cvm"]);
     let run = world.run(&[&flags[..], &["--yes"]].concat());
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.exits(0);
     assert_eq!(providers(&run, "deleted"), ["ecr", "cvm"]);
 }

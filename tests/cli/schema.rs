@@ -29,7 +29,7 @@ pub fn check(format: &str, printed: &str) {
 }
 
 #[test]
-fn the_schema_refuses_what_is_no_output() {
+fn the_schema_refuses_what_imgctl_never_prints() {
     let [document, item] = &*SCHEMA;
     assert!(!document.is_valid(&json!({"items": []})));
     assert!(!item.is_valid(&json!({"ref": "ecr:app:v1", "provider": "gcr"})));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use imgctl::sandbox::{
-    World as Clouds,
+    Hooked as _, World as Clouds,
     iam::{self, REGION},
     workspace::{
         Workspace,
@@ -47,7 +47,7 @@ const DELETE: [&str; 5] = ["delete", "-", "--yes", "-o", "json"];
 fn forty_five_servers_are_three_calls_and_each_has_its_outcome() {
     let world = world(|workspace| add(workspace.region(REGION), 45));
     let run = world.run_with(&DELETE, &list(45));
-    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 45]), "{}", run.transcript());
+    run.ends(0, ["deleted"; 45]);
     assert_eq!((run.count("BatchDeleteImageServer"), left(&world)), (3, 0));
     assert!(run.calls.len() <= 9, "{}", run.transcript());
 }
@@ -88,23 +88,23 @@ fn without_a_job_the_servers_are_looked_up() {
         add(workspace.region(REGION), 3);
     });
     let run = world.run_with(&DELETE, &list(3));
-    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 3]), "{}", run.transcript());
+    run.ends(0, ["deleted"; 3]);
 }
 
 #[test]
-fn a_job_that_nobody_waited_for_is_followed_up() {
+fn a_job_started_with_no_wait_can_be_checked_later() {
     let world = world(|workspace| {
         workspace.job_time = Duration::from_millis(1500);
         add(workspace.region(REGION), 2);
     });
     let run = world.run_with(&["delete", "-", "--yes", "--no-wait", "-o", "json"], &list(2));
-    assert_eq!((run.code, run.words()), (0, vec!["accepted".to_owned(); 2]), "{}", run.transcript());
+    run.ends(0, ["accepted"; 2]);
     let job = run.json()["items"][0]["job"].as_str().unwrap().to_owned();
     let early = world.run(&["get", "--job", &job, "-o", "json"]);
     assert_eq!(early.words(), ["accepted"], "{}", early.transcript());
     std::thread::sleep(Duration::from_secs(2));
     let late = world.run(&["get", "--job", &job, "-o", "json"]);
-    assert_eq!((late.code, late.words()), (0, vec!["deleted".to_owned(); 2]), "{}", late.transcript());
+    late.ends(0, ["deleted"; 2]);
 }
 
 #[test]
@@ -134,21 +134,16 @@ fn recursion_is_sent_only_on_request() {
 fn a_token_that_expires_in_the_middle_costs_one_new_login() {
     let world = world(|workspace| {
         add(workspace.region(REGION), 45);
-        workspace.before(
-            "BatchDeleteImageServer",
-            Box::new({
-                let mut calls = 0;
-                move |workspace| {
-                    calls += 1;
-                    if calls == 2 {
-                        workspace.iam.revoke_tokens();
-                    }
-                }
-            }),
-        );
+        let mut calls = 0;
+        workspace.before("BatchDeleteImageServer", move |workspace| {
+            calls += 1;
+            if calls == 2 {
+                workspace.iam.revoke_tokens();
+            }
+        });
     });
     let run = world.run_with(&DELETE, &list(45));
-    assert_eq!((run.code, run.words()), (0, vec!["deleted".to_owned(); 45]), "{}", run.transcript());
+    run.ends(0, ["deleted"; 45]);
     let logins = run.calls.iter().filter(|call| call.operation.contains("Token") && call.status == Some(201)).count();
     assert_eq!(logins, 2, "{}", run.transcript());
 }
@@ -177,7 +172,7 @@ fn access_keys_are_signed_with_and_a_ready_token_is_used() {
 }
 
 #[test]
-fn no_secret_shows_at_any_level_of_talk() {
+fn no_secret_is_printed_at_any_verbosity() {
     let world = world(|workspace| add(workspace.region(REGION), 1));
     let run = world.run_with(&["delete", "-", "--yes", "-vvv"], &list(1));
     assert!(run.stderr.contains("BatchDelete") || run.stderr.contains("batch-delete"), "{}", run.stderr);
@@ -198,5 +193,5 @@ fn a_listing_always_asks_for_full_pages() {
     let world = world(|workspace| add(workspace.region(REGION), 230));
     let run = world.run(&["list", "workspace:", "-o", "ndjson"]);
     assert_eq!((run.code, run.stdout.lines().count()), (0, 230), "{}", run.transcript());
-    assert_eq!(run.count("ListImageServers"), 3);
+    run.sends(3, "ListImageServers");
 }

@@ -170,6 +170,49 @@ impl Run {
         self.json()["items"].as_array().unwrap().iter().map(word).collect()
     }
 
+    /// Fails, and shows the whole run, unless this holds.
+    #[track_caller]
+    fn expect<T: PartialEq + std::fmt::Debug>(&self, what: &str, is: T, expected: T) -> &Self {
+        assert_eq!(is, expected, "{what} of\n{}", self.transcript());
+        self
+    }
+
+    /// The exit code, and the outcome or state of each item, in order.
+    #[track_caller]
+    pub fn ends<const N: usize>(&self, code: i32, words: [&str; N]) -> &Self {
+        self.expect("the end", (self.code, self.words()), (code, words.map(str::to_owned).into()))
+    }
+
+    #[track_caller]
+    pub fn exits(&self, code: i32) -> &Self {
+        self.expect("the exit code", self.code, code)
+    }
+
+    /// The number of its items.
+    #[track_caller]
+    pub fn lists(&self, items: usize) -> &Self {
+        self.expect("the items", self.words().len(), items)
+    }
+
+    /// The number of all calls.
+    #[track_caller]
+    pub fn sends_calls(&self, calls: usize) -> &Self {
+        self.expect("the calls", self.calls.len(), calls)
+    }
+
+    /// The number of calls of one operation.
+    #[track_caller]
+    pub fn sends(&self, calls: usize, operation: &str) -> &Self {
+        self.expect(operation, self.count(operation), calls)
+    }
+
+    /// What stderr contains.
+    #[track_caller]
+    pub fn says(&self, words: &str) -> &Self {
+        assert!(self.stderr.contains(words), "no {words:?} on stderr of\n{}", self.transcript());
+        self
+    }
+
     /// How often an operation was called.
     pub fn count(&self, operation: &str) -> usize {
         self.calls.iter().filter(|call| call.operation == operation).count()

@@ -3,7 +3,6 @@
 
 mod images;
 mod parameters;
-mod rates;
 mod seed;
 pub mod state;
 #[cfg(test)]
@@ -17,9 +16,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Received, Reply, Service};
+use super::{Hooked, Hooks, Received, Reply, Service, rates::Rates};
 use parameters::Parameters;
-use rates::Rates;
 pub use state::{Change, Image, Instance, LaunchConfiguration, LaunchTemplate, Region, Snapshot};
 
 /// The keys that every sandbox accepts. They open nothing anywhere else.
@@ -51,9 +49,6 @@ const REGIONS: [&str; 18] = [
     "sa-saopaulo",
 ];
 
-/// Something that happens right before an operation is done.
-type Hook = Box<dyn FnMut(&mut Cvm) + Send>;
-
 /// One account, with all its regions.
 #[derive(Serialize, Deserialize)]
 #[serde(default)]
@@ -75,7 +70,7 @@ pub struct Cvm {
     #[serde(skip)]
     rates: Rates,
     #[serde(skip)]
-    hooks: Vec<(String, Hook)>,
+    hooks: Hooks<Cvm>,
 }
 
 impl Default for Cvm {
@@ -91,7 +86,7 @@ impl Default for Cvm {
             dry_run_code: false,
             answered: 0,
             rates: Rates::default(),
-            hooks: Vec::new(),
+            hooks: Hooks::default(),
         }
     }
 }
@@ -189,27 +184,28 @@ fn version(service: &str) -> Option<&'static str> {
     }
 }
 
+/// The most calls a second that an operation's own page allows, in each region; the others are not limited here.
+/// <https://www.tencentcloud.com/document/api/213/33255>
+fn most_calls(operation: &str) -> Option<u32> {
+    match operation {
+        "DescribeImages" => Some(40),
+        "DeleteImages" | "DescribeImageQuota" | "DescribeImageSharePermission" | "ModifyImageSharePermission" => {
+            Some(10)
+        }
+        _ => None,
+    }
+}
+
+impl Hooked for Cvm {
+    fn hooks(&mut self) -> &mut Hooks<Self> {
+        &mut self.hooks
+    }
+}
+
 impl Cvm {
     /// A region, made if there was nothing in it yet.
     pub fn region(&mut self, name: &str) -> &mut Region {
         self.regions.entry(name.to_owned()).or_default()
-    }
-
-    /// Runs `hook` each time before this operation is done; by then its signature has been checked.
-    pub fn before(&mut self, operation: &str, hook: Hook) {
-        self.hooks.push((operation.to_owned(), hook));
-    }
-
-    fn run_hooks(&mut self, operation: &str) {
-        // Taken out, so that a hook may change all the rest.
-        let mut hooks = std::mem::take(&mut self.hooks);
-        for (name, hook) in &mut hooks {
-            if name == operation {
-                hook(self);
-            }
-        }
-        hooks.append(&mut self.hooks);
-        self.hooks = hooks;
     }
 
     fn handle(&mut self, request: &Received) -> Result<Value, Failure> {
@@ -233,7 +229,7 @@ impl Cvm {
             return Err(Failure::new("UnsupportedRegion", format!("There is no region `{region}`.")));
         }
         let now = request.now;
-        if !self.rates.admits(region, operation.name, now) {
+        if !self.rates.admits(format!("{} in {region}", operation.name), most_calls(operation.name), now) {
             return Err(too_many());
         }
         let asked = &Parameters::read(&request.body, operation.known)?;

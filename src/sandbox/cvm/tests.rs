@@ -164,7 +164,7 @@ fn too_many_calls_within_a_second_are_refused() {
 #[test]
 fn a_hook_changes_the_world_between_two_calls() {
     let mut cvm = world();
-    cvm.before("DeleteImages", Box::new(|cvm| drop(cvm.region(GUANGZHOU).images.remove("img-good1"))));
+    cvm.before("DeleteImages", |cvm| drop(cvm.region(GUANGZHOU).images.remove("img-good1")));
     assert_eq!(ids(&mut cvm, json!({ "ImageIds": ["img-good1"] })).unwrap().len(), 1);
     let body = json!({ "ImageIds": ["img-good1"] });
     assert_eq!(ask(&mut cvm, "DeleteImages", body).unwrap_err(), "InvalidImageId.NotFound");

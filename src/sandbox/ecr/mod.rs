@@ -26,7 +26,8 @@ use serde_json::{Value, json};
 
 use self::{layers::Upload, refusal::Refusal, repository::Repository, request::Request};
 use super::{
-    Received, Reply, Service,
+    Hooked, Hooks, Received, Reply, Service,
+    rates::Rates,
     sigv4::{self, Key},
 };
 
@@ -41,9 +42,6 @@ const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.";
 
 const REQUEST_ID: &str = "x-amzn-requestid";
 
-/// What plays another client just before an operation is answered.
-type Hook = Box<dyn FnMut(&mut Ecr) + Send>;
-
 /// The service: one account, all regions.
 pub struct Ecr {
     pub account: String,
@@ -54,9 +52,8 @@ pub struct Ecr {
     pub rates: BTreeMap<String, u32>,
     pub quirks: Quirks,
     registries: BTreeMap<String, Registry>,
-    hooks: Vec<(String, Hook)>,
-    /// Per operation: the second that is running, and the calls in it.
-    pace: HashMap<String, (i64, u32)>,
+    hooks: Hooks<Ecr>,
+    recent: Rates,
     requests: u64,
 }
 
@@ -117,10 +114,16 @@ impl Default for Ecr {
             rates: BTreeMap::new(),
             quirks: Quirks::default(),
             registries: BTreeMap::new(),
-            hooks: Vec::new(),
-            pace: HashMap::new(),
+            hooks: Hooks::default(),
+            recent: Rates::default(),
             requests: 0,
         }
+    }
+}
+
+impl Hooked for Ecr {
+    fn hooks(&mut self) -> &mut Hooks<Self> {
+        &mut self.hooks
     }
 }
 
@@ -139,11 +142,6 @@ impl Ecr {
         repositories.map(|(name, repository)| (name.as_str(), repository))
     }
 
-    /// Runs just before each answer to this operation, to play a client that comes in between.
-    pub fn before(&mut self, operation: &str, hook: impl FnMut(&mut Ecr) + Send + 'static) {
-        self.hooks.push((operation.into(), Box::new(hook)));
-    }
-
     /// Region, repository and digest of every image, with its tags: to compare before and after.
     pub fn snapshot(&self) -> BTreeMap<String, BTreeMap<String, Vec<String>>> {
         let registries = self.registries.iter();
@@ -153,30 +151,6 @@ impl Ecr {
             registry.repositories.iter().map(named)
         });
         repositories.collect()
-    }
-
-    fn run_hooks(&mut self, operation: &str) {
-        let mut hooks = std::mem::take(&mut self.hooks);
-        for (name, hook) in &mut hooks {
-            if name == operation {
-                hook(self);
-            }
-        }
-        // A hook may have set others.
-        hooks.append(&mut self.hooks);
-        self.hooks = hooks;
-    }
-
-    fn check_pace(&mut self, operation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let Some(rate) = self.rates.get(operation) else {
-            return Ok(());
-        };
-        let pace = self.pace.entry(operation.into()).or_default();
-        if pace.0 != now.timestamp() {
-            *pace = (now.timestamp(), 0);
-        }
-        pace.1 += 1;
-        if pace.1 > *rate { Err(refusal::throttled()) } else { Ok(()) }
     }
 
     fn check_permission(&self, operation: &str, region: &str) -> Result<(), Refusal> {
@@ -197,7 +171,9 @@ impl Ecr {
     fn perform(&mut self, operation: &str, region: &str, body: &[u8], now: DateTime<Utc>) -> Result<Value, Refusal> {
         let work = choose(operation)
             .ok_or_else(|| Refusal::new("UnknownOperationException", format!("Unknown operation {operation}")))?;
-        self.check_pace(operation, now)?;
+        if !self.recent.admits(operation.into(), self.rates.get(operation).copied(), now) {
+            return Err(refusal::throttled());
+        }
         self.check_permission(operation, region)?;
         self.run_hooks(operation);
         work(Request {

@@ -16,12 +16,10 @@ use serde_json::{Value, json};
 
 pub use self::state::{Change, Failing, Job, Project, Server, SubJob};
 use super::{
-    Received, Reply, Service,
+    Hooked, Hooks, Received, Reply, Service,
     iam::{self, Caller, Iam, Refusal, decoded},
+    rates::Rates,
 };
-
-/// Something that happens right before an operation is done.
-pub type Hook = Box<dyn FnMut(&mut Workspace) + Send>;
 
 /// One account, with its image servers in every region.
 #[derive(Serialize, Deserialize)]
@@ -40,11 +38,10 @@ pub struct Workspace {
     pub most_calls: Option<u32>,
     /// Calls answered so far, for the ids of requests and jobs.
     answered: u64,
-    /// Calls of each operation in the current second.
     #[serde(skip)]
-    recent: BTreeMap<&'static str, (i64, u32)>,
+    recent: Rates,
     #[serde(skip)]
-    hooks: Vec<(String, Hook)>,
+    hooks: Hooks<Workspace>,
 }
 
 impl Default for Workspace {
@@ -57,8 +54,8 @@ impl Default for Workspace {
             names_servers: true,
             most_calls: None,
             answered: 0,
-            recent: BTreeMap::new(),
-            hooks: Vec::new(),
+            recent: Rates::default(),
+            hooks: Hooks::default(),
         }
     }
 }
@@ -120,6 +117,12 @@ impl Route {
     }
 }
 
+impl Hooked for Workspace {
+    fn hooks(&mut self) -> &mut Hooks<Self> {
+        &mut self.hooks
+    }
+}
+
 impl Workspace {
     /// What is in a region's project, made if the account has that project and nothing was in it yet.
     ///
@@ -132,34 +135,8 @@ impl Workspace {
         self.projects.entry(id).or_default()
     }
 
-    /// Runs `hook` each time before this operation is done; by then its sender is known.
-    pub fn before(&mut self, operation: &str, hook: Hook) {
-        self.hooks.push((operation.to_owned(), hook));
-    }
-
-    fn run_hooks(&mut self, operation: &str) {
-        // Taken out, so that a hook may change all the rest.
-        let mut hooks = std::mem::take(&mut self.hooks);
-        for (name, hook) in &mut hooks {
-            if name == operation {
-                hook(self);
-            }
-        }
-        hooks.append(&mut self.hooks);
-        self.hooks = hooks;
-    }
-
-    fn admits(&mut self, operation: &'static str, now: DateTime<Utc>) -> bool {
-        let Some(most) = self.most_calls else {
-            return true;
-        };
-        let second = now.timestamp();
-        let recent = self.recent.entry(operation).or_default();
-        if recent.0 != second {
-            *recent = (second, 0);
-        }
-        recent.1 += 1;
-        recent.1 <= most
+    fn admits(&mut self, operation: &str, now: DateTime<Utc>) -> bool {
+        self.recent.admits(operation.into(), self.most_calls, now)
     }
 
     fn handle(&mut self, request: &Received) -> Reply {

@@ -228,8 +228,7 @@ fn calls_beyond_the_rate_are_refused_until_the_next_second() {
 #[test]
 fn a_hook_runs_before_its_operation() {
     let mut workspace = with(&["1"]);
-    let hook = |workspace: &mut Workspace| workspace.region(REGION).servers.clear();
-    workspace.before("ListImageServers", Box::new(hook));
+    workspace.before("ListImageServers", |workspace| workspace.region(REGION).servers.clear());
     let (status, _) = send(&mut workspace, "GET", "image-servers/1", "", 0);
     assert_eq!(status, 200);
     assert_eq!(listed(&mut workspace, ""), (0, Vec::new()));

@@ -182,7 +182,7 @@ async fn a_login_that_ran_out_asks_for_another_one() {
 }
 
 #[test]
-fn what_is_set_and_has_no_say_is_told() {
+fn credentials_that_are_set_but_not_used_are_shown() {
     let profile = ("TCCLI_PROFILE", "mine");
     for (vars, flag, unused) in [
         (vec![], Some("mine"), ""),

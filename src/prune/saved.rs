@@ -16,6 +16,7 @@ use crate::{
     image::{ImageId, ImageRef, StoreRef},
     prune::Choice,
     prune::{Action, GuardArgs, Guards, Saved, Stop, Totals},
+    settings::DeletionFlags,
     store::Image,
 };
 
@@ -35,10 +36,8 @@ pub struct Head {
     pub in_use: Vec<String>,
     /// Whether the providers were asked what is in use.
     pub usage_checked: bool,
-    /// With the servers and groups that depend on image servers.
-    pub recursive: bool,
-    /// With the snapshots bound to machine images.
-    pub delete_snapshots: bool,
+    #[serde(flatten)]
+    pub deletion: DeletionFlags,
 }
 
 /// A store that could not be read.

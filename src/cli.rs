@@ -1,20 +1,20 @@
-//! The command line: flags that mean the same everywhere, one match that hands each verb to its file.
+//! The command line: it is parsed and resolved here, and one match hands each verb to its file.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
     commands::{
         check_layers, complete, completions, delete, doctor, get, help, list, man, policy, prune, sandbox, schema,
-        values::{at_least_one, duration},
     },
     context::Context,
     error::{Error, Kind, Result},
     exit::Exit,
+    flags::{self, Flags},
     help::topics,
-    output::{Format, Look, Printer},
-    settings::{Env, Settings},
+    output::{Format, Printer},
+    settings::{Env, Options},
 };
 
 /// Deletes, reads, lists and prunes images in several clouds with one grammar.
@@ -56,55 +56,6 @@ enum Command {
     Help(help::Args),
 }
 
-/// Flags of every command.
-#[derive(Args)]
-#[command(next_help_heading = "Everywhere")]
-struct Flags {
-    /// How data is printed [default: table; environment: IMGCTL_OUTPUT]
-    #[arg(short, long, global = true, value_enum)]
-    output: Option<Format>,
-    /// Region of references that name none
-    #[arg(long, global = true)]
-    region: Option<String>,
-    /// Profile of the provider's own tools; beats keys in the environment
-    #[arg(long, global = true)]
-    profile: Option<String>,
-    /// Calls in flight, at most
-    #[arg(long, global = true, value_name = "N", value_parser = at_least_one)]
-    concurrency: Option<usize>,
-    /// How long to wait for one answer; a bare number is seconds
-    #[arg(long, global = true, value_name = "DURATION", default_value = "60s", value_parser = duration)]
-    timeout: Duration,
-    /// How often one call is tried
-    #[arg(long, global = true, value_name = "N", default_value = "4", value_parser = at_least_one)]
-    attempts: usize,
-    /// When to stop the whole run and report
-    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
-    deadline: Option<Duration>,
-    /// Say only what is asked for
-    #[arg(short, long, global = true)]
-    quiet: bool,
-    /// Say more; repeat for still more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    verbose: u8,
-    /// When to colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_enum)]
-    color: When,
-    /// No progress on stderr
-    #[arg(long, global = true)]
-    no_progress: bool,
-    /// When to annotate a run of GitHub Actions and write its step summary; auto: where GITHUB_ACTIONS is true
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_enum)]
-    github: When,
-}
-
-#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
-enum When {
-    Auto,
-    Always,
-    Never,
-}
-
 /// Runs the program: what it was given, what it prints, how it ends.
 pub fn run() -> ExitCode {
     let env = Env::from_process();
@@ -139,53 +90,64 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
         Ok(look) => look,
         Err(error) => return offline(Err(error)).into(),
     };
-    let context = |name, dry_run, change: &dyn Fn(&mut Settings)| {
-        let mut settings = flags.settings(env.clone());
-        change(&mut settings);
-        Context::new(settings, look, name, dry_run)
-    };
+    let context = Context::new(flags.settings(env, command.options()), look, command.name(), command.is_dry_run());
     let exit = match command {
-        Command::Delete(args) => {
-            let context = context("delete", args.consent.dry_run, &|settings| args.settle(settings));
-            context.run(delete::run(args, &context)).await
+        Command::Delete(args) => context.run(delete::run(args, &context)).await,
+        Command::Get(args) => context.run(get::run(args, &context)).await,
+        Command::CheckLayers(args) => context.run(check_layers::run(args, &context)).await,
+        Command::List(args) => context.run(list::run(args, &context)).await,
+        Command::Prune(args) => context.run(prune::run(args, &context)).await,
+        Command::Policy(policy::Args { verb: policy::Verb::Check { file } }) => offline(policy::check(&file)),
+        Command::Policy(policy::Args { verb: policy::Verb::Init { stores } }) => {
+            context.run(policy::init(&stores, &context)).await
         }
-        Command::Get(args) => {
-            let context = context("get", false, &|settings| args.settle(settings));
-            context.run(get::run(args, &context)).await
-        }
-        Command::CheckLayers(args) => {
-            let context = context("check-layers", false, &|_| {});
-            context.run(check_layers::run(args, &context)).await
-        }
-        Command::List(args) => {
-            let context = context("list", false, &|settings| args.settle(settings));
-            context.run(list::run(args, &context)).await
-        }
-        Command::Prune(args) => {
-            let context = context("prune", args.consent.dry_run, &|settings| args.settle(settings));
-            context.run(prune::run(args, &context)).await
-        }
-        Command::Policy(args) => match args.verb {
-            policy::Verb::Check { file } => offline(policy::check(&file)),
-            policy::Verb::Init { stores } => {
-                let context = context("policy", false, &|_| {});
-                context.run(policy::init(&stores, &context)).await
-            }
-        },
-        Command::Doctor(args) => {
-            let context = context("doctor", false, &|settings| args.settle(settings));
-            context.run(doctor::run(args, &context)).await
-        }
+        Command::Doctor(args) => context.run(doctor::run(args, &context)).await,
         // It ends with the code of the command that ran inside.
-        Command::Sandbox(args) => {
-            return sandbox::run(args).await.unwrap_or_else(|error| offline(Err(error)).into());
-        }
+        Command::Sandbox(args) => return sandbox::run(args).await.unwrap_or_else(|error| offline(Err(error)).into()),
         Command::Schema(args) => offline(schema::run(&args)),
         Command::Completions(args) => offline(completions::run(&args, program())),
         Command::Man(args) => offline(man::run(&args, program())),
         Command::Help(args) => offline(help::run(&args, program())),
     };
     exit.into()
+}
+
+impl Command {
+    /// What reports call it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Delete(_) => "delete",
+            Self::Get(_) => "get",
+            Self::CheckLayers(_) => "check-layers",
+            Self::List(_) => "list",
+            Self::Prune(_) => "prune",
+            Self::Policy(_) => "policy",
+            Self::Doctor(_) => "doctor",
+            // These make no reports.
+            Self::Sandbox(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) | Self::Help(_) => "",
+        }
+    }
+
+    fn is_dry_run(&self) -> bool {
+        match self {
+            Self::Delete(args) => args.consent.dry_run,
+            Self::Prune(args) => args.consent.dry_run,
+            _ => false,
+        }
+    }
+
+    /// What its own flags add to the settings.
+    fn options(&self) -> Options {
+        let none = Options::default();
+        match self {
+            Self::Delete(args) => Options { deletion: args.deletion, ..none },
+            Self::Prune(args) => Options { deletion: args.deletion, ..none },
+            Self::Get(args) => Options { sharing: args.sharing.sharing, ..none },
+            Self::List(args) => Options { kinds: args.kinds, sharing: args.sharing.sharing, ..none },
+            Self::Doctor(args) => Options { check_delete: args.check_delete, patience: Some(doctor::PATIENCE), ..none },
+            _ => none,
+        }
+    }
 }
 
 /// The end of what needs no provider.
@@ -196,14 +158,14 @@ fn offline(result: Result<Exit>) -> Exit {
     })
 }
 
-/// Help and versions are no errors; the rest is, in the format that was asked for.
+/// Help and versions are not errors; the rest is, in the format that was asked for.
 fn not_understood(error: &clap::Error, env: &Env) -> ExitCode {
     if !error.use_stderr() {
         // A reader that went away is no error.
         let _ = error.print();
         return Exit::Done.into();
     }
-    if wants_json(env) {
+    if flags::wants_json(env) {
         let text = error.render().to_string();
         let message = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default().trim();
         Printer::for_errors(Format::Json).error(&Error::new(Kind::Usage, message));
@@ -211,73 +173,6 @@ fn not_understood(error: &clap::Error, env: &Env) -> ExitCode {
         let _ = error.print();
     }
     Exit::Usage.into()
-}
-
-/// Whether JSON was asked for on a command line that could not be read as a whole.
-fn wants_json(env: &Env) -> bool {
-    let is_json = |word: &str| word == "json" || word == "ndjson";
-    let arguments: Vec<_> = std::env::args().collect();
-    let named = arguments.windows(2).any(|pair| (pair[0] == "-o" || pair[0] == "--output") && is_json(&pair[1]));
-    let joined = |argument: &String| {
-        ["--output=", "-o=", "-o"].iter().any(|flag| argument.strip_prefix(flag).is_some_and(is_json))
-    };
-    named || arguments.iter().any(joined) || env.get("IMGCTL_OUTPUT").is_some_and(is_json)
-}
-
-impl Flags {
-    fn settings(&self, env: Env) -> Settings {
-        Settings {
-            env,
-            region: self.region.clone(),
-            profile: self.profile.clone(),
-            timeout: self.timeout,
-            attempts: self.attempts,
-            concurrency: self.concurrency,
-            deadline: self.deadline,
-            ..Settings::default()
-        }
-    }
-
-    fn look(&self, env: &Env) -> Result<Look> {
-        let format = match (self.output, env.get("IMGCTL_OUTPUT")) {
-            (Some(format), _) => format,
-            (None, None) => Format::Table,
-            (None, Some(word)) => clap::ValueEnum::from_str(word, true).map_err(|_| {
-                Error::new(Kind::Usage, format!("IMGCTL_OUTPUT is \"{word}\"; it can be table, json or ndjson"))
-            })?,
-        };
-        // What -v says comes line by line; a line that moves would be torn by it.
-        let progress = !self.no_progress && self.verbose == 0;
-        let github = match self.github {
-            When::Auto => env.get("GITHUB_ACTIONS") == Some("true"),
-            when => when == When::Always,
-        };
-        let look = Look::of_terminal(format, self.quiet, self.color_of(env), progress);
-        Ok(Look { github, ..look })
-    }
-
-    fn color_of(&self, env: &Env) -> Option<bool> {
-        match self.color {
-            When::Always => Some(true),
-            When::Never => Some(false),
-            When::Auto if env.get("NO_COLOR").is_some() || env.get("TERM") == Some("dumb") => Some(false),
-            When::Auto => None,
-        }
-    }
-
-    /// Shows our own words only: the libraries' logs hold headers, and headers hold secrets.
-    fn log(&self) {
-        use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
-        let level = match self.verbose {
-            0 => return,
-            1 => tracing::Level::INFO,
-            2 => tracing::Level::DEBUG,
-            _ => tracing::Level::TRACE,
-        };
-        let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).without_time().with_ansi(false);
-        let own = Targets::new().with_target("imgctl", level);
-        tracing_subscriber::registry().with(lines.with_filter(own)).init();
-    }
 }
 
 #[cfg(test)]

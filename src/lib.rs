@@ -18,6 +18,7 @@ mod delete;
 mod engine;
 pub mod error;
 mod exit;
+mod flags;
 mod help;
 mod http;
 pub mod image;

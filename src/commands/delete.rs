@@ -14,7 +14,7 @@ use crate::{
     help::{Example, examples},
     image::{ImageRef, Provider},
     prune::saved::SavedPlan,
-    settings::Settings,
+    settings::DeletionFlags,
     survey::InUse,
 };
 
@@ -62,22 +62,10 @@ pub struct Args {
     /// Refuse to run when more images than this are named
     #[arg(long, value_name = "N")]
     max_delete: Option<usize>,
-    /// Workspace: also the servers and groups that depend on an image server
-    #[arg(long)]
-    recursive: bool,
-    /// CVM: also the snapshots bound to an image
-    #[arg(long)]
-    delete_snapshots: bool,
+    #[command(flatten)]
+    pub deletion: DeletionFlags,
     #[command(flatten, next_help_heading = "With a plan: what is in use by now")]
     in_use: InUseArgs,
-}
-
-impl Args {
-    /// What this command's flags change in the settings.
-    pub fn settle(&self, settings: &mut Settings) {
-        settings.recursive = self.recursive;
-        settings.delete_snapshots = self.delete_snapshots;
-    }
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
@@ -112,15 +100,9 @@ impl Args {
     }
 
     async fn saved(&self, plan: SavedPlan, context: &Context) -> Result<Order<'static>> {
-        for (flag, here, there) in [
-            ("--recursive", self.recursive, plan.head.recursive),
-            ("--delete-snapshots", self.delete_snapshots, plan.head.delete_snapshots),
-        ] {
-            if here != there {
-                let made = if there { "with" } else { "without" };
-                let message = format!("the plan was made {made} {flag}");
-                return Err(Error::new(Kind::Usage, message).hint("run it as it was made"));
-            }
+        if self.deletion != plan.head.deletion {
+            let message = format!("the plan was made with {}", plan.head.deletion.flags());
+            return Err(Error::new(Kind::Usage, message).hint("run it with the same flags"));
         }
         if self.all_tags {
             let message = "a plan names whole images: --all-tags says nothing";
@@ -135,7 +117,7 @@ impl Args {
                 .printer
                 .warn("the plan was made with in-use lists, which are not read again; give newer ones with --in-use");
         }
-        let in_use = InUse { check: self.in_use.check(), recursive: plan.head.recursive };
+        let in_use = InUse { check: self.in_use.check(), recursive: plan.head.deletion.recursive };
         Order::saved(context, plan, Usage { files, in_use, ..Usage::default() }).await
     }
 

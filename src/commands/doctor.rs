@@ -12,13 +12,12 @@ use crate::{
     help::{Example, examples},
     image::{Provider, StoreRef},
     report::{self, Item},
-    settings::Settings,
     store::examine::examine,
     words,
 };
 
 /// A doctor who waits for a minute is no help.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The end of the help.
 const EXAMPLES: [Example; 3] = [
@@ -41,15 +40,7 @@ pub struct Args {
     what: Vec<String>,
     /// ECR: ask to delete a digest that cannot be there from the repository named, to see if that is permitted
     #[arg(long)]
-    check_delete: bool,
-}
-
-impl Args {
-    /// What this command's flags change in the settings.
-    pub fn settle(&self, settings: &mut Settings) {
-        settings.check_delete = self.check_delete;
-        settings.timeout = settings.timeout.min(PATIENCE);
-    }
+    pub check_delete: bool,
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {

@@ -13,7 +13,7 @@ use crate::{
     image::{ImageId, ImageRef},
     intake,
     report::Item,
-    settings::Settings,
+    settings::Sharing,
     store::{Answer, Job},
 };
 
@@ -38,22 +38,14 @@ pub struct Args {
     /// Print the manifest's exact bytes, checked against its digest (one ECR image; counts as a pull)
     #[arg(long)]
     manifest: bool,
-    /// CVM: ask which accounts each image is shared with, one call an image
-    #[arg(long)]
-    sharing: bool,
+    #[command(flatten)]
+    pub sharing: Sharing,
     /// Follow up a job that a deletion left running: the `job` of its report
     #[arg(long, value_name = "JOB", conflicts_with_all = ["images", "from", "manifest"])]
     job: Option<ImageRef>,
     /// An image that is not there counts as done
     #[arg(long)]
     ignore_missing: bool,
-}
-
-impl Args {
-    /// What this command's flags change in the settings.
-    pub fn settle(&self, settings: &mut Settings) {
-        settings.sharing = self.sharing;
-    }
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {

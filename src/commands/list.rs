@@ -10,7 +10,7 @@ use crate::{
     image::StoreRef,
     prune::{Selection, Selectors, Stock, listed},
     report::Item,
-    settings::Settings,
+    settings::{Kinds, Sharing},
     store::Image,
 };
 
@@ -34,24 +34,10 @@ pub struct Args {
     stores: Vec<String>,
     #[command(flatten, next_help_heading = "Which images")]
     selectors: Selectors,
-    /// CVM: also images that other accounts share with this one
-    #[arg(long)]
-    shared: bool,
-    /// CVM: also public images
-    #[arg(long)]
-    public: bool,
-    /// CVM: ask which accounts each image is shared with, one call an image
-    #[arg(long)]
-    sharing: bool,
-}
-
-impl Args {
-    /// What this command's flags change in the settings.
-    pub fn settle(&self, settings: &mut Settings) {
-        settings.shared = self.shared;
-        settings.public = self.public;
-        settings.sharing = self.sharing;
-    }
+    #[command(flatten)]
+    pub kinds: Kinds,
+    #[command(flatten)]
+    pub sharing: Sharing,
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
@@ -92,7 +78,7 @@ async fn images(context: &Context, session: &Session, selection: &Selection) -> 
     let mut pages = session.pages();
     let mut waiting = Vec::new();
     while let Some(mut images) = pages.next().await? {
-        if context.settings.sharing && session.store.sharing().is_some() {
+        if context.settings.options.sharing && session.store.sharing().is_some() {
             session.add_sharing(&mut images).await?;
         }
         if selection.needs_all() {

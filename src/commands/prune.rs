@@ -19,7 +19,7 @@ use crate::{
         rules::{self, Rules},
     },
     report::Item,
-    settings::Settings,
+    settings::DeletionFlags,
     survey::{
         InUse,
         plan::{Made, Wanted},
@@ -71,12 +71,8 @@ pub struct Args {
     /// How the bytes that are freed are found: from sizes, or from every manifest, which may count as a pull of each
     #[arg(long, value_name = "HOW", value_enum, default_value = "quick", help_heading = "Run")]
     freed: FreedHow,
-    /// Workspace: also image servers with groups, and the servers and groups with them
-    #[arg(long, help_heading = "Run")]
-    recursive: bool,
-    /// CVM: also the snapshots bound to an image
-    #[arg(long, help_heading = "Run")]
-    delete_snapshots: bool,
+    #[command(flatten, next_help_heading = "Run")]
+    pub deletion: DeletionFlags,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -93,12 +89,6 @@ enum FreedHow {
 }
 
 impl Args {
-    /// What this command's flags change in the settings.
-    pub fn settle(&self, settings: &mut Settings) {
-        settings.recursive = self.recursive;
-        settings.delete_snapshots = self.delete_snapshots;
-    }
-
     fn show(&self) -> Show {
         let usual = if self.consent.dry_run { Show::All } else { Show::Deleted };
         self.show.unwrap_or(usual)
@@ -121,7 +111,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     args.consent.can_be_had()?;
     let files = args.in_use.open(context, false).await?;
     let wanted = Wanted {
-        in_use: InUse { check: args.in_use.check(), recursive: args.recursive },
+        in_use: InUse { check: args.in_use.check(), recursive: args.deletion.recursive },
         exactly: args.freed == FreedHow::Exact,
     };
     let made = Made::of(context, rules, files, wanted).await?;

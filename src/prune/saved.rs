@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use crate::{
     error::{Error, Kind, Result},
     image::{ImageId, ImageRef, StoreRef},
-    prune::plan::Explained,
-    prune::{Action, Choice, GuardArgs, Guards, Reason, Saved, Stop, Totals},
+    prune::{Action, Choice, GuardArgs, Guards, Reason, Saved, Stop, Totals, plan::Explained},
+    settings::DeletionFlags,
     store::Image,
 };
 
@@ -35,10 +35,8 @@ pub struct Head {
     pub in_use: Vec<String>,
     /// Whether the providers were asked what is in use.
     pub usage_checked: bool,
-    /// With the servers and groups that depend on image servers.
-    pub recursive: bool,
-    /// With the snapshots bound to machine images.
-    pub delete_snapshots: bool,
+    #[serde(flatten)]
+    pub deletion: DeletionFlags,
 }
 
 /// A store that could not be read.

@@ -3,10 +3,12 @@
 
 pub mod aws;
 pub mod huawei;
+mod options;
 mod regions;
 pub mod tencent;
 mod variables;
 
+pub use options::{DeletionFlags, Kinds, Options, Sharing};
 pub use regions::regions;
 pub use variables::variables;
 
@@ -84,18 +86,7 @@ pub struct Settings {
     pub concurrency: Option<usize>,
     /// For the whole run.
     pub deadline: Option<Duration>,
-    /// Workspace: also the servers and groups of an image server.
-    pub recursive: bool,
-    /// CVM: also the snapshots bound to an image.
-    pub delete_snapshots: bool,
-    /// CVM: list also the images that other accounts share with this one.
-    pub shared: bool,
-    /// CVM: list also the public images.
-    pub public: bool,
-    /// CVM: ask which accounts each image is shared with, one call an image.
-    pub sharing: bool,
-    /// ECR: ask for the deletion of what cannot be there, to see whether deletions are permitted.
-    pub check_delete: bool,
+    pub options: Options,
 }
 
 impl Default for Settings {
@@ -108,12 +99,7 @@ impl Default for Settings {
             attempts: 4,
             concurrency: None,
             deadline: None,
-            recursive: false,
-            delete_snapshots: false,
-            shared: false,
-            public: false,
-            sharing: false,
-            check_delete: false,
+            options: Options::default(),
         }
     }
 }

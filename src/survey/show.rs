@@ -131,7 +131,6 @@ pub fn head(context: &Context, made: &Made, wanted: Wanted) -> saved::Head {
         stops: made.stops().to_vec(),
         in_use: made.lists.clone(),
         usage_checked: wanted.in_use.check,
-        recursive: context.settings.recursive,
-        delete_snapshots: context.settings.delete_snapshots,
+        deletion: context.settings.options.deletion,
     }
 }

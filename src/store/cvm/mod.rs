@@ -64,13 +64,14 @@ pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
     let keys = Arc::new(tencent.keys(now).await?);
     let caller = shortened(&keys.at(now).await?.secret_id);
     let http = Http::new(&endpoint, settings.timeout)?;
-    let others = [(settings.shared, "SHARED_IMAGE"), (settings.public, "PUBLIC_IMAGE")];
+    let kinds = settings.options.kinds;
+    let others = [(kinds.shared, "SHARED_IMAGE"), (kinds.public, "PUBLIC_IMAGE")];
     Ok(Cvm {
         home: StoreRef { region: Some(region.clone()), ..store.clone() },
         scaling: Api::new(call::SCALING, http.clone(), scaling, &region, Arc::clone(&keys)),
         api: Api::new(call::CVM, http, endpoint, &region, keys),
         caller,
-        delete_snapshots: settings.delete_snapshots,
+        delete_snapshots: settings.options.deletion.delete_snapshots,
         listed: [(true, "PRIVATE_IMAGE")]
             .into_iter()
             .chain(others)

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     image::Provider,
     sandbox::{Options, Sandbox, World, cvm as emulator},
-    settings::Env,
+    settings::{self, DeletionFlags, Env, Kinds},
     store::Hold,
 };
 
@@ -84,7 +84,9 @@ async fn the_region_is_the_references_then_the_flags_then_the_settings() {
 async fn a_deletion_that_is_taken_is_requested_and_takes_no_snapshots_unless_told() {
     for delete_snapshots in [false, true] {
         let sandbox = sandbox(Options::default()).await;
-        let settings = Settings { delete_snapshots, ..settings(&sandbox) };
+        let deletion = DeletionFlags { delete_snapshots, ..DeletionFlags::default() };
+        let options = settings::Options { deletion, ..settings::Options::default() };
+        let settings = Settings { options, ..settings(&sandbox) };
         let store = open(&settings, &store_ref(Some(REGION))).await.unwrap();
         let answer = store.delete(&ids(&["img-good1", "img-good2"])).await.unwrap();
         assert!(matches!(answer, Answer::All(Deletion::Requested)));
@@ -169,7 +171,8 @@ async fn a_listing_goes_through_all_pages_of_the_kinds_that_were_asked_for() {
         [(false, false, 200, 2), (true, false, 201, 3), (false, true, 201, 3), (true, true, 202, 3)]
     {
         let before = sandbox.calls().len();
-        let settings = Settings { shared, public, ..settings(&sandbox) };
+        let options = settings::Options { kinds: Kinds { shared, public }, ..settings::Options::default() };
+        let settings = Settings { options, ..settings(&sandbox) };
         let store = open(&settings, &store_ref(Some(REGION))).await.unwrap();
         let (mut seen, mut after) = (std::collections::HashSet::new(), None::<String>);
         loop {

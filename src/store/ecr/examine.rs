@@ -69,7 +69,7 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
         }
         None => {}
     }
-    match (settings.check_delete, one_repository) {
+    match (settings.options.check_delete, one_repository) {
         (false, false) => checkup.unknown(Subject::Delete, "cannot be asked without deleting"),
         (false, true) => checkup.unknown(Subject::Delete, "cannot be asked without deleting, but for --check-delete"),
         (true, false) => {

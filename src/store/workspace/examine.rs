@@ -77,7 +77,7 @@ fn unopened(settings: &Settings, store: &StoreRef, huawei: Huawei) -> Result<Wor
     Ok(Workspace {
         store: store.clone().with_region(&region.name),
         region: Arc::new(region),
-        recursive: settings.recursive,
+        recursive: settings.options.deletion.recursive,
         project: OnceLock::new(),
     })
 }

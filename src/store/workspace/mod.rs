@@ -99,7 +99,7 @@ impl Clients {
         let workspace = Workspace {
             store: StoreRef { region: Some(region.name.clone()), ..store.clone() },
             region,
-            recursive: settings.recursive,
+            recursive: settings.options.deletion.recursive,
             project: OnceLock::new(),
         };
         match workspace.access().await {

@@ -13,7 +13,7 @@ use crate::{
         iam::{self, ACCESS_KEY, PASSWORD, REGION, SECRET_KEY, TOKEN, USER},
         workspace::Workspace as Emulator,
     },
-    settings::Env,
+    settings::{self, DeletionFlags, Env},
 };
 
 type Variables<'v> = &'v [(&'v str, &'v str)];

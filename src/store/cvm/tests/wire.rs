@@ -41,7 +41,10 @@ async fn told(url: &str, delete_snapshots: bool) -> Cvm {
             ],
             None,
         ),
-        delete_snapshots,
+        options: settings::Options {
+            deletion: DeletionFlags { delete_snapshots, ..DeletionFlags::default() },
+            ..settings::Options::default()
+        },
         ..Settings::default()
     };
     open(&settings, &store_ref(Some(REGION))).await.unwrap()

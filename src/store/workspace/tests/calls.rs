@@ -53,7 +53,9 @@ async fn recursion_goes_as_it_is_set_and_a_missing_job_means_look() {
     for recursive in [false, true] {
         let sandbox = start_with(&["1"]).await;
         sandbox.world().workspace.names_job = false;
-        let settings = Settings { recursive, ..settings(&sandbox, WITH_KEYS) };
+        let deletion = DeletionFlags { recursive, ..DeletionFlags::default() };
+        let options = settings::Options { deletion, ..settings::Options::default() };
+        let settings = Settings { options, ..settings(&sandbox, WITH_KEYS) };
         let store = open(&settings, &anywhere()).await.unwrap();
         let answer = store.delete(&named(&["1"])).await.unwrap();
         assert!(matches!(answer, Answer::All(Deletion::Requested)));

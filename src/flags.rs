@@ -1,0 +1,130 @@
+//! The flags of every command, and what they and the environment resolve to: the settings, the look of the output, the
+//! log.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::{
+    commands::values::{at_least_one, duration},
+    error::{Error, Kind, Result},
+    output::{Format, Look},
+    settings::{Env, Options, Settings},
+};
+
+/// Flags of every command.
+#[derive(Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Flags {
+    /// How data is printed [default: table; environment: IMGCTL_OUTPUT]
+    #[arg(short, long, global = true, value_enum)]
+    output: Option<Format>,
+    /// Region of references that name none
+    #[arg(long, global = true)]
+    region: Option<String>,
+    /// Profile of the provider's own tools; beats keys in the environment
+    #[arg(long, global = true)]
+    profile: Option<String>,
+    /// Calls in flight, at most
+    #[arg(long, global = true, value_name = "N", value_parser = at_least_one)]
+    concurrency: Option<usize>,
+    /// How long to wait for one answer; a bare number is seconds
+    #[arg(long, global = true, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    timeout: Duration,
+    /// How often one call is tried
+    #[arg(long, global = true, value_name = "N", default_value = "4", value_parser = at_least_one)]
+    attempts: usize,
+    /// When to stop the whole run and report
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    deadline: Option<Duration>,
+    /// Say only what is asked for
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more; repeat for still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_enum)]
+    color: When,
+    /// No progress on stderr
+    #[arg(long, global = true)]
+    no_progress: bool,
+    /// When to annotate a run of GitHub Actions and write its step summary; auto: where GITHUB_ACTIONS is true
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_enum)]
+    github: When,
+}
+
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Flags {
+    pub fn settings(&self, env: Env, options: Options) -> Settings {
+        Settings {
+            env,
+            region: self.region.clone(),
+            profile: self.profile.clone(),
+            timeout: options.patience.map_or(self.timeout, |most| most.min(self.timeout)),
+            attempts: self.attempts,
+            concurrency: self.concurrency,
+            deadline: self.deadline,
+            options,
+        }
+    }
+
+    pub fn look(&self, env: &Env) -> Result<Look> {
+        let format = match (self.output, env.get("IMGCTL_OUTPUT")) {
+            (Some(format), _) => format,
+            (None, None) => Format::Table,
+            (None, Some(word)) => clap::ValueEnum::from_str(word, true).map_err(|_| {
+                Error::new(Kind::Usage, format!("IMGCTL_OUTPUT is \"{word}\"; it can be table, json or ndjson"))
+            })?,
+        };
+        // What -v says comes line by line; a line that moves would be torn by it.
+        let progress = !self.no_progress && self.verbose == 0;
+        let github = match self.github {
+            When::Auto => env.get("GITHUB_ACTIONS") == Some("true"),
+            when => when == When::Always,
+        };
+        let look = Look::of_terminal(format, self.quiet, self.color_of(env), progress);
+        Ok(Look { github, ..look })
+    }
+
+    fn color_of(&self, env: &Env) -> Option<bool> {
+        match self.color {
+            When::Always => Some(true),
+            When::Never => Some(false),
+            When::Auto if env.get("NO_COLOR").is_some() || env.get("TERM") == Some("dumb") => Some(false),
+            When::Auto => None,
+        }
+    }
+
+    /// Shows our own words only: the libraries' logs hold headers, and headers hold secrets.
+    pub fn log(&self) {
+        use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+        let level = match self.verbose {
+            0 => return,
+            1 => tracing::Level::INFO,
+            2 => tracing::Level::DEBUG,
+            _ => tracing::Level::TRACE,
+        };
+        let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).without_time().with_ansi(false);
+        let own = Targets::new().with_target("imgctl", level);
+        tracing_subscriber::registry().with(lines.with_filter(own)).init();
+    }
+}
+
+/// Whether JSON was asked for on a command line that could not be read as a whole.
+pub fn wants_json(env: &Env) -> bool {
+    let is_json = |word: &str| word == "json" || word == "ndjson";
+    // Arguments need not be UTF-8, and `std::env::args` panics at one that is not.
+    let arguments: Vec<_> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let named = arguments.windows(2).any(|pair| (pair[0] == "-o" || pair[0] == "--output") && is_json(&pair[1]));
+    let joined = |argument: &String| {
+        ["--output=", "-o=", "-o"].iter().any(|flag| argument.strip_prefix(flag).is_some_and(is_json))
+    };
+    named || arguments.iter().any(joined) || env.get("IMGCTL_OUTPUT").is_some_and(is_json)
+}

@@ -69,9 +69,12 @@ struct Flags {
     /// Profile of the provider's own tools; beats keys in the environment
     #[arg(long, global = true)]
     profile: Option<String>,
-    /// Calls in flight, at most
+    /// Maximum concurrent calls, instead of the provider's usual number
     #[arg(long, global = true, value_name = "N", value_parser = at_least_one)]
     concurrency: Option<usize>,
+    /// Maximum calls a second of each kind, instead of the provider's published rate
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
     /// How long to wait for one answer; a bare number is seconds
     #[arg(long, global = true, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
@@ -233,6 +236,7 @@ impl Flags {
             timeout: self.timeout,
             attempts: self.attempts,
             concurrency: self.concurrency,
+            rate: self.rate,
             deadline: self.deadline,
             ..Settings::default()
         }

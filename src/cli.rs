@@ -144,7 +144,9 @@ impl Command {
             Self::Prune(args) => Options { deletion: args.deletion, ..none },
             Self::Get(args) => Options { sharing: args.sharing.sharing, ..none },
             Self::List(args) => Options { kinds: args.kinds, sharing: args.sharing.sharing, ..none },
-            Self::Doctor(args) => Options { check_delete: args.check_delete, patience: Some(doctor::PATIENCE), ..none },
+            Self::Doctor(args) => {
+                Options { check_delete: args.check_delete, most_timeout: Some(doctor::PATIENCE), ..none }
+            }
             _ => none,
         }
     }

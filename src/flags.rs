@@ -14,7 +14,7 @@ use crate::{
 
 /// Flags of every command.
 #[derive(Args)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = "Global options")]
 pub struct Flags {
     /// How data is printed [default: table; environment: IMGCTL_OUTPUT]
     #[arg(short, long, global = true, value_enum)]
@@ -25,28 +25,31 @@ pub struct Flags {
     /// Profile of the provider's own tools; beats keys in the environment
     #[arg(long, global = true)]
     profile: Option<String>,
-    /// Calls in flight, at most
+    /// Maximum concurrent calls, instead of the provider's usual number
     #[arg(long, global = true, value_name = "N", value_parser = at_least_one)]
     concurrency: Option<usize>,
+    /// Maximum calls a second of each kind, instead of the provider's published rate
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
     /// How long to wait for one answer; a bare number is seconds
     #[arg(long, global = true, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
-    /// How often one call is tried
+    /// Maximum attempts per call
     #[arg(long, global = true, value_name = "N", default_value = "4", value_parser = at_least_one)]
     attempts: usize,
     /// When to stop the whole run and report
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     deadline: Option<Duration>,
-    /// Say only what is asked for
+    /// Print results only
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Say more; repeat for still more
+    /// Print more about what happens; repeat for even more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// When to colour
+    /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_enum)]
     color: When,
-    /// No progress on stderr
+    /// Do not show progress on stderr
     #[arg(long, global = true)]
     no_progress: bool,
     /// When to annotate a run of GitHub Actions and write its step summary; auto: where GITHUB_ACTIONS is true
@@ -67,11 +70,13 @@ impl Flags {
             env,
             region: self.region.clone(),
             profile: self.profile.clone(),
-            timeout: options.patience.map_or(self.timeout, |most| most.min(self.timeout)),
+            timeout: options.most_timeout.map_or(self.timeout, |most| most.min(self.timeout)),
             attempts: self.attempts,
             concurrency: self.concurrency,
+            rate: self.rate,
             deadline: self.deadline,
             options,
+            ..Settings::default()
         }
     }
 

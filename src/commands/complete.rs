@@ -63,6 +63,7 @@ fn context(asked: &Asked, env: Env) -> Context {
         profile: asked.profile.clone(),
         timeout: Duration::from_secs(1),
         attempts: 1,
+        patience: Duration::ZERO,
         ..Settings::default()
     };
     let look = Look::of_terminal(Format::Table, true, Some(false), false);

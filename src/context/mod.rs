@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    engine::{Line, Session, Stop, StopCause},
+    engine::{Line, Session, Stop, StopCause, Wish},
     error::{Error, Kind, Result},
     exit::Exit,
     image::{Provider, StoreRef},
@@ -25,8 +25,8 @@ use crate::{
 /// How often progress is looked at.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Stores of one account and region share their pace.
-type Account = (Provider, Option<String>, Option<String>);
+/// Stores of one region share their pace: a run has one account of each provider, whether or not a reference names it.
+type Account = (Provider, Option<String>);
 
 pub struct Context {
     pub settings: Settings,
@@ -94,8 +94,8 @@ impl Context {
         let home = store.home();
         let line = {
             let mut lines = self.lines.lock().expect("no holder of this lock panics");
-            let account = (home.provider, home.owner, home.region);
-            let line = || Arc::new(Line::new(&*store, self.settings.concurrency));
+            let account = (home.provider, home.region);
+            let line = || Arc::new(Line::new(&*store, self.wish()));
             Arc::clone(lines.entry(account).or_insert_with(line))
         };
         let (stop, calls) = (self.stop.clone(), Arc::clone(&self.calls));
@@ -109,6 +109,11 @@ impl Context {
             () = self.stop.asked() => Err(Error::new(Kind::Stopped, "stopped; nothing was sent")),
             done = tokio::task::spawn_blocking(work) => done.expect("reading does not panic"),
         }
+    }
+
+    fn wish(&self) -> Wish {
+        let Settings { concurrency, rate, patience, .. } = self.settings;
+        Wish { in_flight: concurrency, per_second: rate, patience }
     }
 
     /// Asks a person to agree; anything but a yes ends the run with nothing deleted.

@@ -183,7 +183,7 @@ impl Run<'_> {
                 self.send(batch, false).await;
             }
         };
-        join_all((0..self.session.limit(Op::Delete).in_flight.max(1)).map(|_| worker())).await;
+        join_all((0..self.session.limit(Op::Delete).in_flight).map(|_| worker())).await;
     }
 
     /// Sends one batch until its answer is known. `halved` batches were part of a refused call.
@@ -208,7 +208,7 @@ impl Run<'_> {
                     self.state().lost.extend(batch.iter().map(|place| (*place, error.clone())));
                 }
                 if error.kind.transient() {
-                    if self.session.pause(&mut pauses, &error).await.is_err() {
+                    if self.session.pause(Op::Delete, &mut pauses, &error).await.is_err() {
                         return self.give_up(batch, error).await;
                     }
                     look = batch.iter().any(|place| self.lost(*place).is_some() || self.targets[*place].unguarded());

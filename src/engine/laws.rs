@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use proptest::{collection::vec, prelude::*};
 use tokio::time::Instant;
 
-use super::{Line, Options, Session, Stop, StopCause, Target, Verdict, outcome::Outcome};
+use super::{Line, Options, Session, Stop, StopCause, Target, Verdict, Wish, outcome::Outcome};
 use crate::{
     error::{Error, Kind, Result},
     image::{ImageId, Provider, StoreRef},
@@ -81,7 +81,7 @@ impl ImageStore for Fake {
     }
 
     fn limits(&self) -> Limits {
-        let limit = Limit { batch: self.batch, per_second: 100, in_flight: 3 };
+        let limit = Limit { call: "any", batch: self.batch, per_second: 100, in_flight: 3 };
         let all_or_nothing = self.style != Style::Each;
         let get = if self.style == Style::Job { Limit { batch: 1, ..limit } } else { limit };
         Limits { delete: limit, get, list: limit, manifests: limit, layers: limit, poll: limit, all_or_nothing }
@@ -180,7 +180,7 @@ fn run(style: Style, batch: usize, count: usize, state: State) -> Ran {
     runtime.block_on(async {
         let stop = Stop::default();
         let fake = Arc::new(Fake { style, batch, stop: stop.clone(), state: Mutex::new(state) });
-        let line = Arc::new(Line::new(&*fake, None));
+        let line = Arc::new(Line::new(&*fake, Wish::default()));
         let session = Session::new(fake.clone(), line, stop, 4, Arc::new(AtomicUsize::new(0)));
         let targets: Vec<_> = (0..count).map(|number| Target::exact(name(number))).collect();
         let verdicts = Mutex::new(BTreeMap::<usize, Vec<Verdict>>::new());

@@ -5,7 +5,7 @@ use std::{
     sync::Mutex,
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{TryStreamExt, future::join_all, stream::FuturesUnordered};
 
 use super::{
     pace::Op,
@@ -69,8 +69,7 @@ impl Session {
     }
 
     async fn each_alone(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
-        let looks = ids.iter().map(|id| async { self.get(std::slice::from_ref(id)).await.remove(0) });
-        stream::iter(looks.collect::<Vec<_>>()).buffered(self.limit(Op::Get).in_flight.max(1)).collect().await
+        join_all(ids.iter().map(|id| async { self.get(std::slice::from_ref(id)).await.remove(0) })).await
     }
 
     /// Notes of each of these images which accounts it is shared with, one call an image; where the answer cannot be
@@ -87,8 +86,7 @@ impl Session {
             *image = shared;
             Ok(())
         };
-        let calls: Vec<_> = images.into_iter().map(ask).collect();
-        stream::iter(calls).buffer_unordered(self.limit(Op::Sharing).in_flight.max(1)).try_collect().await
+        images.into_iter().map(ask).collect::<FuturesUnordered<_>>().try_collect().await
     }
 
     /// A store that reads one image a call is listed instead, for as long as that is fewer calls. What the listing

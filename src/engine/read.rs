@@ -3,7 +3,10 @@
 
 use std::{collections::HashMap, hash::Hash, sync::Mutex};
 
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
 
 use super::{pace::Op, session::Session};
 use crate::{
@@ -50,9 +53,8 @@ impl Session {
         I: Clone + Eq + Hash + Send + Sync,
         T: Clone + Send + 'static,
     {
-        let limit = self.limit(op);
-        let calls: Vec<_> = ids.chunks(limit.batch.max(1)).map(|batch| self.batch(op, batch, ask, refused)).collect();
-        stream::iter(calls).buffered(limit.in_flight.max(1)).concat().await
+        let batches = ids.chunks(self.limit(op).batch.max(1));
+        join_all(batches.map(|batch| self.batch(op, batch, ask, refused))).await.concat()
     }
 
     fn batch<'f, I, T>(

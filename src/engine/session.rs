@@ -7,20 +7,16 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use super::{
-    pace::{Line, Op, Pauses},
+    pace::{LONGEST_PAUSE, Line, Op, Pauses},
     stop::Stop,
 };
 use crate::{
     error::{Error, Kind, Result},
     store::{ImageStore, Limit, Limits},
 };
-
-/// The longest pause that a provider may ask for between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 pub struct Session {
     pub store: Arc<dyn ImageStore>,
@@ -45,7 +41,7 @@ impl Session {
     }
 
     pub fn limit(&self, op: Op) -> Limit {
-        op.limit(&*self.store)
+        self.line.limit(op)
     }
 
     /// What stopped this store, if anything did.
@@ -80,10 +76,17 @@ impl Session {
     /// Makes one call once, in its turn, unless the run or the store was stopped.
     pub(super) async fn once<T>(&self, op: Op, call: impl Future<Output = Result<T>>) -> Result<T> {
         let pace = self.line.of(op);
-        let _turn = tokio::select! {
+        let turn = async {
+            let slot = pace.slot().await;
+            match self.closed(op) {
+                Some(closed) => Err(closed),
+                None => pace.turn(slot).await,
+            }
+        };
+        let turn = tokio::select! {
             biased;
             () = self.stop.asked() => return Err(self.closed(op).expect("the run was stopped")),
-            turn = pace.turn() => turn,
+            turn = turn => turn?,
         };
         if let Some(closed) = self.closed(op) {
             return Err(closed);
@@ -97,19 +100,22 @@ impl Session {
             }
         };
         match &answer {
-            Ok(_) => pace.recover().await,
-            Err(error) if error.kind == Kind::Throttled => {
-                pace.slow_down(error.retry_after.unwrap_or_default().min(LONGEST_PAUSE)).await;
-            }
-            Err(_) => {}
+            Err(error) if error.kind == Kind::Throttled => pace.throttled(&turn, error),
+            Err(error) if error.kind.transient() => {}
+            _ => pace.answered(&turn),
         }
         answer
     }
 
-    /// Waits before the next try of a call; the error itself comes back when there is none.
-    pub(super) async fn pause(&self, pauses: &mut Pauses, error: &Error) -> Result<()> {
+    /// Waits before the next try of a call; the error itself comes back when there is none. A throttled call was not
+    /// tried: it waits for its turn again, for as long as the service lets any call through.
+    pub(super) async fn pause(&self, op: Op, pauses: &mut Pauses, error: &Error) -> Result<()> {
+        if error.kind == Kind::Throttled {
+            tracing::info!("{error}; waiting for another turn");
+            return if self.line.of(op).hopeful() { Ok(()) } else { Err(error.clone()) };
+        }
         let asked = error.retry_after.map(|pause| pause.min(LONGEST_PAUSE));
-        let pause = pauses.next(error.kind, asked).ok_or_else(|| error.clone())?;
+        let pause = pauses.next(asked).ok_or_else(|| error.clone())?;
         tracing::info!("{error}; trying again in {pause:.1?}");
         self.stop.sleep(pause).await
     }
@@ -126,7 +132,7 @@ impl Session {
                 Err(error) => error,
             };
             if error.kind.transient() {
-                match self.pause(&mut pauses, &error).await {
+                match self.pause(op, &mut pauses, &error).await {
                     Ok(()) => continue,
                     Err(last) if last.kind.not_tried() => return Err(last),
                     Err(_) => {}

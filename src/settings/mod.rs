@@ -82,8 +82,12 @@ pub struct Settings {
     pub timeout: Duration,
     /// Times that one call is tried.
     pub attempts: usize,
-    /// Calls in flight, where lower than what the provider bears.
+    /// Calls in flight, instead of what is usual for the provider.
     pub concurrency: Option<usize>,
+    /// Calls a second of each kind, instead of what the provider publishes.
+    pub rate: Option<u32>,
+    /// How long a provider may throttle every call before that is an error.
+    pub patience: Duration,
     /// For the whole run.
     pub deadline: Option<Duration>,
     pub options: Options,
@@ -98,6 +102,8 @@ impl Default for Settings {
             timeout: Duration::from_secs(60),
             attempts: 4,
             concurrency: None,
+            rate: None,
+            patience: Duration::from_secs(60),
             deadline: None,
             options: Options::default(),
         }

@@ -12,7 +12,7 @@ pub struct Options {
     /// ECR: ask for the deletion of a digest that cannot exist, to see whether deletions are permitted.
     pub check_delete: bool,
     /// The longest wait for one answer that makes sense for the command.
-    pub patience: Option<std::time::Duration>,
+    pub most_timeout: Option<std::time::Duration>,
 }
 
 /// What a deletion takes with it. A saved plan keeps it.

@@ -154,9 +154,11 @@ pub struct Job {
 /// The most that one kind of call may carry and bear. Each figure stands beside its source.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
+    /// The provider's name for the call: what has one name has one rate.
+    pub call: &'static str,
     /// Items a call.
     pub batch: usize,
-    /// Calls a second.
+    /// Calls a second: the published rate, or the most that is tried where none is published.
     pub per_second: u32,
     /// Calls at once.
     pub in_flight: usize,

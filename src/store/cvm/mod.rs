@@ -115,14 +115,13 @@ impl ImageStore for Cvm {
     }
 
     fn limits(&self) -> Limits {
-        // Half a second's calls at once: answers may take so long before the rate suffers.
-        let limit = |batch, per_second: u32| Limit { batch, per_second, in_flight: (per_second as usize / 2).max(1) };
+        let limit = |call, batch, per_second| Limit { call, batch, per_second, in_flight: 10 };
         // https://www.tencentcloud.com/document/api/213/33253
-        let describe = limit(PAGE, 40);
-        let unused = limit(1, 1);
+        let describe = limit("DescribeImages", PAGE, 40);
+        let unused = limit("", 1, 1);
         Limits {
             // https://www.tencentcloud.com/document/api/213/33255
-            delete: limit(DELETED_AT_ONCE, 10),
+            delete: limit("DeleteImages", DELETED_AT_ONCE, 10),
             get: describe,
             list: describe,
             manifests: unused,
@@ -205,7 +204,7 @@ impl ImageStore for Cvm {
 
     fn sharing(&self) -> Option<Limit> {
         // https://www.tencentcloud.com/document/api/213/33254
-        Some(Limit { batch: 1, per_second: 10, in_flight: 5 })
+        Some(Limit { call: "DescribeImageSharePermission", batch: 1, per_second: 10, in_flight: 10 })
     }
 
     async fn add_sharing(&self, image: &mut Image) -> Result<()> {

@@ -20,7 +20,7 @@ const VERSIONS: &str = "DescribeLaunchTemplateVersions";
 const CONFIGURATIONS: &str = "DescribeLaunchConfigurations";
 
 /// The slowest of these calls; the documents give none of them less.
-pub(super) const LIMIT: Limit = Limit { batch: PAGE, per_second: 10, in_flight: 5 };
+pub(super) const LIMIT: Limit = Limit { call: INSTANCES, batch: PAGE, per_second: 10, in_flight: 10 };
 
 /// Pages overlap by this much: when something before them goes while they are read, what follows moves up, and must
 /// not slip between two pages.

@@ -105,15 +105,16 @@ impl ImageStore for Ecr {
     fn limits(&self) -> Limits {
         // Batches: <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html> and its
         // siblings. Rates: <https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html>. None is
-        // published for describing and deleting; they are said to be low, so few are in flight.
-        let unpublished = Limit { batch: 100, per_second: 20, in_flight: 4 };
+        // published for describing and deleting: these begin like BatchGetImage, until ECR throttles them.
+        let limit = |call, batch, per_second| Limit { call, batch, per_second, in_flight: 16 };
+        let describe = limit("DescribeImages", 100, 2000);
         Limits {
-            delete: unpublished,
-            get: unpublished,
-            list: Limit { batch: 1000, per_second: 20, in_flight: 2 },
-            manifests: Limit { batch: 100, per_second: 1000, in_flight: 4 },
-            layers: Limit { batch: 100, per_second: 1000, in_flight: 8 },
-            poll: unpublished,
+            delete: limit("BatchDeleteImage", 100, 2000),
+            get: describe,
+            list: Limit { batch: 1000, ..describe },
+            manifests: limit("BatchGetImage", 100, 2000),
+            layers: limit("BatchCheckLayerAvailability", 100, 1000),
+            poll: describe,
             all_or_nothing: false,
         }
     }

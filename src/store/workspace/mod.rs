@@ -187,19 +187,20 @@ impl ImageStore for Workspace {
         // What Workspace takes is not published. Other services of the provider take ten calls a second of each API:
         // <https://support.huaweicloud.com/intl/pt-br/api-bpconsole/en-us_topic_0000002060988265.html>
         // Deletions go one by one, because nothing says how they get along with each other.
-        let read = |batch| Limit {
+        let read = |call, batch| Limit {
+            call,
             batch,
             per_second: 10,
             // More than five bad signatures in a row lock a key; those under way when the first is refused stay below.
             // <https://support.huaweicloud.com/en-us/ocr_faq/ocr_01_0063.html>
             in_flight: 4,
         };
-        let none = Limit { batch: 1, per_second: 1, in_flight: 1 };
+        let none = Limit { call: "", batch: 1, per_second: 1, in_flight: 1 };
         Limits {
-            delete: Limit { batch: MOST_DELETED, per_second: 2, in_flight: 1 },
-            get: read(1),
-            list: read(PAGE),
-            poll: read(1),
+            delete: Limit { call: "BatchDeleteImageServer", batch: MOST_DELETED, per_second: 2, in_flight: 1 },
+            get: read("ShowImageServer", 1),
+            list: read("ListImageServers", PAGE),
+            poll: read("ShowImageJob", 1),
             manifests: none,
             layers: none,
             // "Instances that are being created or creating images are not supported. The response is abnormal."

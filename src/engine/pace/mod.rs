@@ -1,0 +1,198 @@
+//! How fast one account of one provider is called: so many calls at once, so many a second, and fewer after the
+//! provider throttled one. All stores of the account share it, and nothing else limits calls.
+
+#[cfg(test)]
+mod laws;
+mod pauses;
+mod rate;
+mod window;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, sleep_until},
+};
+
+pub use pauses::Pauses;
+
+use self::{
+    rate::{Rate, Sent},
+    window::Window,
+};
+use crate::{
+    error::Error,
+    store::{ImageStore, Limit},
+};
+
+/// The longest pause that a provider may ask for.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// A kind of call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    Delete,
+    Get,
+    List,
+    Manifests,
+    Layers,
+    Poll,
+    Sharing,
+    Users,
+}
+
+impl Op {
+    const ALL: [Self; 8] =
+        [Self::Delete, Self::Get, Self::List, Self::Manifests, Self::Layers, Self::Poll, Self::Sharing, Self::Users];
+
+    fn limit(self, store: &dyn ImageStore) -> Limit {
+        let limits = store.limits();
+        match self {
+            Self::Delete => limits.delete,
+            Self::Get => limits.get,
+            Self::List => limits.list,
+            Self::Manifests => limits.manifests,
+            Self::Layers => limits.layers,
+            Self::Poll => limits.poll,
+            Self::Sharing => store.sharing().unwrap_or(limits.get),
+            Self::Users => store.scanning().unwrap_or(limits.list),
+        }
+    }
+}
+
+/// What a run sets itself, over the limits of a provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    pub in_flight: Option<usize>,
+    pub per_second: Option<u32>,
+    /// How long a provider may throttle without letting anything through.
+    pub patience: Duration,
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self { in_flight: None, per_second: None, patience: Duration::from_secs(60) }
+    }
+}
+
+/// The paces of all calls to one account in one region.
+pub struct Line {
+    paces: Vec<(Limit, Arc<Pace>)>,
+}
+
+impl Line {
+    pub fn new(store: &dyn ImageStore, wish: Wish) -> Self {
+        let mut paces: Vec<(Limit, Arc<Pace>)> = Vec::with_capacity(Op::ALL.len());
+        for op in Op::ALL {
+            let limit = op.limit(store);
+            let limit = Limit {
+                in_flight: wish.in_flight.unwrap_or(limit.in_flight).max(1),
+                per_second: wish.per_second.unwrap_or(limit.per_second).max(1),
+                ..limit
+            };
+            // A provider counts what it calls by one name together, whatever it is called for.
+            let same = paces.iter().find(|(other, _)| other.call == limit.call);
+            let pace = same.map_or_else(|| Arc::new(Pace::new(limit, wish.patience)), |(_, pace)| Arc::clone(pace));
+            paces.push((limit, pace));
+        }
+        Self { paces }
+    }
+
+    /// The limits of a call in this run.
+    pub fn limit(&self, op: Op) -> Limit {
+        self.paces[op as usize].0
+    }
+
+    pub fn of(&self, op: Op) -> &Pace {
+        &self.paces[op as usize].1
+    }
+}
+
+pub struct Pace {
+    slots: Semaphore,
+    /// Calls with a slot go out in the order in which they got it.
+    queue: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+    patience: Duration,
+}
+
+struct State {
+    window: Window,
+    rate: Rate,
+    /// Since when the provider has throttled every call.
+    throttled: Option<Instant>,
+    /// Set once it did so for too long.
+    given_up: Option<Error>,
+}
+
+/// A call that may go out; it is in flight until this is dropped.
+pub struct Turn<'p> {
+    _slot: SemaphorePermit<'p>,
+    sent: Sent,
+}
+
+impl Pace {
+    fn new(limit: Limit, patience: Duration) -> Self {
+        let (window, rate) = (Window::new(limit.per_second), Rate::new(limit.per_second));
+        let state = State { window, rate, throttled: None, given_up: None };
+        let slots = Semaphore::new(limit.in_flight);
+        Self { slots, queue: tokio::sync::Mutex::default(), state: Mutex::new(state), patience }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock panics")
+    }
+
+    /// Waits until fewer calls are in flight than may be.
+    pub async fn slot(&self) -> SemaphorePermit<'_> {
+        self.slots.acquire().await.expect("the semaphore is never closed")
+    }
+
+    /// Waits for this call's turn. An error is what the provider said last before the pace gave it up.
+    pub async fn turn<'p>(&'p self, slot: SemaphorePermit<'p>) -> Result<Turn<'p>, Error> {
+        let _first = self.queue.lock().await;
+        loop {
+            let now = Instant::now();
+            let ready = {
+                let mut state = self.state();
+                if let Some(error) = &state.given_up {
+                    return Err(error.clone());
+                }
+                let ready = state.rate.ready().max(state.window.ready().unwrap_or(now));
+                if ready <= now {
+                    state.window.send(now);
+                    return Ok(Turn { _slot: slot, sent: state.rate.send(now) });
+                }
+                ready
+            };
+            sleep_until(ready).await;
+        }
+    }
+
+    /// After an answer: a little faster again, up to the limit.
+    pub fn answered(&self, turn: &Turn<'_>) {
+        let mut state = self.state();
+        state.rate.rise(turn.sent);
+        (state.throttled, state.given_up) = (None, None);
+    }
+
+    /// After a throttle: slower, and nothing for as long as the provider asked.
+    pub fn throttled(&self, turn: &Turn<'_>, error: &Error) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let pause = error.retry_after.unwrap_or_default().min(LONGEST_PAUSE);
+        state.rate.fall(turn.sent, now, pause);
+        let since = *state.throttled.get_or_insert(now);
+        if now - since >= self.patience {
+            state.given_up = Some(error.clone());
+        }
+    }
+
+    /// Whether another try of a throttled call may help.
+    pub fn hopeful(&self) -> bool {
+        self.state().given_up.is_none()
+    }
+}

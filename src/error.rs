@@ -1,5 +1,5 @@
-//! What can go wrong, with a call or with one item. The kind carries every decision (try again, halve, stop the
-//! store, exit code); code and message are the provider's own words, kept for people and never interpreted.
+//! What can go wrong with a call or an item. The kind carries every decision (retry, halve, stop the store, exit code).
+//! Code and message are the provider's own words for people; imgctl never interprets them.
 
 use std::{fmt, io, time::Duration};
 
@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What an error means for what happens next.
+/// What an error means for the next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Refused for the rate of calls; nothing was done.
+    /// The provider refused the call because of the call rate; nothing was done.
     Throttled,
     /// Never sent: no such host, connection refused, no TLS.
     Unreachable,
-    /// Sent, and no answer that says what became of it (a 5xx, a timeout, a broken connection): it may have been done.
+    /// Sent without a clear answer (a 5xx, a timeout, a broken connection): it may have been done.
     Lost,
-    /// An answer came that cannot be understood.
+    /// The answer cannot be understood.
     Unreadable,
     /// No such image (or layer, or job).
     NotFound,
@@ -26,29 +26,29 @@ pub enum Kind {
     InUse,
     /// The image's state forbids it for now.
     WrongState,
-    /// It is not what was shown any more.
+    /// It changed since it was shown.
     Changed,
-    /// A rule says no: protected, shared, not ours, not deletable.
+    /// A rule forbids it: protected, shared, owned by someone else, not deletable.
     Protected,
-    /// The provider found the request wrong.
+    /// The provider calls the request invalid.
     Invalid,
-    /// More values than one call may carry.
+    /// One call has too many values.
     TooMany,
     /// The provider tried and failed.
     Failed,
     /// The credentials are missing, wrong or expired.
     Auth,
-    /// The credentials are good and may not do this.
+    /// The credentials are valid but lack a permission.
     Denied,
     /// No such store: repository, project or region.
     NoStore,
-    /// Our own set-up is wrong: no region, bad endpoint, bad file.
+    /// The configuration is wrong: no region, bad endpoint, bad file.
     Config,
-    /// The provider has no such thing.
+    /// The provider does not offer this.
     Unsupported,
     /// The command line is wrong.
     Usage,
-    /// A guard of ours stopped before anything was sent.
+    /// A guard of imgctl stopped the run before anything was sent.
     Guard,
     /// Not tried: the run was stopped (in JSON also: the store was).
     Stopped,
@@ -58,17 +58,17 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Nothing was done, so the same call may go out again.
+    /// Nothing was done, so the same call can be sent again.
     pub fn nothing_done(self) -> bool {
         matches!(self, Self::Throttled | Self::Unreachable)
     }
 
-    /// Worth another try when asking twice does no harm.
+    /// Worth a retry if sending twice does no harm.
     pub fn transient(self) -> bool {
         self.nothing_done() || self == Self::Lost
     }
 
-    /// The whole call was refused because of some of its items: smaller calls can tell which.
+    /// The provider refused the whole call because of some of its items; smaller calls show which.
     pub fn splits(self) -> bool {
         use Kind::*;
         matches!(self, NotFound | InUse | WrongState | Changed | Protected | Invalid | TooMany | Failed)
@@ -85,14 +85,14 @@ impl Kind {
         matches!(self, Unreachable | Unreadable | Auth | Denied | NoStore | Config | Unsupported)
     }
 
-    /// A look at the images can show which of them a refused call was refused for.
+    /// A look at the images can show which of them caused the refusal.
     pub fn names_state(self) -> bool {
         use Kind::*;
         matches!(self, NotFound | InUse | WrongState | Protected)
     }
 }
 
-/// One failure, as JSON shows it and as people read it.
+/// One failure, for people and as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Error {
     pub kind: Kind,
@@ -102,13 +102,13 @@ pub struct Error {
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// What a person can do about it.
+    /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// Huawei's encoded reason for a denial, to be decoded by its STS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoded_authorization_message: Option<String>,
-    /// How long the provider asked us to wait.
+    /// How long the provider asked to wait.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
 }
@@ -126,7 +126,7 @@ impl Error {
         }
     }
 
-    /// Of a file that a user named and that cannot be read.
+    /// A file that the user named cannot be read.
     pub fn of_file(name: &str, error: &io::Error) -> Self {
         Self::new(Kind::Usage, format!("cannot read {name}: {error}"))
     }
@@ -160,7 +160,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl From<anyhow::Error> for Error {
-    /// Of files that a user named: the whole chain says what and where.
+    /// For files that the user named: the whole chain says what and where.
     fn from(error: anyhow::Error) -> Self {
         Self::new(Kind::Usage, format!("{error:#}"))
     }

@@ -1,4 +1,4 @@
-//! The exit codes, and which of them a finished run ends with.
+//! The exit codes, and how a finished run chooses one.
 
 use std::process::ExitCode;
 
@@ -8,25 +8,25 @@ use crate::{
     report::{Item, State},
 };
 
-/// How the process ends. The numbers are the contract.
+/// How the process ends. The numbers are part of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Everything that was asked for is done.
     Done = 0,
-    /// At least one item is not.
+    /// At least one item is not done.
     NotAll = 1,
-    /// The command line is wrong, or asks what the provider cannot do.
+    /// The command line is wrong, or asks for something the provider cannot do.
     Usage = 2,
     /// Nothing could be tried.
     Nothing = 3,
     /// Refused before anything was sent.
     Refused = 4,
-    /// Interrupted, after a report of what had been done.
+    /// Interrupted, after a report of what was done.
     Interrupted = 130,
 }
 
 impl Exit {
-    /// Of an error that ended the whole run.
+    /// The exit code for an error that ended the whole run.
     pub fn of_error(kind: Kind) -> Self {
         match kind {
             Kind::Usage | Kind::Unsupported => Self::Usage,
@@ -35,13 +35,13 @@ impl Exit {
         }
     }
 
-    /// Of the items of a run that came to its end.
+    /// The exit code for the items of a finished run.
     pub fn of_items<'i>(items: impl IntoIterator<Item = &'i Item>, ignore_missing: bool) -> Self {
         Tally::of(items, ignore_missing).exit()
     }
 }
 
-/// What the items that ended so far come to.
+/// Sums up the items that ended so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Tally {
     ignore_missing: bool,
@@ -86,7 +86,7 @@ impl Item {
     fn is_done(&self) -> bool {
         use Outcome::*;
         match self.outcome {
-            // Gone, but perhaps it was never there.
+            // With an error, it may never have existed.
             Some(Gone) => self.error.is_none(),
             Some(outcome) => matches!(outcome, Deleted | Untagged | Accepted | WouldDelete | WouldUntag),
             None => self.error.is_none() && !matches!(self.state, Some(State::Unavailable(_))),
@@ -97,7 +97,7 @@ impl Item {
         matches!(self.outcome, Some(Outcome::Missing | Outcome::Gone)) || self.state == Some(State::Missing)
     }
 
-    /// It ended because its store was stopped, and nothing was sent for it.
+    /// Whether it ended because its store was stopped, with nothing sent for it.
     pub fn was_not_tried(&self) -> bool {
         let sent = matches!(self.outcome, Some(Outcome::Unknown | Outcome::Gone));
         let by_store = |error: &Error| error.kind == Kind::StoreStopped || error.kind.stops_store();

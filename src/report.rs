@@ -1,4 +1,4 @@
-//! What became of each item asked for, and the sum of it: the words and fields of the contract.
+//! The result of each item, and their sum: the words and fields of the output contract.
 
 use std::collections::BTreeMap;
 
@@ -15,19 +15,18 @@ use crate::{
     store::{Image, LeftBehind},
 };
 
-/// One item of the output: an image, or a layer of one; or a provider that was checked.
+/// One item of the output: an image, a layer of an image, or a provider that `doctor` checked.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "item")]
 pub struct Item {
     #[serde(flatten, serialize_with = "named")]
     #[schemars(with = "Named")]
     pub reference: Reference,
-    /// What became of it; absent when it was only read.
+    /// The result of a deletion; absent when the item was only read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// The state in which it was read, absent once something became of it. Of an image: the provider's own word in
-    /// lower case, or `missing`. Of a layer: `available`, or why not. Of a provider: `ok`, `warning`, `failed` or
-    /// `not_configured`.
+    /// The state that was read; absent when there is an outcome. Of an image: the provider's own word in lower case, or
+    /// `missing`. Of a layer: `available`, or why not. Of a provider: `ok`, `warning`, `failed` or `not_configured`.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "state")]
     #[schemars(with = "Option<String>")]
     pub state: Option<State>,
@@ -38,10 +37,10 @@ pub struct Item {
     /// Of a layer: the platforms of the image that need it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<String>,
-    /// What goes with it: the groups and machines around an image server.
+    /// What is deleted with it: the groups and machines of an image server.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub takes_along: Vec<LeftBehind>,
-    /// What the deletion left, and what costs money.
+    /// What the deletion leaves behind, and what costs money.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_behind: Vec<LeftBehind>,
     /// The provider's job, as a reference for `imgctl get --job`.
@@ -54,7 +53,7 @@ pub struct Item {
     pub error: Option<Error>,
 }
 
-/// How JSON names what an item is about.
+/// How JSON names the subject of an item.
 #[derive(Serialize, JsonSchema)]
 struct Named {
     /// The complete reference, accepted as input.
@@ -67,7 +66,7 @@ fn named<S: Serializer>(reference: &Reference, serializer: S) -> Result<S::Ok, S
     Named { reference: reference.to_string(), provider: reference.store().provider }.serialize(serializer)
 }
 
-/// What a command that only reads found.
+/// What a reading command found.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
     /// Of an image: the provider's own word, in lower case.
@@ -76,9 +75,9 @@ pub enum State {
     Missing,
     /// Of a layer: it can be pulled.
     Available,
-    /// Of a layer: it cannot be pulled, and in a word why.
+    /// Of a layer: it cannot be pulled, for this reason.
     Unavailable(String),
-    /// Of a provider: the worst that its checks found.
+    /// Of a provider: its worst check.
     Checked(checkup::State),
 }
 
@@ -115,13 +114,13 @@ impl Item {
         }
     }
 
-    /// Of an image as its provider describes it.
+    /// An image as its provider describes it.
     pub fn found(reference: impl Into<Reference>, image: Image) -> Self {
         let state = image.state.clone().map(State::Said);
         Self { state, image, ..Self::new(reference) }
     }
 
-    /// Ends with this outcome: the state that the image had is not the state that it is in.
+    /// Sets the outcome. The state that was read before is no longer true.
     pub fn ends_with(&mut self, outcome: Outcome) {
         self.state = None;
         self.outcome = Some(outcome);
@@ -135,20 +134,20 @@ impl Item {
         }
     }
 
-    /// Ends with what became of it in its store.
+    /// Sets the result of a deletion in this store.
     pub fn end(&mut self, home: &StoreRef, verdict: Verdict) {
         self.ends_with(verdict.outcome);
         self.job = verdict.job.map(|job| home.image(ImageId::Named(job.id)).to_string());
         self.error = verdict.error;
     }
 
-    /// A plan keeps it.
+    /// Whether a plan keeps it.
     pub fn is_kept(&self) -> bool {
         let choice = self.choice.as_ref();
         choice.is_some_and(|choice| choice.reason.rule.action() == Action::Keep)
     }
 
-    /// The word that counts in the summary: the outcome, or the state that was read.
+    /// The word that the summary counts: the outcome, or the state that was read.
     pub fn word(&self) -> &str {
         match (&self.outcome, &self.state, &self.error) {
             (Some(outcome), ..) => outcome.word(),
@@ -163,13 +162,14 @@ impl Item {
 /// The sum of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Summary {
-    /// How many items ended with each outcome, or were read in each state.
+    /// The number of items with each outcome or state.
     #[serde(flatten)]
     pub counts: BTreeMap<String, usize>,
     /// Calls sent to providers.
     pub calls: usize,
     pub seconds: f64,
-    /// Bytes of the images that went, would go, or were read, as far as known, without what stays behind.
+    /// Total size of the images that were deleted, would be deleted, or were read, without what they leave behind. Images
+    /// of unknown size do not count.
     pub bytes: u64,
 }
 
@@ -179,7 +179,7 @@ impl Summary {
         use Outcome::*;
         let counts = match item.outcome {
             None => item.error.is_none() && !item.is_kept(),
-            // An index frees nothing itself: it is as large as the largest image it holds, which is counted itself.
+            // The size of an index is that of its largest image, which counts itself.
             Some(Deleted | Gone | WouldDelete) => !item.image.is_index(),
             Some(_) => false,
         };
@@ -198,7 +198,7 @@ pub struct Document {
     pub schema: String,
     pub command: String,
     pub dry_run: bool,
-    /// Of `prune`: the sums of its plan, and what it was made with.
+    /// Of `prune`: the sums of the plan, and the options it was made with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<saved::Head>,
     pub items: Vec<Item>,

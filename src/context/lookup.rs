@@ -1,5 +1,5 @@
-//! Finding out, for commands that only read: which stores a pattern means, and what is known of many images of
-//! several stores, in the order asked.
+//! Looks things up for commands that only read: the stores that a pattern matches, and many images of several stores, in
+//! the order asked.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,7 +17,7 @@ use crate::{
     store::Image,
 };
 
-/// Sorts items by store, stores in the order of their first item; each item comes with its place among all.
+/// Groups items by store, in the order of each store's first item. Each item keeps its place among all.
 pub fn by_store<T>(
     items: impl IntoIterator<Item = T>,
     store: impl Fn(&T) -> &StoreRef,
@@ -35,7 +35,7 @@ pub fn by_store<T>(
     stores
 }
 
-/// Describes images; `each` is told of every one once, in the order asked, under however many names it was asked for.
+/// Describes images and hands each to `each` once, in the order asked, however many names it was asked for by.
 pub async fn images(context: &Context, images: &[ImageRef], mut each: impl FnMut(Item)) {
     let mut stores: FuturesUnordered<_> = by_store(images, |image| &image.store)
         .into_iter()
@@ -99,7 +99,7 @@ fn item(home: &StoreRef, id: ImageId, answer: Result<Image>) -> Item {
     }
 }
 
-/// The stores that a reference means: itself, or all that its pattern matches.
+/// The stores that a reference names: itself, or all that its pattern matches.
 pub async fn stores(context: &Context, store: &StoreRef) -> Result<Vec<Arc<Session>>> {
     let session = context.open(store).await?;
     if !store.is_pattern() {
@@ -110,7 +110,7 @@ pub async fn stores(context: &Context, store: &StoreRef) -> Result<Vec<Arc<Sessi
     let matching: Vec<_> = all.into_iter().filter(|found| pattern.matches(&found.name)).collect();
     if matching.is_empty() {
         return Err(Error::new(Kind::NoStore, format!("no repository matches {store}"))
-            .hint("`*` stands for anything but `/`, `**` for anything"));
+            .hint("`*` matches anything except `/`, `**` matches anything"));
     }
     join_all(matching.iter().map(|store| context.open(store))).await.into_iter().collect()
 }

@@ -1,4 +1,4 @@
-//! What commands are handed: the settings, the printer, the switch that stops the run, and stores opened once.
+//! What every command receives: the settings, the printer, the switch that stops the run, and opened stores.
 
 pub mod lookup;
 
@@ -22,10 +22,10 @@ use crate::{
     store::{self, Clients},
 };
 
-/// How often progress is looked at.
+/// How often progress is updated.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Stores of one region share their pace: a run has one account of each provider, whether or not a reference names it.
+/// Stores of one region share their pace: a run uses one account of each provider, whether or not a reference names it.
 type Account = (Provider, Option<String>);
 
 pub struct Context {
@@ -66,7 +66,7 @@ impl Context {
         if self.stop.interrupted() { Exit::Interrupted } else { exit }
     }
 
-    /// A profile is of one provider's tools: naming one for several providers at once means nothing.
+    /// Refuses a profile for several providers at once: each provider's tools have their own.
     pub fn one_profile(&self, providers: impl IntoIterator<Item = Provider>) -> Result<()> {
         let mut providers = providers.into_iter();
         let first = providers.next();
@@ -75,9 +75,9 @@ impl Context {
                 let first = first.map_or("", Provider::title);
                 Err(Error::new(
                     Kind::Usage,
-                    format!("--profile is of one provider, and {first} and {} are named", other.title()),
+                    format!("--profile works with one provider, but {first} and {} are named", other.title()),
                 )
-                .hint("use each provider's own variable for its profile, or one run a provider"))
+                .hint("set each provider's own variable for its profile, or run imgctl once for each provider"))
             }
             _ => Ok(()),
         }
@@ -87,7 +87,7 @@ impl Context {
     pub async fn open(&self, store: &StoreRef) -> Result<Arc<Session>> {
         let store = tokio::select! {
             biased;
-            // Nothing of this store was tried.
+            // Nothing was sent to this store.
             () = self.stop.asked() => return Err(Error::new(Kind::StoreStopped, "interrupted")),
             store = Box::pin(store::open(&self.settings, &self.clients, store)) => store?,
         };
@@ -102,7 +102,7 @@ impl Context {
         Ok(Arc::new(Session::new(store, line, stop, self.settings.attempts, calls)))
     }
 
-    /// Does what may block, as reading standard input does, where it keeps nothing else from going on.
+    /// Runs work that may block, such as reading standard input, on a thread of its own.
     pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         tokio::select! {
             biased;
@@ -116,7 +116,7 @@ impl Context {
         Wish { in_flight: concurrency, per_second: rate, patience }
     }
 
-    /// Asks a person to agree; anything but a yes ends the run with nothing deleted.
+    /// Asks for confirmation. Anything but yes is an error, and nothing is deleted.
     pub async fn agreed(&self, question: &str) -> Result<()> {
         let agreed = tokio::select! {
             agreed = self.printer.agreed(question) => agreed,
@@ -133,7 +133,7 @@ impl Context {
         Err(Error::new(Kind::Guard, message))
     }
 
-    /// Counts calls that were sent past every session.
+    /// Counts calls that were sent outside of a session.
     pub fn count(&self, calls: usize) {
         self.calls.fetch_add(calls, Ordering::Relaxed);
     }
@@ -157,7 +157,7 @@ impl Context {
                 signals.next().await;
                 if self.stop.cause().is_none() {
                     self.printer
-                        .note("\ninterrupted: nothing more is sent; Ctrl-C again stops waiting for answers too");
+                        .note("\ninterrupted: waiting for answers to calls in flight; press Ctrl-C again to stop now");
                 }
                 self.stop.stop(StopCause::Interrupt);
             }
@@ -185,8 +185,8 @@ impl Context {
     }
 }
 
-/// The signals that end a run: Ctrl-C, the end of a CI job, and a terminal that closes. From the moment that this is
-/// made, they no longer kill the process.
+/// The signals that end a run: Ctrl-C, the end of a CI job, and a closed terminal. Once this exists, they no longer kill
+/// the process.
 struct Signals {
     #[cfg(unix)]
     unix: Vec<tokio::signal::unix::Signal>,

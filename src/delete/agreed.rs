@@ -1,4 +1,4 @@
-//! Compares what rules chose with its store as it is now. What changed since it was agreed to is refused by name.
+//! Compares the images that rules chose with their store as it is now, and refuses those that changed since the plan.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -16,8 +16,8 @@ use crate::{
 };
 
 impl<'m> Order<'m> {
-    /// Decides of each chosen image whether and when it may be sent. Named images are compared by the engine, right
-    /// before they are sent.
+    /// Decides for each chosen image whether and in which pass it may be sent. Named images are compared by the engine,
+    /// right before they are sent.
     pub async fn check(&mut self, context: &Context) -> Result<()> {
         let chosen = || self.stores.iter().filter_map(|of| Some((&of.session, of.chosen.as_ref()?)));
         if chosen().any(|(_, chosen)| chosen.stock.is_none()) {
@@ -84,7 +84,7 @@ impl StoreOrder<'_> {
                 && fresh
             {
                 going.target.seen = Some(Arc::new(image.clone()));
-                // Taking stock read the indexes.
+                // Listing the store again read its indexes.
                 going.target.read_at = saved.read_at.max(image.is_index().then(Utc::now));
             }
             match step {

@@ -1,4 +1,4 @@
-//! An order of what `prune` chose a moment ago.
+//! Makes an order of the images that `prune` just chose.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Named images of one store: looked at where something depends on it, pinned to what was seen, and sent once however
-//! often they were named. Nothing here deletes.
+//! Looks at the named images of one store where something depends on it, and pins each to what was seen. An image is sent
+//! once, however often it was named. Nothing here deletes.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,7 +16,7 @@ use crate::{
     store::{Hold, Image},
 };
 
-/// Named images and what a look showed of them.
+/// Named images and what a look showed.
 pub struct Looked {
     session: Arc<Session>,
     asked: Vec<(usize, ImageId)>,
@@ -29,7 +29,7 @@ fn name(id: &ImageId) -> ImageId {
 }
 
 impl Looked {
-    /// Looks at what must be known; at everything, if `all`.
+    /// Looks at the images that must be known, or at all of them.
     pub async fn at(session: Arc<Session>, asked: Vec<(usize, ImageId)>, all: bool) -> Self {
         let must_look = |id: &ImageId| all || session.limits.all_or_nothing || !matches!(id, ImageId::Digest(_));
         let mut known = HashSet::new();
@@ -40,12 +40,12 @@ impl Looked {
         Self { session, asked, seen }
     }
 
-    /// The store, as far as the look told where it is.
+    /// The store, with everything that the look told about it.
     pub fn home(&self) -> StoreRef {
         self.session.store.home().by_any_host()
     }
 
-    /// Takes over what was asked of the same store by another name. An image that was named in both ways is one.
+    /// Takes over the images of the same store under another name. An image named both ways is one image.
     pub fn join(&mut self, other: Self) {
         let known: HashSet<_> = self.asked.iter().map(|(_, id)| id.clone()).collect();
         self.asked.extend(other.asked.into_iter().filter(|(_, id)| !known.contains(id)));
@@ -97,7 +97,7 @@ impl Pins {
         Next::Goes(place)
     }
 
-    /// A tag of an image that is deleted as a whole is not sent as well.
+    /// Leaves out tags of images that are deleted as a whole.
     fn without_covered_tags(self, asked: &mut [Asked]) -> Vec<Going> {
         let cover = |going: &Going| {
             going.target.id.tag()?;

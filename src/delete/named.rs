@@ -1,5 +1,4 @@
-//! An order of images that were named: their stores are opened and looked at side by side, and each image is pinned to
-//! what was seen.
+//! Makes an order of named images: opens their stores side by side, looks at the images, and pins each to what was seen.
 
 use std::collections::HashMap;
 
@@ -14,7 +13,7 @@ use crate::{
     report::Item,
 };
 
-/// What a deletion of named images is asked to do, as far as it changes what is sent.
+/// Options of a deletion that change what is sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wish {
     /// A tag stands for its whole image, with all its tags.
@@ -24,7 +23,7 @@ pub struct Wish {
 }
 
 impl Order<'static> {
-    /// Opens the stores of these distinct images, and looks at what must be known.
+    /// Opens the stores of these distinct images, and looks at the images that must be known.
     pub async fn named(context: &Context, images: &[ImageRef], wish: Wish) -> Self {
         let named = by_store(images, |image| &image.store);
         let opened = join_all(named.iter().map(|(store, _)| context.open(store))).await;
@@ -45,7 +44,7 @@ impl Order<'static> {
             *spellings.entry(without_owner(session)).or_default() += 1;
         }
         let looks = stores.into_iter().map(|(session, images)| {
-            // A store that was named with its account and without: only an answer tells that it is one.
+            // A store may be named with its account and without. Only an answer tells that both are the same.
             let ambiguous = spellings[&without_owner(&session)] > 1;
             Looked::at(session, images, wish.shown || ambiguous)
         });
@@ -65,7 +64,7 @@ impl Order<'static> {
     }
 }
 
-/// What is known of a store before any answer, however it was spelled.
+/// What is known about a store before any answer, however it was named.
 fn without_owner(session: &Session) -> StoreRef {
     StoreRef { owner: None, ..session.store.home().by_any_host() }
 }

@@ -1,4 +1,4 @@
-//! What to delete, store by store: each target once, and everything that was asked for with what became of it so far.
+//! What to delete, store by store: each target once, and every image that was asked for with its result so far.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     survey::{Files, InUse},
 };
 
-/// Everything that one run is to delete.
+/// Everything that one run deletes.
 #[derive(Default)]
 pub struct Order<'m> {
     pub stores: Vec<StoreOrder<'m>>,
@@ -31,10 +31,10 @@ pub struct Usage {
     pub in_use: InUse,
 }
 
-/// What one run is to delete in one store.
+/// What one run deletes in one store.
 pub struct StoreOrder<'m> {
     pub session: Arc<Session>,
-    /// What is sent, each once.
+    /// What to send, each target once.
     pub goes: Vec<Going>,
     /// What was asked for, in order.
     pub asked: Vec<Asked>,
@@ -49,7 +49,7 @@ pub struct Going {
     pub step: Step,
     /// It is already being deleted, so it is only waited for.
     pub leaving: bool,
-    /// How it ends without being sent: something showed that it must not be, or would not be, deleted.
+    /// Its verdict if it is not sent, because a check or the provider refused it.
     pub refused: Option<Verdict>,
 }
 
@@ -63,11 +63,11 @@ pub struct Asked {
     pub next: Next,
 }
 
-/// What becomes of it.
+/// How it ends.
 pub enum Next {
-    /// Whatever becomes of this target.
+    /// With the verdict on this target.
     Goes(usize),
-    /// The look at it ended it.
+    /// With the look at it.
     Ended(Verdict, Option<Arc<Image>>),
 }
 
@@ -80,7 +80,7 @@ pub struct Chosen<'m> {
 }
 
 impl Order<'_> {
-    /// Nothing of it would be sent.
+    /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
         self.stores.iter().all(|of| of.goes.is_empty())
     }
@@ -95,7 +95,7 @@ impl Order<'_> {
         self.stores.iter_mut().filter_map(|of| of.chosen.as_mut()).for_each(|chosen| chosen.stock = None);
     }
 
-    /// What would become of each image if all goes well, in the order asked.
+    /// The result of each image if all goes well, in the order asked.
     pub fn expected(&self) -> Vec<Item> {
         let of_stores = self.stores.iter().flat_map(StoreOrder::expected);
         in_order(self.unopened.iter().cloned().chain(of_stores).collect())
@@ -122,7 +122,7 @@ impl StoreOrder<'_> {
         self.asked.iter().map(item).collect()
     }
 
-    /// The item that reports what became of an image.
+    /// The item that reports the result of an image.
     pub fn item(&self, asked: &Asked, verdict: Verdict) -> Item {
         let home = self.session.store.home();
         let (id, image) = match &asked.next {
@@ -156,7 +156,7 @@ impl Going {
     }
 }
 
-/// What a dry run calls an ending.
+/// The verdict as a dry run words it.
 fn rehearsed(verdict: Verdict) -> Verdict {
     let outcome = match verdict.outcome {
         Outcome::Refused => Outcome::WouldRefuse,

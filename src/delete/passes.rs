@@ -1,4 +1,4 @@
-//! Sends the order of one store, pass by pass: an index before what it holds, and nothing whose owner is still there.
+//! Sends the order of one store in passes: an index before the images in it, and no image whose owner still exists.
 
 use std::{
     collections::HashSet,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl StoreOrder<'_> {
-    /// Deletes what goes, and tells of each image that was asked for exactly once, with its place.
+    /// Deletes the targets, and reports each image that was asked for exactly once, with its place.
     pub async fn delete(&self, options: &Options, tell: &(dyn Fn(usize, Item) + Send + Sync)) {
         let mut askers = vec![Vec::new(); self.goes.len()];
         for asked in &self.asked {
@@ -32,7 +32,7 @@ impl StoreOrder<'_> {
                 end(at, verdict.clone());
             }
         }
-        // Rules chose from a listing; a tag may come between that and the call, whoever agreed.
+        // Rules chose from a listing, so always look again: a tag may have been added since.
         let options = Options { agreed: options.agreed || self.chosen.is_some(), ..options.clone() };
         for pass in self.passes() {
             let (mut sent, mut blocked) = (Vec::new(), Vec::new());
@@ -43,7 +43,7 @@ impl StoreOrder<'_> {
                 }
             }
             for (at, error) in blocked {
-                // After an interrupt the end of its owner says nothing any more.
+                // After an interrupt, the owner's verdict no longer explains anything.
                 end(at, Verdict::failed(self.session.stop.error().unwrap_or(error)));
             }
             let targets: Vec<&Target> = sent.iter().map(|at| &self.goes[*at].target).collect();
@@ -63,7 +63,7 @@ impl StoreOrder<'_> {
         passes
     }
 
-    /// Why a target must not be sent: what it belongs to is not gone.
+    /// Why a target must not be sent: the image it belongs to still exists.
     fn blocked(&self, at: usize, ends: &[Option<Outcome>]) -> Option<Error> {
         let gone = |owner: &usize| matches!(ends[*owner], Some(Outcome::Deleted | Outcome::Gone | Outcome::Missing));
         let stays = *self.goes[at].step.after.iter().find(|owner| !gone(owner))?;
@@ -73,7 +73,7 @@ impl StoreOrder<'_> {
         let owner = self.goes[stays].target.digest();
         let owner = owner.map_or("an image".into(), |digest| digest.to_string());
         let message = match ends[stays] {
-            Some(Outcome::Unknown) => format!("it belongs to {owner}, and it is unknown whether that is gone"),
+            Some(Outcome::Unknown) => format!("it belongs to {owner}, and whether that still exists is unknown"),
             _ => format!("it belongs to {owner}, which was not deleted"),
         };
         Some(Error::new(Kind::InUse, message).code("OwnerNotDeleted"))

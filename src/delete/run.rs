@@ -1,4 +1,4 @@
-//! One deletion from its plan to its report: rehearsed, shown, agreed to, sent, and told.
+//! Runs one deletion from the plan to the report: rehearse, show, ask, send, report.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use crate::{
 /// How an order is carried out.
 #[derive(Clone, Copy, Debug)]
 pub struct How {
-    /// Only say what would happen.
+    /// Only show what would happen.
     pub dry_run: bool,
     /// Do not ask.
     pub yes: bool,
@@ -31,12 +31,12 @@ pub struct How {
     pub no_wait: bool,
     /// The longest wait for one job.
     pub job_timeout: Duration,
-    /// An image that is not there counts as done.
+    /// Count a missing image as done.
     pub ignore_missing: bool,
 }
 
-/// Runs an order: shows it, asks where that is needed, deletes, and prints what became of each image. Anything but a
-/// yes is an error, and nothing was deleted.
+/// Runs an order: shows it, asks if needed, deletes, and prints the result of each image. Any answer but yes is an error,
+/// and nothing is deleted.
 pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<Tally> {
     let mut agreed = false;
     if how.dry_run {
@@ -61,7 +61,7 @@ async fn ask(order: &mut Order<'_>, context: &Context, shown: bool) -> Result<()
     }
     let places = order.sessions().map(|session| Place { home: session.store.home(), caller: session.store.caller() });
     context.agreed(&question(&items, places)?).await?;
-    // A person takes a while to answer; what changed meanwhile must be seen.
+    // Answering takes a while, so look at everything again.
     order.forget_stocks();
     Ok(())
 }
@@ -72,8 +72,7 @@ fn tell_halted(order: &Order, context: &Context) {
 }
 
 impl Order<'_> {
-    /// What would become of each image as things are now, in the order asked. Services that can say what they would
-    /// delete are asked.
+    /// The result of each image as things are now, in the order asked. Asks services that can say what they would delete.
     async fn rehearse(&mut self, context: &Context) -> Result<Vec<Item>> {
         self.check(context).await?;
         join_all(self.stores.iter_mut().map(StoreOrder::ask_service)).await;
@@ -103,12 +102,12 @@ impl Order<'_> {
 }
 
 impl StoreOrder<'_> {
-    /// Asks the service what it would refuse, where it offers that.
+    /// Asks the service what it would refuse, if it offers that.
     async fn ask_service(&mut self) {
         if !self.session.store.rehearses() {
             return;
         }
-        // What is already being deleted would be deleted anyway.
+        // No need to ask about images that are already being deleted.
         let asked = self.goes.iter().filter(|going| !going.leaving && going.refused.is_none());
         let ids: Vec<_> = asked.map(|going| going.target.id.clone()).collect();
         let answers = self.session.rehearse(&ids).await;

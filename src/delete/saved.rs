@@ -1,4 +1,4 @@
-//! An order of what a saved plan deletes; and recognising a plan among what a deletion is given.
+//! Makes an order of what a saved plan deletes, and recognises a plan in the input of `delete`.
 
 use std::{
     fs::File,
@@ -27,13 +27,13 @@ use crate::{
     report::Item,
 };
 
-/// Bytes of a source by which a plan is recognised.
+/// How much of the input is read to recognise a plan.
 const BEGINNING: u64 = 4096;
 
-/// That a text is UTF-8, where somebody thought that this must be said.
+/// The byte order mark of UTF-8.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// What a deletion was given.
+/// The input of a deletion.
 pub enum Given {
     Plan(SavedPlan),
     Images(Vec<ImageRef>),
@@ -58,12 +58,12 @@ pub fn given(images: &[String], files: &[PathBuf]) -> Result<Given> {
     let mut beginning = Vec::new();
     let begun = source.by_ref().take(BEGINNING).read_to_end(&mut beginning);
     begun.map_err(|error| Error::of_file(&name, &error))?;
-    // Some shells put a mark before what they write to a file.
+    // Some shells put a byte order mark before what they write to a file.
     if beginning.starts_with(MARK) {
         beginning.drain(..MARK.len());
     }
     let is_plan = saved::is_plan(&beginning);
-    // A pipe gives each byte once.
+    // A pipe can be read only once.
     let whole = io::BufReader::new(Cursor::new(beginning).chain(source));
     Ok(match is_plan {
         true => Given::Plan(saved::read(&name, whole)?),

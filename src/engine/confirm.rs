@@ -1,5 +1,5 @@
-//! Looking again at exactly what is not certain: deletions that were only accepted, items that an answer left out,
-//! images that were on their way out already, and jobs.
+//! Checks again exactly those targets with an uncertain outcome: deletions that were only accepted, items that an answer
+//! left out, images that were already being deleted, and jobs. After a tag is removed, it checks the image.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -22,35 +22,35 @@ use crate::{
     store::{Answer, Deletion, Image, Job},
 };
 
-/// How long an accepted deletion may leave no trace before nobody can say what became of it.
+/// How long to wait for an accepted deletion to show before its outcome is unknown.
 const ACCEPTED: Duration = Duration::from_secs(60);
 
-/// Between looks: quick at first, patient later.
+/// The pause between two looks grows from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const FIRST_POLL: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// Looks at an image that still seems to have a tag which the provider removed.
+/// How often to look at an image that still shows a tag which the provider removed.
 const LOOKS: u32 = 4;
 
-/// A target whose end is not known yet.
+/// A target with an uncertain outcome.
 pub(super) struct Pending {
     pub place: usize,
     pub doubt: Doubt,
 }
 
-/// Why it is not known.
+/// Why the outcome is uncertain.
 pub(super) enum Doubt {
-    /// The provider took the request and said no more.
+    /// The provider accepted the request and said no more.
     Requested,
-    /// The answer did not say what became of it.
+    /// The answer left it out.
     Silent(Error),
-    /// It is on its way out, through somebody else or through a try without an answer.
+    /// It is already being deleted, by someone else or by a call without an answer.
     Leaving,
 }
 
 impl Run<'_> {
-    /// Looks until each pending target is gone, or its time is up.
+    /// Looks until each pending target is gone or its time is up.
     pub async fn confirm(&self) {
         let mut pending = std::mem::take(&mut self.state().pending);
         if self.options.no_wait {
@@ -80,14 +80,14 @@ impl Run<'_> {
                 })
                 .collect();
             if !pending.is_empty() {
-                // Stopped in the meantime: the next look fails at once and says so.
+                // If the run is stopped meanwhile, the next look fails at once and says so.
                 let _ = self.session.stop.sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }
 
-    /// The verdict on a pending target, or nothing as long as it is worth waiting.
+    /// The verdict on a pending target, or `None` while it is worth waiting.
     fn look_at(&self, one: &Pending, now: Result<Image>, waited: Duration) -> Option<Verdict> {
         let (target, in_time) = (self.targets[one.place], waited < self.options.job_timeout);
         let verdict = match (&one.doubt, self.compare(one.place, now)) {
@@ -95,31 +95,31 @@ impl Run<'_> {
             (_, Now::Gone(_) | Now::Replaced(_)) => Verdict::gone(target),
             (_, Now::Going) if in_time => return None,
             (_, Now::Going) => Verdict::unknown(
-                Error::new(Kind::Lost, "it is still being deleted").hint("look at it again later with `imgctl get`"),
+                Error::new(Kind::Lost, "it is still being deleted").hint("check again later with `imgctl get`"),
             ),
             (Doubt::Silent(error), Now::Unclear(_)) => Verdict::unknown(error.clone()),
             (Doubt::Requested | Doubt::Leaving, Now::Unclear(error)) if error.kind.not_tried() => Verdict::unknown(
                 Error::new(Kind::Lost, "the run was stopped before the deletion was confirmed")
-                    .hint("look at it again later with `imgctl get`"),
+                    .hint("check again later with `imgctl get`"),
             ),
             (_, Now::Unclear(error)) => Verdict::unknown(error),
             (Doubt::Requested, _) if waited < ACCEPTED.min(self.options.job_timeout) => {
                 return None;
             }
             (Doubt::Requested, _) => Verdict::unknown(
-                Error::new(Kind::Lost, "the provider accepted the deletion, but the image is still there")
-                    .hint("look at it again later with `imgctl get`"),
+                Error::new(Kind::Lost, "the provider accepted the deletion, but the image still exists")
+                    .hint("check again later with `imgctl get`"),
             ),
             (Doubt::Silent(error), _) if error.kind == Kind::Failed => Verdict::failed(error.clone()),
             (Doubt::Silent(error), _) => Verdict::unknown(error.clone()),
             (Doubt::Leaving, _) => {
-                Verdict::failed(Error::new(Kind::Failed, "its deletion was under way and did not happen"))
+                Verdict::failed(Error::new(Kind::Failed, "it was being deleted, but it still exists"))
             }
         };
         Some(verdict)
     }
 
-    /// With an image's last tag goes the image. Whether it did, only a look at the images can tell.
+    /// Removing an image's last tag deletes the image. Only a look at the images shows whether it did.
     pub async fn confirm_untagged(&self) {
         let mut open = std::mem::take(&mut self.state().untagged);
         let mut pause = FIRST_PAUSE;
@@ -144,8 +144,8 @@ impl Run<'_> {
         }
     }
 
-    /// Looks at the images that tags were removed from: those that must still be there apart from those that must not,
-    /// because one absent image spoils a call about many.
+    /// Looks at the images that tags were removed from. Those that should still exist are asked for apart from those that
+    /// should not, because one missing image makes a call about many fail.
     async fn look_at_images(&self, untagged: &[(usize, Digest)]) -> HashMap<Digest, Result<Image>> {
         let (mut stay, mut go) = (Vec::new(), Vec::new());
         let mut known = HashSet::new();
@@ -167,11 +167,11 @@ impl Run<'_> {
         if let Some(expected) = target.digest()
             && expected != *from
         {
-            let message = format!("the tag {tag} was moved to {from} just before it was removed, from there");
+            let message = format!("the tag {tag} was moved to {from} just before imgctl removed it there");
             let error = Error::new(Kind::Failed, message).code("TagMoved");
             return Verdict::failed(match image_is_gone {
-                true => error.hint(format!("{from} had no other tag and is deleted; push it again if it is needed")),
-                false => error.hint(format!("if it is needed, put the tag {tag} on {from} again")),
+                true => error.hint(format!("{from} had no other tag, so it is deleted; push it again if you need it")),
+                false => error.hint(format!("if you need it, tag {from} as {tag} again")),
             });
         }
         match now {
@@ -179,19 +179,19 @@ impl Run<'_> {
             Err(error) => Verdict::unknown(
                 Error::new(
                     Kind::Lost,
-                    format!("the tag is removed; whether its image is still there is unknown: {error}"),
+                    format!("the tag is removed, but whether its image still exists is unknown: {error}"),
                 )
-                .hint("look at it again later with `imgctl get`"),
+                .hint("check again later with `imgctl get`"),
             ),
             Ok(_) if stale => Verdict::unknown(
                 Error::new(Kind::Lost, "the provider confirmed the removal of the tag, but the image still has it")
-                    .hint("look at it again later with `imgctl get`"),
+                    .hint("check again later with `imgctl get`"),
             ),
             Ok(_) => Verdict::of(Outcome::Untagged),
         }
     }
 
-    /// Waits for every job that was started, side by side.
+    /// Waits for all started jobs side by side.
     pub async fn follow_jobs(&self) {
         let jobs = std::mem::take(&mut self.state().jobs);
         join_all(jobs.into_iter().map(|(job, places)| async move { self.follow(job, places).await })).await;
@@ -210,7 +210,7 @@ impl Run<'_> {
                 Ok(None) => {}
                 Err(error) if error.kind.not_tried() => {
                     let stopped = Error::new(Kind::Lost, "the run was stopped before the job ended")
-                        .hint("follow it up later with `imgctl get --job`");
+                        .hint("check again later with `imgctl get --job`");
                     return places
                         .iter()
                         .for_each(|place| self.settle(*place, runs_on(Verdict::unknown(stopped.clone()))));
@@ -218,12 +218,12 @@ impl Run<'_> {
                 Err(error) => return self.doubt_all(&places, error),
             }
             if started.elapsed() >= self.options.job_timeout {
-                let late = Error::new(Kind::Lost, format!("the job {} still runs", job.id))
+                let late = Error::new(Kind::Lost, format!("the job {} is still running", job.id))
                     .code("JobTimeout")
-                    .hint("follow it up later with `imgctl get --job`");
+                    .hint("check again later with `imgctl get --job`");
                 return places.iter().for_each(|place| self.settle(*place, runs_on(Verdict::unknown(late.clone()))));
             }
-            // Stopped in the meantime: the next poll fails at once and says so.
+            // If the run is stopped meanwhile, the next poll fails at once and says so.
             let _ = self.session.stop.sleep(pause).await;
             pause = pause.mul_f32(1.5).min(LONGEST_PAUSE);
         }

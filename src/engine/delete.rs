@@ -1,5 +1,5 @@
-//! Deleting: send in batches, judge each answer, and never send blindly what might delete something new. What is not
-//! certain after an answer is handed to `confirm`.
+//! Deletes targets: sends batches, judges each answer, and never sends again what might delete something new. `confirm`
+//! checks what is uncertain after that.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -30,19 +30,19 @@ use crate::{
     store::{Image, Job},
 };
 
-/// A look older than this is repeated before something is sent that the service will not check itself.
+/// A look that is older than this is repeated before a deletion that the service does not check itself.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// Times that images in use by others of the same run are tried: deletions of an index take a moment to show.
+/// How often to try images that others of the same run still use: the deletion of an index takes a moment to show.
 const PASSES: u32 = 5;
 
-/// Before the second pass; each later one waits that much longer.
+/// The pause before the second try; each later one adds the same again.
 const PASS_PAUSE: Duration = Duration::from_millis(500);
 
 /// How one run deletes.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// A person agreed to a plan: everything is looked at again before it is sent.
+    /// A person agreed to a plan, so everything is looked at again before it is sent.
     pub agreed: bool,
     /// Do not wait for jobs and slow deletions.
     pub no_wait: bool,
@@ -50,11 +50,11 @@ pub struct Options {
     pub job_timeout: Duration,
 }
 
-/// Told of each verdict as it falls, with the target's place.
+/// Receives each verdict as soon as it is known, with the target's place.
 pub type Emit<'r> = dyn Fn(usize, Verdict) + Send + Sync + 'r;
 
-/// An image that was never looked at and was pushed this long before the run, or later, may be a new one with the same
-/// digest: clocks differ, but hardly by more.
+/// How much the clocks of this machine and of a service may differ. An image that was never looked at, and was pushed
+/// later than this before the run, may be a new one with the same digest.
 const CLOCKS: TimeDelta = TimeDelta::minutes(15);
 
 /// One deletion of many targets in one store.
@@ -65,7 +65,7 @@ pub(super) struct Run<'r> {
     pub emit: &'r Emit<'r>,
     looked_at: Instant,
     began: DateTime<Utc>,
-    /// How many ids a call may carry; lower once the service refused that many.
+    /// How many ids a call may carry. It shrinks when the service refuses that many.
     batch: AtomicUsize,
     /// The tags that this run removes from each image.
     going: HashMap<Digest, HashSet<String>>,
@@ -76,19 +76,19 @@ pub(super) struct Run<'r> {
 pub(super) struct State {
     /// Images and tags that were deleted so far.
     pub done: usize,
-    /// Refused for now; perhaps not after others are gone.
+    /// Refused for now; the service may accept them after others are deleted.
     pub deferred: Vec<(usize, Error)>,
     pub pending: Vec<Pending>,
     pub jobs: HashMap<Job, Vec<usize>>,
-    /// Tags that an answer called removed, each with the image that it was removed from.
+    /// Tags that an answer reported as removed, each with the image it was removed from.
     pub untagged: Vec<(usize, Digest)>,
-    /// Targets that may be deleted by a call that had no answer, with the last such error.
+    /// Targets that a call without an answer may have deleted, with the last such error.
     pub lost: HashMap<usize, Error>,
 }
 
 impl Session {
-    /// Deletes these distinct targets and tells `emit` exactly one verdict of each. Those in `leaving` are on their
-    /// way out already and only waited for. `looked_at` is when the targets were seen.
+    /// Deletes these distinct targets and hands `emit` exactly one verdict on each. It only waits for those in `leaving`,
+    /// which are already being deleted. `looked_at` is when the targets were seen.
     pub async fn delete(
         &self,
         targets: &[&Target],
@@ -128,7 +128,7 @@ impl Run<'_> {
         (self.emit)(place, verdict);
     }
 
-    /// The error of the call that may have deleted it without an answer.
+    /// The error of the last call that may have deleted this target without an answer.
     pub fn lost(&self, place: usize) -> Option<Error> {
         self.state().lost.get(&place).cloned()
     }
@@ -144,7 +144,7 @@ impl Run<'_> {
         self.targets[place].digest().and_then(|digest| self.going.get(&digest)).unwrap_or(&NONE)
     }
 
-    /// Sends these; then again those that others of this run still needed, as long as that helps.
+    /// Sends these targets, then retries those that others of this run still used, as long as that helps.
     async fn in_passes(&self, mut queue: Vec<usize>) {
         let mut done = 0;
         for pass in 1.. {
@@ -186,7 +186,7 @@ impl Run<'_> {
         join_all((0..self.session.limit(Op::Delete).in_flight).map(|_| worker())).await;
     }
 
-    /// Sends one batch until its answer is known. `halved` batches were part of a refused call.
+    /// Sends one batch until its answer is known. A `halved` batch was part of a refused call.
     fn send(&self, mut batch: Vec<usize>, halved: bool) -> BoxFuture<'_, ()> {
         async move {
             let mut pauses = self.session.pauses();
@@ -236,10 +236,10 @@ impl Run<'_> {
         .boxed()
     }
 
-    /// A batch whose call failed for good. What a call without an answer may have deleted is looked at.
+    /// Ends a batch whose call failed for good. It looks at targets that a call without an answer may have deleted.
     async fn give_up(&self, batch: Vec<usize>, error: Error) {
         if error.kind == Kind::Unreadable {
-            // Now, not after the look: until then others would go on deleting.
+            // Before the look, because other batches would go on deleting meanwhile.
             self.session.halt_on(&error);
         }
         let (lost, mut left): (Vec<_>, Vec<_>) = batch.into_iter().partition(|place| self.lost(*place).is_some());
@@ -250,7 +250,7 @@ impl Run<'_> {
         for place in left {
             let verdict = match self.lost(place) {
                 Some(_) if error.kind == Kind::NotFound => Verdict::gone(self.targets[place]),
-                // It is still there, and the call may yet be carried out.
+                // It still exists, and the service may yet carry out the call.
                 Some(lost) => Verdict::unknown(lost),
                 None => Verdict::failed(error.clone()),
             };
@@ -258,7 +258,7 @@ impl Run<'_> {
         }
     }
 
-    /// Whether a batch must be looked at before it is sent for the first time.
+    /// Whether to look at a batch before it is sent for the first time.
     fn needs_look(&self, batch: &[usize]) -> bool {
         let stale = self.looked_at.elapsed() > FRESH;
         batch.iter().map(|place| self.targets[*place]).any(|target| {
@@ -267,7 +267,7 @@ impl Run<'_> {
         }) || batch.iter().any(|place| self.lost(*place).is_some())
     }
 
-    /// Looks at a batch and keeps what is still there and still the same; the rest is settled.
+    /// Looks at a batch, settles what changed, and returns what still exists unchanged.
     async fn look_again(&self, batch: Vec<usize>) -> Vec<usize> {
         let names: Vec<_> = batch.iter().map(|place| self.targets[*place].look_up()).collect();
         let found = self.session.get(&names).await;
@@ -275,7 +275,7 @@ impl Run<'_> {
         for (place, now) in batch.into_iter().zip(found) {
             let verdict = match (self.compare(place, now), self.lost(place)) {
                 (Now::Same(pushed_at), Some(_)) if self.may_be_new(place, pushed_at) => {
-                    let why = "it was pushed at about the time of this run, so it may be a new image: not sent again";
+                    let why = "it was pushed at about the time of this run, so it may be a new image; not sent again";
                     Verdict::unknown(Error::new(Kind::Changed, why).code("PushedAgain"))
                 }
                 (Now::Same(_), _) => {
@@ -287,7 +287,7 @@ impl Run<'_> {
                     continue;
                 }
                 (Now::Gone(_) | Now::Replaced(_), Some(_)) => Verdict::gone(self.targets[place]),
-                // The lost call may have been carried out before that, or may yet be.
+                // The service may have carried out the lost call before that, or may yet do so.
                 (Now::Refused(error) | Now::Changed(error), Some(_)) => Verdict::unknown(error),
                 (Now::Unclear(_), Some(lost)) => Verdict::unknown(lost),
                 (Now::Unclear(error), None) => Verdict::not_sent(error),
@@ -300,7 +300,7 @@ impl Run<'_> {
         left
     }
 
-    /// Whether an image that was never looked at may have come during this run.
+    /// Whether an image that was never looked at may have been pushed during this run.
     fn may_be_new(&self, place: usize, pushed_at: Option<DateTime<Utc>>) -> bool {
         self.targets[place].seen.is_none() && pushed_at.is_some_and(|pushed_at| pushed_at > self.began - CLOCKS)
     }

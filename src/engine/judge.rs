@@ -1,5 +1,5 @@
-//! What an answer to a deletion means for each target: done, refused, to be tried again, or to be looked at. What the
-//! answer leaves out is never done.
+//! Decides what an answer to a deletion means for each target: done, refused, retry, or look again. A target that the
+//! answer leaves out is never called done.
 
 use super::{
     confirm::{Doubt, Pending},

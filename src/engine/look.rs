@@ -1,4 +1,4 @@
-//! Looking at images, in the fewest calls: by name where a call names many, by listing where that is cheaper.
+//! Looks at images in the fewest calls: by name where a call takes many, by listing where that is cheaper.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -22,14 +22,14 @@ type Found = HashMap<ImageId, Result<Image>>;
 
 const BY_NAME: Ask<ImageId, Image> = |store, ids| store.get(ids);
 
-/// Fewer refused ids than this are found by halving: that is at most so many calls, and a listing is of unknown length.
+/// Below this number, refused ids are found by halving the call: a listing may have any length.
 const FEW: usize = 8;
 
-/// So many images that a listing does not show are looked for in a second listing instead of one by one.
+/// From this number on, images that a listing does not show are looked for in a second listing, not one by one.
 const MANY: usize = 32;
 
 impl Session {
-    /// What the provider says of each of these distinct images now.
+    /// Describes each of these distinct images as the provider knows it now.
     pub async fn get(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
         let mut found = self.list_instead(ids).await;
         let named: Vec<_> = ids.iter().filter(|id| !found.contains_key(id)).cloned().collect();
@@ -45,13 +45,13 @@ impl Session {
         let refused = refused.into_inner().expect("no holder of this lock panics");
         let mut listed = self.list_refused(&refused).await;
         for (id, answer) in &mut listed {
-            // The service's own code for what is not there is the one that it refused the call with.
+            // The code with which the service refused the call is its own code for a missing image.
             if let (Err(absent), Some(Err(refusal))) = (answer, found.get(id)) {
                 absent.code.clone_from(&refusal.code);
                 absent.request_id.clone_from(&refusal.request_id);
             }
         }
-        // What the listing did not settle is asked for in ever smaller calls.
+        // Ask for the rest in ever smaller calls.
         let open: Vec<_> = refused.into_iter().filter(|id| !listed.contains_key(id)).collect();
         let answers = self.each(Op::Get, &open, BY_NAME, Refused::Halve).await;
         found.extend(listed);
@@ -59,7 +59,7 @@ impl Session {
         ids.iter().map(|id| found.remove(id).expect("an answer an id")).collect()
     }
 
-    /// The same for images that have most likely gone: few are asked for one by one, many are looked for in the listing.
+    /// Describes images that most likely no longer exist: a few are asked for one by one, many are looked for in a listing.
     pub(super) async fn look_for_gone(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
         let mut found = self.list_refused(ids).await;
         let open: Vec<_> = ids.iter().filter(|id| !found.contains_key(id)).cloned().collect();
@@ -72,11 +72,11 @@ impl Session {
         join_all(ids.iter().map(|id| async { self.get(std::slice::from_ref(id)).await.remove(0) })).await
     }
 
-    /// Notes of each of these images which accounts it is shared with, one call an image; where the answer cannot be
-    /// had, the image stays as it is and the error comes back.
+    /// Adds to each of these images the accounts it is shared with, one call for each. On an error the image stays
+    /// unchanged.
     pub async fn add_sharing<'i>(&self, images: impl IntoIterator<Item = &'i mut Image>) -> Result<()> {
         let ask = |image: &'i mut Image| async move {
-            // Asked on a copy, because a try that fails half-way must leave nothing behind.
+            // Ask on a copy: a try that fails half-way must leave nothing behind.
             let shared = self
                 .ask(Op::Sharing, || {
                     let mut image = image.clone();
@@ -89,8 +89,8 @@ impl Session {
         images.into_iter().map(ask).collect::<FuturesUnordered<_>>().try_collect().await
     }
 
-    /// A store that reads one image a call is listed instead, for as long as that is fewer calls. What the listing
-    /// does not show is not proven absent; it is asked for by name.
+    /// Lists a store that takes one image a call, as long as that needs fewer calls. Images that the listing does not show
+    /// may still exist, so they are asked for by name.
     async fn list_instead(&self, ids: &[ImageId]) -> Found {
         let mut found = Found::new();
         if self.limit(Op::Get).batch > 1 || ids.len() < 2 {
@@ -115,9 +115,9 @@ impl Session {
         found
     }
 
-    /// Where calls about many images were refused because some are not there, a whole listing says of most whether they
-    /// are, usually in a page or two; halving would take a call an image. A listing that would be longer than the
-    /// halving, or does not come to its end, settles nothing.
+    /// Lists a store that refused calls about many images because some do not exist. A listing shows most of them in a page
+    /// or two, where halving would need a call for each. It settles nothing if it is longer than the halving or does not
+    /// reach its end.
     async fn list_refused(&self, ids: &[ImageId]) -> Found {
         if ids.len() < FEW || ids.iter().any(|id| matches!(id, ImageId::TagAt(..))) {
             return Found::new();
@@ -126,8 +126,8 @@ impl Session {
             return Found::new();
         };
         let absent: Vec<_> = ids.iter().filter(|id| !found.contains_key(id)).cloned().collect();
-        // A tag that moves while pages are read can be on none of them, so what is not shown is asked for by name; of
-        // many, a second listing decides.
+        // A tag that moves while pages are read may be on none of them, so missing images are asked for by name. For many,
+        // a second listing decides.
         if absent.len() >= MANY && self.store.lists_all() {
             let again = self.listed(&absent).await.unwrap_or_default();
             if again.len() < absent.len() {
@@ -139,7 +139,7 @@ impl Session {
         found
     }
 
-    /// What a whole listing shows of these, if it is not much longer than asking for each.
+    /// What a whole listing shows of these, unless it is longer than asking for each.
     async fn listed(&self, ids: &[ImageId]) -> Option<Found> {
         let mut found = Found::new();
         let wanted: HashSet<_> = ids.iter().collect();

@@ -1,28 +1,28 @@
-//! The words in which the end of an item is told; they are part of the contract.
+//! The outcomes of an item. Their words are part of the contract.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Kind;
 
-/// Exactly one of these ends every item.
+/// Every item ends with exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The provider confirmed that the image is gone.
     Deleted,
-    /// The tag went, the image stays.
+    /// The tag was removed, and the image still exists.
     Untagged,
-    /// Asked, no clear answer, and found gone afterwards.
+    /// The deletion was sent without a clear answer, and the image no longer exists.
     Gone,
-    /// It was not there.
+    /// It did not exist.
     Missing,
-    /// A job runs; nobody waited for it.
+    /// The provider deletes it in a job, and `--no-wait` said not to wait.
     Accepted,
-    /// A rule of the provider or of ours says no.
+    /// A rule of the provider or of imgctl forbids it.
     Refused,
     Failed,
-    /// Asked, and nobody can say what became of it.
+    /// The deletion was sent, and its result could not be found out.
     Unknown,
     /// Not tried.
     Skipped,

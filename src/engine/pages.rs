@@ -1,5 +1,4 @@
-//! A listing, page by page. A token that comes twice means that the provider goes round in circles: an error, because
-//! taking it for the end would hide images.
+//! Reads a listing page by page. A token that comes twice is an error: taking it for the end would hide images.
 
 use std::collections::HashSet;
 
@@ -10,7 +9,7 @@ use crate::{
     store::{Image, Page},
 };
 
-/// Tokens given out so far.
+/// Tokens that the provider gave out so far.
 #[derive(Default)]
 struct Tokens {
     next: Option<String>,
@@ -26,7 +25,7 @@ impl Tokens {
             Some(token) if self.known.insert(token.clone()) => self.next = Some(token),
             Some(_) => {
                 self.ended = true;
-                let message = "the listing goes round in circles: the provider gave the same page token twice";
+                let message = "the listing does not end: the provider sent the same page token twice";
                 return Err(Error::new(Kind::Unreadable, message).code("RepeatedToken"));
             }
         }
@@ -38,7 +37,7 @@ impl Tokens {
 pub struct Pages<'s> {
     session: &'s Session,
     tokens: Tokens,
-    /// Images of a listing that goes by offsets, which shift when others add and delete meanwhile.
+    /// Images so far, of a listing by offsets: these shift when others add or delete images meanwhile.
     seen: HashSet<ImageId>,
 }
 
@@ -47,7 +46,7 @@ impl Session {
         Pages { session: self, tokens: Tokens::default(), seen: HashSet::new() }
     }
 
-    /// All stores of the account; a pattern in the store's name is for the caller to match.
+    /// All stores of the account. The caller matches the pattern in a store's name.
     pub async fn stores(&self) -> Result<Vec<StoreRef>> {
         let mut tokens = Tokens::default();
         let mut stores = Vec::new();

@@ -1,5 +1,5 @@
-//! Asking about many items in as few calls as can be. Each item gets its own answer, in the order asked, even where
-//! the provider refuses a whole call for one bad item.
+//! Asks about many items in as few calls as possible. Each item gets its own answer, in the order asked, even if the
+//! provider refuses a whole call because of one bad item.
 
 use std::{collections::HashMap, hash::Hash, sync::Mutex};
 
@@ -18,11 +18,11 @@ use crate::{
 /// One call about some items.
 pub(super) type Ask<I, T> = for<'a> fn(&'a dyn ImageStore, &'a [I]) -> BoxFuture<'a, Result<Answer<I, T>>>;
 
-/// What to do with a call that was refused as a whole because of some of its items.
+/// What to do when the provider refuses a whole call because of some of its items.
 pub(super) enum Refused<'r, I> {
     /// Ask in ever smaller calls, down to the item.
     Halve,
-    /// Leave it to the caller, who knows a cheaper way. Until then all of its items have the call's error.
+    /// Leave it to the caller, who knows a cheaper way. Until then, all of its items have the call's error.
     Keep(&'r Mutex<Vec<I>>),
 }
 
@@ -43,7 +43,7 @@ impl Session {
         self.each(Op::Layers, digests, |store, ids| store.check_layers(ids), Refused::Halve).await
     }
 
-    /// Whether the provider itself would delete these.
+    /// Asks the provider whether it would delete these.
     pub async fn rehearse(&self, ids: &[ImageId]) -> Vec<Result<()>> {
         self.each(Op::Delete, ids, |store, ids| store.rehearse(ids), Refused::Halve).await
     }
@@ -91,17 +91,17 @@ impl Session {
     }
 }
 
-/// Maps answers to what was asked. An item that the answer leaves out, or speaks of in two ways, has no answer.
+/// Maps answers to what was asked. An item that the answer leaves out or contradicts itself about has no answer.
 pub(super) fn in_order<I: Eq + Hash, T: Clone>(ids: &[I], answers: Vec<(I, Result<T>)>) -> Vec<Result<T>> {
     let mut said: HashMap<I, Result<T>> = HashMap::with_capacity(answers.len());
     for (id, answer) in answers {
         match said.get(&id) {
             Some(other) if other.is_ok() != answer.is_ok() => {
-                said.insert(id, Err(Error::new(Kind::Lost, "the answer says two things of this item")));
+                said.insert(id, Err(Error::new(Kind::Lost, "the answer contradicts itself about this item")));
             }
             _ => drop(said.insert(id, answer)),
         }
     }
-    let silence = || Err(Error::new(Kind::Lost, "the answer says nothing of this item"));
+    let silence = || Err(Error::new(Kind::Lost, "the answer leaves out this item"));
     ids.iter().map(|id| said.get(id).cloned().unwrap_or_else(silence)).collect()
 }

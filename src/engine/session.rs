@@ -1,5 +1,5 @@
-//! One opened store during one run: its pace, the switch that stops the run, and the error that stopped the store.
-//! Every call to a provider goes through [`Session::once`].
+//! One opened store during one run: its pace, the switch that stops the run, and the error that stopped the store. Every
+//! call to a provider goes through [`Session::once`].
 
 use std::{
     future::Future,
@@ -49,16 +49,16 @@ impl Session {
         self.halted.get()
     }
 
-    /// Stops the store when an error says that further calls are pointless or dangerous.
+    /// Stops the store if an error means that further calls are pointless or dangerous.
     pub fn halt_on(&self, error: &Error) {
         if error.kind.stops_store() {
-            // Only the first cause is kept: the later ones follow from it.
+            // Keep only the first cause: the later ones follow from it.
             let _ = self.halted.set(error.clone());
         }
     }
 
-    /// Why no such call may be sent any more, if so. A store that answered with garbage is not asked to delete
-    /// anything again; looking is still harmless, and settles what became of what was sent.
+    /// Why such a call must not be sent any more, if so. After an unreadable answer nothing more is deleted, but looking is
+    /// harmless and settles the outcome of what was sent.
     fn closed(&self, op: Op) -> Option<Error> {
         let halted = || {
             let cause = self.halted.get()?;
@@ -73,7 +73,7 @@ impl Session {
         Pauses::new(self.attempts)
     }
 
-    /// Makes one call once, in its turn, unless the run or the store was stopped.
+    /// Makes one call once, in its turn, unless the run or the store is stopped.
     pub(super) async fn once<T>(&self, op: Op, call: impl Future<Output = Result<T>>) -> Result<T> {
         let pace = self.line.of(op);
         let turn = async {
@@ -107,20 +107,20 @@ impl Session {
         answer
     }
 
-    /// Waits before the next try of a call; the error itself comes back when there is none. A throttled call was not
-    /// tried: it waits for its turn again, for as long as the service lets any call through.
+    /// Waits before the next try of a call, or returns the error if there is no further try. A throttled call does not count
+    /// as a try: it waits for its turn again, as long as the service lets any call through.
     pub(super) async fn pause(&self, op: Op, pauses: &mut Pauses, error: &Error) -> Result<()> {
         if error.kind == Kind::Throttled {
-            tracing::info!("{error}; waiting for another turn");
+            tracing::info!("{error}; waiting before the next call");
             return if self.line.of(op).hopeful() { Ok(()) } else { Err(error.clone()) };
         }
         let asked = error.retry_after.map(|pause| pause.min(LONGEST_PAUSE));
         let pause = pauses.next(asked).ok_or_else(|| error.clone())?;
-        tracing::info!("{error}; trying again in {pause:.1?}");
+        tracing::info!("{error}; retrying in {pause:.1?}");
         self.stop.sleep(pause).await
     }
 
-    /// Makes a call that changes nothing, and makes it again while another try may help.
+    /// Makes a call that changes nothing, and retries it as long as that may help.
     pub async fn ask<T, F>(&self, op: Op, mut call: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,

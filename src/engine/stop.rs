@@ -1,5 +1,5 @@
-//! The one switch that ends a run early: after it, nothing more is sent. What is in flight may still answer for a
-//! short while, because an answer is worth more than an unknown outcome.
+//! The switch that ends a run early: after it, nothing more is sent. Calls in flight may still answer for a short while,
+//! because an answer is worth more than an unknown outcome.
 
 use std::{
     sync::{
@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind};
 
-/// How long answers in flight are waited for after an interrupt.
+/// How long to wait for answers in flight after an interrupt.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The same after the deadline, which promises an end within a second.
+/// How long to wait for them after the deadline, which promises an end within a second.
 const GRACE_AT_DEADLINE: Duration = Duration::from_millis(500);
 
 /// Why a run was stopped.
@@ -39,7 +39,7 @@ pub struct Stop {
 impl Stop {
     /// Stops the run; a second interrupt also stops waiting for answers.
     pub fn stop(&self, cause: Cause) {
-        // Only the first cause is told.
+        // Only the first cause is reported.
         let _ = self.cause.set(cause);
         self.asked.cancel();
         if cause == Cause::Interrupt && self.interrupts.fetch_add(1, Ordering::Relaxed) > 0 {
@@ -55,7 +55,7 @@ impl Stop {
         self.interrupts.load(Ordering::Relaxed) > 0
     }
 
-    /// The error of what is not tried any more.
+    /// The error of everything that is not tried any more.
     pub fn error(&self) -> Option<Error> {
         let (code, message) = match self.cause()? {
             Cause::Interrupt => ("Interrupted", "not tried: the run was interrupted"),
@@ -69,7 +69,7 @@ impl Stop {
         self.asked.cancelled().await;
     }
 
-    /// Ends when answers in flight are not waited for any more.
+    /// Ends when the run no longer waits for answers in flight.
     pub async fn given_up(&self) {
         self.asked.cancelled().await;
         let grace = if self.cause() == Some(Cause::Deadline) { GRACE_AT_DEADLINE } else { GRACE };

@@ -1,4 +1,4 @@
-//! What is sent for what was asked, and what became of it. A tag is pinned to the digest that was seen; pure.
+//! What to send for an image that was asked for, and its verdict. A tag is pinned to the digest that was seen. Pure.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -21,11 +21,11 @@ pub struct Target {
     pub id: ImageId,
     /// The image as it was seen, where it was looked at.
     pub seen: Option<Arc<Image>>,
-    /// When this program last read its manifest, which services count as a pull: earlier pulls may be our own.
+    /// When imgctl last read its manifest. Services count that as a pull, so earlier pulls may be our own.
     pub read_at: Option<DateTime<Utc>>,
 }
 
-/// What became of one target.
+/// The outcome of one target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     pub outcome: Outcome,
@@ -46,8 +46,8 @@ impl Target {
 
     /// Decides what to send for an image that was seen.
     ///
-    /// The only tag of an image is sent with its digest, which the service checks. One tag of several is sent alone:
-    /// with the digest beside it, some services take the image and all its tags.
+    /// An image's only tag is sent with its digest, which the service checks. One tag of several is sent alone: given the
+    /// digest as well, some services delete the image with all its tags.
     pub fn pinned(asked: &ImageId, seen: &Arc<Image>, whole: bool) -> Result<Self> {
         let id = match asked {
             ImageId::Named(_) | ImageId::Digest(_) => asked.clone(),
@@ -72,7 +72,7 @@ impl Target {
         Ok(Self::seen(id, Arc::clone(seen)))
     }
 
-    /// The name to look this target up by: of a pinned tag the tag, so that a tag that moved is found where it is.
+    /// The name to look this target up by. A pinned tag is looked up by the tag, to find out where it points now.
     pub fn look_up(&self) -> ImageId {
         match &self.id {
             ImageId::TagAt(tag, _) => ImageId::Tag(tag.clone()),
@@ -80,17 +80,17 @@ impl Target {
         }
     }
 
-    /// The digest that it pointed to when it was seen.
+    /// The digest it pointed to when it was seen.
     pub fn digest(&self) -> Option<Digest> {
         self.id.digest().cloned().or_else(|| self.seen.as_ref()?.digest())
     }
 
-    /// Sending this once more, unseen, could delete something new.
+    /// Sending this again without a look could delete something new.
     pub fn unguarded(&self) -> bool {
         matches!(self.id, ImageId::Tag(_))
     }
 
-    /// The image itself went too when this tag went, given all the tags that go in this run.
+    /// Whether removing this tag deletes the image, given all the tags that this run removes.
     pub fn takes_image(&self, going: &HashSet<String>) -> bool {
         match (&self.id, &self.seen) {
             (ImageId::Tag(_), Some(seen)) => seen.tags.iter().all(|tag| going.contains(tag)),
@@ -104,7 +104,7 @@ impl Target {
         self.seen.as_ref().is_some_and(|image| image.is_index())
     }
 
-    /// Compares with a fresh look, given the tags that this run removes from the image. What is not as it was is not
+    /// Compares it with a fresh look, given the tags that this run removes from the image. A target that changed is not
     /// sent.
     pub fn compare(&self, now: Result<Image>, removed: &HashSet<String>) -> Now {
         let now = match now {
@@ -122,7 +122,7 @@ impl Target {
             Error::new(Kind::Changed, format!("{what} since it was looked at"))
                 .code(what.code())
                 .request_id(now.request_id.clone())
-                .hint("run the command again to see it as it is now")
+                .hint("run the command again to see the current state")
         };
         match (difference, &now.hold) {
             (Some(what @ Difference::PushedAgain), _) => Now::Replaced(changed(&what)),
@@ -134,20 +134,20 @@ impl Target {
     }
 }
 
-/// What a fresh look says of a target.
+/// What a fresh look shows of a target.
 #[derive(Debug)]
 pub enum Now {
-    /// As it was; with the time at which it was pushed.
+    /// Unchanged; with the time it was pushed.
     Same(Option<DateTime<Utc>>),
-    /// Not there any more.
+    /// It no longer exists.
     Gone(Error),
-    /// It went, and the same content was pushed again.
+    /// It was deleted, and the same content was pushed again.
     Replaced(Error),
-    /// There, and not as it was.
+    /// It exists and has changed.
     Changed(Error),
     /// Already being deleted.
     Going,
-    /// There, and the provider refuses to delete it.
+    /// It exists, and the provider refuses to delete it.
     Refused(Error),
     /// The look itself failed.
     Unclear(Error),
@@ -167,7 +167,7 @@ pub fn tags_going<'t>(targets: impl IntoIterator<Item = &'t Target>) -> HashMap<
 fn moved(tag: &str, is: &Digest, expected: &Digest) -> Error {
     Error::new(Kind::Changed, format!("the tag {tag} points to {is} now, not to {expected}"))
         .code("ImageTagDoesNotMatchDigest")
-        .hint("it was left alone; look at the image it points to now and decide again")
+        .hint("nothing was deleted; check the image that the tag points to now")
 }
 
 impl Verdict {
@@ -179,8 +179,7 @@ impl Verdict {
         Self { outcome: Outcome::of(error.kind), error: Some(error), job: None }
     }
 
-    /// Of an image that was not sent, because what had to come before failed: whatever that error was, the image is as
-    /// it was.
+    /// Of an image that was not sent because an earlier step failed: the image is unchanged.
     pub fn not_sent(error: Error) -> Self {
         let outcome = match error.kind {
             Kind::NotFound => Outcome::Missing,
@@ -190,12 +189,12 @@ impl Verdict {
         Self { outcome, error: Some(error), job: None }
     }
 
-    /// Of a target that a call without an answer was about, and that is not there now.
+    /// Of a target that a call without an answer may have deleted, and that does not exist now.
     pub fn gone(target: &Target) -> Self {
         let unseen = || {
             Error::new(
                 Kind::Lost,
-                "no answer tells what became of it, and it is not there now; it may never have been there",
+                "no answer confirmed the deletion, and the image does not exist now; it may never have existed",
             )
             .code("NotSeenBefore")
         };

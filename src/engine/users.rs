@@ -1,5 +1,5 @@
-//! Who uses a store's images: every call that the provider needs to tell it, side by side within its rate. One call
-//! that fails makes the whole answer worthless, for it might have named the image that matters.
+//! Finds out who uses a store's images, with calls side by side. If one call fails, the whole answer is worthless: it
+//! might have named the image that matters.
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 

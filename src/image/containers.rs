@@ -1,5 +1,5 @@
-//! Names of container images: `[//[OWNER@]REGION/]REPOSITORY[:TAG][@DIGEST]`. What a repository, a tag and a pattern may
-//! be, and what is said where they are not.
+//! Names of container images: `[//[OWNER@]REGION/]REPOSITORY[:TAG][@DIGEST]`. The rules for repositories, tags and
+//! patterns, and the errors for names that break them.
 
 use std::ops::RangeInclusive;
 
@@ -12,7 +12,7 @@ use super::{
     reference::{ImageId, StoreRef},
 };
 
-/// Room for alternatives in braces; what they match is shorter.
+/// Longer than a name may be, because a pattern can list alternatives in braces.
 const LONGEST_PATTERN: usize = 1024;
 
 /// What a provider of container images allows in names.
@@ -67,8 +67,8 @@ impl Containers {
         if Pattern::is_in(named.as_str()) {
             if tagged.is_some() || digest.is_some() {
                 return Err(named
-                    .wrong("a pattern stands for repositories; an image is named without one")
-                    .or("prune chooses images of many repositories by their tags"));
+                    .wrong("an image cannot be named with a pattern")
+                    .or("patterns name repositories; `imgctl prune` chooses images of many repositories"));
             }
             return Ok(Read { store: store.with_name(pattern(named)?), id: None, place: named });
         }

@@ -30,12 +30,12 @@ const NAMES: Containers = Containers {
     owner: Some(registry::account),
     // <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html>
     repository: 2..=256,
-    // Longer than Docker's, which stop at 128: what is there must be deletable.
+    // Docker stops at 128, but an image with a longer tag must be deletable.
     // <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageIdentifier.html>
     tag: 300,
 };
 
-/// The registries that imgctl deletes from, for who names another.
+/// The hint for a registry that imgctl does not handle.
 pub(super) const TAKES: &str =
     "imgctl deletes from ECR registries: ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG";
 
@@ -57,7 +57,7 @@ fn read(rest: Part) -> Result<Read, ParseError> {
     NAMES.read(rest)
 }
 
-/// Reads `HOST/REPOSITORY…`, if the host means to be an ECR registry.
+/// Reads `HOST/REPOSITORY…` if the host looks like an ECR registry.
 fn uri(text: Part) -> Result<Option<Read>, ParseError> {
     let host = first_part(text);
     if !registry::is_meant(host.as_str()) {
@@ -76,7 +76,7 @@ fn uri(text: Part) -> Result<Option<Read>, ParseError> {
     NAMES.image(store, name).map(Some)
 }
 
-/// Registries have no other port, and the API is asked, not the registry.
+/// Registries have no other port, and imgctl calls the API, not the registry.
 fn no_port(text: Part, host: Part) -> Result<(), ParseError> {
     match host.split_once(':') {
         None => Ok(()),

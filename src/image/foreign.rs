@@ -1,5 +1,5 @@
-//! Texts that are not references: those of other tools and services, and slips of the finger. Each is answered with
-//! what to write instead, where that can be told.
+//! Texts that are not references: names from other tools and services, and typing mistakes. Where possible, the error
+//! says what to write instead.
 
 use super::{
     ecr::TAKES,
@@ -14,7 +14,7 @@ use crate::words;
 /// The provider that a name without a scheme is most likely meant for.
 const BARE: Provider = Provider::Ecr;
 
-/// Registries that people paste from, by the end of their host name.
+/// Registries whose names people paste, by the end of the host name.
 const REGISTRIES: [(&str, &str); 14] = [
     ("docker.io", "Docker Hub"),
     ("hub.docker.com", "Docker Hub"),
@@ -56,7 +56,7 @@ fn with_scheme(provider: Provider, text: Part) -> Option<Read> {
     (provider.nature().read)(text).ok()
 }
 
-/// Whether a text may well be an id of this provider's.
+/// Whether a text may be an id of this provider.
 fn may_be_id(provider: Provider, text: Part) -> bool {
     match provider.nature().images {
         Images::Containers => false,
@@ -100,7 +100,7 @@ fn no_scheme(text: Part) -> ParseError {
     text.slice(0..0).wrong("the reference does not say which provider it is for")
 }
 
-/// A scheme with `//` that is none of ours.
+/// A scheme with `//` that imgctl does not know.
 fn scheme(text: Part) -> ParseError {
     let Some((scheme, _)) = text.split_once(':') else {
         return text.wrong("this is not a reference").or(schemes());

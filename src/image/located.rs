@@ -1,5 +1,5 @@
-//! References in text of any shape. Looser than the door of `parse`: what is not understood exactly is read for as much
-//! as it may mean, because an image that is in use must not be missed.
+//! Finds references in any text. It accepts more than `parse`: a word counts for everything it may mean, because an image
+//! in use must not be missed.
 
 use super::{provider::Provider, reference::StoreRef};
 
@@ -57,7 +57,7 @@ impl<'w> Located<'w> {
         Self { provider: None, owner: None, region: None, repository, tag }
     }
 
-    /// Whether that may be in this store; what either of them does not say does not tell them apart.
+    /// Whether it may be in this store. A part that one of them leaves out matches anything.
     pub fn may_be_in(&self, store: &StoreRef) -> bool {
         let same = |known: &Option<String>, said: Option<&str>| match (known, said) {
             (Some(known), Some(said)) => known == said,

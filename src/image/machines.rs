@@ -7,7 +7,7 @@ use super::{
     reference::{ImageId, StoreRef},
 };
 
-/// Far beyond any id that a provider is known to give.
+/// Far longer than any id that a provider is known to use.
 pub(super) const LONGEST_ID: usize = 128;
 
 /// Reads what follows `SCHEME:`, with a provider's rules for an owner and an id.

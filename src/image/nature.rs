@@ -1,5 +1,4 @@
-//! What there is to know of a provider before anything asks it: its names, what its images are, and how its references
-//! are read and printed. Each provider's file fills this in once.
+//! What each provider's file says about it: its names, the kind of its images, and how to read and print its references.
 
 use super::{
     place::{ParseError, Part},
@@ -12,7 +11,7 @@ pub struct Nature {
     pub title: &'static str,
     /// What the owner of a store is called.
     pub owner_word: &'static str,
-    /// Clouds and habits that people type for its scheme.
+    /// Other words that people type instead of its scheme.
     pub aliases: &'static [&'static str],
     /// What its images are, and how they are named.
     pub images: Images,
@@ -30,22 +29,22 @@ pub enum Images {
     Containers,
     /// Machine images, by an id of the provider's.
     Machines {
-        /// What stands for an id in advice: `img-ID`.
+        /// A placeholder for an id in hints: `img-ID`.
         sample: &'static str,
-        /// Whether a word alone may well be an id, so that advice can offer its whole reference.
+        /// Whether a word alone may be an id, so that a hint can offer the whole reference.
         may_be_id: fn(&str) -> bool,
-        /// Whether a word can be nothing but an id, in text of any kind.
+        /// Whether a word in any text can only be an id.
         is_id: fn(&str) -> bool,
     },
 }
 
 /// How the host of a registry says where a repository is.
 pub struct Hosts {
-    /// Reads `HOST/REPOSITORY…`, if the host means to be one of these, right or wrong.
+    /// Reads `HOST/REPOSITORY…` if the host looks like one of these, valid or not.
     pub read: fn(Part) -> Result<Option<Read>, ParseError>,
-    /// The host of a store, once enough is known of it.
+    /// The host of a store, once enough is known about it.
     pub print: fn(&StoreRef) -> Option<String>,
-    /// Owner and region of a host in text of any kind. Looser than what is asked of a provider: every variant counts.
+    /// Owner and region of a host in any text. Accepts more than a reference may name: every variant counts.
     pub locate: for<'h> fn(&'h str) -> Option<(&'h str, &'h str)>,
     /// Explains a text with a host or a resource name of the same cloud that is not a reference.
     pub near: fn(Part) -> Option<ParseError>,

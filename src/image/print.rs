@@ -1,5 +1,5 @@
-//! References as text: the canonical, complete form, which the door in `parse` takes back. Images of
-//! registries are printed with the registry's host once it is known, so that what is printed can be pulled.
+//! Prints references in their canonical, complete form, which `parse` accepts. Container images are printed with the
+//! registry's host once it is known, so that the printed name can be pulled.
 
 use std::fmt::{Display, Formatter, Result};
 

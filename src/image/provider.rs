@@ -1,5 +1,5 @@
-//! The products that hold images, each with the word that its references begin with. What else there is to know of one
-//! is in the file called after it; `providers` holds the list of those.
+//! The products that hold images, each with its scheme. Everything else about a provider is in its own file; `providers`
+//! lists those.
 
 use std::fmt;
 

@@ -27,12 +27,12 @@ impl Provider {
         self.nature().owner_word
     }
 
-    /// Its images are containers: in repositories, with tags, manifests and layers. Otherwise they are machine images.
+    /// Whether its images are containers, in repositories with tags, manifests and layers. Otherwise they are machine images.
     pub fn has_containers(self) -> bool {
         matches!(self.nature().images, Images::Containers)
     }
 
-    /// Whether a word can be nothing but an id of one of its images, wherever it stands.
+    /// Whether a word can only be an id of one of its images.
     pub fn is_id(self, word: &str) -> bool {
         match self.nature().images {
             Images::Containers => false,
@@ -40,21 +40,21 @@ impl Provider {
         }
     }
 
-    /// All that it holds, as a reference: of containers every repository.
+    /// Everything it holds, as a reference: for containers, every repository.
     pub fn whole(self) -> StoreRef {
         StoreRef::of(self).with_name(if self.has_containers() { "**" } else { "" })
     }
 }
 
 impl StoreRef {
-    /// The host that its images are pulled from, where there is one and enough is known.
+    /// The host that its images are pulled from, if there is one and enough is known.
     pub fn registry_host(&self) -> Option<String> {
         let hosts = self.provider.nature().hosts.as_ref()?;
         (hosts.print)(self)
     }
 }
 
-/// The hosts of every provider that has any.
+/// The registry hosts of every provider that has any.
 pub(super) fn hosts() -> impl Iterator<Item = &'static Hosts> {
     Provider::ALL.into_iter().filter_map(|provider| provider.nature().hosts.as_ref())
 }

@@ -20,7 +20,7 @@ pub(super) struct Read<'a> {
 /// Reads one part of a reference, or says what is wrong with it.
 pub(super) type Rule = fn(Part) -> Result<String, ParseError>;
 
-/// What the reader of a text has use for.
+/// What a text is expected to name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Wanted {
     Image,

@@ -1,4 +1,4 @@
-//! What a reference says: an image, the store that it is in, the provider that the store is of.
+//! References as values: an image, its store, and the provider.
 
 use super::{
     digest::Digest,
@@ -16,8 +16,7 @@ pub struct StoreRef {
     pub region: Option<String>,
     /// The repository, or empty where a provider has none.
     pub name: String,
-    /// Which host of the registry was named, where the owner and the region do not say it. The provider's own file
-    /// says what it means.
+    /// The variant of the registry's host that was named, where owner and region do not tell. The provider's file reads it.
     pub host: Option<String>,
 }
 
@@ -34,14 +33,14 @@ pub enum ImageId {
     TagAt(String, Digest),
 }
 
-/// One image, named completely enough to be asked for.
+/// One image, named completely enough to ask for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ImageRef {
     pub store: StoreRef,
     pub id: ImageId,
 }
 
-/// What a command takes that works on images and on stores; a tag, a digest or an id makes it an image.
+/// An image or a store. A tag, a digest or an id makes it an image.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reference {
     Image(ImageRef),
@@ -65,7 +64,7 @@ impl ImageId {
 }
 
 impl StoreRef {
-    /// The whole of a provider's images, wherever it takes them from when nothing more is said.
+    /// All images of a provider, in the default region.
     pub fn of(provider: Provider) -> Self {
         Self { provider, owner: None, region: None, name: String::new(), host: None }
     }
@@ -95,12 +94,12 @@ impl StoreRef {
         Self { name: name.into(), ..self }
     }
 
-    /// Tells whether the name stands for several repositories, to be found by asking which there are.
+    /// Whether the name is a pattern that may match several repositories.
     pub fn is_pattern(&self) -> bool {
         Pattern::is_in(&self.name)
     }
 
-    /// What the names of repositories are matched against; a plain name matches itself.
+    /// The pattern to match names of repositories with; a plain name matches itself.
     pub fn pattern(&self) -> Result<Pattern, ParseError> {
         self.name.parse().map_err(|wrong: String| Part::whole(&self.name).wrong(wrong))
     }

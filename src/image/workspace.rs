@@ -39,8 +39,8 @@ fn project(part: Part) -> Result<String, ParseError> {
     Ok(part.as_str().into())
 }
 
-/// Reads an image server's id. Nothing is known of its form but that it is a path segment of the API, so it may
-/// hold what RFC 3986 leaves unreserved, and is not `.` or `..`.
+/// Reads an image server's id. Only this is known about its form: it is a path segment of the API. So it may hold what
+/// RFC 3986 leaves unreserved, and is not `.` or `..`.
 fn id(part: Part) -> Result<String, ParseError> {
     if let Some((_, place)) = part.first(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_' | '~')) {
         return Err(place.wrong("this cannot be in an image server's id").or("an id looks like 697612196993040384"));

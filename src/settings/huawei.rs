@@ -110,6 +110,7 @@ impl Huawei {
     /// The same, and notes what was found where.
     pub fn look(settings: &Settings, region: Option<&str>, checkup: &mut Checkup) -> Result<Self> {
         let env = &settings.env;
+        checkup.of(Subject::Credentials, env.readable(VARIABLES))?;
         let region = region
             .map(|region| ("the reference", region))
             .or_else(|| Some(("--region", settings.region.as_deref()?)))

@@ -55,6 +55,7 @@ enum By<'a> {
 impl<'a> Tencent<'a> {
     /// Reads the profile's settings. Credentials are looked for when they are asked for.
     pub fn load(settings: &'a Settings) -> Result<Self> {
+        settings.env.readable(VARIABLES)?;
         Self::from(&settings.env, settings.profile.as_deref(), &read)
     }
 

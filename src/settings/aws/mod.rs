@@ -22,11 +22,10 @@ use self::profile::Profile;
 use self::transport::Transport;
 pub(crate) use self::transport::timeouts;
 pub(super) use self::variables::VARIABLES;
-use super::Settings;
+use super::{Settings, regions::checked};
 use crate::{
     checkup::{Checkup, Subject},
     error::{Error, Kind, Result},
-    image,
 };
 
 /// Stands in while credentials are looked for and no region is known yet, so that missing credentials are said at once
@@ -122,12 +121,7 @@ fn named_region(
     let Some((region, from)) = named else {
         return Ok(None);
     };
-    // It becomes part of a host's name, to which signed requests go.
-    let region = image::region(region).map_err(|error| {
-        let error = Error::from(error);
-        Error { kind: Kind::Config, message: format!("{from} names no AWS region: {}", error.message), ..error }
-    })?;
-    Ok(Some((region, from)))
+    Ok(Some((checked(region, &from)?, from)))
 }
 
 /// The regions that variables and profiles name, to offer them.

@@ -192,7 +192,7 @@ fn the_region_is_the_most_particular_one_that_is_named() {
 fn a_region_that_is_none_is_refused_before_it_becomes_a_host() {
     for (variable, from) in [("AWS_REGION", "AWS_REGION"), ("TEST_FLAG_REGION", "--region")] {
         let said = Case::new(&KEYS).set(variable, "evil.example.com/").says();
-        assert!(said.starts_with(&format!("Config: {from} names no AWS region")), "{said}");
+        assert!(said.starts_with(&format!("Config: {from} does not name a region")), "{said}");
     }
 }
 

@@ -69,6 +69,9 @@ pub fn run() -> ExitCode {
 }
 
 fn in_runtime(run: impl Future<Output = ExitCode>) -> ExitCode {
+    if let Err(error) = room_for_files() {
+        return offline(Err(error)).into();
+    }
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return Exit::Nothing.into();
     };
@@ -76,6 +79,25 @@ fn in_runtime(run: impl Future<Output = ExitCode>) -> ExitCode {
     // A prompt may still block a thread on stdin; nobody waits for it.
     runtime.shutdown_background();
     exit
+}
+
+/// The runtime and the libraries panic where no more files can be opened.
+fn room_for_files() -> Result<()> {
+    /// The runtime, the signals, standard streams, certificates, and a few connections.
+    const FEW: usize = 32;
+    let Ok(own) = std::env::current_exe() else { return Ok(()) };
+    let open: Result<Vec<_>, _> = (0..FEW).map(|_| std::fs::File::open(&own)).collect();
+    // The program itself may be unreadable; only a limit is of interest.
+    #[cfg(unix)]
+    if let Err(error) = &open
+        && error.kind() != std::io::ErrorKind::PermissionDenied
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(Error::new(Kind::Config, format!("cannot open {FEW} files at once: {error}"))
+            .hint("raise the limit of open files, as in `ulimit -n 1024`"));
+    }
+    drop(open);
+    Ok(())
 }
 
 /// The description of the command line, for what is made of it.

@@ -81,6 +81,7 @@ impl Flags {
     }
 
     pub fn look(&self, env: &Env) -> Result<Look> {
+        env.readable(&[])?;
         let format = match (self.output, env.get("IMGCTL_OUTPUT")) {
             (Some(format), _) => format,
             (None, None) => Format::Table,

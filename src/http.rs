@@ -12,6 +12,11 @@ use crate::error::{Error, Kind, Result};
 /// <https://www.tencentcloud.com/document/api/213/33281>
 const LARGEST_ANSWER: usize = 64 << 20;
 
+/// Where machines and containers of AWS ask for their credentials.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>
+const METADATA: [&str; 5] = ["169.254.169.254", "fd00:ec2::254", "169.254.170.2", "169.254.170.23", "fd00:ec2::23"];
+
 /// What came back, whole.
 #[derive(Debug)]
 pub struct Response {
@@ -117,14 +122,23 @@ pub fn never_sent(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// Reads an endpoint that a user gave in `variable`: https anywhere, plain http only on this machine.
 pub fn endpoint(text: &str, variable: &str) -> Result<Url> {
+    checked(text, variable, is_loopback)
+}
+
+/// The same for a service that gives credentials to a machine or its containers: those listen with plain http.
+pub fn metadata(text: &str, variable: &str) -> Result<Url> {
+    checked(text, variable, |url| is_loopback(url) || METADATA.contains(&bare_host(url)))
+}
+
+fn checked(text: &str, variable: &str, plain: impl Fn(&Url) -> bool) -> Result<Url> {
     let wrong = |why: String| {
-        Error::new(Kind::Config, format!("{variable} is \"{text}\": {why}"))
+        Error::new(Kind::Config, format!("{variable} is \"{}\": {why}", without_password(text)))
             .hint("an endpoint looks like https://service.example.com or http://127.0.0.1:8080")
     };
     let url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
     match url.scheme() {
         "https" if url.has_host() => {}
-        "http" if is_loopback(&url) => {}
+        "http" if plain(&url) => {}
         "http" => {
             return Err(wrong("plain http goes only to this machine (127.0.0.1, ::1, localhost)".into()));
         }
@@ -136,9 +150,24 @@ pub fn endpoint(text: &str, variable: &str) -> Result<Url> {
     Ok(url)
 }
 
-pub fn is_loopback(url: &Url) -> bool {
+/// An endpoint as it may be shown, even where it cannot be read.
+pub fn without_password(text: &str) -> String {
+    match text.rsplit_once('@') {
+        None => text.to_owned(),
+        Some((before, after)) => match before.split_once("://") {
+            Some((scheme, _)) => format!("{scheme}://…@{after}"),
+            None => format!("…@{after}"),
+        },
+    }
+}
+
+fn bare_host(url: &Url) -> &str {
     // `Url` writes an IPv6 host in brackets.
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    url.host_str().unwrap_or_default().trim_matches(['[', ']'])
+}
+
+pub fn is_loopback(url: &Url) -> bool {
+    let host = bare_host(url);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
@@ -169,5 +198,10 @@ mod tests {
     fn a_password_in_an_endpoint_is_not_repeated() {
         let error = endpoint("https://user:hunter2@example.com", "X").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"));
+        for bad in ["http://user:hunter2@example.com", "user:hunter2@example.com", "https://user:hunter2@exa mple.com"]
+        {
+            let error = endpoint(bad, "X").unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        }
     }
 }

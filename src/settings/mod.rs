@@ -16,21 +16,33 @@ use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 use etcetera::BaseStrategy;
 
+use self::variables::COMMON;
+use crate::error::{Error, Kind, Result};
+
 /// The environment as it was at the start, so that nothing changes underneath a run and tests can give their own.
 #[derive(Clone, Default)]
 pub struct Env {
     vars: HashMap<String, String>,
+    /// Variables whose values are not UTF-8.
+    unreadable: Vec<String>,
     home: Option<PathBuf>,
     cache: Option<PathBuf>,
 }
 
 impl Env {
     pub fn from_process() -> Self {
-        let vars = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let (mut vars, mut unreadable) = (HashMap::new(), Vec::new());
+        for (name, value) in std::env::vars_os() {
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => drop(vars.insert(name, value)),
+                (Ok(name), Err(_)) => unreadable.push(name),
+                // No name that is read here is like that.
+                (Err(_), _) => {}
+            }
+        }
         Self {
             vars,
+            unreadable,
             home: etcetera::home_dir().ok(),
             cache: etcetera::choose_base_strategy().ok().map(|folders| folders.cache_dir().join("imgctl")),
         }
@@ -38,7 +50,17 @@ impl Env {
 
     /// An environment of these variables alone.
     pub fn of<'a>(vars: impl IntoIterator<Item = (&'a str, &'a str)>, home: Option<PathBuf>) -> Self {
-        Self { vars: vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect(), home, cache: None }
+        let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { vars, home, ..Self::default() }
+    }
+
+    /// Refuses to go on without a variable that is set and not UTF-8, as if it were not set.
+    pub fn readable(&self, names: &[&str]) -> Result<()> {
+        match self.unreadable.iter().find(|name| names.contains(&name.as_str()) || COMMON.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => Err(Error::new(Kind::Config, format!("the variable {name} is not valid UTF-8"))
+                .hint("set it again, or unset it")),
+        }
     }
 
     /// A variable that is set and not empty.

@@ -1,8 +1,19 @@
-//! Regions that are worth offering to somebody who types one: those that are set up, and those that a list is kept of
+//! Regions that are worth offering to somebody who types one, and the rule for all of them. Offered are those that are set up, and those that a list is kept of
 //! anyway. It never asks anyone, and no answer is complete.
 
 use super::{Settings, aws, huawei, tencent};
-use crate::image::Provider;
+use crate::{
+    error::{Error, Kind, Result},
+    image::{self, Provider},
+};
+
+/// A region that something names. It becomes part of a host name that credentials are sent to.
+pub(super) fn checked(region: &str, from: &str) -> Result<String> {
+    image::region(region).map_err(|error| {
+        let error = Error::from(error);
+        Error { kind: Kind::Config, message: format!("{from} does not name a region: {}", error.message), ..error }
+    })
+}
 
 /// Each once, what is in force first.
 pub async fn regions(settings: &Settings, provider: Provider) -> Vec<String> {

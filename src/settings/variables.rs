@@ -3,6 +3,23 @@
 use super::{aws, huawei, tencent};
 use crate::image::Provider;
 
+/// Variables that are read whatever the provider is.
+pub(super) const COMMON: &[&str] = &[
+    "ALL_PROXY",
+    "GITHUB_ACTIONS",
+    "GITHUB_STEP_SUMMARY",
+    "HOME",
+    "HTTPS_PROXY",
+    "IMGCTL_CACHE_DIR",
+    "IMGCTL_OUTPUT",
+    "NO_COLOR",
+    "NO_PROXY",
+    "TERM",
+    "all_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
 pub fn variables() -> impl Iterator<Item = &'static str> {
     let of = |provider| match provider {
         Provider::Ecr => aws::VARIABLES,

@@ -10,6 +10,7 @@ mod doctor;
 mod ecr;
 mod github;
 mod help;
+mod inputs;
 mod inventory;
 mod moto;
 mod plans;

@@ -32,6 +32,11 @@ pub(super) async fn ask(settings: &Settings, profile: &Profile, sdk: &SdkConfig)
     if settings.profile.is_none() {
         whole(&settings.env)?;
     }
+    let variables = ["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"].map(|name| settings.env.get(name));
+    fit_header("the environment", variables)?;
+    for name in profile.chain() {
+        fit_header(&format!("the AWS profile {name}"), profile.keys_of(name))?;
+    }
     let provider = sdk.credentials_provider().ok_or_else(|| Error::new(Kind::Auth, "no AWS credentials"))?;
     // A program that a profile names may take for ever.
     let asked = tokio::time::timeout(settings.timeout, provider.provide_credentials()).await;
@@ -39,6 +44,7 @@ pub(super) async fn ask(settings: &Settings, profile: &Profile, sdk: &SdkConfig)
         Ok(Ok(first)) => {
             let caller = shortened(first.access_key_id());
             let source = sources::of(&first, &settings.env, profile);
+            fit_header(&source, [Some(first.access_key_id()), first.session_token()])?;
             let first = Mutex::new(Some(first));
             Ok(Found { provider: SharedCredentialsProvider::new(Known { first, provider }), caller, source })
         }
@@ -60,6 +66,15 @@ fn whole(env: &Env) -> Result<()> {
         _ => return Ok(()),
     };
     Err(Error::new(Kind::Config, format!("{set} is set and {missing} is not")).hint("set both, or neither"))
+}
+
+/// Refuses what no header may carry: the SDK would panic.
+fn fit_header<'v>(source: &str, values: impl IntoIterator<Item = Option<&'v str>>) -> Result<()> {
+    if values.into_iter().flatten().all(|value| value.bytes().all(|byte| byte.is_ascii_graphic())) {
+        return Ok(());
+    }
+    let message = format!("the AWS credentials of {source} have characters that a header cannot carry");
+    Err(Error::new(Kind::Config, message).hint("copy the access key ID and the session token again"))
 }
 
 fn describe(error: &CredentialsError, settings: &Settings, profile: &Profile) -> Error {
@@ -140,7 +155,13 @@ impl ProvideCredentials for Known {
         let first = self.first.lock().expect("no holder of this lock panics").take();
         match first {
             Some(first) => future::ProvideCredentials::ready(Ok(first)),
-            None => self.provider.provide_credentials(),
+            None => future::ProvideCredentials::new(async {
+                let next = self.provider.provide_credentials().await?;
+                match fit_header("the source", [Some(next.access_key_id()), next.session_token()]) {
+                    Ok(()) => Ok(next),
+                    Err(error) => Err(CredentialsError::invalid_configuration(error.message)),
+                }
+            }),
         }
     }
 }

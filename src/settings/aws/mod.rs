@@ -3,6 +3,7 @@
 //! finite and there is one TLS stack (`transport`), an endpoint of one's own is checked, retries are the engine's.
 
 mod credentials;
+mod endpoint;
 mod profile;
 mod sources;
 #[cfg(test)]
@@ -16,26 +17,24 @@ use aws_config::{
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
-use aws_types::service_config::ServiceConfigKey;
 
 use self::profile::Profile;
-pub(crate) use self::transport::{direct, timeouts};
+use self::transport::Transport;
+pub(crate) use self::transport::timeouts;
 pub(super) use self::variables::VARIABLES;
-use super::Settings;
+use super::{Settings, regions::checked};
 use crate::{
     checkup::{Checkup, Subject},
     error::{Error, Kind, Result},
-    http,
-    image::{self, ecr::HostKind},
 };
 
 /// Stands in while credentials are looked for and no region is known yet, so that missing credentials are said at once
 /// and not after a wait for the machine's metadata.
 const ANY_REGION: &str = "us-east-1";
 
-/// What a client of ECR is made of, and where it was found.
+/// What a client of a service is made of, and where it was found.
 pub struct Aws {
-    pub config: aws_sdk_ecr::Config,
+    pub sdk: SdkConfig,
     pub region: String,
     /// What named the region: the reference, a flag, a variable, the profile, or the machine's metadata.
     pub region_from: String,
@@ -43,23 +42,26 @@ pub struct Aws {
     pub caller: String,
     /// The profile in force, where there is one.
     pub profile: Option<String>,
-    /// An endpoint of one's own.
+    /// A custom endpoint, which the client must be told of.
     pub endpoint: Option<String>,
 }
 
 /// Finds credentials, region and endpoint, or says what was looked at.
-pub async fn load(settings: &Settings, region: Option<&str>, host: HostKind) -> Result<Aws> {
-    look(settings, region, host, &mut Checkup::default()).await
+pub async fn load(settings: &Settings, region: Option<&str>) -> Result<Aws> {
+    look(settings, region, &mut Checkup::default()).await
 }
 
 /// The same, and notes what was found where.
-pub async fn look(settings: &Settings, region: Option<&str>, host: HostKind, checkup: &mut Checkup) -> Result<Aws> {
+pub async fn look(settings: &Settings, region: Option<&str>, checkup: &mut Checkup) -> Result<Aws> {
+    checkup.of(Subject::Credentials, settings.env.readable(VARIABLES))?;
     let profile = checkup.of(Subject::Credentials, Profile::load(settings).await)?;
     sources::note_unused(settings, checkup);
-    let http = checkup.of(Subject::Endpoint, transport::client(settings, &profile))?;
+    let transport = checkup.of(Subject::Endpoint, Transport::new(settings, &profile))?;
+    let http = transport.client();
+    let endpoint = checkup.of(Subject::Endpoint, endpoint::of_ecr(settings, &profile))?;
+    checkup.of(Subject::Credentials, endpoint::check_sources(settings, &profile))?;
     let named = checkup.of(Subject::Region, named_region(settings, region, &profile))?;
     let sdk = sdk(settings, &profile, named.as_ref().map(|(region, _)| region), &http).await;
-    let endpoint = checkup.of(Subject::Endpoint, endpoint(settings, &sdk))?;
     let found = credentials::ask(settings, &profile, &sdk).await;
     let found = checkup.credentials(found, || sources::any(settings, &profile))?;
     checkup.found(Subject::Credentials, &found.caller, &found.source);
@@ -68,17 +70,20 @@ pub async fn look(settings: &Settings, region: Option<&str>, host: HostKind, che
         None => (checkup.of(Subject::Region, region_of_machine(&http).await)?, "the machine's metadata".into()),
     };
     checkup.found(Subject::Region, &region, &region_from);
-    if let Some(endpoint) = &endpoint {
-        checkup.found(Subject::Endpoint, endpoint, endpoint_from(settings));
+    let mut sdk = sdk.into_builder().region(Region::new(region.clone())).credentials_provider(found.provider);
+    if let Some((url, from)) = &endpoint {
+        checkup.found(Subject::Endpoint, url, from);
+        if let Some(direct) = transport.direct(url) {
+            sdk.set_http_client(Some(direct));
+        }
     }
-    let sdk = sdk.into_builder().region(Region::new(region.clone())).credentials_provider(found.provider).build();
     Ok(Aws {
-        config: config(&sdk, host, endpoint.as_deref()),
+        sdk: sdk.build(),
         region,
         region_from,
         caller: found.caller,
         profile: profile.exists().then(|| profile.name().to_owned()),
-        endpoint,
+        endpoint: endpoint.map(|(url, _)| url),
     })
 }
 
@@ -116,12 +121,7 @@ fn named_region(
     let Some((region, from)) = named else {
         return Ok(None);
     };
-    // It becomes part of a host's name, to which signed requests go.
-    let region = image::region(region).map_err(|error| {
-        let error = Error::from(error);
-        Error { kind: Kind::Config, message: format!("{from} names no AWS region: {}", error.message), ..error }
-    })?;
-    Ok(Some((region, from)))
+    Ok(Some((checked(region, &from)?, from)))
 }
 
 /// The regions that variables and profiles name, to offer them.
@@ -145,47 +145,4 @@ async fn region_of_machine(http: &SharedHttpClient) -> Result<String> {
         )
         .hint("name it in the reference (ecr://REGION/...), with --region or in AWS_REGION")
     })
-}
-
-/// The endpoint that variables or the profile set, if it is safe to send credentials to.
-fn endpoint(settings: &Settings, sdk: &SdkConfig) -> Result<Option<String>> {
-    let key = ServiceConfigKey::builder().service_id("ECR").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-    // The SDK ignores a value that it cannot read, and would go on to the real service.
-    let found = key.ok().and_then(|key| sdk.service_config()?.load_config(key)).filter(|endpoint| !endpoint.is_empty());
-    if let Some(endpoint) = &found {
-        http::endpoint(endpoint, endpoint_from(settings))?;
-    }
-    Ok(found)
-}
-
-/// What sets an endpoint of one's own.
-fn endpoint_from(settings: &Settings) -> &'static str {
-    let variable = settings.env.first(&["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"]);
-    variable.map_or("endpoint_url of the AWS profile", |(name, _)| name)
-}
-
-/// The client's own settings.
-fn config(sdk: &SdkConfig, host: HostKind, endpoint: Option<&str>) -> aws_sdk_ecr::Config {
-    let mut config = aws_sdk_ecr::config::Builder::from(sdk)
-        // A blind repetition could delete what came anew in between; the engine repeats with care.
-        .retry_config(RetryConfig::disabled());
-    match endpoint {
-        Some(endpoint) => {
-            if let Some(direct) = direct(endpoint) {
-                config = config.http_client(direct);
-            }
-            // The SDK refuses these two together with an endpoint of one's own.
-            config = config.endpoint_url(endpoint).use_fips(false).use_dual_stack(false);
-        }
-        None => {
-            // A host of either kind asks for it; otherwise variables and the profile say.
-            if host.fips {
-                config = config.use_fips(true);
-            }
-            if host.dual_stack {
-                config = config.use_dual_stack(true);
-            }
-        }
-    }
-    config.build()
 }

@@ -18,7 +18,8 @@ pub(super) struct Profile {
 impl Profile {
     pub async fn load(settings: &Settings) -> Result<Self> {
         let env = settings.env.to_sdk();
-        let set = load(&Fs::real(), &env, &Default::default(), None).await.map_err(|error| {
+        let selected = settings.profile.clone().map(Into::into);
+        let set = load(&Fs::real(), &env, &Default::default(), selected).await.map_err(|error| {
             let why = super::credentials::chain(&error);
             Error::new(Kind::Config, format!("the AWS profiles cannot be read: {why}")).hint(files(settings))
         })?;
@@ -54,6 +55,31 @@ impl Profile {
             seen.push(source);
         }
         Ok(())
+    }
+
+    /// This profile, and those that it takes its credentials from.
+    pub fn chain(&self) -> Vec<&str> {
+        let mut names = vec![self.name.as_str()];
+        let source = |name: &str| self.set.get_profile(name)?.get("source_profile");
+        while let Some(name) = source(names[names.len() - 1]).filter(|name| !names.contains(name)) {
+            names.push(name);
+        }
+        names
+    }
+
+    /// The endpoints of the profiles that this one takes its credentials from.
+    pub fn endpoints_of_sources(&self) -> impl Iterator<Item = (&str, &str)> {
+        let endpoint = |name| Some((name, self.set.get_profile(name)?.get("endpoint_url")?));
+        self.chain().into_iter().skip(1).filter_map(endpoint)
+    }
+
+    /// What of a profile's keys becomes part of a header.
+    pub fn keys_of(&self, name: &str) -> [Option<&str>; 2] {
+        ["aws_access_key_id", "aws_session_token"].map(|key| self.set.get_profile(name)?.get(key))
+    }
+
+    pub fn set(&self) -> &ProfileSet {
+        &self.set
     }
 
     pub fn name(&self) -> &str {

@@ -36,6 +36,12 @@ pub(super) fn any(settings: &Settings, profile: &Profile) -> bool {
         || OF_PROFILE.iter().any(|key| profile.get(key).is_some())
 }
 
+/// Whether the SDK calls other services of AWS to get credentials.
+pub(super) fn calls_aws(settings: &Settings, profile: &Profile) -> bool {
+    let keys = ["role_arn", "web_identity_token_file", "sso_session", "sso_start_url"];
+    settings.env.get(ROLES[0]).is_some() || keys.iter().any(|key| profile.get(key).is_some())
+}
+
 /// Notes what is set and has no say.
 pub(super) fn note_unused(settings: &Settings, checkup: &mut Checkup) {
     let set = |name: &&&str| settings.env.get(name).is_some();

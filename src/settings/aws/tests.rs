@@ -12,7 +12,12 @@ use std::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::{checkup::Check, settings::Env, store::ecr::failure::describe};
+use crate::{
+    checkup::Check,
+    image::ecr::HostKind,
+    settings::Env,
+    store::ecr::{client, failure::describe},
+};
 
 const KEYS: [(&str, &str); 3] = [
     ("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT00001"),
@@ -60,6 +65,10 @@ impl Case {
 
     /// What the process said, and how long it took.
     fn run(&self) -> (String, Duration) {
+        self.run_with(&[])
+    }
+
+    fn run_with(&self, more: &[(&str, &std::ffi::OsStr)]) -> (String, Duration) {
         let said = self.home.path().join("said");
         let start = Instant::now();
         let output = Command::new(std::env::current_exe().unwrap())
@@ -67,6 +76,7 @@ impl Case {
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .env("TEST_SAID", &said)
+            .envs(more.iter().copied())
             .output()
             .unwrap();
         let took = start.elapsed();
@@ -100,11 +110,16 @@ async fn one_process() {
     };
     let host = HostKind { fips: env.get("TEST_FIPS").is_some(), dual_stack: env.get("TEST_DUAL_STACK").is_some() };
     let mut checkup = Checkup::default();
-    let found = look(&settings, env.get("TEST_REGION"), host, &mut checkup).await;
+    let found = look(&settings, env.get("TEST_REGION"), &mut checkup).await;
     let mut said = match &found {
         Ok(aws) => format!(
             "{} from {}; {}; profile {:?}; endpoint {:?}; {:?}",
-            aws.region, aws.region_from, aws.caller, aws.profile, aws.endpoint, aws.config
+            aws.region,
+            aws.region_from,
+            aws.caller,
+            aws.profile,
+            aws.endpoint,
+            client(aws, host).config()
         ),
         Err(error) => format!("{:?}: {error}; {:?}; {error:?}", error.kind, error.hint),
     };
@@ -112,8 +127,7 @@ async fn one_process() {
         said = checkup.checks.iter().map(shown).collect();
     }
     if let (Ok(aws), true) = (found, env.get("TEST_CALL").is_some()) {
-        let client = aws_sdk_ecr::Client::from_conf(aws.config);
-        let answer = client.describe_repositories().send().await;
+        let answer = client(&aws, host).describe_repositories().send().await;
         let error = describe(&answer.unwrap_err());
         said = format!("{:?}: {error}; {said}", error.kind);
     }
@@ -178,7 +192,7 @@ fn the_region_is_the_most_particular_one_that_is_named() {
 fn a_region_that_is_none_is_refused_before_it_becomes_a_host() {
     for (variable, from) in [("AWS_REGION", "AWS_REGION"), ("TEST_FLAG_REGION", "--region")] {
         let said = Case::new(&KEYS).set(variable, "evil.example.com/").says();
-        assert!(said.starts_with(&format!("Config: {from} names no AWS region")), "{said}");
+        assert!(said.starts_with(&format!("Config: {from} does not name a region")), "{said}");
     }
 }
 
@@ -392,6 +406,75 @@ fn an_endpoint_that_is_not_safe_or_not_readable_is_refused_and_never_passed_over
         ])
         .says();
     assert!(ignored.contains("endpoint None"), "{ignored}");
+}
+
+/// The SDK panics at it.
+#[test]
+fn an_endpoint_that_is_empty_is_as_none_and_where_the_sdk_needs_it_an_error() {
+    let none = |case: Case| case.with(&[REGION, ("TEST_CALL", "1"), ("HTTPS_PROXY", "http://127.0.0.1:1")]).says();
+    for variable in ["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"] {
+        let said = none(Case::new(&KEYS).set(variable, ""));
+        assert!(said.starts_with("Unreachable: "), "{variable}: {said}");
+    }
+    let said = none(Case::new(&KEYS).config("[default]\nendpoint_url =\n"));
+    assert!(said.starts_with("Unreachable: "), "{said}");
+    let role = "[default]\nrole_arn = arn:aws:iam::123456789012:role/r\ncredential_source = Environment\n";
+    for (variables, config, from) in [
+        (vec![("AWS_ENDPOINT_URL", "")], role.to_owned(), "AWS_ENDPOINT_URL"),
+        (vec![], format!("{role}endpoint_url =\n"), "endpoint_url of the AWS profile"),
+    ] {
+        let said =
+            Case::new(&KEYS).with(&[REGION]).with(&variables).config(&config).set("TEST_PROFILE", "default").says();
+        assert!(said.starts_with(&format!("Config: {from} is empty")), "{said}");
+    }
+}
+
+#[test]
+fn no_source_of_credentials_is_asked_at_an_endpoint_that_is_not_safe() {
+    let role = "[default]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = base\n";
+    let base = "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = hunter2\n";
+    let bad = "endpoint_url = http://me:hunter2@sts.example.com\n";
+    for (variable, config) in [
+        ("AWS_ENDPOINT_URL_STS", String::new()),
+        ("AWS_ENDPOINT_URL_SSO", String::new()),
+        ("AWS_ENDPOINT_URL_SSO_OIDC", String::new()),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", String::new()),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", String::new()),
+        ("", format!("{role}services = s\n{base}[services s]\nsts =\n  {bad}")),
+        ("", format!("{role}{bad}{base}")),
+        ("", format!("{role}{base}{bad}")),
+        ("", format!("[default]\nec2_metadata_service_{}", bad.replace("endpoint_url", "endpoint"))),
+    ] {
+        let case = Case::new(&KEYS).with(&[REGION]).config(&config);
+        let case = if variable.is_empty() { case } else { case.set(variable, "http://me:hunter2@sts.example.com") };
+        let said = case.says();
+        assert!(said.starts_with("Config: "), "{variable} {config}: {said}");
+        assert!(said.contains("…@sts.example.com"), "{said}");
+    }
+    let metadata = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254");
+    let said = Case::new(&KEYS).with(&[REGION, metadata]).says();
+    assert!(said.starts_with("eu-west-1 "), "{said}");
+}
+
+#[test]
+fn credentials_that_no_header_can_carry_are_an_error() {
+    for (variables, config) in [
+        (vec![("AWS_ACCESS_KEY_ID", "AKIA\u{1}"), KEYS[1]], ""),
+        (vec![KEYS[0], KEYS[1], ("AWS_SESSION_TOKEN", "a\nb")], ""),
+        (vec![], "[default]\naws_access_key_id = AKIA\u{1}\naws_secret_access_key = hunter2\n"),
+    ] {
+        let said = Case::new(&variables).with(&[REGION, NO_METADATA, ("TEST_CALL", "1")]).config(config).says();
+        assert!(said.starts_with("Config: the AWS credentials of "), "{said}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_variable_that_is_not_text_is_never_taken_as_unset() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let case = Case::new(&KEYS).with(&[REGION]);
+    let said = case.run_with(&[("AWS_PROFILE", OsStr::from_bytes(b"caf\xe9"))]).0;
+    assert!(said.starts_with("Config: the variable AWS_PROFILE is not valid UTF-8"), "{said}");
 }
 
 #[test]

@@ -21,22 +21,34 @@ use crate::{
     http,
 };
 
-/// The client for AWS itself, and for what gives credentials.
-pub(super) fn client(settings: &Settings, profile: &Profile) -> Result<SharedHttpClient> {
-    Ok(over_tls(proxy(settings)?, tls(settings, profile)?))
+/// The proxy and the certificates of every connection.
+pub(super) struct Transport {
+    proxy: ProxyConfig,
+    tls: TlsContext,
 }
 
-/// The client for an endpoint on this machine, without any proxy; `None` for one elsewhere.
-pub(crate) fn direct(endpoint: &str) -> Option<SharedHttpClient> {
-    let url = reqwest::Url::parse(endpoint).ok()?;
-    if !http::is_loopback(&url) {
-        return None;
+impl Transport {
+    pub fn new(settings: &Settings, profile: &Profile) -> Result<Self> {
+        Ok(Self { proxy: proxy(settings)?, tls: tls(settings, profile)? })
     }
-    Some(match url.scheme() {
-        // Spares the reading of the system's certificates.
-        "http" => Builder::new().build_http(),
-        _ => over_tls(ProxyConfig::disabled(), TlsContext::default()),
-    })
+
+    /// The client for AWS itself, and for what gives credentials.
+    pub fn client(&self) -> SharedHttpClient {
+        over_tls(self.proxy.clone(), self.tls.clone())
+    }
+
+    /// The client for an endpoint on this machine, without any proxy; `None` for one elsewhere.
+    pub fn direct(&self, endpoint: &str) -> Option<SharedHttpClient> {
+        let url = reqwest::Url::parse(endpoint).ok()?;
+        if !http::is_loopback(&url) {
+            return None;
+        }
+        Some(match url.scheme() {
+            // Spares the reading of the system's certificates.
+            "http" => Builder::new().build_http(),
+            _ => over_tls(ProxyConfig::disabled(), self.tls.clone()),
+        })
+    }
 }
 
 fn over_tls(proxy: ProxyConfig, tls: TlsContext) -> SharedHttpClient {

@@ -3,7 +3,7 @@
 
 use secrecy::SecretString;
 
-use super::{Credentials, Domain, Keys, Login, Named, PROJECT_ID, Project, SDK_PROJECT_ID, file, project};
+use super::{Credentials, Domain, Keys, Login, Named, PROJECT_ID, Project, SDK_PROJECT_ID, files, project};
 use crate::{
     checkup::Checkup,
     error::{Error, Kind, Result},
@@ -52,7 +52,7 @@ pub(super) struct Found {
 pub(super) fn stored(settings: &Settings, region: &str) -> Result<Result<Found>> {
     let env = &settings.env;
     if let Some(profile) = &settings.profile {
-        return file::profile(env, profile, region).map(Ok);
+        return files::profile(env, profile, region).map(Ok);
     }
     let of_variables = |(credentials, source, ids): (Credentials, String, &[&str])| Found {
         credentials,
@@ -71,7 +71,7 @@ pub(super) fn stored(settings: &Settings, region: &str) -> Result<Result<Found>>
             return Ok(Ok(of_variables(found)));
         }
     }
-    Ok(file::default(env, region)?.map_err(|looked| missing(env, &looked)))
+    Ok(files::default(env, region)?.map_err(|looked| missing(env, &looked)))
 }
 
 /// Notes which variables are set and have no say beside the credentials in force.

@@ -6,6 +6,7 @@ use super::{By, Found, Tencent};
 use crate::{
     error::{Error, Kind, Result},
     http,
+    settings::regions::checked,
 };
 
 const REGION: &str = "TENCENTCLOUD_REGION";
@@ -13,8 +14,18 @@ const ROOT_DOMAIN: &str = "TENCENTCLOUD_DOMAIN";
 const DEFAULT_ROOT: &str = "tencentcloudapi.com";
 
 impl Tencent<'_> {
-    /// The region that calls go to unless a reference or `--region` names one.
-    pub fn region(&self) -> Result<Found<String>> {
+    /// The region that calls go to: that of the reference, of `--region`, or of the provider's own settings.
+    pub fn region(&self, of_reference: Option<&str>) -> Result<Found<String>> {
+        let named = of_reference.map(|region| (region, "the reference"));
+        let found = match named.or_else(|| Some((self.region_flag?, "--region"))) {
+            Some((region, source)) => Found { value: region.to_owned(), source: source.to_owned() },
+            None => self.own_region()?,
+        };
+        Ok(Found { value: checked(&found.value, &found.source)?, source: found.source })
+    }
+
+    /// The region that the environment or the profile names.
+    pub(super) fn own_region(&self) -> Result<Found<String>> {
         let variable = self.env.get(REGION).map(|region| Found { value: region.to_owned(), source: REGION.to_owned() });
         let file = self.configure.region.clone().map(|value| Found { value, source: self.configure_source() });
         let found = match self.profile.by {

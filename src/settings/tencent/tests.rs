@@ -6,8 +6,8 @@ use secrecy::ExposeSecret;
 use super::*;
 use crate::checkup::Checkup;
 use crate::settings::tencent::{
+    credentials::{ROLE_VARIABLES, SDK_FILE, SECRET_ID, SECRET_KEY},
     files::Profile,
-    keys::{ROLE_VARIABLES, SDK_FILE, SECRET_ID, SECRET_KEY},
 };
 
 mod place;
@@ -143,7 +143,7 @@ fn what_was_asked_for_and_is_not_there_is_an_error_and_never_something_else() {
             Kind::Auth,
             "TCCLI_PROFILE names the profile \"prod\", but /h/.tccli/prod.credential is not there",
         ),
-        (&[][..], Some("../prod"), Kind::Config, "\"../prod\" is no name of a profile"),
+        (&[][..], Some("../prod"), Kind::Config, "\"../prod\" is not a profile name"),
         (&[id, key, (role, "r"), (session, "s")][..], None, Kind::Config, "ask for a role to be assumed"),
     ] {
         let error = chosen(vars, flag, &everything).unwrap_err();

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{
     Done, ENDPOINT, Images, Told, answer,
     call::{Api, CVM},
-    errors, region,
+    errors,
 };
 use crate::{
     checkup::{Checkup, Heard, Subject},
@@ -35,8 +35,9 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
     };
     let (keys, first) = checkup.credentials(keys, || tencent.is_set_up())?;
     checkup.found(Subject::Credentials, shortened(&first.secret_id), keys.found());
-    let (region, from) = checkup.of(Subject::Region, region(settings, store, &tencent))?;
-    checkup.found(Subject::Region, &region, from);
+    let found = checkup.of(Subject::Region, tencent.region(store.region.as_deref()))?;
+    let region = found.value;
+    checkup.found(Subject::Region, &region, found.source);
     let endpoint = checkup.of(Subject::Endpoint, tencent.endpoint("cvm", ENDPOINT, &region))?;
     checkup.found(Subject::Endpoint, shown(&endpoint.value), endpoint.source);
     let http = checkup.of(Subject::Endpoint, Http::new(&endpoint.value, settings.timeout))?;

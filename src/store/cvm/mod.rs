@@ -57,7 +57,7 @@ pub struct Cvm {
 /// Opens the store of a region: that of the reference, of `--region`, or of the provider's own settings.
 pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
     let tencent = Tencent::load(settings)?;
-    let (region, _) = region(settings, store, &tencent)?;
+    let region = tencent.region(store.region.as_deref())?.value;
     let endpoint = tencent.endpoint("cvm", ENDPOINT, &region)?.value;
     let scaling = tencent.endpoint("as", SCALING_ENDPOINT, &region)?.value;
     let now = Utc::now();
@@ -78,29 +78,6 @@ pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
             .filter_map(|(wanted, kind)| wanted.then_some(kind))
             .collect(),
     })
-}
-
-/// The region, and what names it.
-fn region(settings: &Settings, store: &StoreRef, tencent: &Tencent<'_>) -> Result<(String, String)> {
-    let (region, from) = match (&store.region, &settings.region) {
-        (Some(region), _) => (region.clone(), "the reference".to_owned()),
-        (None, Some(region)) => (region.clone(), "--region".to_owned()),
-        (None, None) => {
-            let found = tencent.region()?;
-            (found.value, found.source)
-        }
-    };
-    if is_region(&region) {
-        return Ok((region, from));
-    }
-    let message = format!("{from} names no region: \"{region}\"");
-    Err(Error::new(Kind::Config, message).hint("a region looks like ap-guangzhou"))
-}
-
-/// Whether it can be a region; which there are is the provider's business, and grows.
-fn is_region(name: &str) -> bool {
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    !name.is_empty() && name.bytes().all(letter)
 }
 
 #[async_trait]

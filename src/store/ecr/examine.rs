@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use aws_sdk_ecr::{Client, config::ConfigBag, error::BoxError};
+use aws_sdk_ecr::{config::ConfigBag, error::BoxError};
 use aws_smithy_runtime_api::client::{
     interceptors::{
         Intercept,
@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::{
 };
 use chrono::{TimeDelta, Utc};
 
-use super::{Answer, Ecr, ImageStore, heard, in_any_state};
+use super::{Answer, Ecr, ImageStore, client, heard, in_any_state};
 use crate::{
     checkup::{Checkup, Heard, Subject},
     error::{Error, Kind, Result},
@@ -32,9 +32,9 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 const NOBODYS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
 pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checkup) -> Result<()> {
-    let aws = aws::look(settings, store.region.as_deref(), HostKind::of(store), checkup).await?;
+    let aws = aws::look(settings, store.region.as_deref(), checkup).await?;
     let ecr = Ecr {
-        client: Client::from_conf(aws.config),
+        client: client(&aws, HostKind::of(store)),
         store: store.clone().with_region(aws.region),
         caller: aws.caller,
         registry: OnceLock::new(),

@@ -194,7 +194,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::settings::aws::{direct, timeouts};
+    use crate::settings::aws::timeouts;
 
     /// Calls a server that answers every request with these bytes and closes; without bytes it closes at once.
     async fn answer_to(answer: Option<Vec<u8>>) -> Result<usize, Error> {
@@ -220,7 +220,7 @@ mod tests {
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("AKIAEXAMPLE", "secret", None, None, "test"))
             .endpoint_url(endpoint)
-            .http_client(direct(endpoint).unwrap())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts(timeout))
     }

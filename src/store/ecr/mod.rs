@@ -19,6 +19,7 @@ use aws_sdk_ecr::{
     types::{DescribeImagesFilter, ImageIdentifier, ImageStatusFilter, TagStatus},
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::Mutex;
 
 use self::failure::describe;
@@ -26,7 +27,10 @@ use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Limits, Mani
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId, StoreRef, ecr::HostKind},
-    settings::{Settings, aws},
+    settings::{
+        Settings,
+        aws::{self, Aws},
+    },
 };
 
 /// Manifests are wanted as they were pushed, of each of the four kinds; without this ECR may convert them.
@@ -66,8 +70,8 @@ impl Ecr {
         let Opened { client, region, caller } = match opened.get(&key) {
             Some(known) => known.clone(),
             None => {
-                let aws = aws::load(settings, store.region.as_deref(), host).await?;
-                let new = Opened { client: Client::from_conf(aws.config), region: aws.region, caller: aws.caller };
+                let aws = aws::load(settings, store.region.as_deref()).await?;
+                let new = Opened { client: client(&aws, host), region: aws.region, caller: aws.caller };
                 opened.insert(key, new.clone());
                 new
             }
@@ -89,6 +93,28 @@ impl Ecr {
             let _ = self.registry.set(registry.to_owned());
         }
     }
+}
+
+/// The client of a kind of host, or of a custom endpoint.
+pub(crate) fn client(aws: &Aws, host: HostKind) -> Client {
+    let mut config = aws_sdk_ecr::config::Builder::from(&aws.sdk)
+        // A blind repetition could delete what came anew in between; the engine repeats with care.
+        .retry_config(RetryConfig::disabled());
+    // The SDK panics at an endpoint that is set and empty.
+    config.set_endpoint_url(aws.endpoint.clone());
+    if aws.endpoint.is_some() {
+        // The SDK refuses these two together with a custom endpoint.
+        config = config.use_fips(false).use_dual_stack(false);
+    } else {
+        // A host of either kind asks for it; otherwise variables and the profile say.
+        if host.fips {
+            config = config.use_fips(true);
+        }
+        if host.dual_stack {
+            config = config.use_dual_stack(true);
+        }
+    }
+    Client::from_conf(config.build())
 }
 
 #[async_trait]

@@ -52,6 +52,7 @@ struct State {
 struct Open {
     access: Access,
     renew_at: Option<Instant>,
+    ends_at: Option<Instant>,
 }
 
 /// What IAM says of a token.
@@ -80,12 +81,31 @@ impl Auth {
     pub async fn access(&self) -> Result<Access> {
         let mut state = self.state.lock().await;
         match &state.open {
-            Some(Open { access, renew_at })
+            Some(Open { access, renew_at, .. })
                 if state.refused.is_none() && renew_at.is_none_or(|at| Instant::now() < at) =>
             {
                 Ok(access.clone())
             }
-            _ => self.log_in(&mut state).await,
+            _ => self.kept_or_new(&mut state).await,
+        }
+    }
+
+    /// A new login. Where it fails, the token at hand is used until it ends.
+    async fn kept_or_new(&self, state: &mut State) -> Result<Access> {
+        let usable = |open: &Open| open.ends_at.is_some_and(|end| Instant::now() < end);
+        let held = state.open.as_ref().filter(|open| state.refused.is_none() && usable(open));
+        let held = held.map(|open| open.access.clone());
+        match (self.log_in(state).await, held) {
+            (Err(_), Some(access)) => {
+                // A password that was refused is not tried again while the token is good.
+                if state.refused.take().is_some()
+                    && let Some(open) = &mut state.open
+                {
+                    open.renew_at = open.ends_at;
+                }
+                Ok(access)
+            }
+            (new, _) => new,
         }
     }
 
@@ -134,6 +154,7 @@ impl Auth {
             Ok(Open {
                 access: Access { project, proof, login: state.logins + 1 },
                 renew_at: life.map(|life| asked_at + life - MARGIN.min(life / 3)),
+                ends_at: life.map(|life| asked_at + life),
             })
         });
         match opened {

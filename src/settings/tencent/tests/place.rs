@@ -19,11 +19,11 @@ fn the_region_is_the_variables_unless_a_profile_was_asked_for() {
     ] {
         let env = env(vars);
         let tencent = Tencent::from(&env, flag, &of_files(&[SETTINGS])).unwrap();
-        let found = tencent.region().unwrap();
+        let found = tencent.own_region().unwrap();
         assert_eq!((found.value.as_str(), found.source.as_str()), (region, source));
     }
     let nothing = env(&[]);
-    let error = Tencent::from(&nothing, None, &of_files(&[])).unwrap().region().unwrap_err();
+    let error = Tencent::from(&nothing, None, &of_files(&[])).unwrap().own_region().unwrap_err();
     assert_eq!(error.kind, Kind::Config);
     for place in ["the reference", "--region", REGION, "/h/.tccli/default.configure (not there)"] {
         assert!(error.message.contains(place), "{error}");

@@ -106,6 +106,19 @@ async fn a_token_is_renewed_before_its_end_even_if_it_lives_for_a_second_only() 
 }
 
 #[tokio::test]
+async fn a_token_whose_renewal_fails_is_used_until_its_end() {
+    for fault in ["drop", "status=401"] {
+        let sandbox = start_with(&["1"]).await;
+        sandbox.world().workspace.iam.token_lifetime = Duration::from_secs(3);
+        let store = open_with(&sandbox, WITH_PASSWORD).await.unwrap();
+        store.list(None).await.unwrap();
+        sandbox.add_fault(format!("workspace:KeystoneCreateUserTokenByPassword:{fault}:1").parse().unwrap());
+        tokio::time::sleep(Duration::from_millis(2100)).await;
+        store.list(None).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_refused_token_is_renewed_exactly_once_for_all_calls_under_way() {
     let sandbox = start_with(&["1"]).await;
     let store = open_with(&sandbox, WITH_PASSWORD).await.unwrap();

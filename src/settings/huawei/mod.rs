@@ -1,11 +1,11 @@
 //! Huawei Cloud: credentials, region, project and endpoints, from everything its own tools read. Which credentials
-//! win is in `credentials`, their file in `file`, hosts in `endpoints`; nothing here talks to the provider.
+//! win is in `credentials`, their file in `files`, hosts in `endpoint`; nothing here talks to the provider.
 //! <https://github.com/huaweicloud/huaweicloud-sdk-python-v3>
 //! <https://registry.terraform.io/providers/huaweicloud/huaweicloud/latest/docs#authentication>
 
 mod credentials;
-mod endpoints;
-mod file;
+mod endpoint;
+mod files;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use self::credentials::Found;
 pub(super) use self::variables::VARIABLES;
-use super::{Env, Settings, shortened, shown};
+use super::{Env, Settings, regions::checked, shortened, shown};
 use crate::{
     checkup::{Checkup, Subject},
     error::{Error, Kind, Result},
@@ -110,13 +110,14 @@ impl Huawei {
     /// The same, and notes what was found where.
     pub fn look(settings: &Settings, region: Option<&str>, checkup: &mut Checkup) -> Result<Self> {
         let env = &settings.env;
+        checkup.of(Subject::Credentials, env.readable(VARIABLES))?;
         let region = region
             .map(|region| ("the reference", region))
             .or_else(|| Some(("--region", settings.region.as_deref()?)))
             .or_else(|| env.first(&REGION));
         // Asked for first: "no credentials" is the better news for someone who has set up nothing.
-        let name = region.map(|(_, name)| name).unwrap_or_default();
-        let found = checkup.of(Subject::Credentials, credentials::stored(settings, name))?;
+        let name = region.and_then(|(from, region)| checked(region, from).ok()).unwrap_or_default();
+        let found = checkup.of(Subject::Credentials, credentials::stored(settings, &name))?;
         let Found { credentials, source, project, iam_endpoint } = checkup.credentials(found, || false)?;
         credentials::note_unused(settings, &credentials, &source, checkup);
         let caller = credentials.caller().unwrap_or("a token".into());
@@ -128,22 +129,22 @@ impl Huawei {
             )
             .hint("name one, as in workspace://cn-north-4/… or --region cn-north-4")
         });
-        let checked = named.and_then(|(from, region)| Ok((from, checked(region)?)));
+        let checked = named.and_then(|(from, region)| Ok((from, checked(region, from)?)));
         let (region_from, region) = checkup.of(Subject::Region, checked)?;
-        checkup.found(Subject::Region, region, region_from);
-        let iam = checkup.of(Subject::Login, endpoints::iam(env, region, iam_endpoint))?;
+        checkup.found(Subject::Region, &region, region_from);
+        let iam = checkup.of(Subject::Login, endpoint::iam(env, &region, iam_endpoint))?;
         if !matches!((&credentials, &project.id), (Credentials::Keys(_), Some(_))) {
             checkup.found(Subject::Login, shown(&iam.url), iam.source);
         }
         if let Some((id, place)) = &project.id {
             checkup.found(Subject::Project, id, place);
         }
-        let workspace = checkup.of(Subject::Endpoint, endpoints::workspace(env, region))?;
+        let workspace = checkup.of(Subject::Endpoint, endpoint::workspace(env, &region))?;
         checkup.found(Subject::Endpoint, shown(&workspace.url), workspace.source);
         Ok(Self {
             iam: iam.url,
             workspace: workspace.url,
-            region: region.to_owned(),
+            region,
             credentials,
             source,
             project,
@@ -166,19 +167,8 @@ impl Credentials {
 /// Regions to offer: the one that is set up, and those that a list is kept of.
 pub fn regions(env: &Env) -> Vec<String> {
     let own = env.first(&REGION).map(|(_, region)| region);
-    let known = own.into_iter().chain(endpoints::APPSTREAM);
+    let known = own.into_iter().chain(endpoint::APPSTREAM);
     known.map(Into::into).collect()
-}
-
-/// A region becomes part of a host name that credentials are sent to.
-fn checked(region: &str) -> Result<&str> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    // A label of a host name has at most 63 characters: RFC 1035.
-    if (1..=63).contains(&region.len()) && region.bytes().all(plain) && !region.starts_with('-') {
-        return Ok(region);
-    }
-    Err(Error::new(Kind::Config, format!("\"{region}\" is no region"))
-        .hint("a region is written like cn-north-4, with small letters, digits and -"))
 }
 
 /// The project that variables name. A project belongs to one region, so the variables say nothing of a region other

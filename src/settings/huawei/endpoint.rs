@@ -57,8 +57,11 @@ fn default(env: &Env, service: &str, region: &str) -> Result<Endpoint> {
         None => (DEFAULT_CLOUD, "the region's host"),
     };
     if !cloud.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte)) {
-        return Err(Error::new(Kind::Config, format!("{CLOUD} is \"{cloud}\": it is no host name"))
-            .hint("it looks like myhuaweicloud.com"));
+        return Err(Error::new(
+            Kind::Config,
+            format!("{CLOUD} is \"{}\": it is not a host name", http::without_password(cloud)),
+        )
+        .hint("it looks like myhuaweicloud.com"));
     }
     given(&format!("https://{service}.{region}.{cloud}"), source)
 }

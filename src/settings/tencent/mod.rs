@@ -1,8 +1,8 @@
 //! Tencent Cloud: what its own tools read, in the order in which they read it. Here is the profile in force; the
-//! credentials are in `keys`, region and endpoint in `place`, what the tools' files look like in `files`.
+//! credentials are in `credentials`, region and endpoint in `place`, what the tools' files look like in `files`.
 
+mod credentials;
 mod files;
-mod keys;
 mod place;
 mod role;
 #[cfg(test)]
@@ -17,8 +17,8 @@ use std::{
 pub(super) use self::variables::VARIABLES;
 use super::{Env, Settings};
 use crate::error::{Error, Kind, Result};
+pub use credentials::{Credentials, Keys};
 use files::Configure;
-pub use keys::{Credentials, Keys};
 
 const PROFILES: [&str; 2] = ["TCCLI_PROFILE", "TENCENTCLOUD_PROFILE"];
 
@@ -33,6 +33,7 @@ pub struct Found<T> {
 pub struct Tencent<'a> {
     env: &'a Env,
     profile: Named<'a>,
+    region_flag: Option<&'a str>,
     configure_path: Option<PathBuf>,
     configure: Configure,
 }
@@ -55,7 +56,9 @@ enum By<'a> {
 impl<'a> Tencent<'a> {
     /// Reads the profile's settings. Credentials are looked for when they are asked for.
     pub fn load(settings: &'a Settings) -> Result<Self> {
-        Self::from(&settings.env, settings.profile.as_deref(), &read)
+        settings.env.readable(VARIABLES)?;
+        let region_flag = settings.region.as_deref();
+        Ok(Self { region_flag, ..Self::from(&settings.env, settings.profile.as_deref(), &read)? })
     }
 
     fn from(env: &'a Env, flag: Option<&'a str>, read: &Read<'_>) -> Result<Self> {
@@ -65,10 +68,11 @@ impl<'a> Tencent<'a> {
             (None, None) => Named { name: "default", by: By::Nobody },
         };
         if profile.name.contains(['/', '\\']) || profile.name.starts_with('.') {
-            let message = format!("\"{}\" is no name of a profile", profile.name);
+            let message = format!("\"{}\" is not a profile name", profile.name);
             return Err(Error::new(Kind::Config, message));
         }
-        let mut tencent = Self { env, profile, configure_path: None, configure: Configure::default() };
+        let mut tencent =
+            Self { env, profile, region_flag: None, configure_path: None, configure: Configure::default() };
         if let Some(path) = tencent.profile_file("configure")
             && let Some(text) = text_of(&path, read)?
         {
@@ -93,7 +97,7 @@ impl<'a> Tencent<'a> {
 
 /// The region that is set up, to offer it.
 pub fn region(settings: &Settings) -> Option<String> {
-    let region = Tencent::load(settings).ok()?.region();
+    let region = Tencent::load(settings).ok()?.own_region();
     region.ok().map(|found| found.value)
 }
 

@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::{checkup::Check, settings::Env, store::ecr::failure::describe};
+use crate::{checkup::Check, settings::Env, store::ecr::call::describe};
 
 const KEYS: [(&str, &str); 3] = [
     ("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT00001"),

@@ -1,5 +1,5 @@
 //! One signed call over HTTP: its body, its headers, its signature, its answer. What is called and what the answer
-//! means is in `mod` and `answer`.
+//! means is in `mod` and `decode`.
 
 use std::{sync::Arc, time::Instant};
 
@@ -12,8 +12,8 @@ use secrecy::ExposeSecret;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    answer::{self, Told},
-    tc3,
+    decode::{self, Told},
+    sign,
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -77,7 +77,7 @@ impl Api {
         let answer = answer.inspect_err(|error| {
             tracing::debug!(action, ids, error = ?error.kind, milliseconds, "no answer");
         })?;
-        let told = answer::read(&answer, &self.host, Utc::now());
+        let told = decode::read(&answer, &self.host, Utc::now());
         let (request_id, code) = match &told {
             Ok(told) => (Some(told.request_id.as_str()), None),
             Err(error) => (error.request_id.as_deref(), error.code.as_deref()),
@@ -94,12 +94,12 @@ impl Api {
         // One instant for the timestamp, the date in the signature, and whether the keys still hold.
         let now = Utc::now();
         let keys = self.keys.at(now).await?;
-        let signed = tc3::Request {
+        let signed = sign::Request {
             service: self.service.name,
             headers: &[("content-type", JSON), ("host", &self.host)],
             body: &body,
         };
-        let signature = tc3::authorization(&signed, &keys.secret_id, &keys.secret_key, now);
+        let signature = sign::authorization(&signed, &keys.secret_id, &keys.secret_key, now);
         *request.headers_mut() = self.headers(action, &keys, &signature, now.timestamp())?;
         *request.body_mut() = Some(body.into());
         Ok(request)

@@ -2,12 +2,11 @@
 //! has no answer per image: the call is taken as a whole or refused as a whole, and taken is not done.
 //! <https://www.tencentcloud.com/document/api/213/33255>
 
-mod answer;
 mod call;
+mod decode;
 mod errors;
 pub(super) mod examine;
-mod image;
-mod tc3;
+mod sign;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -26,9 +25,8 @@ use crate::{
     image::{ImageId, StoreRef},
     settings::{Settings, shortened, tencent::Tencent},
 };
-use answer::Told;
 use call::Api;
-use image::Described;
+use decode::{Described, Told};
 
 /// Points this store at another host.
 pub const ENDPOINT: &str = "IMGCTL_CVM_ENDPOINT";
@@ -219,7 +217,7 @@ impl ImageStore for Cvm {
                 1 => "this image is shared with another account".to_owned(),
                 many => format!("this image is shared with {many} other accounts"),
             };
-            let hold = image::refused(errors::SHARED_OUT, &message, &told.request_id);
+            let hold = decode::refused(errors::SHARED_OUT, &message, &told.request_id);
             image.hold = Some(hold);
         }
         image.shared_with = Some(accounts);

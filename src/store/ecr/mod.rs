@@ -1,27 +1,25 @@
-//! AWS ECR: the calls, through the official SDK. How answers are read is in `decode`, what failures mean in
-//! `failure`; retries are the engine's, so the SDK's own are off.
+//! AWS ECR: the calls, through the official SDK. How a call goes is in `call`, how answers are read in `decode`, what
+//! codes mean in `errors`; retries are the engine's, so the SDK's own are off.
 
+pub(crate) mod call;
 mod decode;
+mod errors;
 pub(super) mod examine;
-pub(crate) mod failure;
 
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
-    time::Instant,
 };
 
 use async_trait::async_trait;
 use aws_sdk_ecr::{
     Client,
-    error::{ProvideErrorMetadata, SdkError},
     operation::RequestId,
     types::{DescribeImagesFilter, ImageIdentifier, ImageStatusFilter, TagStatus},
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::sync::Mutex;
 
-use self::failure::describe;
+use self::call::heard;
 use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Limits, Manifest, Page};
 use crate::{
     error::{Error, Kind, Result},
@@ -188,27 +186,6 @@ impl ImageStore for Ecr {
         let request = answer.request_id().map(str::to_owned);
         Ok(Answer::Each(decode::layers(digests, answer.layers(), answer.failures(), request.as_deref())))
     }
-}
-
-/// Waits for an answer, notes it for `-vv` in one line without its contents, and sorts a failure.
-async fn heard<T: RequestId, E>(
-    action: &str,
-    ids: usize,
-    call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-) -> Result<T>
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let started = Instant::now();
-    let answer = call.await.map_err(|error| describe(&error));
-    let milliseconds = started.elapsed().as_millis();
-    match &answer {
-        Ok(answer) => tracing::debug!(action, ids, request_id = answer.request_id(), milliseconds, "answered"),
-        Err(error) => {
-            tracing::debug!(action, ids, kind = ?error.kind, code = error.code, milliseconds, "failed")
-        }
-    }
-    answer
 }
 
 fn identifier(id: &ImageId) -> ImageIdentifier {

@@ -9,7 +9,6 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::{
@@ -169,11 +168,6 @@ impl Service {
             None => host.to_owned(),
         }
     }
-}
-
-/// Reads the body of an answer of success.
-pub fn decode<T: DeserializeOwned>(call: &Call<'_>, answer: &Response) -> Result<T> {
-    serde_json::from_slice(&answer.body).map_err(|error| errors::unreadable(call.operation, answer, error))
 }
 
 fn value(text: &str, what: &str) -> Result<HeaderValue> {

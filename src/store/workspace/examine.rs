@@ -58,7 +58,7 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
         took: started.elapsed(),
     });
     let read = answer.and_then(|answer| match answer.status {
-        200..300 => decode::<Listed>(&call, &answer).map(drop),
+        200..300 => decode::read::<Listed>(&call, &answer).map(drop),
         _ => Err(errors::refused(call.about, &answer, at, &access.proof.secrets())),
     });
     checkup.tried("workspace:imageServer:list", heard.as_ref(), TOLERANCE, read)?;

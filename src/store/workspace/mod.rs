@@ -1,11 +1,10 @@
 //! Huawei Cloud Workspace image servers: the calls. Who calls is in `token`, how a request is proven in `call` and
-//! `sign`, how answers are read in `servers` and `jobs`, what refusals mean in `errors`.
+//! `sign`, how answers are read in `decode`, what refusals mean in `errors`.
 
 mod call;
+mod decode;
 mod errors;
 pub(super) mod examine;
-mod jobs;
-mod servers;
 mod sign;
 #[cfg(test)]
 mod tests;
@@ -22,11 +21,11 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-pub use self::jobs::{JobReport, SubJob};
+pub use self::decode::{JobReport, SubJob};
 use self::{
-    call::{Call, Service, decode},
+    call::{Call, Service},
+    decode::{Listed, Server},
     errors::About,
-    servers::{Listed, Server},
     token::{Access, Auth},
 };
 use super::{Answer, Deletion, Image, ImageStore, Job, Limit, Limits, Page};
@@ -120,7 +119,7 @@ impl Workspace {
         let path = ["image-server-jobs", id];
         let call = Call { about: About::Job, ..get("ShowImageJob", &path) };
         let answer = self.call(&call).await?;
-        let mut report: JobReport = decode(&call, &answer)?;
+        let mut report: JobReport = decode::read(&call, &answer)?;
         report.id = id.to_owned();
         Ok((report, errors::request_id(&answer, None)))
     }
@@ -229,7 +228,8 @@ impl ImageStore for Workspace {
         struct Started {
             job_id: Option<String>,
         }
-        let job = if answer.body.trim_ascii().is_empty() { None } else { decode::<Started>(&call, &answer)?.job_id };
+        let job =
+            if answer.body.trim_ascii().is_empty() { None } else { decode::read::<Started>(&call, &answer)?.job_id };
         Ok(Answer::All(match job.filter(|id| !id.is_empty()) {
             Some(id) => Deletion::Accepted(Job { id }),
             None => Deletion::Requested,
@@ -249,7 +249,7 @@ impl ImageStore for Workspace {
         let call = Call { about: About::Image, items: 1, ..get("ShowImageServer", &path) };
         let found = match self.call(&call).await {
             Ok(answer) => {
-                let server: Server = decode(&call, &answer)?;
+                let server: Server = decode::read(&call, &answer)?;
                 if server.id != name {
                     let why = format!("it describes {}, and {name} was asked for", server.id);
                     return Err(errors::unreadable(call.operation, &answer, why));
@@ -276,7 +276,7 @@ impl ImageStore for Workspace {
         }
         let call = Call { query: &query, ..get("ListImageServers", &["image-servers"]) };
         let answer = self.call(&call).await?;
-        let Listed { count, items } = decode(&call, &answer)?;
+        let Listed { count, items } = decode::read(&call, &answer)?;
         let end = offset + items.len();
         let more = items.len() >= PAGE && count.is_none_or(|count| end < count);
         let request_id = errors::request_id(&answer, None);

@@ -1,12 +1,15 @@
 //! What an answer says: a success with its content, or an error with the kind that its code stands for. The service
 //! answers HTTP 200 to all that it looked at; any other status comes from something in between.
 
+mod image;
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use self::image::{Described, refused};
 use super::errors;
 use crate::{
     error::{Error, Kind, Result},
@@ -15,13 +18,13 @@ use crate::{
 
 /// The content of a success.
 #[derive(Debug, PartialEq)]
-pub(super) struct Told<T> {
+pub struct Told<T> {
     pub content: T,
     pub request_id: String,
 }
 
 /// Reads an answer that came at `now`. `host` is who was asked.
-pub(super) fn read<T: DeserializeOwned>(answer: &Response, host: &str, now: DateTime<Utc>) -> Result<Told<T>> {
+pub fn read<T: DeserializeOwned>(answer: &Response, host: &str, now: DateTime<Utc>) -> Result<Told<T>> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let error = reported(&body).map(|error| explain(error, answer, now));
     let status = answer.status;
@@ -43,7 +46,7 @@ pub(super) fn read<T: DeserializeOwned>(answer: &Response, host: &str, now: Date
 }
 
 /// The id that the service gave to a call, for whoever asks its support.
-pub(super) fn request_id(body: &Value) -> Option<&str> {
+pub fn request_id(body: &Value) -> Option<&str> {
     body.pointer("/Response/RequestId")?.as_str()
 }
 

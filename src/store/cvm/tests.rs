@@ -198,7 +198,7 @@ async fn a_listing_goes_through_all_pages_of_the_kinds_that_were_asked_for() {
 async fn accounts_that_an_image_is_shared_with_are_noted_and_hold_it() {
     let sandbox = sandbox(Options::default()).await;
     let store = opened(&sandbox).await;
-    assert!(store.sharing().is_some());
+    assert!(store.limit(Op::Sharing).is_some());
     let answers = each(store.get(&ids(&["img-good1", "img-sharing"])).await.unwrap());
     let [mut alone, mut sharing] = [0, 1].map(|at| answers[at].1.clone().unwrap());
     store.add_sharing(&mut alone).await.unwrap();

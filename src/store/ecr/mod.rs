@@ -20,7 +20,7 @@ use aws_sdk_ecr::{
 use tokio::sync::Mutex;
 
 use self::call::heard;
-use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Limits, Manifest, Page};
+use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, Page};
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId, StoreRef, ecr::HostKind},
@@ -100,20 +100,18 @@ impl ImageStore for Ecr {
         Some(self.caller.clone())
     }
 
-    fn limits(&self) -> Limits {
+    fn limit(&self, op: Op) -> Option<Limit> {
         // Batches: <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html> and its
         // siblings. Rates: <https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html>. None is
         // published for describing and deleting: these begin like BatchGetImage, until ECR throttles them.
-        let limit = |call, batch, per_second| Limit { call, batch, per_second, in_flight: 16 };
-        let describe = limit("DescribeImages", 100, 2000);
-        Limits {
-            delete: limit("BatchDeleteImage", 100, 2000),
-            get: describe,
-            list: Limit { batch: 1000, ..describe },
-            manifests: limit("BatchGetImage", 100, 2000),
-            layers: limit("BatchCheckLayerAvailability", 100, 1000),
-            poll: describe,
-            all_or_nothing: false,
+        let limit = |call, batch, per_second| Some(Limit { call, batch, per_second, in_flight: 16 });
+        match op {
+            Op::Delete => limit("BatchDeleteImage", 100, 2000),
+            Op::Get => limit("DescribeImages", 100, 2000),
+            Op::List => limit("DescribeImages", 1000, 2000),
+            Op::Manifests => limit("BatchGetImage", 100, 2000),
+            Op::Layers => limit("BatchCheckLayerAvailability", 100, 1000),
+            Op::Poll | Op::Sharing | Op::Users => None,
         }
     }
 

@@ -60,7 +60,8 @@ pub fn refused(about: About, answer: &Response, now: DateTime<Utc>, secrets: &[&
         Some(code) if !code.is_empty() => bounded(&code, LONGEST_CODE),
         _ => format!("HTTP {status}"),
     });
-    error.encoded_authorization_message =
+    // Huawei's STS decodes it.
+    error.encoded_reason =
         body.as_ref().and_then(|body| body["encoded_authorization_message"].as_str()).map(Into::into);
     error.retry_after = retry_after(answer, now);
     error.hint = hint(kind, about, status, answer, now);

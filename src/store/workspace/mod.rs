@@ -28,7 +28,7 @@ use self::{
     errors::About,
     token::{Access, Auth},
 };
-use super::{Answer, Deletion, Image, ImageStore, Job, Limit, Limits, Page};
+use super::{Answer, Deletion, Image, ImageStore, Job, Limit, Op, Page};
 use crate::{
     error::{Error, Kind, Result},
     http::Response,
@@ -182,30 +182,28 @@ impl ImageStore for Workspace {
         self.region.auth.caller()
     }
 
-    fn limits(&self) -> Limits {
+    fn limit(&self, op: Op) -> Option<Limit> {
         // What Workspace takes is not published. Other services of the provider take ten calls a second of each API:
         // <https://support.huaweicloud.com/intl/pt-br/api-bpconsole/en-us_topic_0000002060988265.html>
-        // Deletions go one by one, because nothing says how they get along with each other.
-        let read = |call, batch| Limit {
-            call,
-            batch,
-            per_second: 10,
-            // More than five bad signatures in a row lock a key; those under way when the first is refused stay below.
-            // <https://support.huaweicloud.com/en-us/ocr_faq/ocr_01_0063.html>
-            in_flight: 4,
-        };
-        let none = Limit { call: "", batch: 1, per_second: 1, in_flight: 1 };
-        Limits {
-            delete: Limit { call: "BatchDeleteImageServer", batch: MOST_DELETED, per_second: 2, in_flight: 1 },
-            get: read("ShowImageServer", 1),
-            list: read("ListImageServers", PAGE),
-            poll: read("ShowImageJob", 1),
-            manifests: none,
-            layers: none,
-            // "Instances that are being created or creating images are not supported. The response is abnormal."
-            // <https://support.huaweicloud.com/intl/en-us/api-workspace/BatchDeleteImageServer.html>
-            all_or_nothing: true,
+        // More than five bad signatures in a row lock a key; those under way when the first is refused stay below.
+        // <https://support.huaweicloud.com/en-us/ocr_faq/ocr_01_0063.html>
+        let read = |call, batch| Some(Limit { call, batch, per_second: 10, in_flight: 4 });
+        match op {
+            // Deletions go one by one, because nothing says how they get along with each other.
+            Op::Delete => {
+                Some(Limit { call: "BatchDeleteImageServer", batch: MOST_DELETED, per_second: 2, in_flight: 1 })
+            }
+            Op::Get => read("ShowImageServer", 1),
+            Op::List => read("ListImageServers", PAGE),
+            Op::Poll => read("ShowImageJob", 1),
+            Op::Manifests | Op::Layers | Op::Sharing | Op::Users => None,
         }
+    }
+
+    fn all_or_nothing(&self) -> bool {
+        // "Instances that are being created or creating images are not supported. The response is abnormal."
+        // <https://support.huaweicloud.com/intl/en-us/api-workspace/BatchDeleteImageServer.html>
+        true
     }
 
     async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {

@@ -15,11 +15,12 @@ use aws_sdk_ecr::{
     operation::RequestId,
 };
 use aws_smithy_runtime_api::{client::orchestrator::HttpResponse, http::Headers};
+use chrono::Utc;
 
 use super::errors::{by_code, by_status};
 use crate::{
     error::{Error, Kind, Result},
-    http::{causes, never_sent},
+    http::{causes, never_sent, retry_after},
 };
 
 /// Waits for an answer, notes it for `-vv` in one line without its contents, and sorts a failure.
@@ -94,7 +95,7 @@ where
                 None => by_status(status),
             };
             described.request_id = error.request_id().map(str::to_owned);
-            described.retry_after = retry_after(raw.headers());
+            described.retry_after = wait(raw.headers());
             described
         }
         other => Error::new(Kind::Lost, format!("the call to ECR failed: {}", causes(other))),
@@ -113,8 +114,8 @@ fn no_credentials(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
-/// How long the service asks to wait: in seconds, or in AWS's own header in milliseconds.
-fn retry_after(headers: &Headers) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.trim().parse::<u64>().ok();
-    number("x-amz-retry-after").map(Duration::from_millis).or_else(|| number("retry-after").map(Duration::from_secs))
+/// How long the service asks to wait: in AWS's own header in milliseconds, or as HTTP has it.
+fn wait(headers: &Headers) -> Option<Duration> {
+    let own = headers.get("x-amz-retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_millis);
+    own.or_else(|| retry_after(headers.get("retry-after")?, Utc::now()))
 }

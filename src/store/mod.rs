@@ -13,9 +13,10 @@ pub use self::{
     image::{Hold, Image, LeftBehind, Snapshot},
 };
 
-use std::sync::Arc;
+use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use async_trait::async_trait;
+use tokio::sync::Mutex;
 
 use crate::{
     error::{Error, Kind, Result},
@@ -99,20 +100,44 @@ pub trait ImageStore: Send + Sync {
     }
 }
 
-/// What stores of a provider share while a program runs.
+/// What the stores of each provider share while a program runs.
 #[derive(Default)]
 pub struct Clients {
     ecr: ecr::Clients,
+    cvm: cvm::Clients,
     workspace: workspace::Clients,
 }
 
 /// Opens a store with the credentials that the settings lead to.
 pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Arc<dyn ImageStore>> {
     Ok(match store.provider {
-        Provider::Ecr => ecr::Ecr::open(settings, &clients.ecr, store).await?,
-        Provider::Cvm => Arc::new(cvm::open(settings, store).await?),
-        Provider::Workspace => Arc::new(clients.workspace.open(settings, store).await?),
+        Provider::Ecr => Arc::new(ecr::open(settings, &clients.ecr, store).await?),
+        Provider::Cvm => Arc::new(cvm::open(settings, &clients.cvm, store).await?),
+        Provider::Workspace => Arc::new(workspace::open(settings, &clients.workspace, store).await?),
     })
+}
+
+/// Things that several stores use, each opened once.
+pub struct Shared<K, V>(Mutex<HashMap<K, V>>);
+
+impl<K, V> Default for Shared<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Shared<K, V> {
+    async fn get(&self, key: K, open: impl Future<Output = Result<V>>) -> Result<V> {
+        let mut opened = self.0.lock().await;
+        match opened.get(&key) {
+            Some(known) => Ok(known.clone()),
+            None => {
+                let new = open.await?;
+                opened.insert(key, new.clone());
+                Ok(new)
+            }
+        }
+    }
 }
 
 fn unsupported(what: &str) -> Error {

@@ -18,12 +18,15 @@ use chrono::Utc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Deletion, Image, ImageStore, Limit, Op, Page, Scan, Scanned};
+use super::{Answer, Deletion, Image, ImageStore, Limit, Op, Page, Scan, Scanned, Shared};
 use crate::{
     error::{Error, Kind, Result},
     http::Http,
     image::{ImageId, StoreRef},
-    settings::{Settings, shortened, tencent::Tencent},
+    settings::{
+        Settings, shortened,
+        tencent::{Keys, Tencent},
+    },
 };
 use call::Api;
 use decode::{Described, Told};
@@ -41,6 +44,9 @@ const PAGE: usize = 100;
 /// The most that one deletion names. The documents know a limit and do not say which; a call refused for it is halved.
 const DELETED_AT_ONCE: usize = 10;
 
+/// Credentials: all regions share them.
+pub type Clients = Shared<(), Arc<Keys>>;
+
 /// A region's custom images.
 pub struct Cvm {
     api: Api,
@@ -53,13 +59,13 @@ pub struct Cvm {
 }
 
 /// Opens the store of a region: that of the reference, of `--region`, or of the provider's own settings.
-pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
+pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Cvm> {
     let tencent = Tencent::load(settings)?;
     let (region, _) = region(settings, store, &tencent)?;
     let endpoint = tencent.endpoint("cvm", ENDPOINT, &region)?.value;
     let scaling = tencent.endpoint("as", SCALING_ENDPOINT, &region)?.value;
     let now = Utc::now();
-    let keys = Arc::new(tencent.keys(now).await?);
+    let keys = clients.get((), async { tencent.keys(now).await.map(Arc::new) }).await?;
     let caller = shortened(&keys.at(now).await?.secret_id);
     let http = Http::new(&endpoint, settings.timeout)?;
     let kinds = settings.options.kinds;
@@ -202,7 +208,7 @@ impl ImageStore for Cvm {
         let Some(ImageId::Named(id)) = &image.id else {
             return Ok(());
         };
-        let told: Told<Shared> = self.api.call("DescribeImageSharePermission", 1, &json!({ "ImageId": id })).await?;
+        let told: Told<Sharing> = self.api.call("DescribeImageSharePermission", 1, &json!({ "ImageId": id })).await?;
         let accounts: Vec<_> =
             told.content.share_permission_set.into_iter().map(|permission| permission.account_id).collect();
         if !accounts.is_empty() && image.hold.is_none() {
@@ -273,7 +279,7 @@ struct Images {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Shared {
+struct Sharing {
     share_permission_set: Vec<Permission>,
 }
 

@@ -6,10 +6,7 @@ mod decode;
 mod errors;
 pub(super) mod examine;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, OnceLock},
-};
+use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use aws_sdk_ecr::{
@@ -17,10 +14,9 @@ use aws_sdk_ecr::{
     operation::RequestId,
     types::{DescribeImagesFilter, ImageIdentifier, ImageStatusFilter, TagStatus},
 };
-use tokio::sync::Mutex;
 
 use self::call::heard;
-use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, Page};
+use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, Page, Shared};
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId, StoreRef, ecr::HostKind},
@@ -35,14 +31,11 @@ const MEDIA_TYPES: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.v2+json",
 ];
 
-/// SDK clients opened so far: repositories of one region share one, and with it one connection pool.
-#[derive(Default)]
-pub struct Clients {
-    opened: Mutex<HashMap<(Option<String>, HostKind), Opened>>,
-}
+/// SDK clients: repositories of one region share one, and with it one connection pool.
+pub type Clients = Shared<(Option<String>, HostKind), Opened>;
 
 #[derive(Clone)]
-struct Opened {
+pub struct Opened {
     client: Client,
     region: String,
     caller: String,
@@ -56,24 +49,19 @@ pub struct Ecr {
     registry: OnceLock<String>,
 }
 
-impl Ecr {
-    pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Arc<Self>> {
-        let mut opened = clients.opened.lock().await;
-        let host = HostKind::of(store);
-        let key = (store.region.clone(), host);
-        let Opened { client, region, caller } = match opened.get(&key) {
-            Some(known) => known.clone(),
-            None => {
-                let aws = aws::load(settings, store.region.as_deref(), host).await?;
-                let new = Opened { client: Client::from_conf(aws.config), region: aws.region, caller: aws.caller };
-                opened.insert(key, new.clone());
-                new
-            }
-        };
-        let store = StoreRef { region: Some(region), ..store.clone() };
-        Ok(Arc::new(Self { client, store, caller, registry: OnceLock::new() }))
-    }
+/// Opens a repository, or all repositories of a region.
+pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Ecr> {
+    let host = HostKind::of(store);
+    let opened = clients.get((store.region.clone(), host), async {
+        let aws = aws::load(settings, store.region.as_deref(), host).await?;
+        Ok(Opened { client: Client::from_conf(aws.config), region: aws.region, caller: aws.caller })
+    });
+    let Opened { client, region, caller } = opened.await?;
+    let store = StoreRef { region: Some(region), ..store.clone() };
+    Ok(Ecr { client, store, caller, registry: OnceLock::new() })
+}
 
+impl Ecr {
     /// The account, as far as it is known: named in the reference, or by an answer. Without one the caller's own is
     /// meant.
     fn registry(&self) -> Option<String> {

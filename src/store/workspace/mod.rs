@@ -11,8 +11,8 @@ mod tests;
 mod token;
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, OnceLock},
+    collections::HashSet,
+    sync::{Arc, OnceLock},
 };
 
 use async_trait::async_trait;
@@ -28,7 +28,7 @@ use self::{
     errors::About,
     token::{Access, Auth},
 };
-use super::{Answer, Deletion, Image, ImageStore, Job, Limit, Op, Page};
+use super::{Answer, Deletion, Image, ImageStore, Job, Limit, Op, Page, Shared};
 use crate::{
     error::{Error, Kind, Result},
     http::Response,
@@ -47,14 +47,11 @@ const PAGE: usize = 100;
 /// The longest id: the same pages.
 const LONGEST_ID: usize = 128;
 
-/// Services and logins opened so far: all stores of one region share one of each.
-#[derive(Default)]
-pub struct Clients {
-    opened: Mutex<HashMap<String, Arc<Region>>>,
-}
+/// Services and logins: all stores of one region share one of each.
+pub type Clients = Shared<String, Arc<Region>>;
 
 /// What calls to one region go through.
-struct Region {
+pub struct Region {
     name: String,
     service: Service,
     auth: Auth,
@@ -70,45 +67,39 @@ pub struct Workspace {
     project: OnceLock<String>,
 }
 
-/// Opens the image servers of a region with credentials of its own.
-pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Workspace> {
-    Clients::default().open(settings, store).await
+/// Opens the image servers of a region. Bad credentials show here; trouble that may pass is left to the first call.
+pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Workspace> {
+    let huawei = Huawei::load(settings, store.region.as_deref())?;
+    let region = clients.get(huawei.region.clone(), async { Region::new(settings, huawei).map(Arc::new) }).await?;
+    let workspace = Workspace::new(settings, region, store);
+    match workspace.access().await {
+        Err(error) if !error.kind.nothing_done() => Err(error),
+        _ => Ok(workspace),
+    }
 }
 
-impl Clients {
-    /// Opens the image servers of a region. Bad credentials show here; trouble that may pass is left to the first call.
-    pub async fn open(&self, settings: &Settings, store: &StoreRef) -> Result<Workspace> {
-        let huawei = Huawei::load(settings, store.region.as_deref())?;
-        let region = {
-            let mut opened = self.opened.lock().expect("no holder of this lock panics");
-            match opened.get(&huawei.region) {
-                Some(region) => Arc::clone(region),
-                None => {
-                    let region = Arc::new(Region {
-                        name: huawei.region.clone(),
-                        service: Service::new(&huawei.workspace, settings.timeout)?,
-                        enterprise_project: huawei.enterprise_project.clone(),
-                        auth: Auth::new(huawei, settings.timeout)?,
-                    });
-                    opened.insert(region.name.clone(), Arc::clone(&region));
-                    region
-                }
-            }
-        };
-        let workspace = Workspace {
-            store: StoreRef { region: Some(region.name.clone()), ..store.clone() },
-            region,
-            recursive: settings.options.deletion.recursive,
-            project: OnceLock::new(),
-        };
-        match workspace.access().await {
-            Err(error) if !error.kind.nothing_done() => Err(error),
-            _ => Ok(workspace),
-        }
+impl Region {
+    fn new(settings: &Settings, huawei: Huawei) -> Result<Self> {
+        Ok(Self {
+            name: huawei.region.clone(),
+            service: Service::new(&huawei.workspace, settings.timeout)?,
+            enterprise_project: huawei.enterprise_project.clone(),
+            auth: Auth::new(huawei, settings.timeout)?,
+        })
     }
 }
 
 impl Workspace {
+    /// The image servers of a region, before any login.
+    fn new(settings: &Settings, region: Arc<Region>, store: &StoreRef) -> Self {
+        Self {
+            store: StoreRef { region: Some(region.name.clone()), ..store.clone() },
+            region,
+            recursive: settings.options.deletion.recursive,
+            project: OnceLock::new(),
+        }
+    }
+
     /// All that the service says of a job, whether or not it has ended.
     pub async fn job(&self, id: &str) -> Result<JobReport> {
         Ok(self.ask_job(id).await?.0)

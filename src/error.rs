@@ -105,9 +105,9 @@ pub struct Error {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// Huawei's encoded reason for a denial, to be decoded by its STS.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub encoded_authorization_message: Option<String>,
+    /// The provider's reason for a denial, in a code that only the provider can read.
+    #[serde(rename = "encoded_authorization_message", skip_serializing_if = "Option::is_none")]
+    pub encoded_reason: Option<String>,
     /// How long the provider asked to wait.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
@@ -121,7 +121,7 @@ impl Error {
             message: message.into(),
             request_id: None,
             hint: None,
-            encoded_authorization_message: None,
+            encoded_reason: None,
             retry_after: None,
         }
     }

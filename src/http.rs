@@ -3,8 +3,13 @@
 
 use std::{sync::Once, time::Duration};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use hyper::body::Bytes;
-use reqwest::{Url, header::HeaderMap, redirect::Policy};
+use reqwest::{
+    Url,
+    header::{HeaderMap, HeaderValue},
+    redirect::Policy,
+};
 
 use crate::error::{Error, Kind, Result};
 
@@ -30,6 +35,56 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+
+    /// How long the service asks to wait, counted from `now`.
+    pub fn retry_after(&self, now: DateTime<Utc>) -> Option<Duration> {
+        retry_after(self.header("retry-after")?, now)
+    }
+
+    /// How far this machine's clock was ahead of the service's `now`, when the answer came.
+    pub fn clock_ahead(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
+        clock_ahead(self.header("date")?, now)
+    }
+}
+
+/// Reads the value of `Retry-After`: seconds, or a date.
+/// <https://www.rfc-editor.org/rfc/rfc9110#name-retry-after>
+pub fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
+    match text.trim().parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => (date(text)? - now).to_std().ok(),
+    }
+}
+
+/// How far a clock that shows `now` is ahead of a server's, by the value of its `Date`.
+pub fn clock_ahead(text: &str, now: DateTime<Utc>) -> Option<TimeDelta> {
+    Some(now - date(text)?)
+}
+
+fn date(text: &str) -> Option<DateTime<Utc>> {
+    Some(DateTime::parse_from_rfc2822(text.trim()).ok()?.to_utc())
+}
+
+/// The `Host` header for an endpoint: with the port, unless it is the scheme's own.
+pub fn host(endpoint: &Url) -> String {
+    let host = endpoint.host_str().unwrap_or_default();
+    match endpoint.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// A header's value. `what` names it in an error.
+pub fn header_value(what: &str, text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(text)
+        .map_err(|_| Error::new(Kind::Config, format!("{what} has characters that a header cannot carry")))
+}
+
+/// A header's value that no log shows.
+pub fn secret_value(what: &str, text: &str) -> Result<HeaderValue> {
+    let mut value = header_value(what, text)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 #[derive(Clone, Debug)]
@@ -191,6 +246,21 @@ mod tests {
             "",
         ] {
             assert_eq!(endpoint(bad, "X").unwrap_err().kind, Kind::Config, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_given_in_seconds_or_as_a_date() {
+        let now = "2026-11-21T01:00:00Z".parse().unwrap();
+        for (text, seconds) in [
+            ("7", Some(7)),
+            (" 7 ", Some(7)),
+            ("Sat, 21 Nov 2026 01:00:30 GMT", Some(30)),
+            ("Sat, 21 Nov 2026 00:00:00 GMT", None),
+            ("-1", None),
+            ("soon", None),
+        ] {
+            assert_eq!(retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
         }
     }
 

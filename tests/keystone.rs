@@ -201,7 +201,7 @@ impl Place {
         let environment = self.environment(credentials);
         let variables = environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let settings = Settings { env: Env::of(variables, None), ..Settings::default() };
-        workspace::open(&settings, &StoreRef::of(Provider::Workspace)).await
+        workspace::open(&settings, &Default::default(), &StoreRef::of(Provider::Workspace)).await
     }
 
     /// Runs the program itself.

@@ -188,7 +188,7 @@ async fn tencents_own_code_finds_every_request_of_the_store_signed_as_it_would_s
             name: String::new(),
             host: None,
         };
-        let store = store::cvm::open(&settings, &home).await.expect("a store");
+        let store = store::cvm::open(&settings, &Default::default(), &home).await.expect("a store");
         let ids = [ImageId::Named("img-1".into())];
         store.list(None).await.expect("a listing");
         store.get(&ids).await.expect("a look");

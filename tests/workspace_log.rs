@@ -80,7 +80,7 @@ async fn run(variables: Variables<'_>) -> String {
         [("IMGCTL_WORKSPACE_ENDPOINT", url.as_str()), ("IMGCTL_IAM_ENDPOINT", &url), ("HW_REGION_NAME", REGION)];
     let settings = Settings { env: Env::of(endpoints.iter().chain(variables).copied(), None), ..Settings::default() };
     let store = StoreRef::of(Provider::Workspace);
-    let store = workspace::open(&settings, &store).await.unwrap();
+    let store = workspace::open(&settings, &Default::default(), &store).await.unwrap();
     store.list(None).await.unwrap();
     store.delete(&[ImageId::Named("1".into())]).await.unwrap();
     sandbox.add_fault("workspace:ListImageServers:status=401".parse().unwrap());

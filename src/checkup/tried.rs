@@ -8,7 +8,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Checkup, State, Subject};
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    http::clock_ahead,
+};
 
 /// A clock that is off by more is worth a word.
 const CLOCK_WARNING: TimeDelta = TimeDelta::minutes(1);
@@ -64,14 +67,13 @@ impl Checkup {
     /// Tells whether the clock is near enough; a service that was `believing` takes more than it documents.
     fn heard(&mut self, heard: &Heard, tolerance: TimeDelta, believing: bool) -> bool {
         self.reached(Subject::Endpoint, heard.took);
-        let date = heard.date.as_deref().map(DateTime::parse_from_rfc2822);
-        let Some(Ok(date)) = date else {
+        // The answer was written about half-way between question and answer, without its fraction of a second.
+        let way = TimeDelta::from_std(heard.took / 2).unwrap_or_default();
+        let ahead = heard.date.as_deref().and_then(|date| clock_ahead(date, heard.at - way));
+        let Some(ahead) = ahead.map(|ahead| TimeDelta::seconds(ahead.num_seconds())) else {
             self.unknown(Subject::Clock, "the answer bears no date");
             return true;
         };
-        // It was written about half-way between question and answer, without its fraction of a second.
-        let way = TimeDelta::from_std(heard.took / 2).unwrap_or_default();
-        let ahead = TimeDelta::seconds((heard.at - way - date.to_utc()).num_seconds());
         let (off, limit) = (offset(ahead), span(tolerance));
         let hint = "set this machine's clock, for example with NTP";
         let clock = self.open(Subject::Clock);

@@ -11,7 +11,7 @@ use crate::{
     prune::{Selection, Selectors, Stock, listed},
     report::Item,
     settings::{Kinds, Sharing},
-    store::Image,
+    store::{Image, Op},
 };
 
 /// The end of the help.
@@ -78,7 +78,7 @@ async fn images(context: &Context, session: &Session, selection: &Selection) -> 
     let mut pages = session.pages();
     let mut waiting = Vec::new();
     while let Some(mut images) = pages.next().await? {
-        if context.settings.options.sharing && session.store.sharing().is_some() {
+        if context.settings.options.sharing && session.store.limit(Op::Sharing).is_some() {
             session.add_sharing(&mut images).await?;
         }
         if selection.needs_all() {

@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Kind, Result},
     image::{ImageId, ImageRef, StoreRef},
     report::{Item, State},
-    store::Image,
+    store::{Image, Op},
 };
 
 /// Groups items by store, in the order of each store's first item. Each item keeps its place among all.
@@ -62,7 +62,7 @@ async fn describe(context: &Context, store: StoreRef, images: Vec<(usize, &Image
     let (home, answers) = match context.open(&store).await {
         Ok(session) => {
             let mut answers = session.get(&ids).await;
-            if context.settings.options.sharing && session.store.sharing().is_some() {
+            if context.settings.options.sharing && session.store.limit(Op::Sharing).is_some() {
                 let found = answers.iter_mut().filter_map(|answer| answer.as_mut().ok());
                 if let Err(error) = session.add_sharing(found).await {
                     context.printer.error(&error);

@@ -31,7 +31,7 @@ fn name(id: &ImageId) -> ImageId {
 impl Looked {
     /// Looks at the images that must be known, or at all of them.
     pub async fn at(session: Arc<Session>, asked: Vec<(usize, ImageId)>, all: bool) -> Self {
-        let must_look = |id: &ImageId| all || session.limits.all_or_nothing || !matches!(id, ImageId::Digest(_));
+        let must_look = |id: &ImageId| all || session.store.all_or_nothing() || !matches!(id, ImageId::Digest(_));
         let mut known = HashSet::new();
         let names = asked.iter().filter(|(_, id)| must_look(id)).map(|(_, id)| name(id));
         let names: Vec<ImageId> = names.filter(|name| known.insert(name.clone())).collect();

@@ -15,7 +15,7 @@ use super::{Line, Options, Session, Stop, StopCause, Target, Verdict, Wish, outc
 use crate::{
     error::{Error, Kind, Result},
     image::{ImageId, Provider, StoreRef},
-    store::{Answer, Deletion, Hold, Image, ImageStore, Job, Limit, Limits, Page},
+    store::{Answer, Deletion, Hold, Image, ImageStore, Job, Limit, Op, Page},
 };
 
 /// How a service answers a deletion.
@@ -80,11 +80,13 @@ impl ImageStore for Fake {
         StoreRef { provider: Provider::Cvm, owner: None, region: None, name: String::new(), host: None }
     }
 
-    fn limits(&self) -> Limits {
-        let limit = Limit { call: "any", batch: self.batch, per_second: 100, in_flight: 3 };
-        let all_or_nothing = self.style != Style::Each;
-        let get = if self.style == Style::Job { Limit { batch: 1, ..limit } } else { limit };
-        Limits { delete: limit, get, list: limit, manifests: limit, layers: limit, poll: limit, all_or_nothing }
+    fn limit(&self, op: Op) -> Option<Limit> {
+        let batch = if op == Op::Get && self.style == Style::Job { 1 } else { self.batch };
+        Some(Limit { call: "any", batch, per_second: 100, in_flight: 3 })
+    }
+
+    fn all_or_nothing(&self) -> bool {
+        self.style != Style::Each
     }
 
     async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {

@@ -15,12 +15,11 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    store::{ImageStore, Limit, Limits},
+    store::{ImageStore, Limit},
 };
 
 pub struct Session {
     pub store: Arc<dyn ImageStore>,
-    pub limits: Limits,
     pub stop: Stop,
     line: Arc<Line>,
     attempts: usize,
@@ -36,8 +35,7 @@ impl Session {
         attempts: usize,
         calls: Arc<AtomicUsize>,
     ) -> Self {
-        let limits = store.limits();
-        Self { store, limits, stop, line, attempts: attempts.max(1), calls, halted: OnceLock::new() }
+        Self { store, stop, line, attempts: attempts.max(1), calls, halted: OnceLock::new() }
     }
 
     pub fn limit(&self, op: Op) -> Limit {

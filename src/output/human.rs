@@ -66,7 +66,7 @@ pub fn error(error: &Error, color: bool) -> String {
     };
     tail(&mut text, "code", &error.code);
     tail(&mut text, "request", &error.request_id);
-    tail(&mut text, "reason, encoded", &error.encoded_authorization_message);
+    tail(&mut text, "reason, encoded", &error.encoded_reason);
     tail(&mut text, "hint", &error.hint);
     text
 }

@@ -5,16 +5,18 @@ pub mod cvm;
 mod difference;
 pub mod ecr;
 pub mod examine;
+mod image;
 pub mod workspace;
 
-pub use self::difference::Difference;
+pub use self::{
+    difference::Difference,
+    image::{Hold, Image, LeftBehind, Snapshot},
+};
 
-use std::sync::Arc;
+use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use async_trait::async_trait;
-use chrono::{DateTime, SecondsFormat, Utc};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, Serializer};
+use tokio::sync::Mutex;
 
 use crate::{
     error::{Error, Kind, Result},
@@ -28,8 +30,13 @@ pub trait ImageStore: Send + Sync {
     /// The store with all that is known of it by now: its region, and its owner once something has named it.
     fn home(&self) -> StoreRef;
 
-    /// The documented limits of each call.
-    fn limits(&self) -> Limits;
+    /// The documented limit of a kind of call; `None` where the provider has no such call.
+    fn limit(&self, op: Op) -> Option<Limit>;
+
+    /// One bad id makes the service refuse a whole deletion, so ids are looked at before they are sent.
+    fn all_or_nothing(&self) -> bool {
+        false
+    }
 
     /// Whose credentials these are, shortened, for a prompt that cannot name an account.
     fn caller(&self) -> Option<String> {
@@ -58,19 +65,9 @@ pub trait ImageStore: Send + Sync {
         true
     }
 
-    /// How fast [`ImageStore::add_sharing`] may be called, where images can be shared with accounts at all.
-    fn sharing(&self) -> Option<Limit> {
-        None
-    }
-
     /// Asks which accounts one image of this account's own is shared with, and notes them, and the hold that follows.
     async fn add_sharing(&self, _image: &mut Image) -> Result<()> {
         Err(unsupported("shares images with accounts"))
-    }
-
-    /// How fast [`ImageStore::scan`] may be called, where there is anything to scan.
-    fn scanning(&self) -> Option<Limit> {
-        None
     }
 
     /// The calls with which a search for users of this store's images begins; none where a listing says all.
@@ -103,20 +100,44 @@ pub trait ImageStore: Send + Sync {
     }
 }
 
-/// What stores of a provider share while a program runs.
+/// What the stores of each provider share while a program runs.
 #[derive(Default)]
 pub struct Clients {
     ecr: ecr::Clients,
+    cvm: cvm::Clients,
     workspace: workspace::Clients,
 }
 
 /// Opens a store with the credentials that the settings lead to.
 pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Arc<dyn ImageStore>> {
     Ok(match store.provider {
-        Provider::Ecr => ecr::Ecr::open(settings, &clients.ecr, store).await?,
-        Provider::Cvm => Arc::new(cvm::open(settings, store).await?),
-        Provider::Workspace => Arc::new(clients.workspace.open(settings, store).await?),
+        Provider::Ecr => Arc::new(ecr::open(settings, &clients.ecr, store).await?),
+        Provider::Cvm => Arc::new(cvm::open(settings, &clients.cvm, store).await?),
+        Provider::Workspace => Arc::new(workspace::open(settings, &clients.workspace, store).await?),
     })
+}
+
+/// Things that several stores use, each opened once.
+pub struct Shared<K, V>(Mutex<HashMap<K, V>>);
+
+impl<K, V> Default for Shared<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Shared<K, V> {
+    async fn get(&self, key: K, open: impl Future<Output = Result<V>>) -> Result<V> {
+        let mut opened = self.0.lock().await;
+        match opened.get(&key) {
+            Some(known) => Ok(known.clone()),
+            None => {
+                let new = open.await?;
+                opened.insert(key, new.clone());
+                Ok(new)
+            }
+        }
+    }
 }
 
 fn unsupported(what: &str) -> Error {
@@ -151,7 +172,23 @@ pub struct Job {
     pub id: String,
 }
 
-/// The most that one kind of call may carry and bear. Each figure stands beside its source.
+/// A kind of call, with a limit of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    Delete,
+    Get,
+    /// Images, or the stores of an account.
+    List,
+    Manifests,
+    Layers,
+    Poll,
+    /// [`ImageStore::add_sharing`]
+    Sharing,
+    /// [`ImageStore::scan`]
+    Users,
+}
+
+/// The most that one kind of call may carry, and how often it may be sent. Each figure stands beside its source.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
     /// The provider's name for the call: what has one name has one rate.
@@ -162,18 +199,6 @@ pub struct Limit {
     pub per_second: u32,
     /// Calls at once.
     pub in_flight: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    pub delete: Limit,
-    pub get: Limit,
-    pub list: Limit,
-    pub manifests: Limit,
-    pub layers: Limit,
-    pub poll: Limit,
-    /// One bad id makes the service refuse a whole deletion, so ids are looked at before they are sent.
-    pub all_or_nothing: bool,
 }
 
 /// One page of a listing.
@@ -220,15 +245,6 @@ pub enum Uses {
     Family(String),
 }
 
-/// Why an image that is there cannot be deleted, or need not be.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Hold {
-    /// Already on its way out.
-    Going,
-    /// The provider would refuse it, with this documented error.
-    Refused(Error),
-}
-
 /// The exact bytes of a manifest and what they are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
@@ -244,119 +260,4 @@ pub struct LayerState {
     pub state: String,
     pub bytes: Option<u64>,
     pub media_type: Option<String>,
-}
-
-/// An image as its provider describes it. What a provider does not know is absent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Image {
-    /// How this image is named in its store: its digest, or the provider's id.
-    #[serde(skip)]
-    pub id: Option<ImageId>,
-    /// Why it cannot, or need not, be deleted now.
-    #[serde(skip)]
-    pub hold: Option<Hold>,
-    /// An instance could be started from it now, as the newest of its family.
-    #[serde(skip)]
-    pub usable: bool,
-    /// The answer that described it.
-    #[serde(skip)]
-    pub request_id: Option<String>,
-
-    /// The provider's own word, in lower case. An item of the output says in which state it was read.
-    #[serde(skip_serializing)]
-    #[schemars(skip)]
-    pub state: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
-    pub pushed_at: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
-    pub created_at: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
-    pub updated_at: Option<DateTime<Utc>>,
-    /// When it was last pulled, as far as the provider recorded it.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
-    pub pulled_at: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
-    pub archived_at: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub media_type: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub artifact_type: Option<String>,
-    /// The digest of the image that this one is attached to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub family: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deprecated: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub architecture: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub platform: Option<String>,
-    /// Private, shared, public, gold: the provider's word.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image_type: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub snapshots: Vec<Snapshot>,
-    /// Accounts that an image is shared with, where that was asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shared_with: Option<Vec<String>>,
-
-    /// The image that an image server produced.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub product_image: Option<String>,
-    /// The image that it was made from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source_image: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_group: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub app_group: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub server: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub enterprise_project: Option<String>,
-
-    /// What a deletion takes with it, with the options of this run.
-    #[serde(skip)]
-    pub takes_along: Vec<LeftBehind>,
-    /// What stays, and costs money, after this image is deleted with the options of this run.
-    #[serde(skip)]
-    pub leaves_behind: Vec<LeftBehind>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Snapshot {
-    pub id: String,
-    /// `system_disk` or `data_disk`.
-    pub usage: String,
-    pub bytes: u64,
-}
-
-/// Times as every reader understands them: RFC 3339 in UTC, without fractions, which `jq` for one cannot read.
-fn whole_seconds<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
-    time.map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)).serialize(serializer)
-}
-
-/// Something around an image: a deletion leaves it behind, or takes it along.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct LeftBehind {
-    /// `snapshot`, `ims_image`, `server_group`, `app_group`, `instance`.
-    pub kind: String,
-    pub id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
 }

@@ -5,7 +5,7 @@ use crate::{
     engine::Session,
     error::{Error, Result},
     prune::{Evidence, Stock},
-    store::{Image, Uses},
+    store::{Image, Op, Uses},
 };
 
 /// Which of the provider's evidence is wanted.
@@ -43,7 +43,7 @@ pub async fn in_use(
             }
         }
     }
-    if session.store.sharing().is_some() {
+    if session.store.limit(Op::Sharing).is_some() {
         let mut asked = asked.to_vec();
         session.add_sharing(&mut asked).await.map_err(unchecked)?;
         evidence.shared_out(&Stock::new(stock.store.clone(), asked));

@@ -17,7 +17,7 @@ use crate::{
     prune::saved::Failed,
     prune::{Action, Evidence, Freed, Plan, Row, Stock, Stop, StorePlan, decide, everywhere},
     report::Item,
-    store::Image,
+    store::{Image, Op},
     survey::{self, Cache, Files, InUse},
 };
 
@@ -186,7 +186,7 @@ impl Made {
         self.parts
             .iter()
             .zip(&self.plan.stores)
-            .any(|(part, plan)| part.session.store.scanning().is_some() && plan.totals.deleted > 0)
+            .any(|(part, plan)| part.session.store.limit(Op::Users).is_some() && plan.totals.deleted > 0)
     }
 
     /// How the run ends, with what became of what went. What is missing by now is what was wanted.

@@ -15,7 +15,7 @@ use crate::{
     engine::{Options, Outcome, Session, Stop, Target, Verdict},
     error::{Error, Kind, Result},
     image::{ImageId, Provider, StoreRef},
-    store::{Answer, Deletion, Image, ImageStore, Limit, Limits, Page},
+    store::{Answer, Deletion, Image, ImageStore, Limit, Op, Page},
 };
 
 /// A service that lets calls through while its bucket holds something.
@@ -81,17 +81,8 @@ impl ImageStore for Service {
         StoreRef { provider: Provider::Cvm, owner: None, region: None, name: String::new(), host: Default::default() }
     }
 
-    fn limits(&self) -> Limits {
-        let limit = self.limit;
-        Limits {
-            delete: limit,
-            get: limit,
-            list: limit,
-            manifests: limit,
-            layers: limit,
-            poll: limit,
-            all_or_nothing: false,
-        }
+    fn limit(&self, _op: Op) -> Option<Limit> {
+        Some(self.limit)
     }
 
     async fn delete(&self, _ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {

@@ -28,40 +28,15 @@ use crate::{
     store::{ImageStore, Limit},
 };
 
+pub use crate::store::Op;
+
 /// The longest pause that a provider may ask for.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// A kind of call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    Delete,
-    Get,
-    List,
-    Manifests,
-    Layers,
-    Poll,
-    Sharing,
-    Users,
-}
+const OPS: [Op; 8] = [Op::Delete, Op::Get, Op::List, Op::Manifests, Op::Layers, Op::Poll, Op::Sharing, Op::Users];
 
-impl Op {
-    const ALL: [Self; 8] =
-        [Self::Delete, Self::Get, Self::List, Self::Manifests, Self::Layers, Self::Poll, Self::Sharing, Self::Users];
-
-    fn limit(self, store: &dyn ImageStore) -> Limit {
-        let limits = store.limits();
-        match self {
-            Self::Delete => limits.delete,
-            Self::Get => limits.get,
-            Self::List => limits.list,
-            Self::Manifests => limits.manifests,
-            Self::Layers => limits.layers,
-            Self::Poll => limits.poll,
-            Self::Sharing => store.sharing().unwrap_or(limits.get),
-            Self::Users => store.scanning().unwrap_or(limits.list),
-        }
-    }
-}
+/// For a call that the provider does not have: it is never sent, because its store refuses it.
+const NO_CALL: Limit = Limit { call: "", batch: 1, per_second: 1, in_flight: 1 };
 
 /// What a run sets itself, over the limits of a provider.
 #[derive(Clone, Copy, Debug)]
@@ -85,9 +60,9 @@ pub struct Line {
 
 impl Line {
     pub fn new(store: &dyn ImageStore, wish: Wish) -> Self {
-        let mut paces: Vec<(Limit, Arc<Pace>)> = Vec::with_capacity(Op::ALL.len());
-        for op in Op::ALL {
-            let limit = op.limit(store);
+        let mut paces: Vec<(Limit, Arc<Pace>)> = Vec::with_capacity(OPS.len());
+        for op in OPS {
+            let limit = store.limit(op).unwrap_or(NO_CALL);
             let limit = Limit {
                 in_flight: wish.in_flight.unwrap_or(limit.in_flight).max(1),
                 per_second: wish.per_second.unwrap_or(limit.per_second).max(1),

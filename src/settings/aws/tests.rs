@@ -16,7 +16,7 @@ use crate::{
     checkup::Check,
     image::ecr::HostKind,
     settings::Env,
-    store::ecr::{client, failure::describe},
+    store::ecr::{call::describe, client},
 };
 
 const KEYS: [(&str, &str); 3] = [

@@ -1,5 +1,5 @@
 //! One signed call over HTTP: its body, its headers, its signature, its answer. What is called and what the answer
-//! means is in `mod` and `answer`.
+//! means is in `mod` and `decode`.
 
 use std::{sync::Arc, time::Instant};
 
@@ -12,12 +12,12 @@ use secrecy::ExposeSecret;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    answer::{self, Told},
-    tc3,
+    decode::{self, Told},
+    sign,
 };
 use crate::{
     error::{Error, Kind, Result},
-    http::Http,
+    http::{Http, header_value, host, secret_value},
     settings::tencent::{Credentials, Keys},
 };
 
@@ -51,11 +51,7 @@ pub(super) struct Api {
 
 impl Api {
     pub fn new(service: Service, http: Http, endpoint: Url, region: &str, keys: Arc<Keys>) -> Self {
-        let name = endpoint.host_str().unwrap_or_default();
-        let host = match endpoint.port() {
-            Some(port) => format!("{name}:{port}"),
-            None => name.to_owned(),
-        };
+        let host = host(&endpoint);
         Self { service, http, endpoint, host, region: region.to_owned(), keys }
     }
 
@@ -77,7 +73,7 @@ impl Api {
         let answer = answer.inspect_err(|error| {
             tracing::debug!(action, ids, error = ?error.kind, milliseconds, "no answer");
         })?;
-        let told = answer::read(&answer, &self.host, Utc::now());
+        let told = decode::read(&answer, &self.host, Utc::now());
         let (request_id, code) = match &told {
             Ok(told) => (Some(told.request_id.as_str()), None),
             Err(error) => (error.request_id.as_deref(), error.code.as_deref()),
@@ -94,12 +90,12 @@ impl Api {
         // One instant for the timestamp, the date in the signature, and whether the keys still hold.
         let now = Utc::now();
         let keys = self.keys.at(now).await?;
-        let signed = tc3::Request {
+        let signed = sign::Request {
             service: self.service.name,
             headers: &[("content-type", JSON), ("host", &self.host)],
             body: &body,
         };
-        let signature = tc3::authorization(&signed, &keys.secret_id, &keys.secret_key, now);
+        let signature = sign::authorization(&signed, &keys.secret_id, &keys.secret_key, now);
         *request.headers_mut() = self.headers(action, &keys, &signature, now.timestamp())?;
         *request.body_mut() = Some(body.into());
         Ok(request)
@@ -108,38 +104,24 @@ impl Api {
     fn headers(&self, action: &'static str, keys: &Credentials, signature: &str, timestamp: i64) -> Result<HeaderMap> {
         let mut headers = HeaderMap::from_iter([
             (CONTENT_TYPE, HeaderValue::from_static(JSON)),
-            (HOST, plain("the endpoint's host", &self.host)?),
+            (HOST, header_value("the endpoint's host", &self.host)?),
         ]);
         for (name, value) in [
             ("x-tc-action", HeaderValue::from_static(action)),
             ("x-tc-version", HeaderValue::from_static(self.service.version)),
             ("x-tc-timestamp", HeaderValue::from(timestamp)),
-            ("x-tc-region", plain("the region", &self.region)?),
+            ("x-tc-region", header_value("the region", &self.region)?),
             // The other choice, and the default, is Chinese.
             ("x-tc-language", HeaderValue::from_static("en-US")),
             ("x-tc-requestclient", HeaderValue::from_static(CLIENT)),
         ] {
             headers.insert(HeaderName::from_static(name), value);
         }
-        headers.insert(AUTHORIZATION, secret("the secret id", signature)?);
+        headers.insert(AUTHORIZATION, secret_value("the secret id", signature)?);
         if let Some(token) = &keys.token {
-            let token = secret("the token", token.expose_secret())?;
+            let token = secret_value("the token", token.expose_secret())?;
             headers.insert(HeaderName::from_static("x-tc-token"), token);
         }
         Ok(headers)
     }
-}
-
-fn plain(what: &str, value: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(value).map_err(|_| {
-        let message = format!("{what} holds characters that a header cannot carry");
-        Error::new(Kind::Config, message)
-    })
-}
-
-/// A value that no log shows.
-fn secret(what: &str, value: &str) -> Result<HeaderValue> {
-    let mut value = plain(what, value)?;
-    value.set_sensitive(true);
-    Ok(value)
 }

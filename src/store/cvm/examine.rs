@@ -7,9 +7,9 @@ use chrono::{TimeDelta, Utc};
 use serde_json::json;
 
 use super::{
-    Done, ENDPOINT, Images, Told, answer,
+    Done, ENDPOINT, Images, Told,
     call::{Api, CVM},
-    errors,
+    decode, errors,
 };
 use crate::{
     checkup::{Checkup, Heard, Subject},
@@ -61,7 +61,7 @@ async fn read(api: &Api, http: &Http, checkup: &mut Checkup) -> Result<()> {
         at,
         took: started.elapsed(),
     });
-    let told: Result<Told<Images>> = answer.and_then(|answer| answer::read(&answer, &host, at));
+    let told: Result<Told<Images>> = answer.and_then(|answer| decode::read(&answer, &host, at));
     // The only store that such a call can be about is the region.
     if let (Err(error), Some(heard)) = (&told, &heard)
         && error.kind == Kind::NoStore

@@ -2,12 +2,11 @@
 //! has no answer per image: the call is taken as a whole or refused as a whole, and taken is not done.
 //! <https://www.tencentcloud.com/document/api/213/33255>
 
-mod answer;
 mod call;
+mod decode;
 mod errors;
 pub(super) mod examine;
-mod image;
-mod tc3;
+mod sign;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -19,16 +18,18 @@ use chrono::Utc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Deletion, Image, ImageStore, Limit, Limits, Page, Scan, Scanned};
+use super::{Answer, Deletion, Image, ImageStore, Limit, Op, Page, Scan, Scanned, Shared};
 use crate::{
     error::{Error, Kind, Result},
     http::Http,
     image::{ImageId, StoreRef},
-    settings::{Settings, shortened, tencent::Tencent},
+    settings::{
+        Settings, shortened,
+        tencent::{Keys, Tencent},
+    },
 };
-use answer::Told;
 use call::Api;
-use image::Described;
+use decode::{Described, Told};
 
 /// Points this store at another host.
 pub const ENDPOINT: &str = "IMGCTL_CVM_ENDPOINT";
@@ -43,6 +44,9 @@ const PAGE: usize = 100;
 /// The most that one deletion names. The documents know a limit and do not say which; a call refused for it is halved.
 const DELETED_AT_ONCE: usize = 10;
 
+/// Credentials: all regions share them.
+pub type Clients = Shared<(), Arc<Keys>>;
+
 /// A region's custom images.
 pub struct Cvm {
     api: Api,
@@ -55,13 +59,13 @@ pub struct Cvm {
 }
 
 /// Opens the store of a region: that of the reference, of `--region`, or of the provider's own settings.
-pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Cvm> {
+pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Cvm> {
     let tencent = Tencent::load(settings)?;
     let region = tencent.region(store.region.as_deref())?.value;
     let endpoint = tencent.endpoint("cvm", ENDPOINT, &region)?.value;
     let scaling = tencent.endpoint("as", SCALING_ENDPOINT, &region)?.value;
     let now = Utc::now();
-    let keys = Arc::new(tencent.keys(now).await?);
+    let keys = clients.get((), async { tencent.keys(now).await.map(Arc::new) }).await?;
     let caller = shortened(&keys.at(now).await?.secret_id);
     let http = Http::new(&endpoint, settings.timeout)?;
     let kinds = settings.options.kinds;
@@ -91,21 +95,23 @@ impl ImageStore for Cvm {
         false
     }
 
-    fn limits(&self) -> Limits {
-        let limit = |call, batch, per_second| Limit { call, batch, per_second, in_flight: 10 };
-        // https://www.tencentcloud.com/document/api/213/33253
-        let describe = limit("DescribeImages", PAGE, 40);
-        let unused = limit("", 1, 1);
-        Limits {
+    fn limit(&self, op: Op) -> Option<Limit> {
+        let limit = |call, batch, per_second| Some(Limit { call, batch, per_second, in_flight: 10 });
+        match op {
             // https://www.tencentcloud.com/document/api/213/33255
-            delete: limit("DeleteImages", DELETED_AT_ONCE, 10),
-            get: describe,
-            list: describe,
-            manifests: unused,
-            layers: unused,
-            poll: unused,
-            all_or_nothing: true,
+            Op::Delete => limit("DeleteImages", DELETED_AT_ONCE, 10),
+            // https://www.tencentcloud.com/document/api/213/33253
+            Op::Get | Op::List => limit("DescribeImages", PAGE, 40),
+            // https://www.tencentcloud.com/document/api/213/33254
+            Op::Sharing => limit("DescribeImageSharePermission", 1, 10),
+            // The slowest of the calls that search; the documents give none of them less.
+            Op::Users => limit(users::INSTANCES, PAGE, 10),
+            Op::Manifests | Op::Layers | Op::Poll => None,
         }
+    }
+
+    fn all_or_nothing(&self) -> bool {
+        true
     }
 
     fn caller(&self) -> Option<String> {
@@ -167,10 +173,6 @@ impl ImageStore for Cvm {
         })
     }
 
-    fn scanning(&self) -> Option<Limit> {
-        Some(users::LIMIT)
-    }
-
     fn scans(&self) -> Vec<Scan> {
         users::first()
     }
@@ -179,16 +181,11 @@ impl ImageStore for Cvm {
         users::scan(&self.api, &self.scaling, scan).await
     }
 
-    fn sharing(&self) -> Option<Limit> {
-        // https://www.tencentcloud.com/document/api/213/33254
-        Some(Limit { call: "DescribeImageSharePermission", batch: 1, per_second: 10, in_flight: 10 })
-    }
-
     async fn add_sharing(&self, image: &mut Image) -> Result<()> {
         let Some(ImageId::Named(id)) = &image.id else {
             return Ok(());
         };
-        let told: Told<Shared> = self.api.call("DescribeImageSharePermission", 1, &json!({ "ImageId": id })).await?;
+        let told: Told<Sharing> = self.api.call("DescribeImageSharePermission", 1, &json!({ "ImageId": id })).await?;
         let accounts: Vec<_> =
             told.content.share_permission_set.into_iter().map(|permission| permission.account_id).collect();
         if !accounts.is_empty() && image.hold.is_none() {
@@ -196,7 +193,7 @@ impl ImageStore for Cvm {
                 1 => "this image is shared with another account".to_owned(),
                 many => format!("this image is shared with {many} other accounts"),
             };
-            let hold = image::refused(errors::SHARED_OUT, &message, &told.request_id);
+            let hold = decode::refused(errors::SHARED_OUT, &message, &told.request_id);
             image.hold = Some(hold);
         }
         image.shared_with = Some(accounts);
@@ -259,7 +256,7 @@ struct Images {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Shared {
+struct Sharing {
     share_permission_set: Vec<Permission>,
 }
 

@@ -49,7 +49,7 @@ async fn sandbox(options: Options) -> Sandbox {
 }
 
 async fn opened(sandbox: &Sandbox) -> Cvm {
-    open(&settings(sandbox), &store_ref(Some(REGION))).await.unwrap()
+    open(&settings(sandbox), &Default::default(), &store_ref(Some(REGION))).await.unwrap()
 }
 
 fn each<T>(answer: Answer<ImageId, T>) -> Vec<(ImageId, Result<T>)> {
@@ -68,14 +68,14 @@ async fn the_region_is_the_references_then_the_flags_then_the_settings() {
         (None, None, emulator::REGION),
     ] {
         let settings = Settings { region: flag.map(Into::into), ..settings(&sandbox) };
-        let store = open(&settings, &store_ref(reference)).await.unwrap();
+        let store = open(&settings, &Default::default(), &store_ref(reference)).await.unwrap();
         assert_eq!(store.home(), store_ref(Some(expected)));
         assert_eq!(store.caller().as_deref(), Some("AKID…7F3Q"));
     }
     let nowhere = Settings::default();
-    let error = open(&nowhere, &store_ref(None)).await.err().unwrap();
+    let error = open(&nowhere, &Default::default(), &store_ref(None)).await.err().unwrap();
     assert_eq!(error.kind, Kind::Config);
-    let error = open(&settings(&sandbox), &store_ref(Some("no region"))).await.err().unwrap();
+    let error = open(&settings(&sandbox), &Default::default(), &store_ref(Some("no region"))).await.err().unwrap();
     assert_eq!(error.kind, Kind::Config);
     assert!(sandbox.calls().is_empty());
 }
@@ -87,7 +87,7 @@ async fn a_deletion_that_is_taken_is_requested_and_takes_no_snapshots_unless_tol
         let deletion = DeletionFlags { delete_snapshots, ..DeletionFlags::default() };
         let options = settings::Options { deletion, ..settings::Options::default() };
         let settings = Settings { options, ..settings(&sandbox) };
-        let store = open(&settings, &store_ref(Some(REGION))).await.unwrap();
+        let store = open(&settings, &Default::default(), &store_ref(Some(REGION))).await.unwrap();
         let answer = store.delete(&ids(&["img-good1", "img-good2"])).await.unwrap();
         assert!(matches!(answer, Answer::All(Deletion::Requested)));
         let mut world = sandbox.world();
@@ -173,7 +173,7 @@ async fn a_listing_goes_through_all_pages_of_the_kinds_that_were_asked_for() {
         let before = sandbox.calls().len();
         let options = settings::Options { kinds: Kinds { shared, public }, ..settings::Options::default() };
         let settings = Settings { options, ..settings(&sandbox) };
-        let store = open(&settings, &store_ref(Some(REGION))).await.unwrap();
+        let store = open(&settings, &Default::default(), &store_ref(Some(REGION))).await.unwrap();
         let (mut seen, mut after) = (std::collections::HashSet::new(), None::<String>);
         loop {
             let page = store.list(after.as_deref()).await.unwrap();
@@ -198,7 +198,7 @@ async fn a_listing_goes_through_all_pages_of_the_kinds_that_were_asked_for() {
 async fn accounts_that_an_image_is_shared_with_are_noted_and_hold_it() {
     let sandbox = sandbox(Options::default()).await;
     let store = opened(&sandbox).await;
-    assert!(store.sharing().is_some());
+    assert!(store.limit(Op::Sharing).is_some());
     let answers = each(store.get(&ids(&["img-good1", "img-sharing"])).await.unwrap());
     let [mut alone, mut sharing] = [0, 1].map(|at| answers[at].1.clone().unwrap());
     store.add_sharing(&mut alone).await.unwrap();
@@ -232,7 +232,7 @@ async fn a_call_that_goes_wrong_says_what_that_proves() {
         })
         .await;
         let settings = Settings { timeout: Duration::from_millis(300), ..settings(&sandbox) };
-        let store = open(&settings, &store_ref(Some(REGION))).await.unwrap();
+        let store = open(&settings, &Default::default(), &store_ref(Some(REGION))).await.unwrap();
         let error = store.delete(&ids(&["img-good1"])).await.unwrap_err();
         assert_eq!(error.kind, kind, "{fault}: {error}");
         assert_eq!(sandbox.calls().len(), 1, "{fault}: one attempt");
@@ -262,7 +262,7 @@ async fn wrong_credentials_and_a_wrong_clock_stop_the_store() {
         let variables = sandbox.environment();
         let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
         let settings = Settings { env: Env::of(variables.chain([change]), None), ..Settings::default() };
-        let store = open(&settings, &store_ref(Some(REGION))).await.unwrap();
+        let store = open(&settings, &Default::default(), &store_ref(Some(REGION))).await.unwrap();
         let error = store.list(None).await.unwrap_err();
         assert_eq!((error.kind, error.code.as_deref()), (Kind::Auth, Some(code)));
     }

@@ -7,20 +7,17 @@ use serde_json::{Value, json};
 use super::{PAGE, call::Api};
 use crate::{
     error::{Error, Kind, Result},
-    store::{Limit, Scan, Scanned, User, Uses},
+    store::{Scan, Scanned, User, Uses},
 };
 
 /// <https://www.tencentcloud.com/document/api/213/33258>
-const INSTANCES: &str = "DescribeInstances";
+pub(super) const INSTANCES: &str = "DescribeInstances";
 /// <https://www.tencentcloud.com/document/api/213/41036>
 const TEMPLATES: &str = "DescribeLaunchTemplates";
 /// <https://www.tencentcloud.com/document/api/213/41037>
 const VERSIONS: &str = "DescribeLaunchTemplateVersions";
 /// <https://www.tencentcloud.com/document/api/377/30985>
 const CONFIGURATIONS: &str = "DescribeLaunchConfigurations";
-
-/// The slowest of these calls; the documents give none of them less.
-pub(super) const LIMIT: Limit = Limit { call: INSTANCES, batch: PAGE, per_second: 10, in_flight: 10 };
 
 /// Pages overlap by this much: when something before them goes while they are read, what follows moves up, and must
 /// not slip between two pages.

@@ -1,29 +1,23 @@
-//! AWS ECR: the calls, through the official SDK. How answers are read is in `decode`, what failures mean in
-//! `failure`; retries are the engine's, so the SDK's own are off.
+//! AWS ECR: the calls, through the official SDK. How a call goes is in `call`, how answers are read in `decode`, what
+//! codes mean in `errors`; retries are the engine's, so the SDK's own are off.
 
+pub(crate) mod call;
 mod decode;
+mod errors;
 pub(super) mod examine;
-pub(crate) mod failure;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, OnceLock},
-    time::Instant,
-};
+use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use aws_sdk_ecr::{
     Client,
-    error::{ProvideErrorMetadata, SdkError},
     operation::RequestId,
     types::{DescribeImagesFilter, ImageIdentifier, ImageStatusFilter, TagStatus},
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::retry::RetryConfig;
-use tokio::sync::Mutex;
 
-use self::failure::describe;
-use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Limits, Manifest, Page};
+use self::call::heard;
+use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, Page, Shared};
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId, StoreRef, ecr::HostKind},
@@ -41,14 +35,11 @@ const MEDIA_TYPES: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.v2+json",
 ];
 
-/// SDK clients opened so far: repositories of one region share one, and with it one connection pool.
-#[derive(Default)]
-pub struct Clients {
-    opened: Mutex<HashMap<(Option<String>, HostKind), Opened>>,
-}
+/// SDK clients: repositories of one region share one, and with it one connection pool.
+pub type Clients = Shared<(Option<String>, HostKind), Opened>;
 
 #[derive(Clone)]
-struct Opened {
+pub struct Opened {
     client: Client,
     region: String,
     caller: String,
@@ -62,24 +53,19 @@ pub struct Ecr {
     registry: OnceLock<String>,
 }
 
-impl Ecr {
-    pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Arc<Self>> {
-        let mut opened = clients.opened.lock().await;
-        let host = HostKind::of(store);
-        let key = (store.region.clone(), host);
-        let Opened { client, region, caller } = match opened.get(&key) {
-            Some(known) => known.clone(),
-            None => {
-                let aws = aws::load(settings, store.region.as_deref()).await?;
-                let new = Opened { client: client(&aws, host), region: aws.region, caller: aws.caller };
-                opened.insert(key, new.clone());
-                new
-            }
-        };
-        let store = StoreRef { region: Some(region), ..store.clone() };
-        Ok(Arc::new(Self { client, store, caller, registry: OnceLock::new() }))
-    }
+/// Opens a repository, or all repositories of a region.
+pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Ecr> {
+    let host = HostKind::of(store);
+    let opened = clients.get((store.region.clone(), host), async {
+        let aws = aws::load(settings, store.region.as_deref()).await?;
+        Ok(Opened { client: client(&aws, host), region: aws.region, caller: aws.caller })
+    });
+    let Opened { client, region, caller } = opened.await?;
+    let store = StoreRef { region: Some(region), ..store.clone() };
+    Ok(Ecr { client, store, caller, registry: OnceLock::new() })
+}
 
+impl Ecr {
     /// The account, as far as it is known: named in the reference, or by an answer. Without one the caller's own is
     /// meant.
     fn registry(&self) -> Option<String> {
@@ -128,20 +114,18 @@ impl ImageStore for Ecr {
         Some(self.caller.clone())
     }
 
-    fn limits(&self) -> Limits {
+    fn limit(&self, op: Op) -> Option<Limit> {
         // Batches: <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html> and its
         // siblings. Rates: <https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html>. None is
         // published for describing and deleting: these begin like BatchGetImage, until ECR throttles them.
-        let limit = |call, batch, per_second| Limit { call, batch, per_second, in_flight: 16 };
-        let describe = limit("DescribeImages", 100, 2000);
-        Limits {
-            delete: limit("BatchDeleteImage", 100, 2000),
-            get: describe,
-            list: Limit { batch: 1000, ..describe },
-            manifests: limit("BatchGetImage", 100, 2000),
-            layers: limit("BatchCheckLayerAvailability", 100, 1000),
-            poll: describe,
-            all_or_nothing: false,
+        let limit = |call, batch, per_second| Some(Limit { call, batch, per_second, in_flight: 16 });
+        match op {
+            Op::Delete => limit("BatchDeleteImage", 100, 2000),
+            Op::Get => limit("DescribeImages", 100, 2000),
+            Op::List => limit("DescribeImages", 1000, 2000),
+            Op::Manifests => limit("BatchGetImage", 100, 2000),
+            Op::Layers => limit("BatchCheckLayerAvailability", 100, 1000),
+            Op::Poll | Op::Sharing | Op::Users => None,
         }
     }
 
@@ -214,27 +198,6 @@ impl ImageStore for Ecr {
         let request = answer.request_id().map(str::to_owned);
         Ok(Answer::Each(decode::layers(digests, answer.layers(), answer.failures(), request.as_deref())))
     }
-}
-
-/// Waits for an answer, notes it for `-vv` in one line without its contents, and sorts a failure.
-async fn heard<T: RequestId, E>(
-    action: &str,
-    ids: usize,
-    call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-) -> Result<T>
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let started = Instant::now();
-    let answer = call.await.map_err(|error| describe(&error));
-    let milliseconds = started.elapsed().as_millis();
-    match &answer {
-        Ok(answer) => tracing::debug!(action, ids, request_id = answer.request_id(), milliseconds, "answered"),
-        Err(error) => {
-            tracing::debug!(action, ids, kind = ?error.kind, code = error.code, milliseconds, "failed")
-        }
-    }
-    answer
 }
 
 fn identifier(id: &ImageId) -> ImageIdentifier {

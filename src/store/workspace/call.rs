@@ -9,7 +9,6 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::{
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    http::{Http, Response},
+    http::{Http, Response, header_value, host, secret_value},
     settings::huawei::Keys,
 };
 
@@ -116,15 +115,15 @@ impl Service {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         if let Some(project) = call.project {
-            headers.insert(PROJECT, value(project, "the project id")?);
+            headers.insert(PROJECT, header_value("the project id", project)?);
         }
         let body = call.body.clone().unwrap_or_default();
         match proof {
             Proof::Nothing => {}
-            Proof::Token(token) => drop(headers.insert(TOKEN, secret(token)?)),
+            Proof::Token(token) => drop(headers.insert(TOKEN, self::token(token)?)),
             Proof::Itself(token) => {
-                headers.insert(TOKEN, secret(token)?);
-                headers.insert(SUBJECT_TOKEN, secret(token)?);
+                headers.insert(TOKEN, self::token(token)?);
+                headers.insert(SUBJECT_TOKEN, self::token(token)?);
             }
             Proof::Keys(keys) => self.sign(&mut request, &path, &query, &body, keys)?,
         }
@@ -139,11 +138,11 @@ impl Service {
         let now = Utc::now();
         let method = request.method().clone();
         let headers = request.headers_mut();
-        headers.insert(DATE, value(&sign::date(now), "the time")?);
+        headers.insert(DATE, header_value("the time", &sign::date(now))?);
         if let Some(token) = &keys.security_token {
-            headers.insert(SECURITY_TOKEN, secret(token)?);
+            headers.insert(SECURITY_TOKEN, self::token(token)?);
         }
-        let host = self.host();
+        let host = host(&self.endpoint);
         let mut signed = vec![("host", host.as_str())];
         for (name, value) in &*headers {
             // Each was made from text above.
@@ -155,36 +154,13 @@ impl Service {
             &keys.secret_key,
             now,
         );
-        let mut authorization = value(&authorization, "the access key's id")?;
-        authorization.set_sensitive(true);
-        headers.insert(AUTHORIZATION, authorization);
+        headers.insert(AUTHORIZATION, secret_value("the access key's id", &authorization)?);
         Ok(())
     }
-
-    /// The `Host` header: with the port, unless it is the scheme's own.
-    fn host(&self) -> String {
-        let host = self.endpoint.host_str().unwrap_or_default();
-        match self.endpoint.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        }
-    }
 }
 
-/// Reads the body of an answer of success.
-pub fn decode<T: DeserializeOwned>(call: &Call<'_>, answer: &Response) -> Result<T> {
-    serde_json::from_slice(&answer.body).map_err(|error| errors::unreadable(call.operation, answer, error))
-}
-
-fn value(text: &str, what: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(text)
-        .map_err(|_| Error::new(Kind::Config, format!("{what} has characters that no header may have")))
-}
-
-fn secret(secret: &SecretString) -> Result<HeaderValue> {
-    let mut value = value(secret.expose_secret(), "the token")?;
-    value.set_sensitive(true);
-    Ok(value)
+fn token(secret: &SecretString) -> Result<HeaderValue> {
+    secret_value("the token", secret.expose_secret())
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -60,9 +58,10 @@ pub fn refused(about: About, answer: &Response, now: DateTime<Utc>, secrets: &[&
         Some(code) if !code.is_empty() => bounded(&code, LONGEST_CODE),
         _ => format!("HTTP {status}"),
     });
-    error.encoded_authorization_message =
+    // Huawei's STS decodes it.
+    error.encoded_reason =
         body.as_ref().and_then(|body| body["encoded_authorization_message"].as_str()).map(Into::into);
-    error.retry_after = retry_after(answer, now);
+    error.retry_after = answer.retry_after(now);
     error.hint = hint(kind, about, status, answer, now);
     error
 }
@@ -145,24 +144,11 @@ fn bounded(text: &str, most: usize) -> String {
     kept
 }
 
-/// Seconds, or a date.
-fn retry_after(answer: &Response, now: DateTime<Utc>) -> Option<Duration> {
-    let text = answer.header("retry-after")?.trim();
-    match text.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => (date(text)? - now).to_std().ok(),
-    }
-}
-
-fn date(text: &str) -> Option<DateTime<Utc>> {
-    Some(DateTime::parse_from_rfc2822(text).ok()?.to_utc())
-}
-
 fn hint(kind: Kind, about: About, status: u16, answer: &Response, now: DateTime<Utc>) -> Option<String> {
-    let there = answer.header("date").and_then(date).unwrap_or(now);
+    let off = answer.clock_ahead(now).unwrap_or_default().abs();
     let hint = match (kind, about) {
-        (Kind::Auth, _) if (there - now).abs() > CLOCK_TOLERANCE => {
-            let minutes = (there - now).num_minutes().abs();
+        (Kind::Auth, _) if off > CLOCK_TOLERANCE => {
+            let minutes = off.num_minutes();
             return Some(format!("this machine's clock is {minutes} minutes off, and signatures are good for 15"));
         }
         (Kind::Denied, About::Store | About::Image) => {

@@ -1,13 +1,10 @@
 //! Whether Workspace can be worked with: a login, and one page of one image server.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use chrono::{TimeDelta, Utc};
 
-use super::{Auth, Call, Listed, Region, Service, Workspace, decode, errors, get};
+use super::{Call, Listed, Region, Workspace, decode, errors, get};
 use crate::{
     checkup::{Checkup, Heard, Subject},
     error::{Kind, Result},
@@ -20,7 +17,8 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(15);
 
 pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checkup) -> Result<()> {
     let huawei = Huawei::look(settings, store.region.as_deref(), checkup)?;
-    let workspace = checkup.of(Subject::Endpoint, unopened(settings, store, huawei))?;
+    let region = checkup.of(Subject::Endpoint, Region::new(settings, huawei))?;
+    let workspace = Workspace::new(settings, Arc::new(region), store);
     let started = Instant::now();
     let access = workspace.access().await;
     if checkup.value(Subject::Login).is_some() {
@@ -58,26 +56,10 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
         took: started.elapsed(),
     });
     let read = answer.and_then(|answer| match answer.status {
-        200..300 => decode::<Listed>(&call, &answer).map(drop),
+        200..300 => decode::read::<Listed>(&call, &answer).map(drop),
         _ => Err(errors::refused(call.about, &answer, at, &access.proof.secrets())),
     });
     checkup.tried("workspace:imageServer:list", heard.as_ref(), TOLERANCE, read)?;
     checkup.unknown(Subject::Delete, "cannot be asked without deleting");
     Ok(())
-}
-
-/// The image servers of the region, before any login.
-fn unopened(settings: &Settings, store: &StoreRef, huawei: Huawei) -> Result<Workspace> {
-    let region = Region {
-        name: huawei.region.clone(),
-        service: Service::new(&huawei.workspace, settings.timeout)?,
-        enterprise_project: huawei.enterprise_project.clone(),
-        auth: Auth::new(huawei, settings.timeout)?,
-    };
-    Ok(Workspace {
-        store: store.clone().with_region(&region.name),
-        region: Arc::new(region),
-        recursive: settings.options.deletion.recursive,
-        project: OnceLock::new(),
-    })
 }

@@ -1,19 +1,18 @@
 //! Huawei Cloud Workspace image servers: the calls. Who calls is in `token`, how a request is proven in `call` and
-//! `sign`, how answers are read in `servers` and `jobs`, what refusals mean in `errors`.
+//! `sign`, how answers are read in `decode`, what refusals mean in `errors`.
 
 mod call;
+mod decode;
 mod errors;
 pub(super) mod examine;
-mod jobs;
-mod servers;
 mod sign;
 #[cfg(test)]
 mod tests;
 mod token;
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, OnceLock},
+    collections::HashSet,
+    sync::{Arc, OnceLock},
 };
 
 use async_trait::async_trait;
@@ -22,14 +21,14 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-pub use self::jobs::{JobReport, SubJob};
+pub use self::decode::{JobReport, SubJob};
 use self::{
-    call::{Call, Service, decode},
+    call::{Call, Service},
+    decode::{Listed, Server},
     errors::About,
-    servers::{Listed, Server},
     token::{Access, Auth},
 };
-use super::{Answer, Deletion, Image, ImageStore, Job, Limit, Limits, Page};
+use super::{Answer, Deletion, Image, ImageStore, Job, Limit, Op, Page, Shared};
 use crate::{
     error::{Error, Kind, Result},
     http::Response,
@@ -48,14 +47,11 @@ const PAGE: usize = 100;
 /// The longest id: the same pages.
 const LONGEST_ID: usize = 128;
 
-/// Services and logins opened so far: all stores of one region share one of each.
-#[derive(Default)]
-pub struct Clients {
-    opened: Mutex<HashMap<String, Arc<Region>>>,
-}
+/// Services and logins: all stores of one region share one of each.
+pub type Clients = Shared<String, Arc<Region>>;
 
 /// What calls to one region go through.
-struct Region {
+pub struct Region {
     name: String,
     service: Service,
     auth: Auth,
@@ -71,45 +67,39 @@ pub struct Workspace {
     project: OnceLock<String>,
 }
 
-/// Opens the image servers of a region with credentials of its own.
-pub async fn open(settings: &Settings, store: &StoreRef) -> Result<Workspace> {
-    Clients::default().open(settings, store).await
+/// Opens the image servers of a region. Bad credentials show here; trouble that may pass is left to the first call.
+pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Workspace> {
+    let huawei = Huawei::load(settings, store.region.as_deref())?;
+    let region = clients.get(huawei.region.clone(), async { Region::new(settings, huawei).map(Arc::new) }).await?;
+    let workspace = Workspace::new(settings, region, store);
+    match workspace.access().await {
+        Err(error) if !error.kind.nothing_done() => Err(error),
+        _ => Ok(workspace),
+    }
 }
 
-impl Clients {
-    /// Opens the image servers of a region. Bad credentials show here; trouble that may pass is left to the first call.
-    pub async fn open(&self, settings: &Settings, store: &StoreRef) -> Result<Workspace> {
-        let huawei = Huawei::load(settings, store.region.as_deref())?;
-        let region = {
-            let mut opened = self.opened.lock().expect("no holder of this lock panics");
-            match opened.get(&huawei.region) {
-                Some(region) => Arc::clone(region),
-                None => {
-                    let region = Arc::new(Region {
-                        name: huawei.region.clone(),
-                        service: Service::new(&huawei.workspace, settings.timeout)?,
-                        enterprise_project: huawei.enterprise_project.clone(),
-                        auth: Auth::new(huawei, settings.timeout)?,
-                    });
-                    opened.insert(region.name.clone(), Arc::clone(&region));
-                    region
-                }
-            }
-        };
-        let workspace = Workspace {
-            store: StoreRef { region: Some(region.name.clone()), ..store.clone() },
-            region,
-            recursive: settings.options.deletion.recursive,
-            project: OnceLock::new(),
-        };
-        match workspace.access().await {
-            Err(error) if !error.kind.nothing_done() => Err(error),
-            _ => Ok(workspace),
-        }
+impl Region {
+    fn new(settings: &Settings, huawei: Huawei) -> Result<Self> {
+        Ok(Self {
+            name: huawei.region.clone(),
+            service: Service::new(&huawei.workspace, settings.timeout)?,
+            enterprise_project: huawei.enterprise_project.clone(),
+            auth: Auth::new(huawei, settings.timeout)?,
+        })
     }
 }
 
 impl Workspace {
+    /// The image servers of a region, before any login.
+    fn new(settings: &Settings, region: Arc<Region>, store: &StoreRef) -> Self {
+        Self {
+            store: StoreRef { region: Some(region.name.clone()), ..store.clone() },
+            region,
+            recursive: settings.options.deletion.recursive,
+            project: OnceLock::new(),
+        }
+    }
+
     /// All that the service says of a job, whether or not it has ended.
     pub async fn job(&self, id: &str) -> Result<JobReport> {
         Ok(self.ask_job(id).await?.0)
@@ -120,7 +110,7 @@ impl Workspace {
         let path = ["image-server-jobs", id];
         let call = Call { about: About::Job, ..get("ShowImageJob", &path) };
         let answer = self.call(&call).await?;
-        let mut report: JobReport = decode(&call, &answer)?;
+        let mut report: JobReport = decode::read(&call, &answer)?;
         report.id = id.to_owned();
         Ok((report, errors::request_id(&answer, None)))
     }
@@ -183,30 +173,28 @@ impl ImageStore for Workspace {
         self.region.auth.caller()
     }
 
-    fn limits(&self) -> Limits {
+    fn limit(&self, op: Op) -> Option<Limit> {
         // What Workspace takes is not published. Other services of the provider take ten calls a second of each API:
         // <https://support.huaweicloud.com/intl/pt-br/api-bpconsole/en-us_topic_0000002060988265.html>
-        // Deletions go one by one, because nothing says how they get along with each other.
-        let read = |call, batch| Limit {
-            call,
-            batch,
-            per_second: 10,
-            // More than five bad signatures in a row lock a key; those under way when the first is refused stay below.
-            // <https://support.huaweicloud.com/en-us/ocr_faq/ocr_01_0063.html>
-            in_flight: 4,
-        };
-        let none = Limit { call: "", batch: 1, per_second: 1, in_flight: 1 };
-        Limits {
-            delete: Limit { call: "BatchDeleteImageServer", batch: MOST_DELETED, per_second: 2, in_flight: 1 },
-            get: read("ShowImageServer", 1),
-            list: read("ListImageServers", PAGE),
-            poll: read("ShowImageJob", 1),
-            manifests: none,
-            layers: none,
-            // "Instances that are being created or creating images are not supported. The response is abnormal."
-            // <https://support.huaweicloud.com/intl/en-us/api-workspace/BatchDeleteImageServer.html>
-            all_or_nothing: true,
+        // More than five bad signatures in a row lock a key; those under way when the first is refused stay below.
+        // <https://support.huaweicloud.com/en-us/ocr_faq/ocr_01_0063.html>
+        let read = |call, batch| Some(Limit { call, batch, per_second: 10, in_flight: 4 });
+        match op {
+            // Deletions go one by one, because nothing says how they get along with each other.
+            Op::Delete => {
+                Some(Limit { call: "BatchDeleteImageServer", batch: MOST_DELETED, per_second: 2, in_flight: 1 })
+            }
+            Op::Get => read("ShowImageServer", 1),
+            Op::List => read("ListImageServers", PAGE),
+            Op::Poll => read("ShowImageJob", 1),
+            Op::Manifests | Op::Layers | Op::Sharing | Op::Users => None,
         }
+    }
+
+    fn all_or_nothing(&self) -> bool {
+        // "Instances that are being created or creating images are not supported. The response is abnormal."
+        // <https://support.huaweicloud.com/intl/en-us/api-workspace/BatchDeleteImageServer.html>
+        true
     }
 
     async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
@@ -229,7 +217,8 @@ impl ImageStore for Workspace {
         struct Started {
             job_id: Option<String>,
         }
-        let job = if answer.body.trim_ascii().is_empty() { None } else { decode::<Started>(&call, &answer)?.job_id };
+        let job =
+            if answer.body.trim_ascii().is_empty() { None } else { decode::read::<Started>(&call, &answer)?.job_id };
         Ok(Answer::All(match job.filter(|id| !id.is_empty()) {
             Some(id) => Deletion::Accepted(Job { id }),
             None => Deletion::Requested,
@@ -249,7 +238,7 @@ impl ImageStore for Workspace {
         let call = Call { about: About::Image, items: 1, ..get("ShowImageServer", &path) };
         let found = match self.call(&call).await {
             Ok(answer) => {
-                let server: Server = decode(&call, &answer)?;
+                let server: Server = decode::read(&call, &answer)?;
                 if server.id != name {
                     let why = format!("it describes {}, and {name} was asked for", server.id);
                     return Err(errors::unreadable(call.operation, &answer, why));
@@ -276,7 +265,7 @@ impl ImageStore for Workspace {
         }
         let call = Call { query: &query, ..get("ListImageServers", &["image-servers"]) };
         let answer = self.call(&call).await?;
-        let Listed { count, items } = decode(&call, &answer)?;
+        let Listed { count, items } = decode::read(&call, &answer)?;
         let end = offset + items.len();
         let more = items.len() >= PAGE && count.is_none_or(|count| end < count);
         let request_id = errors::request_id(&answer, None);

@@ -56,7 +56,7 @@ fn anywhere() -> StoreRef {
 }
 
 async fn open_with(sandbox: &Sandbox, variables: Variables<'_>) -> Result<Workspace> {
-    open(&settings(sandbox, variables), &anywhere()).await
+    open(&settings(sandbox, variables), &Default::default(), &anywhere()).await
 }
 
 fn named(ids: &[&str]) -> Vec<ImageId> {

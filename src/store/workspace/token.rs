@@ -11,7 +11,8 @@ use serde_json::json;
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{
-    call::{Call, Proof, Service, decode},
+    call::{Call, Proof, Service},
+    decode,
     errors::{About, refused},
 };
 use crate::{
@@ -223,7 +224,7 @@ impl Auth {
         let call =
             Call { operation: "KeystoneListProjects", path: &["v3", "projects"], query: &[("name", name)], ..TOKENS };
         let answer = self.ask(&call, proof, &[]).await?;
-        let Projects { mut projects } = decode(&call, &answer)?;
+        let Projects { mut projects } = decode::read(&call, &answer)?;
         projects.retain(|project| project.name == *name);
         match projects.as_slice() {
             [project] => Ok(project.id.clone()),
@@ -328,7 +329,7 @@ fn token_of(call: &Call<'_>, answer: &Response) -> Result<Token> {
     struct Of {
         id: String,
     }
-    let Body { token } = decode(call, answer)?;
+    let Body { token } = decode::read(call, answer)?;
     let time = |text: Option<String>| text?.parse::<DateTime<Utc>>().ok();
     // Both times are of the server's clock, so a clock that is off here does no harm.
     let issued_at = time(token.issued_at).unwrap_or_else(Utc::now);

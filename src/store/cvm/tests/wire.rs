@@ -47,7 +47,7 @@ async fn told(url: &str, delete_snapshots: bool) -> Cvm {
         },
         ..Settings::default()
     };
-    open(&settings, &store_ref(Some(REGION))).await.unwrap()
+    open(&settings, &Default::default(), &store_ref(Some(REGION))).await.unwrap()
 }
 
 const DONE: &str = r#"{"Response":{"RequestId":"r-1"}}"#;

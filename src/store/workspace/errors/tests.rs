@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use reqwest::header::HeaderMap;
 
 use super::*;
@@ -95,7 +97,7 @@ fn the_encoded_reason_of_a_denial_is_kept_whole() {
     let encoded = "x".repeat(3000);
     let body = format!(r#"{{"error_code":"PAP5.0001","error_msg":"no","encoded_authorization_message":"{encoded}"}}"#);
     let error = refused(About::Store, &answer(403, &[], &body), now(), &[]);
-    assert_eq!(error.encoded_authorization_message, Some(encoded));
+    assert_eq!(error.encoded_reason, Some(encoded));
 }
 
 #[test]

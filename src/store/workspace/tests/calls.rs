@@ -56,7 +56,7 @@ async fn recursion_goes_as_it_is_set_and_a_missing_job_means_look() {
         let deletion = DeletionFlags { recursive, ..DeletionFlags::default() };
         let options = settings::Options { deletion, ..settings::Options::default() };
         let settings = Settings { options, ..settings(&sandbox, WITH_KEYS) };
-        let store = open(&settings, &anywhere()).await.unwrap();
+        let store = open(&settings, &Default::default(), &anywhere()).await.unwrap();
         let answer = store.delete(&named(&["1"])).await.unwrap();
         assert!(matches!(answer, Answer::All(Deletion::Requested)));
         let jobs: Vec<_> = sandbox.world().workspace.region(REGION).jobs.values().cloned().collect();

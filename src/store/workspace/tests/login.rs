@@ -55,7 +55,7 @@ async fn a_wrong_password_or_token_stops_everything_before_any_other_call() {
         let clients = Clients::default();
         let settings = settings(&sandbox, variables);
         for _ in 0..3 {
-            let opened = clients.open(&settings, &anywhere()).await;
+            let opened = open(&settings, &clients, &anywhere()).await;
             let error = opened.map(|_| ()).unwrap_err();
             assert_eq!(error.kind, Kind::Auth);
             assert!(error.hint.unwrap().contains(source));
@@ -165,7 +165,7 @@ async fn another_project_than_the_credentials_is_an_error_and_nothing_is_asked_o
     let given = [WITH_KEYS, &[("HW_PROJECT_ID", project.as_str())]].concat();
     for (variables, calls) in [(WITH_TOKEN, 1), (WITH_PASSWORD, 1), (WITH_KEYS, 1), (&given, 0)] {
         let before = seen(&sandbox).len();
-        let opened = open(&settings(&sandbox, variables), &other).await;
+        let opened = open(&settings(&sandbox, variables), &Default::default(), &other).await;
         let error = opened.map(|_| ()).unwrap_err();
         assert_eq!(error.kind, Kind::Config);
         assert!(error.message.contains("other") && error.message.contains(&project));
@@ -183,7 +183,7 @@ async fn another_project_than_the_credentials_is_an_error_and_nothing_is_asked_o
 async fn a_region_without_a_project_is_said_to_have_none() {
     let sandbox = start_with(&[]).await;
     let mars = StoreRef { region: Some("mars-1".into()), ..anywhere() };
-    let opened = open(&settings(&sandbox, WITH_KEYS), &mars).await;
+    let opened = open(&settings(&sandbox, WITH_KEYS), &Default::default(), &mars).await;
     let error = opened.map(|_| ()).unwrap_err();
     assert_eq!(error.kind, Kind::Config);
     assert!(error.message.contains("has no project mars-1"), "{error}");

@@ -5,7 +5,7 @@
 use chrono::DateTime;
 use serde::Deserialize;
 
-use super::errors;
+use super::super::errors;
 use crate::{
     error::Error,
     image::ImageId,
@@ -15,7 +15,7 @@ use crate::{
 /// Fields that some versions of the API send as null are taken as absent.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Described {
+pub struct Described {
     pub image_id: String,
     image_type: Option<String>,
     created_time: Option<String>,
@@ -91,7 +91,7 @@ fn bytes(gib: Option<i64>) -> Option<u64> {
 }
 
 /// An image that is there and is refused with the code that the provider documents for it.
-pub(super) fn refused(code: &str, message: &str, request_id: &str) -> Hold {
+pub fn refused(code: &str, message: &str, request_id: &str) -> Hold {
     let meaning = errors::meaning(code);
     let mut error = Error::new(meaning.kind, message).code(code).request_id(Some(request_id));
     error.hint = meaning.hint.map(Into::into);

@@ -10,14 +10,6 @@ use crate::{
     store::{Hold, Image, LeftBehind},
 };
 
-/// One page of a listing.
-#[derive(Debug, Deserialize)]
-pub struct Listed {
-    /// A hint: how many there are in all.
-    pub count: Option<usize>,
-    pub items: Vec<Server>,
-}
-
 /// An image server: the machine that an image is built on, and what belongs to it.
 #[derive(Debug, Default, Deserialize)]
 pub struct Server {

@@ -1,12 +1,15 @@
 //! What an answer says: a success with its content, or an error with the kind that its code stands for. The service
 //! answers HTTP 200 to all that it looked at; any other status comes from something in between.
 
+mod image;
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use self::image::{Described, refused};
 use super::errors;
 use crate::{
     error::{Error, Kind, Result},
@@ -15,13 +18,13 @@ use crate::{
 
 /// The content of a success.
 #[derive(Debug, PartialEq)]
-pub(super) struct Told<T> {
+pub struct Told<T> {
     pub content: T,
     pub request_id: String,
 }
 
 /// Reads an answer that came at `now`. `host` is who was asked.
-pub(super) fn read<T: DeserializeOwned>(answer: &Response, host: &str, now: DateTime<Utc>) -> Result<Told<T>> {
+pub fn read<T: DeserializeOwned>(answer: &Response, host: &str, now: DateTime<Utc>) -> Result<Told<T>> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let error = reported(&body).map(|error| explain(error, answer, now));
     let status = answer.status;
@@ -32,18 +35,18 @@ pub(super) fn read<T: DeserializeOwned>(answer: &Response, host: &str, now: Date
             Err(Error::new(Kind::Config, format!("{host} answered HTTP {status}, a redirect, which is never followed"))
                 .hint("check the endpoint"))
         }
-        (429, error) => Err(between(error, Kind::Throttled, answer, host)),
+        (429, error) => Err(between(error, Kind::Throttled, answer, host, now)),
         // It may have been done before it failed, whatever code stands beside it.
-        (408 | 500.., error) => Err(between(error, Kind::Lost, answer, host)),
+        (408 | 500.., error) => Err(between(error, Kind::Lost, answer, host, now)),
         (_, Some(error)) => Err(error),
         (_, None) => {
-            Err(between(None, Kind::Unreadable, answer, host).hint("check the endpoint and the proxy settings"))
+            Err(between(None, Kind::Unreadable, answer, host, now).hint("check the endpoint and the proxy settings"))
         }
     }
 }
 
 /// The id that the service gave to a call, for whoever asks its support.
-pub(super) fn request_id(body: &Value) -> Option<&str> {
+pub fn request_id(body: &Value) -> Option<&str> {
     body.pointer("/Response/RequestId")?.as_str()
 }
 
@@ -69,35 +72,29 @@ fn reported(body: &Value) -> Option<Error> {
 
 /// Adds what the headers tell.
 fn explain(mut error: Error, answer: &Response, now: DateTime<Utc>) -> Error {
-    error.retry_after = retry_after(answer);
+    error.retry_after = answer.retry_after(now);
     if error.code.as_deref() == Some(errors::CLOCK)
-        && let Some(off) = answer.header("date").and_then(|date| clock(date, now))
+        && let Some(ahead) = answer.clock_ahead(now)
     {
+        let off = clock(ahead);
         error.message = format!("{off}, and the service bears 5 minutes: {}", error.message);
     }
     error
 }
 
-/// How far this machine's clock is from that of the answer's `Date`.
-fn clock(date: &str, now: DateTime<Utc>) -> Option<String> {
-    let theirs = DateTime::parse_from_rfc2822(date).ok()?.to_utc();
-    let off: TimeDelta = now - theirs;
-    let side = if off < TimeDelta::zero() { "behind" } else { "ahead" };
-    let off = Duration::from_secs(off.num_seconds().unsigned_abs());
-    let off = humantime::format_duration(off);
-    Some(format!("this machine's clock is {off} {side}"))
+/// How far this machine's clock is off, in words.
+fn clock(ahead: TimeDelta) -> String {
+    let side = if ahead < TimeDelta::zero() { "behind" } else { "ahead" };
+    let off = humantime::format_duration(Duration::from_secs(ahead.num_seconds().unsigned_abs()));
+    format!("this machine's clock is {off} {side}")
 }
 
 /// An error for a status that something between us and the service answered with.
-fn between(error: Option<Error>, kind: Kind, answer: &Response, host: &str) -> Error {
+fn between(error: Option<Error>, kind: Kind, answer: &Response, host: &str, now: DateTime<Utc>) -> Error {
     let mut error = error.unwrap_or_else(|| Error::new(kind, format!("{host} answered HTTP {}", answer.status)));
     error.kind = kind;
-    error.retry_after = retry_after(answer);
+    error.retry_after = answer.retry_after(now);
     error
-}
-
-fn retry_after(answer: &Response) -> Option<Duration> {
-    answer.header("retry-after")?.parse().ok().map(Duration::from_secs)
 }
 
 fn content<T: DeserializeOwned>(body: &Value, host: &str) -> Result<Told<T>> {
@@ -213,6 +210,8 @@ mod tests {
         }
         let error = heard(503, &[("retry-after", "7")], "").unwrap_err();
         assert_eq!(error.retry_after, Some(Duration::from_secs(7)));
+        let error = heard(503, &[("retry-after", "Thu, 01 Jan 2026 00:00:30 GMT")], "").unwrap_err();
+        assert_eq!(error.retry_after, Some(Duration::from_secs(30)));
         let error = heard(503, &[], &busy).unwrap_err();
         assert_eq!(error.code.as_deref(), Some("RequestLimitExceeded"));
     }

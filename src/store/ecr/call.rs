@@ -1,0 +1,121 @@
+//! One request sent through the SDK, and its raw answer. The SDK's own text says little of a failure; the codes, the
+//! HTTP status and how far the request got say all that a decision needs.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    error::Error as StdError,
+    time::{Duration, Instant},
+};
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_ecr::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::RequestId,
+};
+use aws_smithy_runtime_api::{client::orchestrator::HttpResponse, http::Headers};
+use chrono::Utc;
+
+use super::errors::{by_code, by_status};
+use crate::{
+    error::{Error, Kind, Result},
+    http::{causes, never_sent, retry_after},
+};
+
+/// Waits for an answer, notes it for `-vv` in one line without its contents, and sorts a failure.
+pub async fn heard<T: RequestId, E>(
+    action: &str,
+    ids: usize,
+    call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> Result<T>
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    let started = Instant::now();
+    let answer = call.await.map_err(|error| describe(&error));
+    let milliseconds = started.elapsed().as_millis();
+    match &answer {
+        Ok(answer) => tracing::debug!(action, ids, request_id = answer.request_id(), milliseconds, "answered"),
+        Err(error) => {
+            tracing::debug!(action, ids, kind = ?error.kind, code = error.code, milliseconds, "failed")
+        }
+    }
+    answer
+}
+
+/// Sorts a failed call.
+pub fn describe<E>(error: &SdkError<E, HttpResponse>) -> Error
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    match error {
+        SdkError::ConstructionFailure(_) => {
+            Error::new(Kind::Config, format!("the request to ECR cannot be made: {}", causes(error)))
+        }
+        SdkError::TimeoutError(_) => Error::new(Kind::Lost, "ECR did not answer in time").code("Timeout"),
+        SdkError::DispatchFailure(_) if no_credentials(error) => {
+            Error::new(Kind::Auth, format!("the AWS credentials ended and no new ones came: {}", causes(error)))
+                .hint("for a session that ended, run `aws sso login`, or get new keys")
+        }
+        SdkError::DispatchFailure(_) if never_sent(error) => {
+            Error::new(Kind::Unreachable, format!("cannot reach ECR: {}", causes(error)))
+                .hint("check the network, the region, the endpoint and the proxy settings (HTTPS_PROXY, NO_PROXY)")
+        }
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+            Error::new(Kind::Lost, "ECR did not answer in time").code("Timeout")
+        }
+        SdkError::DispatchFailure(failure) if failure.is_user() => {
+            Error::new(Kind::Config, format!("the request to ECR cannot be sent: {}", causes(error)))
+        }
+        SdkError::DispatchFailure(_) => {
+            Error::new(Kind::Lost, format!("the connection to ECR broke: {}", causes(error))).code("ConnectionLost")
+        }
+        SdkError::ResponseError(response) => {
+            let status = response.raw().status().as_u16();
+            let broken = response.raw().body().bytes().is_none();
+            let described = match status {
+                // The body never came whole.
+                200..300 if broken => {
+                    Error::new(Kind::Lost, format!("ECR's answer broke off: {}", causes(error))).code("AnswerBroken")
+                }
+                200..300 => Error::new(Kind::Unreadable, format!("ECR's answer cannot be read: {}", causes(error))),
+                status => by_status(status),
+            };
+            described.request_id(error.request_id())
+        }
+        SdkError::ServiceError(failure) => {
+            let (meta, raw) = (failure.err().meta(), failure.raw());
+            let known = meta.code().map(|code| by_code(code, meta.message()));
+            let status = raw.status().as_u16();
+            let mut described = match known {
+                // What a load balancer says of a backend is no word of the service, whatever it is called.
+                Some(known) if known.kind == Kind::Failed && status >= 500 => Error { kind: Kind::Lost, ..known },
+                Some(known) => known,
+                None => by_status(status),
+            };
+            described.request_id = error.request_id().map(str::to_owned);
+            described.retry_after = wait(raw.headers());
+            described
+        }
+        other => Error::new(Kind::Lost, format!("the call to ECR failed: {}", causes(other))),
+    }
+}
+
+/// The request was never signed, so it never left.
+fn no_credentials(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<CredentialsError>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// How long the service asks to wait: in AWS's own header in milliseconds, or as HTTP has it.
+fn wait(headers: &Headers) -> Option<Duration> {
+    let own = headers.get("x-amz-retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_millis);
+    own.or_else(|| retry_after(headers.get("retry-after")?, Utc::now()))
+}

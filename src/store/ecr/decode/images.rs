@@ -1,0 +1,105 @@
+//! What DescribeImages says.
+
+use aws_sdk_ecr::types::ImageDetail;
+use aws_smithy_types::DateTime as SdkTime;
+use chrono::{DateTime, Utc};
+
+use super::Each;
+use crate::{
+    error::{Error, Kind, Result},
+    image::{Digest, ImageId},
+    store::Image,
+};
+
+/// What DescribeImages says of each id.
+pub fn described(asked: &[ImageId], details: &[ImageDetail], request: Option<&str>) -> Each<ImageId, Image> {
+    let mut answers = Vec::with_capacity(asked.len());
+    for id in asked {
+        let detail = details.iter().find(|detail| match id {
+            ImageId::Tag(tag) | ImageId::TagAt(tag, _) => detail.image_tags().contains(tag),
+            ImageId::Digest(digest) => detail.image_digest() == Some(digest.as_str()),
+            ImageId::Named(_) => false,
+        });
+        let Some(detail) = detail else { continue };
+        let image = image(detail, request).and_then(|image| match (id, image.digest()) {
+            (ImageId::TagAt(tag, expected), Some(is)) if is != *expected => {
+                let message = format!("the tag {tag} points to {is}, not to {expected}");
+                Err(Error::new(Kind::Changed, message).code("ImageTagDoesNotMatchDigest").request_id(request))
+            }
+            _ => Ok(image),
+        });
+        answers.push((id.clone(), image));
+    }
+    answers
+}
+
+/// One image's details. Without a digest it cannot be named, so such an answer is not understood.
+pub fn image(detail: &ImageDetail, request: Option<&str>) -> Result<Image> {
+    let digest = detail.image_digest().and_then(|digest| digest.parse::<Digest>().ok()).ok_or_else(|| {
+        Error::new(Kind::Unreadable, "the service described an image without a digest").request_id(request)
+    })?;
+    let mut tags = detail.image_tags().to_vec();
+    tags.sort_unstable();
+    Ok(Image {
+        id: Some(ImageId::Digest(digest.clone())),
+        request_id: request.map(str::to_owned),
+        state: detail.image_status().map(|status| status.as_str().to_ascii_lowercase()),
+        digest: Some(digest.to_string()),
+        tags,
+        bytes: detail.image_size_in_bytes().and_then(|bytes| u64::try_from(bytes).ok()),
+        pushed_at: time(detail.image_pushed_at()),
+        pulled_at: time(detail.last_recorded_pull_time()),
+        archived_at: time(detail.last_archived_at()),
+        media_type: detail.image_manifest_media_type().map(str::to_owned),
+        artifact_type: detail.artifact_media_type().map(str::to_owned),
+        subject: detail.subject_manifest_digest().map(str::to_owned),
+        ..Image::default()
+    })
+}
+
+fn time(time: Option<&SdkTime>) -> Option<DateTime<Utc>> {
+    // The service sends seconds as a floating number; what is finer than a millisecond is an artefact of that.
+    DateTime::from_timestamp_millis(time?.to_millis().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecr::types::ImageStatus;
+
+    use super::{
+        super::tests::{digest, hex, tag},
+        *,
+    };
+
+    #[test]
+    fn a_description_is_matched_by_tag_and_digest_and_a_pinned_tag_must_fit() {
+        let detail = ImageDetail::builder()
+            .image_digest(hex('a'))
+            .image_tags("v2")
+            .image_tags("v1")
+            .image_size_in_bytes(42)
+            .image_status(ImageStatus::Archived)
+            .build();
+        let asked = [
+            tag("v1"),
+            ImageId::Digest(digest('a')),
+            ImageId::TagAt("v1".into(), digest('a')),
+            ImageId::TagAt("v1".into(), digest('b')),
+            tag("v3"),
+        ];
+        let answers = described(&asked, &[detail], Some("r1"));
+        assert_eq!(answers.len(), 4, "nothing is said of v3");
+        for (id, answer) in &answers[..3] {
+            let image = answer.as_ref().unwrap();
+            assert_eq!(image.tags, ["v1", "v2"], "{id:?}");
+            assert_eq!((image.bytes, image.state.as_deref()), (Some(42), Some("archived")));
+        }
+        assert_eq!(answers[3].1.as_ref().unwrap_err().kind, Kind::Changed);
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_named_is_no_image() {
+        let error = image(&ImageDetail::builder().image_tags("v1").build(), None).unwrap_err();
+        assert_eq!(error.kind, Kind::Unreadable);
+    }
+}

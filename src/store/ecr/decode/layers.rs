@@ -1,0 +1,65 @@
+//! What BatchCheckLayerAvailability says.
+
+use aws_sdk_ecr::types::{Layer, LayerFailure};
+
+use super::{Each, errors};
+use crate::{image::Digest, store::LayerState};
+
+/// What BatchCheckLayerAvailability says of each layer.
+pub fn layers(
+    asked: &[Digest],
+    layers: &[Layer],
+    failures: &[LayerFailure],
+    request: Option<&str>,
+) -> Each<Digest, LayerState> {
+    let mut answers = Vec::with_capacity(asked.len());
+    for digest in asked {
+        for layer in layers.iter().filter(|layer| layer.layer_digest() == Some(digest.as_str())) {
+            let state = layer.layer_availability().map(|state| state.as_str().to_ascii_lowercase());
+            let known = state.map(|state| LayerState {
+                state,
+                bytes: layer.layer_size().and_then(|bytes| u64::try_from(bytes).ok()),
+                media_type: layer.media_type().map(str::to_owned),
+            });
+            answers.extend(known.map(|state| (digest.clone(), Ok(state))));
+        }
+        for failure in failures.iter().filter(|failure| failure.layer_digest() == Some(digest.as_str())) {
+            answers.push((digest.clone(), Err(errors::of_layer(failure, request))));
+        }
+    }
+    answers
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecr::types::{LayerAvailability, LayerFailureCode};
+
+    use super::{
+        super::tests::{digest, hex},
+        *,
+    };
+
+    #[test]
+    fn a_layer_is_what_the_answer_says_and_both_shapes_of_missing_are_told() {
+        let layer = |of, state| Layer::builder().layer_digest(hex(of)).layer_availability(state).build();
+        let failed = |of, code: &str| {
+            LayerFailure::builder().layer_digest(hex(of)).failure_code(LayerFailureCode::from(code)).build()
+        };
+        let asked = ['a', 'b', 'c', 'd', 'e', 'f'].map(digest);
+        let there = [
+            layer('c', LayerAvailability::Archived),
+            layer('a', LayerAvailability::Available),
+            layer('b', LayerAvailability::Unavailable),
+        ];
+        let answers =
+            layers(&asked, &there, &[failed('d', "MissingLayerDigest"), failed('e', "InvalidLayerDigest")], None);
+        let words: Vec<_> = answers
+            .iter()
+            .map(|(_, answer)| match answer {
+                Ok(layer) => layer.state.clone(),
+                Err(error) => format!("{:?}", error.kind),
+            })
+            .collect();
+        assert_eq!(words, ["available", "unavailable", "archived", "NotFound", "Invalid"], "and nothing of the last");
+    }
+}

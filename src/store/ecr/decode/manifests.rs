@@ -1,0 +1,81 @@
+//! What BatchGetImage says.
+
+use aws_sdk_ecr::types::{Image as SdkImage, ImageFailure};
+
+use super::{Each, failed};
+use crate::{
+    error::{Error, Kind, Result},
+    image::{Digest, ImageId},
+    store::Manifest,
+};
+
+/// The manifests of BatchGetImage, each checked against its digest. An image with several tags may come several times.
+pub fn manifests(
+    asked: &[ImageId],
+    images: &[SdkImage],
+    failures: &[ImageFailure],
+    request: Option<&str>,
+) -> Each<ImageId, Manifest> {
+    let mut answers = Vec::with_capacity(asked.len());
+    for id in asked {
+        let image = images.iter().find(|image| {
+            let Some(named) = image.image_id() else {
+                return false;
+            };
+            match id {
+                ImageId::Tag(tag) | ImageId::TagAt(tag, _) => named.image_tag() == Some(tag),
+                ImageId::Digest(digest) => named.image_digest() == Some(digest.as_str()),
+                ImageId::Named(_) => false,
+            }
+        });
+        answers.extend(image.map(|image| (id.clone(), manifest(id, image, request))));
+    }
+    answers.extend(failed(asked, failures, request));
+    answers
+}
+
+fn manifest(asked: &ImageId, image: &SdkImage, request: Option<&str>) -> Result<Manifest> {
+    let wrong = |kind, message: String| Err(Error::new(kind, message).request_id(request));
+    let Some(text) = image.image_manifest() else {
+        return wrong(Kind::Failed, "the service sent no manifest".into());
+    };
+    let named = image.image_id().and_then(|id| id.image_digest()).unwrap_or_default();
+    let digest = Digest::sha256_of(text.as_bytes());
+    if digest.as_str() != named {
+        return wrong(Kind::Failed, format!("the manifest's bytes have the digest {digest}, not {named}"));
+    }
+    if let ImageId::TagAt(tag, expected) = asked
+        && *expected != digest
+    {
+        return wrong(Kind::Changed, format!("the tag {tag} points to {digest}, not to {expected}"));
+    }
+    let media_type = image.image_manifest_media_type().map(str::to_owned);
+    Ok(Manifest { digest, media_type, bytes: text.as_bytes().to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecr::types::ImageIdentifier;
+
+    use super::{
+        super::tests::{digest, tag},
+        *,
+    };
+
+    #[test]
+    fn a_manifest_is_handed_on_only_with_the_bytes_of_its_digest() {
+        let text = "{\"layers\":[]}";
+        let right = Digest::sha256_of(text.as_bytes());
+        let sent = |digest: &Digest| {
+            let id = ImageIdentifier::builder().image_tag("v1").image_digest(digest.as_str()).build();
+            SdkImage::builder().image_id(id).image_manifest(text).build()
+        };
+        let asked = [tag("v1"), ImageId::Digest(right.clone()), ImageId::TagAt("v1".into(), digest('b'))];
+        let good = manifests(&asked, &[sent(&right), sent(&right)], &[], None);
+        assert_eq!(good[0].1.as_ref().unwrap().bytes, text.as_bytes());
+        assert_eq!(good[1].1.as_ref().unwrap().digest, right);
+        assert_eq!(good[2].1.as_ref().unwrap_err().kind, Kind::Changed);
+        let forged = manifests(&asked[..1], &[sent(&digest('b'))], &[], None);
+        assert_eq!(forged[0].1.as_ref().unwrap_err().kind, Kind::Failed);
+    }
+}

@@ -1,0 +1,117 @@
+//! What ECR's codes mean: those of refused calls, those of single images and layers in an answer, and the statuses of
+//! answers without a code.
+
+use aws_sdk_ecr::types::{ImageFailure, LayerFailure};
+
+use crate::error::{Error, Kind};
+
+/// Codes that mean the same, what that is, and what a person can do about it.
+type Row = (&'static [&'static str], Kind, &'static str);
+
+const EXPIRED: &str = "the session ended: run `aws sso login`, or get new keys";
+const SECRET: &str = "check the secret key, and this machine's clock";
+const KEY: &str = "check the access key, and that it belongs to this partition";
+const PERMISSION: &str = "the credentials are good and lack this permission; the README lists the least that is needed";
+const UPSTREAM: &str = "check the credentials of the repository's pull-through cache rule in Secrets Manager";
+const ELSEWHERE: &str = "is this the endpoint of ECR? check AWS_ENDPOINT_URL_ECR";
+const STORE: &str = "check the repository's name, its region and the account";
+
+/// Codes of refused calls, modelled by the service or not.
+/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html>
+const CODES: &[Row] = &[
+    (&["ThrottlingException", "Throttling", "ThrottledException", "RequestLimitExceeded"], Kind::Throttled, ""),
+    (&["TooManyRequestsException", "RequestThrottled", "LimitExceededException", "SlowDown"], Kind::Throttled, ""),
+    (&["RepositoryNotFoundException"], Kind::NoStore, STORE),
+    (&["RegistryNotFoundException"], Kind::NoStore, "check the account and the region"),
+    (&["ImageNotFoundException", "LayersNotFoundException"], Kind::NotFound, ""),
+    (&["InvalidParameterException", "InvalidParameterValue", "InvalidTagParameterException"], Kind::Invalid, ""),
+    (&["ValidationException", "ValidationError", "SerializationException"], Kind::Invalid, ""),
+    (&["ServerException", "InternalFailure", "InternalServerError", "InternalServerException"], Kind::Lost, ""),
+    (&["ServiceUnavailable", "ServiceUnavailableException"], Kind::Lost, ""),
+    (&["UnableToGetUpstreamImageException", "UnableToGetUpstreamLayerException"], Kind::Failed, UPSTREAM),
+    (&["KmsException"], Kind::Failed, "check that the repository's KMS key is enabled and may be used"),
+    (&["AccessDeniedException", "AccessDenied", "NotAuthorized"], Kind::Denied, PERMISSION),
+    (&["UnauthorizedOperation", "OptInRequired"], Kind::Denied, PERMISSION),
+    (&["ExpiredTokenException", "ExpiredToken", "RequestExpired"], Kind::Auth, EXPIRED),
+    (&["InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed"], Kind::Auth, SECRET),
+    (&["UnrecognizedClientException", "InvalidClientTokenId"], Kind::Auth, KEY),
+    (&["MissingAuthenticationTokenException", "MissingAuthenticationToken"], Kind::Auth, KEY),
+    (&["IncompleteSignature", "IncompleteSignatureException"], Kind::Auth, KEY),
+    (&["UnknownOperationException", "InvalidAction"], Kind::Config, ELSEWHERE),
+];
+
+const MOVED: &str = "the tag was moved meanwhile and was left alone; look again and decide again";
+const NEEDED: &str = "delete the index that needs it first, or together with it";
+const ARCHIVED: &str = "the image is archived or being restored; restore it first";
+const KMS: &str = "check that the repository's KMS key is enabled and may be used by this caller";
+
+/// Codes of single images in an answer.
+/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageFailure.html>
+const IMAGE_CODES: &[Row] = &[
+    (&["ImageNotFound"], Kind::NotFound, ""),
+    (&["ImageTagDoesNotMatchDigest"], Kind::Changed, MOVED),
+    (&["ImageReferencedByManifestList"], Kind::InUse, NEEDED),
+    (&["InvalidImageDigest", "InvalidImageTag", "MissingDigestAndTag"], Kind::Invalid, ""),
+    (&["ImageInaccessible"], Kind::WrongState, ARCHIVED),
+    (&["KmsError"], Kind::Failed, KMS),
+    (&["UpstreamAccessDenied"], Kind::Failed, "check the credentials of the repository's pull-through cache rule"),
+    (&["UpstreamTooManyRequests"], Kind::Throttled, "the upstream registry throttles; try later"),
+    (&["UpstreamUnavailable"], Kind::Unreachable, "the upstream registry is down; try later"),
+];
+
+/// Codes of single layers in an answer.
+/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_LayerFailure.html>
+const LAYER_CODES: &[Row] =
+    &[(&["MissingLayerDigest"], Kind::NotFound, ""), (&["InvalidLayerDigest"], Kind::Invalid, "")];
+
+/// Looks a code up. One that is newer than this program is a refusal for an unknown reason: certainly not done.
+fn meaning(table: &[Row], code: &str) -> (Kind, Option<String>) {
+    let found = table.iter().find(|(codes, ..)| codes.contains(&code));
+    found.map_or((Kind::Failed, None), |(_, kind, hint)| {
+        (*kind, Some(*hint).filter(|hint| !hint.is_empty()).map(Into::into))
+    })
+}
+
+pub fn of_image(failure: &ImageFailure, request: Option<&str>) -> Error {
+    of_item(IMAGE_CODES, failure.failure_code().map(|code| code.as_str()), failure.failure_reason(), request)
+}
+
+pub fn of_layer(failure: &LayerFailure, request: Option<&str>) -> Error {
+    of_item(LAYER_CODES, failure.failure_code().map(|code| code.as_str()), failure.failure_reason(), request)
+}
+
+fn of_item(table: &[Row], code: Option<&str>, reason: Option<&str>, request: Option<&str>) -> Error {
+    let code = code.unwrap_or("UnknownFailure");
+    let (kind, hint) = meaning(table, code);
+    let message = reason.unwrap_or("the service gave no reason");
+    Error { hint, ..Error::new(kind, message).code(code).request_id(request) }
+}
+
+/// What a refused call's code means.
+pub fn by_code(code: &str, message: Option<&str>) -> Error {
+    // A code may come with its namespace before it, or an address after it.
+    let code = code.rsplit('#').next().unwrap_or(code).split(':').next().unwrap_or(code);
+    let (kind, hint) = meaning(CODES, code);
+    let message = message.unwrap_or("the service gave no reason");
+    let message = match kind {
+        // What follows is the request as the service would sign it, with the session's token in it.
+        Kind::Auth => message.lines().next().unwrap_or_default(),
+        _ => message,
+    };
+    Error { hint, ..Error::new(kind, message).code(code) }
+}
+
+/// What an answer without a code means.
+pub fn by_status(status: u16) -> Error {
+    let (kind, said) = match status {
+        401 => (Kind::Auth, "ECR refused the credentials"),
+        403 => (Kind::Denied, "ECR, or something before it, denied the request"),
+        404 | 405 | 300..400 => (Kind::Config, "this is no endpoint of ECR"),
+        408 => (Kind::Lost, "ECR did not get the whole request"),
+        429 => (Kind::Throttled, "too many requests"),
+        400..500 => (Kind::Invalid, "ECR refused the request"),
+        500..600 => (Kind::Lost, "ECR failed"),
+        _ => (Kind::Unreadable, "ECR answered with a status that no answer has"),
+    };
+    Error::new(kind, format!("{said} (HTTP {status})")).code(format!("HTTP{status}"))
+}

@@ -1,0 +1,131 @@
+//! An image as its provider describes it, and what a deletion means for it.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::{error::Error, image::ImageId};
+
+/// Why an image that is there cannot be deleted, or need not be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Hold {
+    /// Already on its way out.
+    Going,
+    /// The provider would refuse it, with this documented error.
+    Refused(Error),
+}
+
+/// An image as its provider describes it. What a provider does not know is absent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Image {
+    /// How this image is named in its store: its digest, or the provider's id.
+    #[serde(skip)]
+    pub id: Option<ImageId>,
+    /// Why it cannot, or need not, be deleted now.
+    #[serde(skip)]
+    pub hold: Option<Hold>,
+    /// An instance could be started from it now, as the newest of its family.
+    #[serde(skip)]
+    pub usable: bool,
+    /// The answer that described it.
+    #[serde(skip)]
+    pub request_id: Option<String>,
+
+    /// The provider's own word, in lower case. An item of the output says in which state it was read.
+    #[serde(skip_serializing)]
+    #[schemars(skip)]
+    pub state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
+    pub pushed_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
+    pub created_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
+    pub updated_at: Option<DateTime<Utc>>,
+    /// When it was last pulled, as far as the provider recorded it.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
+    pub pulled_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
+    pub archived_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// The digest of the image that this one is attached to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// Private, shared, public, gold: the provider's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_type: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<Snapshot>,
+    /// Accounts that an image is shared with, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_with: Option<Vec<String>>,
+
+    /// The image that an image server produced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product_image: Option<String>,
+    /// The image that it was made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_image: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enterprise_project: Option<String>,
+
+    /// What a deletion takes with it, with the options of this run.
+    #[serde(skip)]
+    pub takes_along: Vec<LeftBehind>,
+    /// What stays, and costs money, after this image is deleted with the options of this run.
+    #[serde(skip)]
+    pub leaves_behind: Vec<LeftBehind>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Snapshot {
+    pub id: String,
+    /// `system_disk` or `data_disk`.
+    pub usage: String,
+    pub bytes: u64,
+}
+
+/// Times as every reader understands them: RFC 3339 in UTC, without fractions, which `jq` for one cannot read.
+fn whole_seconds<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)).serialize(serializer)
+}
+
+/// Something around an image: a deletion leaves it behind, or takes it along.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LeftBehind {
+    /// `snapshot`, `ims_image`, `server_group`, `app_group`, `instance`.
+    pub kind: String,
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}

@@ -56,6 +56,13 @@ const FILE: &[(&str, &str)] = &[(
 )];
 
 #[test]
+fn a_byte_order_mark_before_the_file_is_understood() {
+    let marked = format!("\u{feff}{}", FILE[0].1.trim_start_matches("# keys\n"));
+    let file: &[(&str, &str)] = &[(FILE[0].0, &marked)];
+    assert_eq!(found(&[], file), found(&[], FILE));
+}
+
+#[test]
 fn a_token_beats_a_password_beats_keys_beat_the_file() {
     let sets = [TOKEN, PASSWORD, SDK_KEYS, KEYS];
     let expected = [

@@ -6,13 +6,14 @@ mod json;
 mod tests;
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
     fs::File,
-    hash::{BuildHasher, Hash, RandomState},
+    hash::Hash,
     io::{self, BufRead, BufReader, Read},
     path::PathBuf,
     str::FromStr,
 };
+
+use indexmap::IndexSet;
 
 use crate::{
     error::{Error, Kind, Result},
@@ -38,7 +39,7 @@ where
 {
     let mut list = List::default();
     list.source(name, source)?;
-    Ok(list.order)
+    Ok(list.references.into_iter().collect())
 }
 
 /// The same with another standard input.
@@ -63,22 +64,17 @@ where
             }
         }
     }
-    Ok(list.order)
+    Ok(list.references.into_iter().collect())
 }
 
 /// References in their order, each once.
 struct List<T> {
-    order: Vec<T>,
-    /// Where the first reference with this hash stands.
-    places: HashMap<u64, usize>,
-    /// Where others with the hash of an earlier one stand; hardly ever any.
-    collided: Vec<usize>,
-    hasher: RandomState,
+    references: IndexSet<T>,
 }
 
 impl<T> Default for List<T> {
     fn default() -> Self {
-        Self { order: Vec::new(), places: HashMap::new(), collided: Vec::new(), hasher: RandomState::new() }
+        Self { references: IndexSet::default() }
     }
 }
 
@@ -87,20 +83,7 @@ where
     T: FromStr<Err = ParseError> + Eq + Hash,
 {
     fn add(&mut self, reference: T) {
-        let place = self.order.len();
-        match self.places.entry(self.hasher.hash_one(&reference)) {
-            Entry::Vacant(entry) => {
-                entry.insert(place);
-            }
-            Entry::Occupied(entry) => {
-                let same = |place: &usize| self.order[*place] == reference;
-                if same(entry.get()) || self.collided.iter().any(same) {
-                    return;
-                }
-                self.collided.push(place);
-            }
-        }
-        self.order.push(reference);
+        self.references.insert(reference);
     }
 
     /// Reads one source to its end.

@@ -8,7 +8,7 @@ use crate::image::{ImageRef, Reference, arbitrary};
 fn list(text: &(impl AsRef<[u8]> + ?Sized)) -> Result<Vec<String>> {
     let mut list = List::<ImageRef>::default();
     list.source("list", text.as_ref())?;
-    Ok(list.order.iter().map(ToString::to_string).collect())
+    Ok(list.references.iter().map(ToString::to_string).collect())
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_line_without_an_end_takes_no_memory() {
     let comment = b"#".chain(io::repeat(b'x').take(1 << 22)).chain(&b"\necr:aa:1"[..]);
     let mut list = List::<ImageRef>::default();
     list.source("list", comment).unwrap();
-    assert_eq!(list.order.len(), 1);
+    assert_eq!(list.references.len(), 1);
 }
 
 /// Gives a few bytes at a time, as a pipe may.
@@ -146,7 +146,7 @@ proptest! {
         }
         let mut list = List::<ImageRef>::default();
         list.source("list", Dripping(text.as_bytes())).unwrap();
-        prop_assert_eq!(list.order, expected);
+        prop_assert_eq!(list.references.into_iter().collect::<Vec<_>>(), expected);
     }
 
     #[test]

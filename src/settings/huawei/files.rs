@@ -106,7 +106,8 @@ fn read(path: &Path) -> Result<Option<HashMap<String, Section>>> {
     };
     let mut sections: HashMap<String, Section> = HashMap::new();
     let mut current = None;
-    for (number, line) in text.lines().enumerate() {
+    // Windows editors write a byte order mark.
+    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;

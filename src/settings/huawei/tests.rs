@@ -56,6 +56,13 @@ const FILE: &[(&str, &str)] = &[(
 )];
 
 #[test]
+fn a_byte_order_mark_before_the_file_is_understood() {
+    let marked = format!("\u{feff}{}", FILE[0].1.trim_start_matches("# keys\n"));
+    let file: &[(&str, &str)] = &[(FILE[0].0, &marked)];
+    assert_eq!(found(&[], file), found(&[], FILE));
+}
+
+#[test]
 fn a_token_beats_a_password_beats_keys_beat_the_file() {
     let sets = [TOKEN, PASSWORD, SDK_KEYS, KEYS];
     let expected = [
@@ -224,10 +231,12 @@ fn the_region_is_the_references_then_the_flags_then_the_variables() {
 #[test]
 fn a_region_that_would_change_the_host_is_refused() {
     let (settings, _home) = settings(TOKEN, &[]);
-    for region in ["evil.example.com/", "a@b", "", "-a", "A", "a.b", "a b", &"a".repeat(64)] {
+    for region in ["evil.example.com/", "a@b", "", "-a", "a.b", "a b", &"a".repeat(64)] {
         let error = Huawei::load(&settings, Some(region)).map(|_| ()).unwrap_err();
         assert_eq!(error.kind, Kind::Config, "{region}");
     }
+    // The case of a host name does not matter.
+    assert_eq!(Huawei::load(&settings, Some("CN-North-4")).unwrap().region, "cn-north-4");
 }
 
 #[test]

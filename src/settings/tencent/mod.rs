@@ -110,7 +110,8 @@ fn read(path: &Path) -> io::Result<String> {
 /// A file's text; nothing if there is no such file.
 fn text_of(path: &Path, read: &Read<'_>) -> Result<Option<String>> {
     match read(path) {
-        Ok(text) => Ok(Some(text)),
+        // Windows editors write a byte order mark.
+        Ok(text) => Ok(Some(text.trim_start_matches('\u{feff}').to_owned())),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(files::broken(path, format!("cannot be read: {}", error.kind()))),
     }

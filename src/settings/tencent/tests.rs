@@ -47,6 +47,16 @@ fn chosen(
 }
 
 #[test]
+fn a_byte_order_mark_before_a_file_is_understood() {
+    for (path, text) in [DEFAULT_FILE, SDK] {
+        let marked = format!("\u{feff}{text}");
+        let plain = chosen(&[], None, &[(path, text)]).unwrap();
+        assert!(plain.is_some());
+        assert_eq!(chosen(&[], None, &[(path, &marked)]).unwrap(), plain);
+    }
+}
+
+#[test]
 fn credentials_come_from_the_first_place_that_has_them() {
     let prod = ("/h/.tccli/prod.credential", r#"{"secretId":"PROD","secretKey":"p"}"#);
     let role = ("/h/.tccli/default.credential", r#"{"type":"cvm-role"}"#);

@@ -139,7 +139,7 @@ fn what_names_no_image_is_refused_with_what_would_be_right() {
         ("cvm://ap-guangzhou/", "", "write cvm://ap-guangzhou/img-ID"),
         ("workspace://cn-north-4", "", "write workspace://cn-north-4/SERVER_ID"),
         ("ecr:team/*", "team/*", "name the image; commands that take stores, like list and prune, take patterns"),
-        ("ecr:team/*:v1", "team/*", "prune chooses images of many repositories by their tags"),
+        ("ecr:team/*:v1", "team/*", "patterns name repositories; `imgctl prune` chooses images of many repositories"),
         // Parts that are empty.
         ("", "", SCHEMES),
         ("ecr:", "", ""),

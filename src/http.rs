@@ -95,15 +95,15 @@ pub struct Http {
 impl Http {
     /// A client for one endpoint: `timeout` bounds each answer, the wait for its headers and body together.
     pub fn new(endpoint: &Url, timeout: Duration) -> Result<Self> {
-        Self::build(timeout, is_loopback(endpoint))
+        Self::build(timeout, is_loopback(endpoint), endpoint.scheme() == "https")
     }
 
     /// A client that never goes through a proxy, for what only this machine's own network can answer.
-    pub fn direct(timeout: Duration) -> Result<Self> {
-        Self::build(timeout, true)
+    pub fn direct(endpoint: &Url, timeout: Duration) -> Result<Self> {
+        Self::build(timeout, true, endpoint.scheme() == "https")
     }
 
-    fn build(timeout: Duration, direct: bool) -> Result<Self> {
+    fn build(timeout: Duration, direct: bool, tls: bool) -> Result<Self> {
         static RING: Once = Once::new();
         // Fails only where a provider is installed already, which is as good.
         RING.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
@@ -114,6 +114,10 @@ impl Http {
             .user_agent(concat!("imgctl/", env!("CARGO_PKG_VERSION")));
         if direct {
             client = client.no_proxy();
+        }
+        if !tls {
+            // Spares the reading of the system's certificates.
+            client = client.tls_certs_only([]);
         }
         client
             .build()

@@ -1,9 +1,17 @@
 //! `imgctl list`: the images of stores, page by page as they come.
 
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
+
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
+use tokio::sync::mpsc;
+
 use crate::{
     context::Context,
     context::lookup,
-    engine::Session,
+    engine::{Pages, Session},
     error::{Error, Result},
     exit::Exit,
     help::{Example, examples},
@@ -24,6 +32,9 @@ const EXAMPLES: [Example; 4] = [
     ("The newest three stay, the rest is shown: a rehearsal of a cleaning rule.", "imgctl list cvm: --keep 3"),
     ("References alone, for other programs.", "imgctl list workspace: -q -o ndjson | jq -r .ref"),
 ];
+
+/// So many stores are fetched side by side; each has at most two pages in memory.
+const AHEAD: usize = 32;
 
 /// List the images of stores
 #[derive(clap::Args)]
@@ -46,55 +57,103 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let selection = args.selectors.compile(chrono::Utc::now())?;
     // A store each, for the exit code: one that could be listed counts beside those that could not.
     let mut tally = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    for store in &stores {
-        let sessions = match lookup::stores(context, store).await {
-            Ok(sessions) => sessions,
-            Err(error) => {
-                tally.push(failed(context, store, error));
-                continue;
-            }
-        };
-        for session in sessions {
-            if seen.insert(session.store.home()) {
-                let listed = images(context, &session, &selection).await;
-                let home = session.store.home();
-                tally.push(match listed {
-                    Ok(()) => Item::new(home),
-                    Err(error) => failed(context, &home, error),
-                });
-            }
-            if context.printer.closed() {
-                return Ok(Exit::Done);
-            }
+    let mut seen = HashSet::new();
+    let mut sessions = Vec::new();
+    for (store, found) in stores.iter().zip(join_all(stores.iter().map(|store| lookup::stores(context, store))).await) {
+        match found {
+            Ok(found) => sessions.extend(found.into_iter().filter(|session| seen.insert(session.store.home()))),
+            Err(error) => tally.push(failed(context, store, error)),
         }
+    }
+    tally.extend(print_all(context, sessions, &selection).await);
+    if context.printer.closed() {
+        return Ok(Exit::Done);
     }
     context.finish();
     Ok(Exit::of_items(&tally, false))
 }
 
-/// Prints one store's images; each page before the next is asked for, unless the selectors must see all of them.
-async fn images(context: &Context, session: &Session, selection: &Selection) -> Result<()> {
-    let mut pages = session.pages();
-    let mut waiting = Vec::new();
-    while let Some(mut images) = pages.next().await? {
-        if context.settings.options.sharing && session.store.limit(Op::Sharing).is_some() {
-            session.add_sharing(&mut images).await?;
+/// Prints stores in their order, and fetches the next ones meanwhile. Returns how each ended.
+async fn print_all(context: &Context, sessions: Vec<Arc<Session>>, selection: &Selection) -> Vec<Item> {
+    let mut ends = Vec::new();
+    let mut sessions = sessions.into_iter();
+    let mut fetching = FuturesUnordered::new();
+    let mut stores = VecDeque::new();
+    loop {
+        while stores.len() < AHEAD
+            && let Some(session) = sessions.next()
+        {
+            let (found, pages) = mpsc::channel(1);
+            fetching.push(fetch(context, Arc::clone(&session), found));
+            stores.push_back(Listing { session, pages, waiting: Vec::new() });
         }
-        if selection.needs_all() {
-            waiting.append(&mut images);
-            continue;
-        }
-        print(context, session, images, selection);
+        let Some(store) = stores.front_mut() else {
+            return ends;
+        };
+        let page = tokio::select! {
+            biased;
+            Some(()) = fetching.next() => continue,
+            page = store.pages.recv() => page,
+        };
+        // The request for the next page leaves before this one is printed.
+        tokio::task::yield_now().await;
+        let end = match page {
+            Some(Ok(mut images)) if selection.needs_all() => {
+                store.waiting.append(&mut images);
+                None
+            }
+            Some(Ok(images)) => {
+                print(context, &store.session, images, selection);
+                None
+            }
+            Some(Err(error)) => Some(failed(context, &store.session.store.home(), error)),
+            None => {
+                print(context, &store.session, std::mem::take(&mut store.waiting), selection);
+                Some(Item::new(store.session.store.home()))
+            }
+        };
         if context.printer.closed() {
-            return Ok(());
+            return ends;
+        }
+        if let Some(end) = end {
+            ends.push(end);
+            stores.pop_front();
         }
     }
-    print(context, session, waiting, selection);
-    Ok(())
 }
 
-/// Prints those of some images that the selectors choose.
+/// A store that is being fetched.
+struct Listing {
+    session: Arc<Session>,
+    pages: mpsc::Receiver<Result<Vec<Image>>>,
+    /// Its images so far, where the selectors must see all of them.
+    waiting: Vec<Image>,
+}
+
+/// Passes on one store's pages, each before it asks for the next.
+async fn fetch(context: &Context, session: Arc<Session>, found: mpsc::Sender<Result<Vec<Image>>>) {
+    let mut pages = session.pages();
+    while let Some(page) = next_page(context, &session, &mut pages).await.transpose() {
+        let failed = page.is_err();
+        // The reader of the output may be gone.
+        if found.send(page).await.is_err() || failed {
+            return;
+        }
+    }
+}
+
+async fn next_page(context: &Context, session: &Session, pages: &mut Pages<'_>) -> Result<Option<Vec<Image>>> {
+    let mut page = pages.next().await?;
+    if let Some(images) = &mut page
+        && context.settings.options.sharing
+        && session.store.limit(Op::Sharing).is_some()
+    {
+        session.add_sharing(images).await?;
+    }
+    Ok(page)
+}
+
+/// Prints those images that the selectors choose.
 fn print(context: &Context, session: &Session, images: Vec<Image>, selection: &Selection) {
     let home = session.store.home();
     let stock = Stock::new(home.clone(), images);
@@ -107,7 +166,7 @@ fn print(context: &Context, session: &Session, images: Vec<Image>, selection: &S
     context.printer.flush();
 }
 
-/// A store that could not be listed is said at once, and counts for the exit code.
+/// Reports a store that could not be listed at once; it counts for the exit code.
 fn failed(context: &Context, store: &StoreRef, error: Error) -> Item {
     context.printer.error(&error);
     Item { error: Some(error), ..Item::new(store.clone()) }

@@ -72,6 +72,9 @@ pub struct Args {
     /// How long each answer takes at least
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     latency: Option<Duration>,
+    /// Calls a second that each operation allows before it throttles; a second's calls may come at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
     /// Make calls fail; may be given several times
     #[arg(long, value_name = "SPEC")]
     fault: Vec<String>,
@@ -122,6 +125,7 @@ impl Args {
         let options = Options {
             latency: self.latency.unwrap_or_default(),
             faults: faults.collect::<Result<_>>()?,
+            rate: self.rate,
             log: self.log.clone(),
             port: self.port,
             ..Options::default()

@@ -20,6 +20,7 @@ mod users;
 pub use delete::Options;
 pub use outcome::Outcome;
 pub use pace::{Line, Op, Wish};
+pub use pages::Pages;
 pub use session::Session;
 pub use stop::{Cause as StopCause, Stop};
 pub use target::{Target, Verdict, tags_going};

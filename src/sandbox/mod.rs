@@ -2,6 +2,7 @@
 //! documents say the providers do, and shares no signing or decoding with the client side, so that an error cannot
 //! hide in both.
 
+mod bucket;
 pub mod calls;
 pub mod cvm;
 pub mod dice;

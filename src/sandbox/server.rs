@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Call, Fault, Received, Reply, World,
+    bucket::Buckets,
     calls::{self, Record},
     faults::{Kind, Script},
 };
@@ -45,6 +46,8 @@ pub struct Options {
     /// How long each request waits before it is looked at.
     pub latency: Duration,
     pub faults: Vec<Fault>,
+    /// Calls a second that each operation bears; more are throttled.
+    pub rate: Option<u32>,
     /// Where each call is written, one JSON object a line.
     pub log: Option<PathBuf>,
     /// 0 is any free port.
@@ -64,6 +67,7 @@ pub struct Sandbox {
 struct Shared {
     world: Mutex<World>,
     script: Mutex<Script>,
+    buckets: Option<Mutex<Buckets>>,
     record: Mutex<Record>,
     latency: Duration,
     clock_skew: TimeDelta,
@@ -83,6 +87,7 @@ impl Sandbox {
         let shared = Arc::new(Shared {
             world: Mutex::new(world),
             script: Mutex::new(script),
+            buckets: options.rate.map(|rate| Mutex::new(Buckets::new(rate))),
             record: Mutex::new(Record::new(options.log.as_deref())?),
             latency: options.latency,
             clock_skew: options.clock_skew,
@@ -217,6 +222,7 @@ impl Shared {
             None => ("", format!("{} {}", received.method, received.path)),
         };
         let fault = lock(&self.script).next(name, &operation);
+        let too_fast = |buckets: &Mutex<Buckets>| !lock(buckets).admits(&operation, received.now);
         let mut items = Vec::new();
         let mut reply = match &mut mine {
             Some((_, _, service)) => {
@@ -224,6 +230,7 @@ impl Shared {
                 match fault {
                     Some(Kind::Drop | Kind::Hang) => empty(200),
                     Some(Kind::Throttle) => service.throttled(),
+                    None if self.buckets.as_ref().is_some_and(too_fast) => service.throttled(),
                     Some(Kind::Status(status)) => service.broken(status),
                     _ => service.answer(received),
                 }

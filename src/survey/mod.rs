@@ -11,6 +11,7 @@ pub mod show;
 
 use std::collections::HashMap;
 
+use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -28,6 +29,9 @@ pub use in_use::{InUse, in_use};
 
 /// Indexes that are asked for together: some calls' worth, so that reading begins while the listing goes on.
 const TOGETHER: usize = 1000;
+
+/// So many times that are read while the first is worked through.
+const SIDE_BY_SIDE: usize = 4;
 
 /// Lists a store, and reads its indexes as soon as there is any image that `may_go`. Where there is none, nothing can
 /// go, so nobody needs to know what its indexes hold; and reading one may count as a pull.
@@ -104,29 +108,36 @@ async fn read(
 
 /// What these manifests say, in order: from the disk, and of the others from their registry.
 async fn manifests(session: &Session, cache: &Cache, digests: &[Digest]) -> Vec<Result<Contents>> {
-    let kept: Vec<_> = digests.iter().map(|digest| cache.get(digest)).collect();
+    let kept = cache.get(digests).await;
     let unknown = digests.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
     let unknown: Vec<_> = unknown.map(|(digest, _)| ImageId::Digest(digest.clone())).collect();
     let mut answers = session.manifests(&unknown).await.into_iter();
+    let mut new = Vec::new();
     let contents = |kept: Option<Vec<u8>>| match kept {
         Some(bytes) => manifest::contents(&bytes),
         None => {
             let manifest = answers.next().expect("an answer a question")?;
             let contents = manifest::contents(&manifest.bytes)?;
-            cache.put(&manifest.digest, &manifest.bytes);
+            new.push((manifest.digest, manifest.bytes));
             Ok(contents)
         }
     };
-    kept.into_iter().map(contents).collect()
+    let contents = kept.into_iter().map(contents).collect();
+    cache.put(new).await;
+    contents
 }
 
 /// The bytes that deleting as planned really frees: layers that kept images share are not.
 pub async fn freed(session: &Session, cache: &Cache, stock: &Stock, plan: &StorePlan) -> Freed {
     let mut exact = Exact::default();
-    for rows in plan.rows.chunks(TOGETHER) {
+    let read = plan.rows.chunks(TOGETHER).map(|rows| async move {
         let images = rows.iter().filter_map(|row| Some((row.action(), stock.images()[row.image].digest()?)));
         let (actions, digests): (Vec<_>, Vec<_>) = images.unzip();
         let answers = manifests(session, cache, &digests).await;
+        (actions, answers)
+    });
+    let mut read = stream::iter(read).buffered(SIDE_BY_SIDE);
+    while let Some((actions, answers)) = read.next().await {
         for (action, contents) in actions.into_iter().zip(answers) {
             match contents {
                 Ok(Contents::Image(blobs)) => exact.add(action, Some(&blobs)),

@@ -166,10 +166,12 @@ fn a_kept_index_on_disk_is_believed_only_if_it_has_its_digest() {
     let dry = ["--older-than", "30d", "--dry-run"];
     assert_eq!(prune(&world, &dry).count("BatchGetImage"), 1);
     assert_eq!(prune(&world, &dry).count("BatchGetImage"), 0);
-    let digits = index[0].strip_prefix("sha256:").unwrap();
     let folder = world.home().join(".cache/imgctl/manifests");
-    let file = folder.join(&digits[..2]).join(digits);
-    std::fs::write(&file, r#"{"manifests":[]}"#).unwrap();
+    let kept: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    let [file] = &kept[..] else { panic!("{kept:?}") };
+    let mut bytes = std::fs::read(file).unwrap();
+    *bytes.last_mut().unwrap() = b' ';
+    std::fs::write(file, bytes).unwrap();
     let run = prune(&world, &dry);
     run.sends(1, "BatchGetImage");
     assert_eq!(said(&run, &index[1])[1], "needed");

@@ -53,6 +53,11 @@ impl Transport {
 
 fn over_tls(proxy: ProxyConfig, tls: TlsContext) -> SharedHttpClient {
     Builder::new().build_with_connector_fn(move |settings, components| {
+        if settings.is_none() {
+            // Asked for before any connection, to read the certificates early: most clients are made for credentials
+            // that then come from somewhere else.
+            return Connector::builder().build_http();
+        }
         let mut connector = Connector::builder()
             .proxy_config(proxy.clone())
             .tls_provider(Provider::Rustls(CryptoMode::Ring))

@@ -44,7 +44,7 @@ impl Role {
             Some(text) => http::endpoint(text, VARIABLE)?,
             None => Url::parse(DEFAULT).map_err(|error| none(error.to_string()))?,
         };
-        let http = Http::direct(TIMEOUT)?;
+        let http = Http::direct(&base, TIMEOUT)?;
         let answer = get(&http, &base, "").await?;
         let name = String::from_utf8_lossy(&answer.body).trim().to_owned();
         let harmless = |letter: char| letter.is_ascii_alphanumeric() || "+=,.@_-".contains(letter);

@@ -1,0 +1,64 @@
+//! What people would use otherwise: boto3 with 16 threads, and the AWS CLI, one call after the other.
+
+use std::{env, fs, io, path::PathBuf, process::Command};
+
+use crate::{
+    jobs::{Job, Limit, Task},
+    run::{measured, start},
+};
+
+/// More calls of the AWS CLI than this take minutes.
+const MOST_CLI_CALLS: usize = 10;
+
+/// A script of one argument, `delete`, `get` or `list`, with digests on standard input.
+const SCRIPT: &str = include_str!("peers.py");
+
+/// Seconds that boto3 took; nothing for what the script does not do.
+pub fn boto3(job: &Job) -> io::Result<Option<f64>> {
+    let Some((verb, folder)) = verb(job).zip(clients()) else {
+        return Ok(None);
+    };
+    let mut command = Command::new(folder.join("aws/bin/python"));
+    command.args(["-c", SCRIPT, verb]);
+    let sandbox = start(job)?;
+    Ok(Some(measured(command, &job.digests.join("\n"), &sandbox)?.wall))
+}
+
+pub fn aws_cli(job: &Job) -> io::Result<Option<f64>> {
+    let Some((verb, folder)) = verb(job).zip(clients()) else {
+        return Ok(None);
+    };
+    let operation = match verb {
+        "delete" => "batch-delete-image",
+        _ => "describe-images",
+    };
+    if verb != "list" && job.digests.len().div_ceil(100) > MOST_CLI_CALLS {
+        return Ok(None);
+    }
+    let sandbox = start(job)?;
+    let lines: Vec<_> = job.digests.chunks(100).map(|digests| digests.join(" ")).collect();
+    let aws = folder.join("aws/bin/aws");
+    let script = tempfile::NamedTempFile::new()?;
+    let call = format!("'{}' ecr {operation} --no-cli-pager --repository-name app/000", aws.display());
+    let text = match verb {
+        "list" => format!("{call}\n"),
+        _ => format!("while read -r ids; do {call} --image-ids $(printf 'imageDigest=%s ' $ids) || exit 1; done\n"),
+    };
+    fs::write(script.path(), text)?;
+    let mut command = Command::new("sh");
+    command.arg(script.path()).env("PATH", env::var_os("PATH").unwrap_or_default());
+    Ok(Some(measured(command, &(lines.join("\n") + "\n"), &sandbox)?.wall))
+}
+
+fn verb(job: &Job) -> Option<&'static str> {
+    match job.task {
+        Task::Delete if job.limit == Limit::None => Some("delete"),
+        Task::Get => Some("get"),
+        Task::List => Some("list"),
+        _ => None,
+    }
+}
+
+fn clients() -> Option<PathBuf> {
+    env::var_os("IMGCTL_OFFICIAL_CLIENTS").map(PathBuf::from)
+}

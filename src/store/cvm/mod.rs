@@ -141,6 +141,10 @@ impl ImageStore for Cvm {
         let told = self.describe(ids.len(), &body).await?;
         let (request_id, total) = (told.request_id.clone(), told.content.total_count);
         let found: HashMap<_, _> = self.images(told).filter_map(|image| Some((image.id.clone()?, image))).collect();
+        if let Some(other) = found.keys().find(|id| !ids.contains(id)) {
+            let message = format!("CVM described {other}, which was not asked for");
+            return Err(Error::new(Kind::Unreadable, message).request_id(Some(request_id)));
+        }
         // An answer that counts more images than it shows proves of none that it is not there.
         let complete = total.is_none_or(|total| total <= found.len());
         let answers = ids.iter().filter_map(|id| match found.get(id) {

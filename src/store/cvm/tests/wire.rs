@@ -104,12 +104,6 @@ async fn what_is_secret_in_a_request_is_marked_so_that_nothing_shows_it() {
 async fn an_answer_proves_of_an_image_only_what_it_says() {
     let asked = ids(&["img-1", "img-2"]);
     for (body, one, two) in [
-        // Nobody asked for the third.
-        (
-            r#"{"Response":{"TotalCount":2,"ImageSet":[{"ImageId":"img-1"},{"ImageId":"img-3"}],"RequestId":"r"}}"#,
-            "there",
-            "missing",
-        ),
         (r#"{"Response":{"TotalCount":0,"ImageSet":[],"RequestId":"r"}}"#, "missing", "missing"),
         // It counts more than it shows.
         (r#"{"Response":{"TotalCount":2,"ImageSet":[{"ImageId":"img-1"}],"RequestId":"r"}}"#, "there", "unknown"),
@@ -145,6 +139,18 @@ async fn an_answer_proves_of_an_image_only_what_it_says() {
         let (url, _heard) = canned(body);
         let error = told(&url, false).await.list(None).await.unwrap_err();
         assert_eq!(error.kind, Kind::Unreadable, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_description_of_an_image_that_was_not_asked_for_proves_nothing() {
+    for body in [
+        r#"{"Response":{"TotalCount":2,"ImageSet":[{"ImageId":"img-1"},{"ImageId":"img-3"}],"RequestId":"r"}}"#,
+        r#"{"Response":{"TotalCount":1,"ImageSet":[{"ImageId":"img-3"}],"RequestId":"r"}}"#,
+    ] {
+        let (url, _heard) = canned(body);
+        let error = told(&url, false).await.get(&ids(&["img-1", "img-2"])).await.unwrap_err();
+        assert_eq!((error.kind, error.request_id.as_deref()), (Kind::Unreadable, Some("r")), "{body}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The command line: it is parsed and resolved here, and one match hands each verb to its file.
+//! The command line: parses arguments, resolves settings, and calls the command.
 
 use std::process::ExitCode;
 
@@ -17,10 +17,10 @@ use crate::{
     settings::{Env, Options},
 };
 
-/// Deletes, reads, lists and prunes images in several clouds with one grammar.
+/// One CLI to list, inspect, delete and prune images in ECR, CVM and Workspace.
 ///
-/// An image is named SCHEME:[//[OWNER@]REGION/]NAME: `ecr:team/app:v1`,
-/// `ecr://eu-west-1/team/app@sha256:…`, a whole Docker URI of a registry,
+/// Name an image as SCHEME:[//[OWNER@]REGION/]NAME: `ecr:team/app:v1`,
+/// `ecr://eu-west-1/team/app@sha256:…`, the URI that `docker pull` takes,
 /// `cvm://ap-guangzhou/img-6pb6lrmy`, `workspace://cn-north-4/697612196993040384`.
 #[derive(Parser)]
 #[command(
@@ -56,7 +56,7 @@ enum Command {
     Help(help::Args),
 }
 
-/// Runs the program: what it was given, what it prints, how it ends.
+/// Runs the program with the arguments and environment of this process.
 pub fn run() -> ExitCode {
     let env = Env::from_process();
     if let Some(args) = complete::Args::of_process() {
@@ -76,18 +76,18 @@ fn in_runtime(run: impl Future<Output = ExitCode>) -> ExitCode {
         return Exit::Nothing.into();
     };
     let exit = runtime.block_on(run);
-    // A prompt may still block a thread on stdin; nobody waits for it.
+    // A prompt may still block a thread that reads the terminal; do not wait for it.
     runtime.shutdown_background();
     exit
 }
 
-/// The runtime and the libraries panic where no more files can be opened.
+/// Checks that imgctl can open enough files: the runtime and the libraries panic otherwise.
 fn room_for_files() -> Result<()> {
     /// The runtime, the signals, standard streams, certificates, and a few connections.
     const FEW: usize = 32;
     let Ok(own) = std::env::current_exe() else { return Ok(()) };
     let open: Result<Vec<_>, _> = (0..FEW).map(|_| std::fs::File::open(&own)).collect();
-    // The program itself may be unreadable; only a limit is of interest.
+    // The program file may be unreadable; only a limit matters here.
     #[cfg(unix)]
     if let Err(error) = &open
         && error.kind() != std::io::ErrorKind::PermissionDenied
@@ -100,7 +100,7 @@ fn room_for_files() -> Result<()> {
     Ok(())
 }
 
-/// The description of the command line, for what is made of it.
+/// The description of the command line, for completions, manual pages and help.
 pub fn program() -> clap::Command {
     Cli::command()
 }
@@ -124,7 +124,7 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
             context.run(policy::init(&stores, &context)).await
         }
         Command::Doctor(args) => context.run(doctor::run(args, &context)).await,
-        // It ends with the code of the command that ran inside.
+        // The sandbox ends with the exit code of the command that ran inside.
         Command::Sandbox(args) => return sandbox::run(args).await.unwrap_or_else(|error| offline(Err(error)).into()),
         Command::Schema(args) => offline(schema::run(&args)),
         Command::Completions(args) => offline(completions::run(&args, program())),
@@ -135,7 +135,7 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
 }
 
 impl Command {
-    /// What reports call it.
+    /// Its name in reports.
     fn name(&self) -> &'static str {
         match self {
             Self::Delete(_) => "delete",
@@ -145,7 +145,7 @@ impl Command {
             Self::Prune(_) => "prune",
             Self::Policy(_) => "policy",
             Self::Doctor(_) => "doctor",
-            // These make no reports.
+            // These commands print no report.
             Self::Sandbox(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) | Self::Help(_) => "",
         }
     }
@@ -158,7 +158,7 @@ impl Command {
         }
     }
 
-    /// What its own flags add to the settings.
+    /// The settings that come from its own flags.
     fn options(&self) -> Options {
         let none = Options::default();
         match self {
@@ -174,7 +174,7 @@ impl Command {
     }
 }
 
-/// The end of what needs no provider.
+/// The exit code of a command that needs no provider.
 fn offline(result: Result<Exit>) -> Exit {
     result.unwrap_or_else(|error| {
         Printer::for_errors(Format::Table).error(&error);
@@ -182,7 +182,7 @@ fn offline(result: Result<Exit>) -> Exit {
     })
 }
 
-/// Help and versions are not errors; the rest is, in the format that was asked for.
+/// Prints help and version on stdout, and every other problem as an error in the requested format.
 fn not_understood(error: &clap::Error, env: &Env) -> ExitCode {
     if !error.use_stderr() {
         // A reader that went away is no error.

@@ -1,5 +1,4 @@
-//! The flags of every command, and what they and the environment resolve to: the settings, the look of the output, the
-//! log.
+//! The global options, and what they and the environment resolve to: the settings, the look of the output, the log.
 
 use std::time::Duration;
 
@@ -12,47 +11,47 @@ use crate::{
     settings::{Env, Options, Settings},
 };
 
-/// Flags of every command.
+/// Options of every command.
 #[derive(Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Flags {
-    /// How data is printed [default: table; environment: IMGCTL_OUTPUT]
+    /// Output format [default: table; environment: IMGCTL_OUTPUT]
     #[arg(short, long, global = true, value_enum)]
     output: Option<Format>,
-    /// Region of references that name none
+    /// Region of references that name no region
     #[arg(long, global = true)]
     region: Option<String>,
-    /// Profile of the provider's own tools; beats keys in the environment
+    /// Profile of the provider's own tools; takes precedence over keys in the environment
     #[arg(long, global = true)]
     profile: Option<String>,
-    /// Maximum concurrent calls, instead of the provider's usual number
+    /// Maximum concurrent calls [default: depends on the provider]
     #[arg(long, global = true, value_name = "N", value_parser = at_least_one)]
     concurrency: Option<usize>,
-    /// Maximum calls a second of each kind, instead of the provider's published rate
+    /// Maximum calls per second of each kind [default: the provider's published rate]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
-    /// How long to wait for one answer; a bare number is seconds
+    /// Maximum time to wait for one answer; a bare number is seconds
     #[arg(long, global = true, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
     /// Maximum attempts per call
     #[arg(long, global = true, value_name = "N", default_value = "4", value_parser = at_least_one)]
     attempts: usize,
-    /// When to stop the whole run and report
+    /// Maximum time for the whole run; then imgctl stops and reports
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     deadline: Option<Duration>,
     /// Print results only
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Print more about what happens; repeat for even more
+    /// Print more details; repeat for even more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// When to use colour
+    /// When to use color
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_enum)]
     color: When,
     /// Do not show progress on stderr
     #[arg(long, global = true)]
     no_progress: bool,
-    /// When to annotate a run of GitHub Actions and write its step summary; auto: where GITHUB_ACTIONS is true
+    /// When to write annotations and a step summary for GitHub Actions; auto: if GITHUB_ACTIONS is true
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_enum)]
     github: When,
 }
@@ -86,10 +85,10 @@ impl Flags {
             (Some(format), _) => format,
             (None, None) => Format::Table,
             (None, Some(word)) => clap::ValueEnum::from_str(word, true).map_err(|_| {
-                Error::new(Kind::Usage, format!("IMGCTL_OUTPUT is \"{word}\"; it can be table, json or ndjson"))
+                Error::new(Kind::Usage, format!("not a valid IMGCTL_OUTPUT: \"{word}\"; use table, json or ndjson"))
             })?,
         };
-        // What -v says comes line by line; a line that moves would be torn by it.
+        // -v prints line by line, which would break up a progress line that moves.
         let progress = !self.no_progress && self.verbose == 0;
         let github = match self.github {
             When::Auto => env.get("GITHUB_ACTIONS") == Some("true"),
@@ -108,7 +107,7 @@ impl Flags {
         }
     }
 
-    /// Shows our own words only: the libraries' logs hold headers, and headers hold secrets.
+    /// Shows only our own log lines: the logs of libraries contain headers, and headers contain secrets.
     pub fn log(&self) {
         use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
         let level = match self.verbose {
@@ -123,7 +122,7 @@ impl Flags {
     }
 }
 
-/// Whether JSON was asked for on a command line that could not be read as a whole.
+/// Whether a command line that clap could not parse asks for JSON.
 pub fn wants_json(env: &Env) -> bool {
     let is_json = |word: &str| word == "json" || word == "ndjson";
     // Arguments need not be UTF-8, and `std::env::args` panics at one that is not.

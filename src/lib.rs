@@ -1,13 +1,20 @@
-//! imgctl deletes, reads, lists and prunes images in several clouds with one grammar.
+//! One CLI to list, inspect, delete and prune images in ECR, CVM and Workspace.
 //!
-//! Data flow: `cli` turns arguments into [`settings`] and hands a verb in `commands` its references ([`image`],
-//! `intake`). The verb opens stores ([`store`]: one folder a provider, each method one call) and lets the `engine`
-//! look, act and look again. What became of each item is a `report::Item`; `output` prints it.
+//! Data flow: `cli` parses arguments, resolves [`settings`] and calls a command in `commands`. The command reads its
+//! references ([`image`], `intake`), opens stores ([`store`]: one directory per provider, each method one call) and lets
+//! the `engine` look, act and look again. Each result is a `report::Item`, which `output` prints.
 //!
-//! To change what a provider is asked or how its answers are read: `store/PROVIDER`. Batching, retrying, what counts
-//! as done: `engine`. What is deleted and in which order: `delete`. Which images are stale: `prune`, which is pure;
-//! what it must know is fetched by `survey`. What users type: `cli`, `commands`. What they see: `output`. The emulator:
-//! [`sandbox`]. What `doctor` finds: `checkup`. What teaches users: `help`, and `complete` while they type.
+//! | to change | go to |
+//! |---|---|
+//! | what imgctl asks a provider, or how it reads an answer | `store/PROVIDER`; Tencent's error codes: `store/cvm/errors.rs` |
+//! | batches, retries, pace, what counts as done | `engine` |
+//! | what imgctl sends for a tag | `engine/target.rs`, called from `delete/look.rs` |
+//! | what is deleted, and in which order | `delete` |
+//! | which images are stale | `prune` (pure); `survey` fetches what it needs |
+//! | the confirmation prompt | `output/question.rs` |
+//! | commands and their help | `cli`, `commands`; `help` holds topics, `complete` shell completion |
+//! | the findings of `doctor` | `checkup` |
+//! | the emulator | [`sandbox`] |
 
 mod checkup;
 pub mod cli;

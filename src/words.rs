@@ -1,9 +1,9 @@
-//! "Did you mean": the known word that is nearest to one that was typed.
+//! "Did you mean": finds the known word that is closest to a typed one.
 
-/// Finds the candidate that a typing error could have turned into `word`, if one is near enough.
+/// Finds the candidate that is closest to `word`, if a typing error could explain the difference.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
-    // One error in a short word, one more for every four letters: `erc` is `ecr`, `app` is not `cvm`.
+    // One error, and one more for every four letters: `erc` means `ecr`, but `app` does not mean `cvm`.
     let allowed = 1 + word.chars().count() / 4;
     candidates
         .into_iter()

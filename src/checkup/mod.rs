@@ -1,5 +1,5 @@
-//! What `imgctl doctor` finds of one provider: plain checks, noted by the code that resolves settings while it does so,
-//! and by the calls that try what it found. It knows no cloud.
+//! The checks of `imgctl doctor` for one provider. The code that resolves settings records what it finds, and the calls
+//! that try these settings record their results. This module is the same for all providers.
 
 mod tried;
 
@@ -213,14 +213,14 @@ impl Checkup {
     }
 }
 
-/// What can be done about trouble of a kind, where its provider has nothing better to say.
+/// What to do about an error of this kind, if it has no hint of its own.
 fn advice(kind: Kind) -> Option<&'static str> {
     Some(match kind {
-        Kind::Throttled | Kind::Failed => "try again in a while",
-        Kind::Lost => "try again in a while; if that does not help, check the endpoint and the proxy settings",
+        Kind::Throttled | Kind::Failed => "try again later",
+        Kind::Lost => "try again later; if that does not help, check the endpoint and the proxy settings",
         Kind::Unreachable | Kind::Unreadable => "check the network, the endpoint and the proxy settings",
         Kind::Auth => "check the credentials, or get new ones",
-        Kind::Denied => "have this permission granted",
+        Kind::Denied => "ask for this permission",
         _ => return None,
     })
 }

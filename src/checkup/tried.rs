@@ -1,4 +1,4 @@
-//! What the one call that tries a provider says of its credentials, its endpoint and this machine's clock.
+//! What one test call tells about the credentials, the endpoint and this machine's clock.
 
 #[cfg(test)]
 mod tests;
@@ -13,10 +13,10 @@ use crate::{
     http::clock_ahead,
 };
 
-/// A clock that is off by more is worth a word.
+/// A clock that is off by more gets a warning.
 const CLOCK_WARNING: TimeDelta = TimeDelta::minutes(1);
 
-/// An answer of any kind, which proves that somebody listens and what time they think it is.
+/// Any answer: it proves that the endpoint works, and shows the time of the service.
 pub struct Heard {
     /// The answer's `Date`.
     pub date: Option<String>,
@@ -25,8 +25,8 @@ pub struct Heard {
 }
 
 impl Checkup {
-    /// Notes the one call that tried all of this: the permission that it needed, who answered, if anybody, and what it
-    /// came to. `tolerance` is how far off the documents let a clock be.
+    /// Records the test call: the permission it needs, the answer, if any, and the result. `tolerance` is the documented
+    /// limit for a wrong clock.
     pub fn tried<T>(
         &mut self,
         permission: &str,
@@ -35,7 +35,7 @@ impl Checkup {
         result: Result<T>,
     ) -> Result<T> {
         let kind = result.as_ref().err().map(|error| error.kind);
-        // Of any other failure nobody knows whether it came before or after the credentials were looked at.
+        // After any other failure, it is unclear whether the service checked the credentials.
         let believed = matches!(kind, None | Some(Kind::Denied | Kind::NoStore));
         let in_time = heard.is_none_or(|heard| self.heard(heard, tolerance, believed));
         match (&result, kind) {
@@ -43,9 +43,9 @@ impl Checkup {
             (Err(error), Some(Kind::Config | Kind::Unreadable)) => {
                 self.fail(Subject::Endpoint, error.clone());
             }
-            // Whom a wrong clock lets nobody believe may be right.
+            // With a wrong clock, a rejection does not prove that the credentials are bad.
             (Err(_), Some(Kind::Auth)) if !in_time => {
-                self.open(Subject::Credentials).note = Some("not believed while the clock is wrong".into());
+                self.open(Subject::Credentials).note = Some("rejected, perhaps only because the clock is wrong".into());
             }
             (Err(error), Some(Kind::Auth)) => self.fail(Subject::Credentials, error.clone()),
             (answer, _) => {
@@ -53,7 +53,7 @@ impl Checkup {
                     self.pass(Subject::Credentials);
                     self.pass(Subject::Region);
                 }
-                // A project that is not one's own is denied as well.
+                // The service also denies access to projects of other accounts.
                 if answer.is_ok() {
                     self.pass(Subject::Project);
                 }
@@ -64,14 +64,14 @@ impl Checkup {
         result
     }
 
-    /// Tells whether the clock is near enough; a service that was `believing` takes more than it documents.
+    /// Tells whether the clock is accurate enough. A service that accepted the credentials tolerates more than it documents.
     fn heard(&mut self, heard: &Heard, tolerance: TimeDelta, believing: bool) -> bool {
         self.reached(Subject::Endpoint, heard.took);
-        // The answer was written about half-way between question and answer, without its fraction of a second.
+        // The service wrote the date about half-way between call and answer, in whole seconds.
         let way = TimeDelta::from_std(heard.took / 2).unwrap_or_default();
         let ahead = heard.date.as_deref().and_then(|date| clock_ahead(date, heard.at - way));
         let Some(ahead) = ahead.map(|ahead| TimeDelta::seconds(ahead.num_seconds())) else {
-            self.unknown(Subject::Clock, "the answer bears no date");
+            self.unknown(Subject::Clock, "the answer has no date");
             return true;
         };
         let (off, limit) = (offset(ahead), span(tolerance));
@@ -81,18 +81,18 @@ impl Checkup {
         clock.value = Some(off.clone());
         clock.state = State::Ok;
         if ahead.abs() > tolerance && !believing {
-            let message = format!("this machine's clock is {off}, and the service bears {limit}");
+            let message = format!("this machine's clock is {off}, and the service allows {limit}");
             self.fail(Subject::Clock, Error::new(Kind::Config, message).hint(hint));
             return false;
         }
         if ahead.abs() > CLOCK_WARNING {
             clock.state = State::Warning;
-            clock.note = Some(format!("of {limit} that the service bears: {hint}"));
+            clock.note = Some(format!("the service allows {limit}: {hint}"));
         }
         true
     }
 
-    /// What was found is well.
+    /// Marks a setting that was found as working.
     fn pass(&mut self, subject: Subject) {
         let mut checks = self.checks.iter_mut();
         let found = checks.find(|check| check.check == subject && check.state == State::Found);
@@ -105,7 +105,7 @@ impl Checkup {
 /// How far a clock is off, in words.
 fn offset(ahead: TimeDelta) -> String {
     match ahead.num_seconds() {
-        -1..=1 => "in step with the service's".into(),
+        -1..=1 => "matches the service".into(),
         2.. => format!("{} ahead", span(ahead)),
         _ => format!("{} behind", span(ahead)),
     }

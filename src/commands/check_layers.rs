@@ -1,4 +1,4 @@
-//! `imgctl check-layers`: whether layers, or all that images are made of on every platform, are there.
+//! `imgctl check-layers`: checks that layers exist, or everything that images consist of on every platform.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,28 +15,28 @@ use crate::{
     store::{Image, LayerState},
 };
 
-/// The end of the help.
+/// Examples at the end of the help.
 const EXAMPLES: [Example; 2] = [
-    ("Can it still be pulled, on every platform?", "imgctl check-layers ecr:base/alpine:3.10"),
+    ("Check that an image can still be pulled, on every platform.", "imgctl check-layers ecr:base/alpine:3.10"),
     (
-        "Layers by their digests, of which any tool can be the source.",
+        "Check layers by digest; the digests can come from any tool.",
         "imgctl get --manifest ecr:tools/ci:build-1007 | jq -r '.layers[].digest' |\n      xargs imgctl check-layers ecr:tools/ci",
     ),
 ];
 
-/// Check that layers are there
+/// Check that layers exist
 ///
-/// Either a store and digests of layers, or images: of an image its configuration and all layers are checked, of an
-/// index those of every platform.
+/// Name a store and the digests of layers, or name images. For an image, imgctl checks its configuration and all its
+/// layers; for an index, those of every platform.
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
-    /// STORE DIGEST…, or IMAGE…
+    /// A store and digests of layers, or images
     #[arg(value_name = "STORE DIGEST… | IMAGE", required = true)]
     what: Vec<String>,
 }
 
-/// Indexes in indexes deeper than this are made to be slow.
+/// The deepest nesting of indexes that imgctl follows; real ones are not deeper.
 const DEEPEST: usize = 5;
 
 /// What to check in one store.
@@ -83,11 +83,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
 /// The digests of layers to check in a store.
 fn layers(store: &StoreRef, texts: &[String]) -> Result<Vec<Digest>> {
     if texts.is_empty() {
-        return Err(Error::new(Kind::Usage, format!("{store} is a store: which of its layers?"))
-            .hint("name digests after it (sha256:…), or an image with its tag or digest"));
+        return Err(Error::new(Kind::Usage, format!("no layers to check: {store} is a store"))
+            .hint("add digests of layers (sha256:…), or name an image by tag or digest"));
     }
     if store.is_pattern() {
-        return Err(Error::new(Kind::Usage, format!("{store} is a pattern; layers are checked in one repository")));
+        return Err(Error::new(
+            Kind::Usage,
+            format!("cannot check layers in {store}: it is a pattern, and layers are checked in one repository"),
+        ));
     }
     let mut known = HashSet::new();
     let digests = texts.iter().map(|text| Ok(Digest::layer(text)?)).collect::<Result<Vec<_>>>()?;
@@ -98,8 +101,8 @@ fn has_layers(provider: Provider) -> Result<()> {
     if provider.has_containers() {
         return Ok(());
     }
-    let message = format!("images of {} are machine images: they have no layers", provider.title());
-    Err(Error::new(Kind::Unsupported, message).hint("`imgctl get` shows whether an image is there"))
+    let message = format!("cannot check layers: images of {} are machine images and have no layers", provider.title());
+    Err(Error::new(Kind::Unsupported, message).hint("use `imgctl get` to check that an image exists"))
 }
 
 async fn check(context: &Context, session: &Session, checks: Vec<Check>) -> Vec<Item> {
@@ -135,7 +138,7 @@ fn item(home: &StoreRef, check: Check, answer: Result<LayerState>) -> Item {
     Item { state, image, platforms: check.platforms, error, ..Item::new(reference) }
 }
 
-/// What the provider's word for a layer means.
+/// The state that the provider's word for a layer stands for.
 fn state(word: String) -> State {
     match word.as_str() {
         "available" => State::Available,
@@ -143,8 +146,8 @@ fn state(word: String) -> State {
     }
 }
 
-/// Collects what images are made of, through indexes, a level of all of them a time. Images that cannot be read come
-/// back as items: what they need is not known.
+/// Collects the blobs of images, through indexes, one level of all of them at a time. Images that cannot be read come
+/// back as items, because nothing is known about their blobs.
 async fn walk(session: &Session, images: impl IntoIterator<Item = ImageId>) -> (Vec<Check>, Vec<Item>) {
     let home = session.store.home();
     let mut checks: Vec<Check> = Vec::new();
@@ -180,7 +183,10 @@ async fn walk(session: &Session, images: impl IntoIterator<Item = ImageId>) -> (
                     below.extend(children.into_iter().map(child));
                 }
                 Ok(Contents::Index(_)) => {
-                    let error = Error::new(Kind::Failed, format!("indexes are nested more than {DEEPEST} deep"));
+                    let error = Error::new(
+                        Kind::Failed,
+                        format!("cannot follow indexes that are nested more than {DEEPEST} deep"),
+                    );
                     failed.push(unread(&home, id, error));
                 }
                 Err(error) => failed.push(unread(&home, id, error)),

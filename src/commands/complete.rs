@@ -1,5 +1,5 @@
-//! `imgctl __complete`: what the completion scripts of shells ask. A line for each candidate: the word, a tab, a few
-//! words about it. It ends with 0 where a reference is wanted, found or not, and with 1 where something else is.
+//! `imgctl __complete`: called by the completion scripts of shells. It prints one line per candidate: the word, a tab and
+//! a description. It exits with 0 if the cursor is at a reference, and with 1 otherwise.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::{
     settings::{Env, Settings},
 };
 
-/// The first argument of a shell's question. It is no command of clap's, as its scripts would offer that too.
+/// The first argument of a call from a shell. It is not a command of clap, because clap's scripts would then offer it.
 const NAME: &str = "__complete";
 
 #[derive(Default, Parser)]
 #[command(name = NAME)]
 pub struct Args {
-    /// The word at the cursor, as far as it is typed
+    /// The word at the cursor, as far as typed
     #[arg(long, allow_hyphen_values = true)]
     word: String,
     /// The words before it, the program's name first
@@ -29,18 +29,18 @@ pub struct Args {
 }
 
 impl Args {
-    /// Of a process that was started to answer such a question.
+    /// The arguments, if a completion script started this process.
     pub fn of_process() -> Option<Self> {
         let mut words = std::env::args_os().skip(1).peekable();
         words.next_if(|word| word == NAME)?;
-        // One that cannot be read gets the answer to another.
+        // If the arguments cannot be parsed, complete an empty word.
         let words = std::iter::once(NAME.into()).chain(words);
         Some(Self::try_parse_from(words).unwrap_or_default())
     }
 }
 
 pub async fn run(args: &Args, mut program: Command, env: Env) -> Exit {
-    // Only then are flags of every command known to each.
+    // Adds the global flags to every command.
     program.build();
     let asked = complete::asked(&program, &args.before);
     let Some(asked) = asked.filter(|_| !args.word.starts_with('-')) else {
@@ -55,7 +55,7 @@ pub async fn run(args: &Args, mut program: Command, env: Env) -> Exit {
     Exit::Done
 }
 
-/// Calls are made once and not waited for long.
+/// Sends each call once and does not wait long.
 fn context(asked: &Asked, env: Env) -> Context {
     let settings = Settings {
         env,

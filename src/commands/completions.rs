@@ -1,4 +1,4 @@
-//! `imgctl completions`: the scripts of shells, made from the command line itself, with what asks for live values.
+//! `imgctl completions`: completion scripts, generated from the command line, with an addition that asks for live values.
 
 use clap::Command;
 use clap_complete::Shell;
@@ -11,18 +11,19 @@ use crate::{
     output,
 };
 
-/// The end of the help.
+/// Examples at the end of the help.
 const EXAMPLES: [Example; 4] = [
-    ("bash, for this shell; the same line in ~/.bashrc is for all.", "source <(imgctl completions bash)"),
-    ("zsh: any folder of $fpath will do.", "imgctl completions zsh > ~/.zfunc/_imgctl"),
-    ("fish reads this folder by itself.", "imgctl completions fish > ~/.config/fish/completions/imgctl.fish"),
-    ("PowerShell, at the end of the profile.", "imgctl completions powershell >> $PROFILE"),
+    ("bash: this shell; add the same line to ~/.bashrc for all.", "source <(imgctl completions bash)"),
+    ("zsh: use any directory of $fpath.", "imgctl completions zsh > ~/.zfunc/_imgctl"),
+    ("fish reads this directory at startup.", "imgctl completions fish > ~/.config/fish/completions/imgctl.fish"),
+    ("PowerShell: append the script to your profile.", "imgctl completions powershell >> $PROFILE"),
 ];
 
-/// Print the completion script of a shell
+/// Print a shell completion script
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
+    /// The shell
     shell: Shell,
 }
 
@@ -33,11 +34,11 @@ pub fn run(args: &Args, mut command: Command) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// clap's script with what asks for references added. clap's own part stays in force wherever none is wanted.
+/// clap's script, with an addition that completes references. clap's own part completes everything else.
 fn live(shell: Shell, script: &str) -> String {
     match shell {
         Shell::Bash => script.to_owned() + scripts::BASH,
-        // It ends with a call of its own, which the other takes the place of.
+        // The addition replaces the call at the end of clap's script.
         Shell::Zsh => {
             let end = script.rfind("\nif [ \"$funcstack").unwrap_or(script.len());
             script[..end].to_owned() + scripts::ZSH

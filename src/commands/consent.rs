@@ -1,4 +1,4 @@
-//! Flags of commands that delete: whether to ask first, and how long to wait.
+//! Flags of commands that delete: whether to ask for confirmation, and how long to wait.
 
 use std::time::Duration;
 
@@ -7,32 +7,32 @@ use crate::{delete::How, error::Result, output::somebody_can_agree};
 
 #[derive(clap::Args)]
 pub struct Consent {
-    /// Show what would happen and change nothing
+    /// Show what would happen, and change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
     /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
-    /// Do not wait for jobs and slow deletions
+    /// Do not wait for jobs and slow deletions to finish
     #[arg(long)]
     no_wait: bool,
-    /// How long to wait for one job
+    /// Maximum time to wait for one job
     #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = duration)]
     timeout_job: Duration,
 }
 
 impl Consent {
-    /// Agrees to a plan that is only described.
+    /// `--yes` was given.
     pub fn is_given(&self) -> bool {
         self.yes
     }
 
-    /// Refuses, before anything is sent, a run that has to ask and cannot.
+    /// Refuses a run that must ask for confirmation and cannot, before anything is sent.
     pub fn can_be_had(&self) -> Result<()> {
         if self.yes || self.dry_run { Ok(()) } else { somebody_can_agree() }
     }
 
-    /// How to carry out an order. `shown`: the plan was shown already.
+    /// How to carry out an order. `shown`: the user has already seen the plan.
     pub fn how(&self, shown: bool, ignore_missing: bool) -> How {
         let Self { dry_run, yes, no_wait, timeout_job: job_timeout } = *self;
         How { dry_run, yes, shown, no_wait, job_timeout, ignore_missing }

@@ -1,4 +1,4 @@
-//! `imgctl delete`: shows what would go, asks, deletes exactly that, reports each image.
+//! `imgctl delete`: shows the plan, asks for confirmation, deletes exactly those images, reports each one.
 
 use std::path::PathBuf;
 
@@ -18,53 +18,54 @@ use crate::{
     survey::InUse,
 };
 
-/// The end of the help.
+/// Examples at the end of the help.
 const EXAMPLES: [Example; 4] = [
     (
-        "What would go, and what would stay? Nothing changes.",
+        "Show what would be deleted; change nothing.",
         "imgctl delete --dry-run ecr:base/alpine:3.10.0 ecr:base/alpine:3.10",
     ),
     (
-        "In a pipeline: what is gone already is fine, more than 9 are a slip.",
+        "In a pipeline: accept missing images, refuse more than 9.",
         "imgctl delete -y --ignore-missing --max-delete 9 ecr:tools/ci:build-1007",
     ),
     (
-        "Whatever a listing chooses, shown before it goes.",
+        "Show what would happen to the images of a listing.",
         "imgctl list 'ecr:team/*' --tag 'v1.*' -o ndjson | imgctl delete - --dry-run",
     ),
-    ("Several clouds in one run.", "imgctl delete -y cvm:img-2z9lgipz workspace:697620082246500000"),
+    ("Delete images in several clouds in one run.", "imgctl delete -y cvm:img-2z9lgipz workspace:697620082246500000"),
 ];
 
 /// Delete images
 ///
-/// By tag (`ecr:app:v1`) the tag goes, and the image with its last tag; by digest (`ecr:app@sha256:…`) the image goes
-/// with all its tags. The plan is shown and a person is asked; without a terminal, `--yes` is needed.
+/// By tag (`ecr:app:v1`), imgctl removes the tag, and deletes the image with its last tag. By digest
+/// (`ecr:app@sha256:…`), it deletes the image with all its tags. It shows the plan and asks for confirmation; without a
+/// terminal you need `--yes`.
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
-    /// Images; `-` reads references, or imgctl's own JSON, from standard input
+    /// Images; `-` reads references or imgctl's JSON from standard input
     #[arg(value_name = "IMAGE", required_unless_present = "from")]
     images: Vec<String>,
-    /// Read references, or imgctl's own JSON, from a file; or run the plan that `prune --dry-run -o json` saved
+    /// Read references or imgctl's JSON from a file, or run a plan saved by `prune --dry-run -o json`
     ///
-    /// Of a plan each image is held against its store as it is now: what changed since, by tags, indexes, signatures or
-    /// use, is refused.
+    /// imgctl compares each image of a plan with its store. It refuses images that changed since: by tags, indexes,
+    /// signatures or use.
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
     #[command(flatten)]
     pub consent: Consent,
-    /// Delete what a tag points to, with all its tags
+    /// Delete the image that a tag points to, with all its tags
     #[arg(long)]
     all_tags: bool,
-    /// An image that is not there counts as done
+    /// Count missing images as done
     #[arg(long)]
     ignore_missing: bool,
-    /// Refuse to run when more images than this are named
+    /// Refuse to run if you name more than N images
     #[arg(long, value_name = "N")]
     max_delete: Option<usize>,
     #[command(flatten)]
     pub deletion: DeletionFlags,
-    #[command(flatten, next_help_heading = "With a plan: what is in use by now")]
+    #[command(flatten, next_help_heading = "With a plan: images in use")]
     in_use: InUseArgs,
 }
 
@@ -89,9 +90,9 @@ impl Args {
 
     async fn named(&self, images: &[ImageRef], context: &Context) -> Result<Order<'static>> {
         if self.in_use.is_given() {
-            let message = "--in-use and --skip-usage-check need a plan, and these are images";
+            let message = "cannot use --in-use or --skip-usage-check: they need a plan, and you named images";
             return Err(Error::new(Kind::Usage, message)
-                .hint("images that are named are deleted as named; `imgctl prune` keeps what is in use"));
+                .hint("`imgctl delete` deletes the images you name; `imgctl prune` keeps images in use"));
         }
         self.guard(context, images.iter().map(|image| image.store.provider), images.len())?;
         context.printer.progress.expect(images.len());
@@ -101,34 +102,36 @@ impl Args {
 
     async fn saved(&self, plan: SavedPlan, context: &Context) -> Result<Order<'static>> {
         if self.deletion != plan.head.deletion {
-            let message = format!("the plan was made with {}", plan.head.deletion.flags());
-            return Err(Error::new(Kind::Usage, message).hint("run it with the same flags"));
+            let message = format!("cannot run the plan: it was made with {}", plan.head.deletion.flags());
+            return Err(Error::new(Kind::Usage, message).hint("use the same flags"));
         }
         if self.all_tags {
-            let message = "a plan names whole images: --all-tags says nothing";
+            let message = "cannot use --all-tags with a plan: a plan already names whole images";
             return Err(Error::new(Kind::Usage, message));
         }
-        // A plan has one source.
+        // A plan comes from one source.
         let stdin_was_read = self.images == ["-"] || self.from == [PathBuf::from("-")];
         let files = self.in_use.open(context, stdin_was_read).await?;
         self.guard(context, plan.images.iter().map(|image| image.reference.store.provider), plan.images.len())?;
         if files.is_empty() && !plan.head.in_use.is_empty() {
             context
                 .printer
-                .warn("the plan was made with in-use lists, which are not read again; give newer ones with --in-use");
+                .warn("imgctl does not read the in-use lists of the plan again; give current ones with --in-use");
         }
         let in_use = InUse { check: self.in_use.check(), recursive: plan.head.deletion.recursive };
         Order::saved(context, plan, Usage { files, in_use, ..Usage::default() }).await
     }
 
-    /// What stops a run before anything is sent, even a look.
+    /// Refuses a run before anything is sent, even a look.
     fn guard(&self, context: &Context, providers: impl Iterator<Item = Provider>, images: usize) -> Result<()> {
         context.one_profile(providers)?;
         if let Some(most) = self.max_delete
             && images > most
         {
-            let message = format!("{images} images are named, and --max-delete allows {most}");
-            return Err(Error::new(Kind::Guard, message).hint("nothing was sent; raise --max-delete if all are meant"));
+            let message = format!("too many images: you named {images}, and --max-delete allows {most}");
+            return Err(
+                Error::new(Kind::Guard, message).hint("nothing was sent; raise --max-delete if you mean all of them")
+            );
         }
         if images > 0 { self.consent.can_be_had() } else { Ok(()) }
     }

@@ -1,4 +1,4 @@
-//! `imgctl doctor`: who calls, where, with which credentials from where, and whether that works.
+//! `imgctl doctor`: checks credentials, region, endpoint and permissions.
 
 use std::time::Duration;
 
@@ -16,29 +16,29 @@ use crate::{
     words,
 };
 
-/// A doctor who waits for a minute is no help.
+/// The usual minute is too long for a check at a terminal.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The end of the help.
+/// Examples at the end of the help.
 const EXAMPLES: [Example; 3] = [
-    ("All three providers, side by side.", "imgctl doctor"),
-    ("One repository, with the permissions that work on it takes.", "imgctl doctor ecr:team/app"),
-    ("Who fails, and why?", "imgctl doctor -o json | jq -c '.items[] | select(.error)'"),
+    ("Check all providers.", "imgctl doctor"),
+    ("Check the permissions for one repository.", "imgctl doctor ecr:team/app"),
+    ("Show which providers fail, and why.", "imgctl doctor -o json | jq -c '.items[] | select(.error)'"),
 ];
 
-/// Find out who calls, with which credentials from where, and whether that works
+/// Check credentials, region, endpoint and permissions
 ///
-/// Each provider gets one or two calls that change nothing. Without arguments all are tried, and one that nobody set
-/// up is no trouble. A store has the permissions checked that work on it takes.
+/// imgctl sends each provider one or two calls that change nothing. Without arguments it checks all providers; providers
+/// that you have not configured are skipped. For a store, it checks the permissions that you need there.
 ///
-/// An answer is waited for 10 seconds at most.
+/// imgctl waits at most 10 seconds for an answer.
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
     /// Providers (`ecr`, `cvm`, `workspace`) or stores (`ecr:team/app`, `workspace://cn-north-4/`)
     #[arg(value_name = "PROVIDER|STORE")]
     what: Vec<String>,
-    /// ECR: ask to delete a digest that cannot be there from the repository named, to see if that is permitted
+    /// ECR: try to delete a digest that does not exist from the named repository, to check the permission
     #[arg(long)]
     pub check_delete: bool,
 }
@@ -60,13 +60,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         context.printer.checkup(item);
     }
     context.finish();
-    // What nobody set up and nobody asked for by name says nothing of how the run went.
+    // A provider that is not configured and was not named does not affect the exit code.
     let unconfigured = Some(report::State::Checked(State::Missing));
     let counts = |item: &&Item| item.error.is_some() || item.state != unconfigured;
     Ok(Exit::of_items(items.iter().filter(counts), false))
 }
 
-/// What a word on the command line names: a provider with all that is in it, or a store.
+/// The store that an argument names; a provider means everything in it.
 fn meant(text: &str) -> Result<StoreRef> {
     if let Some(provider) = Provider::of_scheme(text) {
         return Ok(provider.whole());
@@ -77,9 +77,9 @@ fn meant(text: &str) -> Result<StoreRef> {
     let known = Provider::ALL.map(Provider::scheme);
     let hint = match words::nearest(text, known) {
         Some(meant) => format!("did you mean {meant}?"),
-        None => format!("there are {}; a store looks like ecr:team/app", known.join(", ")),
+        None => format!("providers are {}; a store looks like ecr:team/app", known.join(", ")),
     };
-    Err(Error::new(Kind::Usage, format!("there is no provider \"{text}\"")).hint(hint))
+    Err(Error::new(Kind::Usage, format!("not a provider or a store: \"{text}\"")).hint(hint))
 }
 
 async fn check(context: &Context, store: &StoreRef) -> Checkup {
@@ -96,7 +96,7 @@ async fn check(context: &Context, store: &StoreRef) -> Checkup {
     checkup
 }
 
-/// One provider's checks as an item of the output. Where `lenient`, one that nobody set up has not failed.
+/// One provider's checks as an item of the output. If `lenient`, a provider that is not configured has not failed.
 fn item(store: StoreRef, checkup: Checkup, lenient: bool) -> Item {
     let value = |subject| checkup.value(subject).map(str::to_owned);
     let one = !store.name.is_empty() && !store.is_pattern();

@@ -1,4 +1,4 @@
-//! `imgctl get`: what the providers know of images, without side effects; or one manifest's exact bytes.
+//! `imgctl get`: shows details of images without side effects, or the exact bytes of one manifest.
 
 use std::path::PathBuf;
 
@@ -17,33 +17,33 @@ use crate::{
     store::{Answer, Job},
 };
 
-/// The end of the help.
+/// Examples at the end of the help.
 const EXAMPLES: [Example; 4] = [
-    ("What is known of an image, without pulling it.", "imgctl get ecr:base/alpine:3.10"),
-    ("One fact for a script.", "imgctl get ecr:base/alpine:3.10 -q -o json | jq -r '.items[].digest'"),
-    ("The exact bytes of a manifest.", "imgctl get --manifest ecr:base/alpine:3.10 > manifest.json"),
-    ("Is it there? One that is missing ends with exit code 1.", "imgctl get -q ecr:base/alpine:no-such-tag"),
+    ("Show an image without pulling it.", "imgctl get ecr:base/alpine:3.10"),
+    ("Get one field for a script.", "imgctl get ecr:base/alpine:3.10 -q -o json | jq -r '.items[].digest'"),
+    ("Save the exact bytes of a manifest.", "imgctl get --manifest ecr:base/alpine:3.10 > manifest.json"),
+    ("Check that an image exists: a missing one ends with exit code 1.", "imgctl get -q ecr:base/alpine:no-such-tag"),
 ];
 
 /// Show details of images
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
-    /// Images; `-` reads references, or imgctl's own JSON, from standard input
+    /// Images; `-` reads references or imgctl's JSON from standard input
     #[arg(value_name = "IMAGE", required_unless_present_any = ["from", "job"])]
     images: Vec<String>,
-    /// Read references, or imgctl's own JSON, from a file
+    /// Read references or imgctl's JSON from a file
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
-    /// Print the manifest's exact bytes, checked against its digest (one ECR image; counts as a pull)
+    /// Print the exact bytes of a manifest, checked against its digest (one ECR image; counts as a pull)
     #[arg(long)]
     manifest: bool,
     #[command(flatten)]
     pub sharing: Sharing,
-    /// Follow up a job that a deletion left running: the `job` of its report
+    /// Show the result of a job that a deletion did not wait for: the `job` in its report
     #[arg(long, value_name = "JOB", conflicts_with_all = ["images", "from", "manifest"])]
     job: Option<ImageRef>,
-    /// An image that is not there counts as done
+    /// Count missing images as done
     #[arg(long)]
     ignore_missing: bool,
 }
@@ -76,7 +76,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
 
 async fn manifest(context: &Context, images: &[ImageRef]) -> Result<Exit> {
     let [image] = images else {
-        let message = format!("--manifest prints one image's bytes, and {} are named", images.len());
+        let message = format!("--manifest takes one image, and you named {}", images.len());
         return Err(Error::new(Kind::Usage, message));
     };
     let session = context.open(&image.store).await?;
@@ -93,10 +93,13 @@ async fn manifest(context: &Context, images: &[ImageRef]) -> Result<Exit> {
     }
 }
 
-/// Says what became of the images of a job, as far as the provider knows.
+/// Reports the images of a job, as far as the provider knows.
 async fn follow(context: &Context, named: &ImageRef) -> Result<Exit> {
     let ImageId::Named(id) = &named.id else {
-        return Err(Error::new(Kind::Unsupported, format!("{} runs no jobs", named.store.provider.title())));
+        return Err(Error::new(
+            Kind::Unsupported,
+            format!("cannot follow a job: {} has no jobs", named.store.provider.title()),
+        ));
     };
     let session = context.open(&named.store).await?;
     let job = Job { id: id.clone() };
@@ -104,8 +107,8 @@ async fn follow(context: &Context, named: &ImageRef) -> Result<Exit> {
     let home = session.store.home();
     let verdicts = match answer {
         Ok(Some(Answer::Each(answers))) if answers.is_empty() => {
-            let silent = Error::new(Kind::Lost, "the job has ended, but its answer names no image")
-                .hint("check the images themselves with `imgctl get`");
+            let silent = Error::new(Kind::Lost, "the job ended, but the provider did not report any image")
+                .hint("check the images with `imgctl get`");
             vec![(named.id.clone(), Verdict::unknown(silent))]
         }
         Ok(Some(Answer::Each(answers))) => {

@@ -1,4 +1,4 @@
-//! `imgctl help`: the help of a command, or a topic that concerns all of them.
+//! `imgctl help`: shows the help of a command, or a topic.
 
 use clap::Command;
 
@@ -9,19 +9,19 @@ use crate::{
     output, words,
 };
 
-/// The end of the help.
+/// Examples at the end of the help.
 const EXAMPLES: [Example; 2] = [
-    ("The same as `imgctl delete --help`.", "imgctl help delete"),
-    ("How images and repositories are named.", "imgctl help references"),
+    ("Show the same as `imgctl delete --help`.", "imgctl help delete"),
+    ("Learn how to name images and repositories.", "imgctl help references"),
 ];
 
-/// Show the help of a command, or explain a topic
+/// Show the help of a command or a topic
 ///
-/// The topics are exit-codes, references and environment.
+/// Topics: exit-codes, references, environment.
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
-    /// What to show; without it, the commands and the topics
+    /// A command or a topic; without it, imgctl lists both
     #[arg(value_name = "COMMAND | TOPIC")]
     about: Option<String>,
 }
@@ -49,7 +49,7 @@ pub fn run(args: &Args, command: Command) -> Result<Exit> {
 fn unknown(word: &str, command: &Command) -> Error {
     let commands = command.get_subcommands().flat_map(Command::get_name_and_visible_aliases);
     let topics = TOPICS.iter().map(|topic| topic.name);
-    let error = Error::new(Kind::Usage, format!("there is no command and no topic \"{word}\""));
+    let error = Error::new(Kind::Usage, format!("not a command or a topic: \"{word}\""));
     match words::nearest(word, commands.chain(topics)) {
         Some(meant) => error.hint(format!("did you mean `imgctl help {meant}`?")),
         None => error.hint("`imgctl help` lists them"),

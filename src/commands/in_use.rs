@@ -1,19 +1,19 @@
-//! Flags that say what is in use, besides what listings say.
+//! Flags about images in use.
 
 use std::path::PathBuf;
 
 use crate::{context::Context, error::Result, survey::Files};
 
-/// What is known of the use of images, besides what listings say.
+/// Which images are in use, besides those that the provider reports.
 #[derive(clap::Args)]
 pub struct InUseArgs {
-    /// Keep every image that this text or JSON names: pods, task definitions, a list; `-` is standard input
+    /// Keep every image that this text or JSON names: pods, task definitions, a list; `-` reads standard input
     #[arg(long, value_name = "FILE")]
     in_use: Vec<PathBuf>,
-    /// A list that names no image at all is no mistake
+    /// Accept an empty in-use list
     #[arg(long, requires = "in_use")]
     allow_empty_in_use: bool,
-    /// CVM: do not ask for instances, launch templates, launch configurations, families and shares
+    /// CVM: do not check instances, launch templates, launch configurations, families and shares
     #[arg(long)]
     skip_usage_check: bool,
 }

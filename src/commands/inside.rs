@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use crate::{sandbox::Sandbox, settings};
 
-/// Variables that would lead a tool past the sandbox, to other credentials than its own, or to another output.
+/// Variables that would give a tool other credentials, another endpoint or another output format than the sandbox does.
 pub(super) fn cleared(set: &[(&str, String)]) -> impl Iterator<Item = &'static str> {
     let read = settings::variables().chain(["IMGCTL_OUTPUT"]);
     read.filter(|name| !set.iter().any(|(known, _)| known == name))
@@ -14,7 +14,7 @@ pub(super) fn cleared(set: &[(&str, String)]) -> impl Iterator<Item = &'static s
 
 pub(super) fn variables(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
     let mut variables = sandbox.environment();
-    // The providers' own tools would ask a proxy for this machine's own address.
+    // The providers' own tools would use a proxy even for this machine.
     variables.push(("NO_PROXY", "127.0.0.1,localhost".into()));
     variables
 }

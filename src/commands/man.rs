@@ -1,4 +1,4 @@
-//! `imgctl man`: manual pages, made from the command line itself.
+//! `imgctl man`: manual pages, generated from the command line.
 
 use std::path::PathBuf;
 
@@ -15,24 +15,25 @@ use crate::{
     output,
 };
 
-/// The end of the help.
+/// Examples at the end of the help.
 const EXAMPLES: [Example; 2] = [
-    ("Where `man imgctl` and `man imgctl-delete` find them.", "imgctl man ~/.local/share/man/man1"),
-    ("The page of imgctl itself.", "imgctl man > imgctl.1"),
+    ("Install the pages for `man imgctl` and `man imgctl-delete`.", "imgctl man ~/.local/share/man/man1"),
+    ("Save the page of imgctl itself.", "imgctl man > imgctl.1"),
 ];
 
-/// Print the manual page, or write one a command and topic into a folder
+/// Print the manual page, or write all manual pages to a directory
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
-    /// The folder to write `imgctl.1`, `imgctl-delete.1`, `imgctl-exit-codes.7`, … into
+    /// Directory for `imgctl.1`, `imgctl-delete.1`, `imgctl-exit-codes.7`, …
+    #[arg(value_name = "DIRECTORY")]
     folder: Option<PathBuf>,
 }
 
 pub fn run(args: &Args, command: Command) -> Result<Exit> {
-    let wrong = |error: std::io::Error| Error::new(Kind::Config, format!("cannot write the manual: {error}"));
+    let wrong = |error: std::io::Error| Error::new(Kind::Config, format!("cannot write the manual pages: {error}"));
     let mut command = command;
-    // Only then do commands know by which names they are called.
+    // Gives each command its full name.
     command.build();
     match &args.folder {
         Some(folder) => {
@@ -48,18 +49,18 @@ pub fn run(args: &Args, command: Command) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The page of a command, and the file it belongs into.
+/// The page of a command, and its file name.
 fn of_command(command: &Command) -> (String, String) {
     let man = Man::new(command.clone());
     let mut page = Vec::new();
     man.render(&mut page).expect("memory takes what is written");
     let page = String::from_utf8_lossy(&page);
-    // What clap knows as the end of the help has a heading of its own.
+    // clap puts the examples at the end of the help; a manual page has a section for them.
     let page = page.replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n.nf\n");
     (man.get_filename(), page)
 }
 
-/// The page of a topic, line for line as `imgctl help` shows it, and the file it belongs into.
+/// The page of a topic, with the same lines as `imgctl help`, and its file name.
 fn of_topic(topic: &Topic) -> (String, String) {
     let mut page = Roff::new();
     let name = format!("imgctl-{}", topic.name);
@@ -69,7 +70,7 @@ fn of_topic(topic: &Topic) -> (String, String) {
     for line in topic.text.lines().skip(1) {
         if is_heading(line) {
             page.control("SH", [line]);
-            // As it stands, from the margin on: its lines fill a terminal of 80 columns.
+            // Keep lines as they are, without an indent: they fill a terminal of 80 columns.
             page.control("nf", []).control("in", ["0"]);
         } else {
             page.text([roman(line)]);

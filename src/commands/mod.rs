@@ -1,4 +1,4 @@
-//! One file a verb: its arguments, whose documentation is its help, and what it does with them.
+//! One file per command: its arguments, whose doc comments are its help, and what it does.
 
 pub mod check_layers;
 pub mod complete;

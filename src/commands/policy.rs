@@ -1,4 +1,4 @@
-//! `imgctl policy`: checks a file of policies without asking anybody, and writes a first one from what exists.
+//! `imgctl policy`: checks a policy file without any call, and writes a first one from existing images.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,16 +19,16 @@ use crate::{
     store::Image,
 };
 
-/// The end of the help.
+/// Examples at the end of the help.
 const EXAMPLES: [Example; 3] = [
-    ("A first file, from what is there.", "imgctl policy init 'ecr:team/*' cvm: > clean.toml"),
-    ("Is it understood?", "imgctl policy init cvm: > c.toml && imgctl policy check c.toml"),
-    ("What would it do?", "imgctl policy init cvm: > c.toml && imgctl prune --policy c.toml -n"),
+    ("Write a first policy from existing images.", "imgctl policy init 'ecr:team/*' cvm: > clean.toml"),
+    ("Check a policy file.", "imgctl policy init cvm: > c.toml && imgctl policy check c.toml"),
+    ("Show what a policy would do.", "imgctl policy init cvm: > c.toml && imgctl prune --policy c.toml -n"),
 ];
 
-/// Check a file of policies, or write a first one
+/// Check a policy file, or write a first one
 ///
-/// A policy names stores, and says which of their images are stale: `imgctl prune --policy FILE` runs it.
+/// A policy names stores and the rules for stale images. Run it with `imgctl prune --policy FILE`.
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
@@ -38,13 +38,13 @@ pub struct Args {
 
 #[derive(Subcommand)]
 pub enum Verb {
-    /// Check that a file says what `prune` understands; asks no provider
+    /// Check a policy file; sends no calls
     Check {
-        /// The file
+        /// The policy file
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Print a policy for what is in these stores; deletes nothing
+    /// Print a first policy for these stores; changes nothing
     Init {
         /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`
         #[arg(value_name = "STORE", required = true)]
@@ -52,7 +52,7 @@ pub enum Verb {
     },
 }
 
-/// Says of each policy what it is about.
+/// Prints the stores of each policy.
 pub fn check(file: &Path) -> Result<Exit> {
     for rules in of_file(file, &[])? {
         let stores: Vec<_> = rules.stores.iter().map(ToString::to_string).collect();
@@ -63,7 +63,7 @@ pub fn check(file: &Path) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Looks at the stores, and prints a policy for each.
+/// Lists the stores, and prints a policy for each.
 pub async fn init(stores: &[String], context: &Context) -> Result<Exit> {
     let parsed = stores.iter().map(|text| Ok(text.parse::<StoreRef>()?));
     let parsed: Vec<_> = parsed.collect::<Result<_>>()?;
@@ -93,20 +93,20 @@ pub async fn init(stores: &[String], context: &Context) -> Result<Exit> {
 }
 
 const HEAD: &str = "\
-# Policies of imgctl. See what they would do:  imgctl prune --policy FILE --dry-run
-# Check this file:  imgctl policy check FILE  ·  What can stand in it:  imgctl schema policy
+# Policies for imgctl. Show what they would do:  imgctl prune --policy FILE --dry-run
+# Check this file:  imgctl policy check FILE  ·  All fields:  imgctl schema policy
 ";
 
-/// What is in the stores of one policy.
+/// The images in the stores of one policy.
 #[derive(Default)]
 struct Found {
     stores: usize,
     images: usize,
     untagged: usize,
     bytes: u64,
-    /// Tags of branches, which point at what was built last.
+    /// Tags of branches, which point to the latest build.
     branches: BTreeSet<&'static str>,
-    /// Tags of releases.
+    /// Images with a release tag.
     versions: usize,
 }
 
@@ -136,20 +136,20 @@ impl Found {
         text.push_str(&format!("\n[policy.{name}]\nstores = [{written:?}]\n\n"));
         text.push_str(&format!(
             "[policy.{name}.select]\n\
-             # All of these must be true of an image that goes.\n\
+             # An image is deleted only if it matches all of these.\n\
              older-than = \"90d\"\n\
-             # Of those that would go, the newest stay: of each repository, family or name.\n\
+             # Keep the newest of those, per repository, family or name.\n\
              keep = 10\n"
         ));
         if self.versions > 0 {
-            text.push_str("# Of each minor version the newest patch stays.\nkeep-semver = true\n");
+            text.push_str("# Keep the newest patch of each minor version.\nkeep-semver = true\n");
         }
         if store.provider.has_containers() {
             text.push_str("# not-pulled-for = \"90d\"\n# untagged = true\n");
         }
         text.push_str(&format!(
             "\n[policy.{name}.guard]\n\
-             # Besides latest, stable, prod* and release*.\n\
+             # Protected in addition to latest, stable, prod* and release*.\n\
              protect = [{}]\n\
              max-delete = {}\n",
             self.branches.iter().map(|pattern| format!("{pattern:?}")).collect::<Vec<_>>().join(", "),
@@ -159,7 +159,7 @@ impl Found {
     }
 }
 
-/// A name that can stand in TOML without quotes, used once.
+/// A unique name that TOML accepts without quotes.
 fn name(store: &StoreRef, used: &mut BTreeMap<String, usize>) -> String {
     let whole = format!("{}-{}", store.provider.scheme(), store.name);
     let plain: String = whole.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();

@@ -1,7 +1,7 @@
-//! `imgctl prune`: looks at whole stores, chooses what is stale, shows the plan with its reasons, deletes exactly that.
+//! `imgctl prune`: looks at whole stores, chooses stale images, shows the plan with reasons, deletes exactly those images.
 //!
-//! Data flow: `prune::rules` says what is wanted of which stores; `survey::plan` takes stock of them, gathers what is in
-//! use and lets `prune` decide; `survey::show` turns the decision into items; `delete` carries it out.
+//! Data flow: `prune::rules` holds the stores and the rules; `survey::plan` lists the stores, finds images in use and lets
+//! `prune` decide; `survey::show` turns the decision into items; `delete` carries it out.
 
 use std::path::PathBuf;
 
@@ -27,34 +27,32 @@ use crate::{
     },
 };
 
-/// The end of the help.
+/// Examples at the end of the help.
 const EXAMPLES: [Example; 4] = [
     (
-        "What is older than 30 days goes, but the newest 10 of that stay.",
+        "Delete images older than 30 days, but keep the newest 10 of them.",
         "imgctl prune 'ecr:team/*' --older-than 30d --keep 10 --dry-run",
     ),
     (
-        "Untagged leftovers. What tagged indexes need is none.",
+        "Delete untagged images that no tagged index needs.",
         "imgctl prune ecr:team/app --untagged --older-than 1w --yes",
     ),
-    (
-        "A plan to look at, and later exactly that.",
-        "imgctl prune cvm: --keep 1 -n -o json > plan && imgctl delete -y --from plan",
-    ),
-    ("Three clouds at once.", "imgctl prune 'ecr:**' cvm: workspace: --older-than 90d --keep 3 --yes"),
+    ("Save a plan, and run it later.", "imgctl prune cvm: --keep 1 -n -o json > plan && imgctl delete -y --from plan"),
+    ("Prune three clouds at once.", "imgctl prune 'ecr:**' cvm: workspace: --older-than 90d --keep 3 --yes"),
 ];
 
-/// Delete stale images: choose by rules, show why, delete exactly that
+/// Delete stale images, chosen by rules
 ///
-/// Looks at every image of the stores, chooses those that fit all selectors, and keeps what kept images need, what is
-/// protected and what is in use. Shows each image with its reason, and asks; without a terminal, `--yes` is needed.
+/// imgctl looks at every image of the stores and chooses those that match all selectors. It keeps images that kept images
+/// need, protected images and images in use. It shows each image with a reason and asks for confirmation; without a
+/// terminal you need `--yes`.
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
-    /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`; with --policy, names of policies
+    /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`; with --policy: names of policies
     #[arg(value_name = "STORE", required_unless_present = "policy")]
     stores: Vec<String>,
-    /// Take stores, selectors and guards from this file; all of its policies, unless some are named
+    /// Read stores, selectors and guards from this file; run all its policies, or the ones you name
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     #[command(flatten, next_help_heading = "Which images")]
@@ -65,10 +63,10 @@ pub struct Args {
     in_use: InUseArgs,
     #[command(flatten, next_help_heading = "Run")]
     pub consent: Consent,
-    /// Which images the plan shows [default: all in a dry run, else deleted]
+    /// Images to show in the plan [default: all in a dry run, otherwise deleted]
     #[arg(long, value_name = "WHICH", value_enum, help_heading = "Run")]
     show: Option<Show>,
-    /// How the bytes that are freed are found: from sizes, or from every manifest, which may count as a pull of each
+    /// How to compute the freed bytes: quick from sizes, or exact from every manifest (may count as pulls)
     #[arg(long, value_name = "HOW", value_enum, default_value = "quick", help_heading = "Run")]
     freed: FreedHow,
     #[command(flatten, next_help_heading = "Run")]
@@ -106,7 +104,7 @@ impl Args {
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let rules = args.rules()?;
     context.one_profile(rules.iter().flat_map(|rules| &rules.stores).map(|store| store.provider))?;
-    // What is gone by now is what was wanted.
+    // An image that no longer exists needs no deletion.
     context.printer.ignore_missing();
     args.consent.can_be_had()?;
     let files = args.in_use.open(context, false).await?;
@@ -146,20 +144,21 @@ impl Args {
         }
     }
 
-    /// A policy says itself what is stale: flags beside it would be read in two ways.
+    /// Refuses selectors and guards beside a policy: it would be unclear which of the two apply.
     fn all_in_policy(&self) -> Result<()> {
         if self.selectors == Selectors::default() && self.guards == GuardArgs::default() {
             return Ok(());
         }
-        let message = "a policy says itself which images go and what guards them";
-        Err(Error::new(Kind::Usage, message)
-            .hint("leave the selectors and guards away, or name the stores without --policy"))
+        let message = "cannot use selectors or guards with --policy: the policy file sets them";
+        Err(Error::new(Kind::Usage, message).hint("remove these flags, or name the stores without --policy"))
     }
 
-    /// Says what the plan is: as data in a dry run, else as much as somebody must see who agrees to it.
+    /// Shows the plan: as data in a dry run, otherwise as much as a user must see before confirming.
     fn say(&self, context: &Context, made: &Made) {
         if !self.in_use.check() && made.has_machines() {
-            context.printer.warn("nobody asked what instances, templates and families need (--skip-usage-check)");
+            context
+                .printer
+                .warn("imgctl did not check which images instances, templates and families use (--skip-usage-check)");
         }
         for list in &made.lists {
             context.printer.remark(list);
@@ -172,7 +171,7 @@ impl Args {
         }
     }
 
-    /// The plan as a person must see it, whatever the format of the data: all that goes, whatever else is wanted.
+    /// Shows the plan to the user, in any output format: always all images to delete.
     fn show_plan(&self, context: &Context, made: &Made) {
         for of in made.stores() {
             show::total(context, &of);
@@ -184,7 +183,7 @@ impl Args {
         }
     }
 
-    /// Prints a plan that nobody is asked to agree to.
+    /// Prints the plan of a dry run.
     fn print_plan(&self, context: &Context, made: &Made) {
         for of in made.stores() {
             show::total(context, &of);

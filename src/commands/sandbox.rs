@@ -1,4 +1,4 @@
-//! `imgctl sandbox`: the emulator for users. It serves until Ctrl-C, runs one command inside, or shows a tour.
+//! `imgctl sandbox`: runs the emulator: serves until Ctrl-C, runs one command inside, or shows a tour.
 
 use std::{
     ffi::OsString,
@@ -20,71 +20,72 @@ use crate::{
     sandbox::{Fault, Options, Sandbox, World},
 };
 
-/// The end of the help.
+/// Examples at the end of the help.
 const EXAMPLES: [Example; 4] = [
-    ("What can it do? Each command is printed and run.", "imgctl sandbox --tour"),
+    ("See the main commands, each printed and run.", "imgctl sandbox --tour"),
     (
-        "One command inside; everything is gone afterwards.",
+        "Run one command inside; nothing remains afterwards.",
         "imgctl sandbox -- imgctl delete --yes ecr:base/alpine:3.10",
     ),
-    ("A shell inside, to look around in.", "imgctl sandbox -- bash"),
+    ("Start a shell inside.", "imgctl sandbox -- bash"),
     (
-        "How does a script bear calls that are never answered?",
+        "Test how a script handles calls without an answer.",
         "imgctl sandbox --fault 'cvm:*:drop:2' -- imgctl delete -y cvm:img-2z9lgipz",
     ),
 ];
 
-/// Emulate all three clouds on one port of this machine
+/// Emulate all three clouds on this machine
 ///
-/// Nothing leaves the machine and nothing costs money: seeded repositories, machine images and image servers, to try
-/// commands and rehearse clean-ups on. It checks signatures, tokens, sizes and rates as the providers document them.
+/// Try commands and rehearse clean-ups on sample repositories, machine images and image servers. Nothing leaves the
+/// machine and nothing costs money. The sandbox checks signatures, tokens, sizes and rates as the providers document
+/// them.
 ///
-/// Serve until Ctrl-C, in one terminal, and use it from another: `imgctl sandbox` prints what to export. Or run one
-/// command in it: `imgctl sandbox -- imgctl list 'ecr:team/*'`. Or look around: `imgctl sandbox --tour`.
+/// `imgctl sandbox` serves until Ctrl-C and prints the variables to export in another terminal. To run one command
+/// inside: `imgctl sandbox -- imgctl list 'ecr:team/*'`. To see a tour: `imgctl sandbox --tour`.
 ///
-/// A fault is SERVICE:OPERATION:KIND[=ARGUMENT][@AFTER][:TIMES]. Nothing is done: status=N, throttle, drop (no
-/// answer), hang (silence). It is done: lose-answer, truncate (half an answer), garble (no JSON), empty ({}),
-/// slow=DURATION. AFTER lets so many such calls pass first; `*` is any name. For example
-/// `ecr:BatchDeleteImage:throttle:3` or `cvm:DeleteImages:lose-answer:1`.
+/// A fault is SERVICE:OPERATION:KIND[=ARGUMENT][@AFTER][:TIMES]. Kinds that fail before the call has an effect:
+/// status=N, throttle, drop (closes the connection), hang (never answers). Kinds that fail after it: lose-answer,
+/// truncate (half an answer), garble (not JSON), empty ({}), slow=DURATION. AFTER lets that many calls succeed first;
+/// `*` matches any name. Examples: `ecr:BatchDeleteImage:throttle:3`, `cvm:DeleteImages:lose-answer:1`.
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
-    /// Run this in the sandbox, with its environment, and end with its exit code
+    /// Run this command inside the sandbox, and end with its exit code
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
-    /// Show the main jobs, each command printed and run
+    /// Show the main commands, each printed and run
     #[arg(long, conflicts_with_all = ["command", "seed", "images", "world"])]
     tour: bool,
-    /// The same number gives the same world
+    /// Seed for the sample data; the same seed gives the same data
     #[arg(long, default_value = "1", value_name = "N")]
     seed: u64,
-    /// How many container images there are, roughly
+    /// Approximate number of container images
     #[arg(long, default_value = "200", value_name = "N")]
     images: usize,
-    /// Load the world from a file: what --save wrote, or `imgctl list … -o json` of your own accounts
+    /// Load data from a file: written by --save, or by `imgctl list … -o json` of your own accounts
     ///
-    /// A listing holds no manifests. Layers of such a world cannot be read, and `prune` keeps what indexes might need.
+    /// A listing contains no manifests: layers cannot be read, and `prune` keeps images that an index might need.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "images"])]
     world: Option<PathBuf>,
-    /// Write the world to a file at the end
+    /// Write the data to a file at the end
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// How long each answer takes at least
+    /// Minimum time for each answer
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     latency: Option<Duration>,
-    /// Calls a second that each operation allows before it throttles; a second's calls may come at once
+    /// Calls per second that each operation allows before it throttles; a second's calls may come at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
-    /// Make calls fail; may be given several times
+    /// Make calls fail; can be repeated
     #[arg(long, value_name = "SPEC")]
     fault: Vec<String>,
-    /// Write each call to a file, one JSON object a line
+    /// Write each call to a file, one JSON object per line
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// The port to serve on; any free one unless given
+    /// Port to serve on [default: a free port]
     #[arg(long, default_value = "0", hide_default_value = true)]
     port: u16,
-    /// The shell that the variables are printed for
+    /// Shell syntax for the printed variables
     #[arg(long, value_enum, default_value = "bash")]
     shell: Shell,
 }
@@ -132,19 +133,19 @@ impl Args {
         };
         Sandbox::start(world, options)
             .await
-            .map_err(|error| Error::new(Kind::Config, format!("the sandbox cannot start: {error}")))
+            .map_err(|error| Error::new(Kind::Config, format!("cannot start the sandbox: {error}")))
     }
 
     async fn serve(&self, sandbox: &Sandbox) -> Result<Exit> {
         output::plain(&self.shell.script(&variables(sandbox)));
-        output::aside(&format!("the sandbox serves on {}; Ctrl-C ends it", sandbox.url()));
+        output::aside(&format!("sandbox running at {}; press Ctrl-C to stop", sandbox.url()));
         tokio::signal::ctrl_c().await.map_err(|error| Error::new(Kind::Config, error.to_string()))?;
         Ok(Exit::Done)
     }
 }
 
 impl Shell {
-    /// Lines that set the variables, to paste or to evaluate.
+    /// Shell commands that set the variables.
     fn script(self, variables: &[(&str, String)]) -> String {
         let line = |name: &str, value: &str| match self {
             Self::Bash => format!("export {name}='{value}'\n"),
@@ -163,29 +164,29 @@ impl Shell {
 
 async fn run_in(sandbox: &Sandbox, words: &[OsString]) -> Result<ExitCode> {
     let program = Path::new(&words[0]);
-    // The lookup of a program uses this process's PATH, which has not this program's folder.
+    // The lookup of a program uses the PATH of this process, which may not contain imgctl.
     let own = std::env::current_exe().ok().filter(|_| program == Path::new("imgctl"));
     let mut child = inside(sandbox, own.as_deref().unwrap_or(program), &words[1..]).spawn().map_err(|error| {
         Error::new(Kind::Usage, format!("cannot run {}: {error}", program.display()))
-            .hint("the words after -- are one command, as in `imgctl sandbox -- imgctl list 'ecr:team/*'`")
+            .hint("write one command after --: `imgctl sandbox -- imgctl list 'ecr:team/*'`")
     })?;
     loop {
         tokio::select! {
             status = child.wait() => {
                 return status.map(code).map_err(|error| Error::new(Kind::Config, error.to_string()));
             }
-            // The command gets the interrupt too, and says how it ends.
+            // The command gets the interrupt too, and decides how to end.
             _ = tokio::signal::ctrl_c() => {}
         }
     }
 }
 
-/// The exit code of a command; of one that a signal ended, what a shell says.
+/// The exit code of a command; after a signal, the same code as from a shell.
 fn code(status: ExitStatus) -> ExitCode {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return ExitCode::from(128u8.saturating_add(signal as u8));
     }
-    // Windows has larger codes; what does not fit is at least no success.
+    // Windows has larger codes; any that does not fit becomes 1.
     status.code().map_or(ExitCode::FAILURE, |code| ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }

@@ -1,4 +1,4 @@
-//! `imgctl schema`: the JSON Schema of everything that `-o json` and `-o ndjson` print, and of files of policies.
+//! `imgctl schema`: the JSON Schema of the output of `-o json` and `-o ndjson`, and of policy files.
 
 use clap::ValueEnum;
 
@@ -11,19 +11,19 @@ use crate::{
     report::Document,
 };
 
-/// The end of the help.
+/// Examples at the end of the help.
 const EXAMPLES: [Example; 2] = [
-    ("Keep it beside what reads the output.", "imgctl schema > imgctl.schema.json"),
-    ("Which fields can an item have?", "imgctl schema | jq -r '.\"$defs\".item.properties | keys[]'"),
+    ("Save the schema for a program that reads the output.", "imgctl schema > imgctl.schema.json"),
+    ("List the fields of an item.", "imgctl schema | jq -r '.\"$defs\".item.properties | keys[]'"),
 ];
 
-/// Print the JSON Schema of the output, or of files of policies
+/// Print the JSON Schema of the output or of policy files
 ///
-/// The document of `-o json`; a line of `-o ndjson` is its `#/$defs/item`.
+/// The schema describes the document of `-o json`; a line of `-o ndjson` is its `#/$defs/item`.
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
-    /// What it describes
+    /// Which schema to print
     #[arg(value_name = "WHAT", value_enum, default_value = "output")]
     what: What,
 }

@@ -1,4 +1,4 @@
-//! `imgctl sandbox --tour`: the main jobs on seeded data, each command printed before it runs.
+//! `imgctl sandbox --tour`: the main commands on sample data, each printed before it runs.
 
 use std::{ffi::OsString, process::Stdio};
 
@@ -10,7 +10,7 @@ use crate::{
     sandbox::Sandbox,
 };
 
-/// What is shown, why, and the commands: more than one are a pipe.
+/// What a stop shows, and its commands; several commands are a pipe.
 struct Stop {
     why: &'static str,
     pipe: &'static [&'static [&'static str]],
@@ -18,46 +18,49 @@ struct Stop {
 
 const STOPS: [Stop; 11] = [
     Stop {
-        why: "What is there? A pattern means several repositories; the digest names the image, whatever its tags do.",
+        why: "List images. A pattern matches several repositories; the digest identifies the image.",
         pipe: &[&["list", "ecr:base/*"]],
     },
-    Stop { why: "Machine images speak the same grammar.", pipe: &[&["list", "cvm:"]] },
-    Stop { why: "Details of one image, as JSON for scripts.", pipe: &[&["get", "ecr:base/alpine:3.10", "-o", "json"]] },
+    Stop { why: "List machine images with the same command.", pipe: &[&["list", "cvm:"]] },
     Stop {
-        why: "Can it still be pulled? Its configuration and layers, on every platform.",
+        why: "Show details of one image, as JSON for scripts.",
+        pipe: &[&["get", "ecr:base/alpine:3.10", "-o", "json"]],
+    },
+    Stop {
+        why: "Check that an image can still be pulled, on every platform.",
         pipe: &[&["check-layers", "ecr:base/alpine:3.10"]],
     },
     Stop {
-        why: "What would happen? A dry run asks and changes nothing.",
+        why: "Show what a deletion would do. A dry run changes nothing.",
         pipe: &[&["delete", "--dry-run", "ecr:base/alpine:3.10", "ecr:base/alpine:no-such-tag"]],
     },
     Stop {
-        why: "Which are stale? Selectors narrow a listing by age, tag, size and state.",
+        why: "Find stale images. Selectors filter a listing by age, tag, size and state.",
         pipe: &[&["list", "ecr:team/*", "--older-than", "1y", "--larger-than", "200MB"]],
     },
     Stop {
-        why: "Prune them: every image with the reason why it goes or stays. What a kept index needs stays.",
+        why: "Prune images. Every image has a reason; imgctl keeps the images that a kept index needs.",
         pipe: &[&["prune", "--dry-run", "ecr:base/*", "--older-than", "60d", "--keep", "2"]],
     },
     Stop {
-        why: "What a listing prints is what a deletion reads, so any filter fits between them.",
+        why: "Pipe a listing into a deletion, with any filter between them.",
         pipe: &[&["list", "cvm:", "-o", "ndjson", "--quiet"], &["delete", "-", "--dry-run", "--quiet"]],
     },
     Stop {
-        why: "Several clouds in one command.",
+        why: "Delete images in several clouds with one command.",
         pipe: &[&["delete", "--yes", "ecr:base/alpine:3.10", "cvm:img-2z9lgipz", "workspace:697620082246500000"]],
     },
     Stop {
-        why: "And a prune of several clouds. What instances, families and groups use stays.",
+        why: "Prune several clouds. imgctl keeps images that instances, families and groups use.",
         pipe: &[&["prune", "--yes", "ecr:tools/*", "cvm:", "--older-than", "9w", "--keep", "1"]],
     },
     Stop {
-        why: "The same again: what is gone is told from what was done.",
+        why: "Delete an image again. imgctl reports it as missing, not as deleted.",
         pipe: &[&["delete", "--yes", "--ignore-missing", "ecr:base/alpine:3.10"]],
     },
 ];
 
-/// Runs every stop. A command that ends with 1 has shown something; anything else is a broken tour.
+/// Runs every stop. Some stops show failures, so exit code 1 is fine; any other code ends the tour.
 pub async fn run(sandbox: &Sandbox) -> Result<Exit> {
     for stop in &STOPS {
         let words = |command: &&[&str]| {
@@ -67,16 +70,14 @@ pub async fn run(sandbox: &Sandbox) -> Result<Exit> {
         output::plain(&format!("\n# {}\n$ {line}\n", stop.why));
         let code = pipe(sandbox, stop.pipe).await.map_err(|error| Error::new(Kind::Config, error.to_string()))?;
         if !matches!(code, Some(0 | 1)) {
-            return Err(Error::new(Kind::Config, format!("the tour ended at: {line}")));
+            return Err(Error::new(Kind::Config, format!("the tour failed at: {line}")));
         }
     }
-    output::plain(
-        "\nThat was all on this machine: nothing left it. `imgctl sandbox` serves it for your own commands.\n",
-    );
+    output::plain("\nAll of this ran on this machine. Run `imgctl sandbox` to try your own commands.\n");
     Ok(Exit::Done)
 }
 
-/// Runs commands side by side, each reading what the one before prints; the last one's exit code comes back.
+/// Runs commands as a pipe, and returns the exit code of the last one.
 async fn pipe(sandbox: &Sandbox, commands: &[&[&str]]) -> std::io::Result<Option<i32>> {
     let program = std::env::current_exe()?;
     let mut children = Vec::new();
@@ -102,7 +103,7 @@ async fn pipe(sandbox: &Sandbox, commands: &[&[&str]]) -> std::io::Result<Option
     Ok(code)
 }
 
-/// A word as a shell wants it.
+/// A word, quoted for a shell.
 fn quoted(word: &str) -> String {
     if word.contains('*') { format!("'{word}'") } else { word.to_owned() }
 }

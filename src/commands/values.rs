@@ -1,16 +1,16 @@
-//! Values of flags that several commands take.
+//! Parsers for values of flags.
 
 use std::time::Duration;
 
-/// A duration as people write it (`90s`, `2m`, `1d12h`); a bare number is seconds.
+/// Parses a duration (`90s`, `2m`, `1d12h`); a bare number is seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let duration = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => humantime::parse_duration(text).map_err(|error| format!("{error}; write 30s, 5m or 1d12h"))?,
+        Err(_) => humantime::parse_duration(text).map_err(|error| format!("{error}; examples: 30s, 5m, 1d12h"))?,
     };
     match duration {
-        Duration::ZERO => Err("it must be longer than nothing".into()),
-        _ if duration > Duration::from_secs(100 * 365 * 86_400) => Err("it must be shorter than a century".into()),
+        Duration::ZERO => Err("must be greater than 0".into()),
+        _ if duration > Duration::from_secs(100 * 365 * 86_400) => Err("must be less than 100 years".into()),
         _ => Ok(duration),
     }
 }
@@ -18,7 +18,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 pub fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if number > 0 => Ok(number),
-        _ => Err("it must be a whole number, at least 1".into()),
+        _ => Err("must be a whole number, at least 1".into()),
     }
 }
 

@@ -1,19 +1,19 @@
-//! What stands at the cursor of a command line that is not finished, told by clap's description of the command line:
-//! an argument is known by the name of its value, so that new commands need no entry here.
+//! Finds out which argument is at the cursor, from clap's description of the command line. The value name of an argument
+//! tells what it is, so that new commands need no entry here.
 
 use clap::{Arg, Command};
 
-/// What an argument takes.
+/// The kind of argument.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Wanted {
     Image,
     Store,
     Either,
-    /// What `imgctl help` explains.
+    /// A command or topic of `imgctl help`.
     Help,
 }
 
-/// What is wanted at the cursor, with the flags before it that decide where to look.
+/// The kind of argument at the cursor, and the flags before it that decide where to look.
 #[derive(Debug, PartialEq)]
 pub struct Asked {
     pub wanted: Wanted,
@@ -21,7 +21,7 @@ pub struct Asked {
     pub profile: Option<String>,
 }
 
-/// Reads the words before the cursor's, the program's name first; nothing if something else is wanted there.
+/// Reads the words before the cursor, the program's name first. `None`: no reference or topic belongs there.
 pub fn asked(program: &Command, words: &[String]) -> Option<Asked> {
     let mut command = program;
     let mut positionals = 0;
@@ -34,7 +34,7 @@ pub fn asked(program: &Command, words: &[String]) -> Option<Asked> {
         } else if let Some((flag, joined)) = flag(command, word).filter(|_| !flags_ended) {
             let value = match joined {
                 Some(value) => value.to_owned(),
-                // The value itself is being typed.
+                // The cursor is at the value.
                 None => words.next()?.clone(),
             };
             match flag.get_id().as_str() {
@@ -43,7 +43,7 @@ pub fn asked(program: &Command, words: &[String]) -> Option<Asked> {
                 _ => {}
             }
         } else if word.starts_with('-') && word != "-" && !flags_ended {
-            // A flag that stands alone.
+            // A flag without a value.
         } else if let Some(named) = command.find_subcommand(word).filter(|_| positionals == 0) {
             command = named;
         } else {
@@ -54,7 +54,7 @@ pub fn asked(program: &Command, words: &[String]) -> Option<Asked> {
     Some(Asked { wanted, region, profile })
 }
 
-/// The flag with a value that a word is, and the value if it is joined to it.
+/// The flag that takes a value, and the value if it is in the same word.
 fn flag<'c, 'w>(command: &'c Command, word: &'w str) -> Option<(&'c Arg, Option<&'w str>)> {
     let with_value = |is: &dyn Fn(&Arg) -> bool| {
         let mut flags = command.get_arguments();
@@ -67,7 +67,7 @@ fn flag<'c, 'w>(command: &'c Command, word: &'w str) -> Option<(&'c Arg, Option<
         };
         return Some((with_value(&|flag| flag.get_long() == Some(name))?, joined));
     }
-    // Of several letters together the first with a value has the rest for it.
+    // In `-yo json`, the first letter that takes a value takes the rest of the word.
     word.strip_prefix('-')?.char_indices().find_map(|(at, letter)| {
         let found = with_value(&|flag| flag.get_short() == Some(letter))?;
         let rest = &word[1 + at + letter.len_utf8()..];
@@ -75,7 +75,7 @@ fn flag<'c, 'w>(command: &'c Command, word: &'w str) -> Option<(&'c Arg, Option<
     })
 }
 
-/// The argument that the next word without a flag is for, after so many of them.
+/// The positional argument after `before` others.
 fn positional(command: &Command, before: usize) -> Option<&Arg> {
     let last = command.get_positionals().last();
     let many = last.filter(|last| last.get_num_args().is_some_and(|n| n.max_values() > 1));

@@ -1,9 +1,8 @@
-//! What a shell offers while a command line is typed: references that exist, from the stores themselves. `line` tells
-//! what is wanted at the cursor, `names` finds it; the scripts beside them are what shells run. It is all a courtesy:
-//! whatever goes wrong, nothing is offered and nothing is said.
+//! Shell completion of references that exist in the stores. `line` finds out what the argument at the cursor is, `names`
+//! finds candidates; the scripts beside them run in the shells. If anything fails, nothing is offered and no error shown.
 //!
-//! clap's own engine for this was tried and left: its script for bash takes no account of the colons that bash splits
-//! words at, and the one for zsh none of words that end with `/`.
+//! clap's own dynamic completion does not fit: its bash script does not handle the colons at which bash splits words, and
+//! its zsh script does not handle words that end with `/`.
 
 mod line;
 mod names;
@@ -11,15 +10,15 @@ mod names;
 pub use line::{Asked, Wanted, asked};
 pub use names::names;
 
-/// Something to offer: the whole word, and a few words about it.
+/// A candidate: the whole word and a description.
 #[derive(Debug, PartialEq)]
 pub struct Candidate {
     pub word: String,
     pub about: String,
 }
 
-/// What a shell's script needs beside the one that clap makes of the command line. Each defines a function that asks
-/// `imgctl __complete`, and goes on to clap's where that ends with another code than 0.
+/// Additions to clap's completion scripts. Each defines a function that calls `imgctl __complete`, and falls back to
+/// clap's script if that exits with another code than 0.
 pub mod scripts {
     pub const BASH: &str = include_str!("live.bash");
     pub const ZSH: &str = include_str!("live.zsh");

@@ -1,5 +1,5 @@
-//! The references that a word begun may become: schemes, then regions, then what is in the store. At most one page is
-//! asked for, once, and not waited for long.
+//! Candidates for a reference: schemes, then regions, then repositories, tags and ids of the store. It asks for at most
+//! one page, once, and does not wait long.
 
 use std::time::Duration;
 
@@ -16,22 +16,22 @@ use crate::{
     store::Image,
 };
 
-/// A person waits with a finger on the key.
+/// The user waits at the keyboard.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// A word begun, cut where the next part of it begins.
+/// A word, split where its next part begins.
 enum Begun<'w> {
     Scheme,
     /// `SCHEME://[OWNER@]`
     Region(Provider, &'w str),
-    /// `SCHEME:[//[OWNER@]REGION/]`, or a registry's host; what follows is a repository, or else an image's id.
+    /// `SCHEME:[//[OWNER@]REGION/]`, or the host of a registry; a repository follows, or the id of an image.
     Repository(&'w str),
     Id(&'w str),
-    /// A repository, and what stands between it and the image: `:` or `@`.
+    /// A repository, and the separator before the image: `:` or `@`.
     Image(&'w str, char),
 }
 
-/// What to offer for a word, everything that fits it.
+/// All candidates for a word.
 pub async fn names(context: &Context, word: &str, wanted: Wanted) -> Vec<Candidate> {
     let mut found = match begun(word) {
         Begun::Scheme => schemes(),
@@ -48,7 +48,7 @@ pub async fn names(context: &Context, word: &str, wanted: Wanted) -> Vec<Candida
     found
 }
 
-/// Nothing that a shell could take for more than a word is offered, whatever a provider answers.
+/// Whether a shell reads this as one plain word, whatever a provider answered.
 fn is_plain(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/@._-~".contains(&byte))
 }
@@ -81,7 +81,7 @@ fn begun(word: &str) -> Begun<'_> {
     }
 }
 
-/// What comes in time; trouble is not for here to tell.
+/// The candidates, if they arrive in time; errors are not shown here.
 async fn in_time(found: impl Future<Output = Option<Vec<Candidate>>>) -> Vec<Candidate> {
     let found = tokio::time::timeout(PATIENCE, found).await;
     found.ok().flatten().unwrap_or_default()
@@ -111,7 +111,7 @@ async fn repositories(context: &Context, before: &str, wanted: Wanted) -> Option
     let any: StoreRef = format!("{before}**").parse().ok()?;
     let session = context.open(&any).await.ok()?;
     let page = session.ask(Op::List, || session.store.stores(None)).await;
-    // A repository alone names no image.
+    // A repository alone does not name an image.
     let end = if wanted == Wanted::Image { ":" } else { "" };
     let repository =
         |store: StoreRef| Candidate { word: format!("{before}{}{end}", store.name), about: "repository".into() };
@@ -138,7 +138,7 @@ async fn first_page(context: &Context, store: &StoreRef) -> Option<Vec<Image>> {
     Some(page.ok()?.items)
 }
 
-/// Images under the names that they are to be offered by, the newest first.
+/// Candidates for images, the newest first.
 fn candidates(mut images: Vec<Image>, names: impl Fn(&Image) -> Vec<String>) -> Vec<Candidate> {
     let born = |image: &Image| image.pushed_at.or(image.created_at);
     images.sort_by_key(|image| std::cmp::Reverse(born(image)));

@@ -1,13 +1,13 @@
-//! Help beyond what clap makes of the arguments: the examples that end each command's help, all rendered alike, and
-//! the topics of `imgctl help`. A topic is a plain text beside this file.
+//! Help beyond clap's own: the examples at the end of each command's help, and the topics of `imgctl help`. A topic is a
+//! text file in this directory.
 
 use clap::builder::{StyledStr, Styles};
 
-/// Why one would run a line, and the line: `imgctl …`, as it runs in `imgctl sandbox`. A line that is meant to end with
-/// another code than 0 says so in its first half: "exit code 1".
+/// What a line does, and the line: `imgctl …`, as it runs in `imgctl sandbox`. If the line ends with another exit code
+/// than 0, the description says so: "exit code 1".
 pub type Example = (&'static str, &'static str);
 
-/// The end of a command's help: `#[command(after_long_help = examples(&EXAMPLES))]`.
+/// The examples at the end of a command's help: `#[command(after_long_help = examples(&EXAMPLES))]`.
 pub fn examples(examples: &[Example]) -> StyledStr {
     let mut text = heading("Examples");
     for (why, line) in examples {
@@ -16,17 +16,17 @@ pub fn examples(examples: &[Example]) -> StyledStr {
     text.trim_end().to_owned().into()
 }
 
-/// A heading as clap renders its own; it is plain where there are no colours.
+/// A heading in the style of clap; clap removes the style if it prints no colors.
 fn heading(title: &str) -> String {
     let styles = Styles::styled();
     let header = styles.get_header();
     format!("{header}{title}:{header:#}")
 }
 
-/// Something that concerns all commands, explained once.
+/// A help topic that concerns all commands.
 pub struct Topic {
     pub name: &'static str,
-    /// One sentence on the first line; then sections, whose headings stand in capitals at the margin.
+    /// One sentence on the first line; then sections with headings in capitals.
     pub text: &'static str,
 }
 
@@ -37,22 +37,22 @@ pub const TOPICS: [Topic; 3] = [
 ];
 
 impl Topic {
-    /// What it is about, in one line.
+    /// Its description, in one line.
     pub fn about(&self) -> &'static str {
         self.text.lines().next().unwrap_or_default()
     }
 }
 
-/// The list of topics, for the end of the help of imgctl and of `imgctl help`.
+/// The list of topics at the end of the help of imgctl.
 pub fn topics() -> StyledStr {
-    let mut text = heading("Topics of `imgctl help`");
+    let mut text = heading("Help topics (imgctl help TOPIC)");
     for topic in &TOPICS {
         text += &format!("\n  {:<13}{}", topic.name, topic.about());
     }
     text.into()
 }
 
-/// Whether a line of a topic begins a section.
+/// Whether a line of a topic is a heading.
 pub fn is_heading(line: &str) -> bool {
     line.starts_with(|first: char| first.is_ascii_uppercase())
         && line.chars().all(|c| c.is_ascii_uppercase() || c == ' ')

@@ -1,4 +1,5 @@
-//! What `doctor` found, for people: a paragraph a provider, a line a check, what to do under each trouble. Pure.
+//! The findings of `doctor` for people: a paragraph per provider, a line per check, an error and a hint where one failed.
+//! Pure.
 
 use super::{Look, human::wrapped, safe};
 use crate::{
@@ -21,7 +22,7 @@ pub fn text(item: &Item, look: &Look) -> String {
         paint(&state.replace('_', " "), colour(state), look)
     );
     for check in &item.checks {
-        // Where it does no harm that nobody set it up, how to is all that is worth saying.
+        // For a provider that is skipped because it is not configured, only the hint is worth showing.
         let brief = check.state == State::Missing && item.error.is_none();
         line(check, brief, look, &mut text);
     }
@@ -44,9 +45,9 @@ fn said(check: &Check) -> String {
     if let Some(source) = &check.source {
         said.push_str(&format!(" ({source})"));
     }
-    let plain = matches!(check.check, Subject::Endpoint | Subject::Login) && said.starts_with("http://");
+    let http = matches!(check.check, Subject::Endpoint | Subject::Login) && said.starts_with("http://");
     let parts =
-        [plain.then(|| "plain".to_owned()), check.milliseconds.map(|time| format!("{time}ms")), check.note.clone()];
+        [http.then(|| "HTTP".to_owned()), check.milliseconds.map(|time| format!("{time} ms")), check.note.clone()];
     let joint = match check.state {
         State::Unused => ": ",
         _ => ", ",
@@ -60,7 +61,7 @@ fn said(check: &Check) -> String {
     said
 }
 
-/// What is wrong and what can be done about it, each on lines of its own.
+/// The error, its request id and its hint, each on its own lines.
 fn trouble(check: &Check, brief: bool) -> Vec<String> {
     let Some(error) = &check.error else {
         return Vec::new();
@@ -74,7 +75,7 @@ fn trouble(check: &Check, brief: bool) -> Vec<String> {
     [message, request, hint].into_iter().flatten().collect()
 }
 
-/// A text as the terminal has room for it.
+/// A text, wrapped to the width of the terminal.
 fn fitted(text: &str, width: Option<u16>) -> Vec<String> {
     match width {
         Some(width) => {
@@ -99,7 +100,7 @@ fn name(subject: Subject) -> &'static str {
     }
 }
 
-/// The colour of a state, of a check's as of a provider's.
+/// The color of the state of a check or a provider.
 fn colour(state: &str) -> &'static str {
     match state {
         "ok" => "\u{1b}[32m",

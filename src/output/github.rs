@@ -1,4 +1,4 @@
-//! What a run leaves in GitHub Actions: annotations, as workflow commands, and a step summary, in Markdown. Pure.
+//! Output for GitHub Actions: annotations, as workflow commands, and a step summary, in Markdown. Pure.
 //! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>
 
 use chrono::{DateTime, Utc};
@@ -18,19 +18,19 @@ use crate::{
 /// <https://github.com/actions/runner/blob/main/src/Runner.Worker/ExecutionContext.cs>
 const ANNOTATIONS: usize = 10;
 
-/// Characters of a message that the runner keeps; the rest of the sentence is in the report.
+/// Characters of a message that the runner keeps; the report has the rest.
 const LONGEST_MESSAGE: usize = 4096;
 
-/// Rows of each table in a summary; whoever wants all reads the JSON.
+/// Rows of each table in a summary; the JSON has all.
 const ROWS: usize = 200;
 
-/// Bytes of a step summary. The runner throws a file of more than 1 MiB away as a whole, and other commands of the step
-/// write into the same file.
+/// Bytes of a step summary. The runner discards a file of more than 1 MiB, and other commands of the step write to the
+/// same file.
 /// <https://github.com/actions/runner/blob/main/src/Runner.Worker/FileCommandManager.cs>
 const LARGEST_FILE: usize = 1_000_000;
 const LARGEST_SUMMARY: usize = 200_000;
 
-/// What is kept of a run for its end.
+/// What the end of a run prints for GitHub Actions.
 pub struct Notes {
     command: &'static str,
     dry_run: bool,
@@ -39,11 +39,11 @@ pub struct Notes {
     failed: Rows,
     held: Rows,
     errors: Vec<String>,
-    /// Something was, or would be, changed or checked; mere reading is told only when it went wrong.
+    /// The run changed or checked something, or would; a run that only reads gets a summary only after an error.
     telling: bool,
 }
 
-/// The first of many items.
+/// The first items of many, and their number.
 #[derive(Default)]
 struct Rows {
     first: Vec<Item>,
@@ -59,7 +59,7 @@ impl Rows {
     }
 }
 
-/// How much it matters.
+/// The level of an annotation.
 #[derive(Clone, Copy, PartialEq)]
 enum Level {
     Error,
@@ -87,11 +87,11 @@ impl Notes {
     pub fn item(&mut self, item: &Item) {
         self.telling |= item.outcome.is_some() || matches!(item.state, Some(State::Available | State::Unavailable(_)));
         if item.is_kept() {
-            // There may be very many, and nothing became of them; the sum counts them.
+            // There may be very many of them, and nothing happened to them; the summary counts them.
         } else if Exit::of_items([item], self.ignore_missing) == Exit::Done {
             self.done.add(item);
         } else if item.was_not_tried() {
-            // What stopped a store was said once; a row for each image would only repeat it.
+            // The error that stopped the store is shown once; a row for each image would only repeat it.
         } else if level(item) == Level::Error {
             self.failed.add(item);
         } else {
@@ -99,7 +99,7 @@ impl Notes {
         }
     }
 
-    /// What ended the run, or one store of it, as an annotation.
+    /// An error that ended the run or one store, as an annotation.
     pub fn error(&mut self, error: &Error) -> String {
         let text = human::error(error, false);
         let text = text.trim_start_matches("error: ");
@@ -108,7 +108,7 @@ impl Notes {
         command(Level::Error, &format!("imgctl {}", self.command), text)
     }
 
-    /// The annotations of items that are not done. Where there are more than the runner keeps, the last says so.
+    /// The annotations of items that are not done. If there are more than the runner keeps, the last one says so.
     pub fn annotations(&self) -> Vec<String> {
         let mut lines = self.annotations_of(&self.failed, Level::Error, self.errors.len());
         lines.extend(self.annotations_of(&self.held, Level::Warning, 0));
@@ -128,12 +128,12 @@ impl Notes {
             return rows.first.iter().map(of_item).collect();
         }
         let shown = room.saturating_sub(1);
-        let more = format!("{} more: the report has them", rows.count - shown);
+        let more = format!("{} more: see the report", rows.count - shown);
         let lines = rows.first.iter().take(shown).map(of_item);
-        lines.chain([command(level, &title("and so on"), &more)]).collect()
+        lines.chain([command(level, &title("more"), &more)]).collect()
     }
 
-    /// The summary, if there is something to tell; `written` bytes are in its file already.
+    /// The step summary, if there is something to report; its file already contains `written` bytes.
     pub fn summary(&self, sum: &Summary, now: DateTime<Utc>, written: usize) -> Option<String> {
         if !self.telling && self.failed.count + self.held.count + self.errors.len() == 0 {
             return None;
@@ -161,7 +161,7 @@ fn level(item: &Item) -> Level {
     }
 }
 
-/// A workflow command. Everything in it that would end its property, its line or itself is escaped.
+/// A workflow command. It escapes every character that would end a property or the line.
 fn command(level: Level, title: &str, message: &str) -> String {
     let level = match level {
         Level::Error => "error",
@@ -176,7 +176,7 @@ fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// A table, as far as there is room for it.
+/// Appends a table, with as many rows as there is room for.
 fn table(text: &mut String, (title, folded): (&str, bool), rows: &Rows, view: View, room: usize) {
     if rows.count == 0 {
         return;
@@ -189,7 +189,7 @@ fn table(text: &mut String, (title, folded): (&str, bool), rows: &Rows, view: Vi
     let head = format!("\n<details{open}><summary>{title}: {}</summary>\n\n|{names}\n|{lines}\n", rows.count);
     let tail = |left: usize| match left {
         0 => "\n</details>\n".to_owned(),
-        left => format!("\n</details>\n\nand {left} more: the report has them.\n"),
+        left => format!("\n</details>\n\nand {left} more: see the report.\n"),
     };
     let room = room.saturating_sub(tail(usize::MAX).len() + 1);
     if !push(text, &head, room) {
@@ -208,7 +208,7 @@ fn row(item: &Item, columns: &[&Column], view: View) -> String {
     format!("|{}\n", cells.collect::<String>())
 }
 
-/// Adds a whole part, or nothing of it.
+/// Appends a part if there is room for all of it.
 fn push(text: &mut String, part: &str, room: usize) -> bool {
     let fits = text.len() + part.len() <= room;
     if fits {
@@ -217,8 +217,7 @@ fn push(text: &mut String, part: &str, room: usize) -> bool {
     fits
 }
 
-/// A text on one line that Markdown leaves as it is: whatever could be markup, HTML, a mention or the end of a cell is
-/// spelled out.
+/// A text on one line that Markdown shows as it is: it escapes markup, HTML, mentions and ends of cells.
 fn plain(text: &str) -> String {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let spelled = |character: char| match character {

@@ -1,9 +1,9 @@
-//! What people read: sizes, errors, one line that sums up. Pure.
+//! Text for people: sizes, errors, the summary line. Pure.
 
 use super::safe;
 use crate::{error::Error, report::Summary};
 
-/// Bytes in the unit that a person reads, with three significant digits.
+/// A size in a readable unit, with two or more significant digits.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
@@ -19,8 +19,7 @@ pub fn size(bytes: u64) -> String {
     format!("{value:.digits$} {}", UNITS[unit])
 }
 
-/// A text in lines of at most so many characters, broken between words; a longer word is not broken, so that paths can
-/// be copied.
+/// Wraps a text at `room` characters, between words. It keeps longer words whole, so that paths can be copied.
 pub fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -40,7 +39,7 @@ pub fn count(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
-/// What a run came to, in one line.
+/// The result of a run in one line.
 pub fn summary(summary: &Summary, dry_run: bool) -> String {
     let mut parts: Vec<_> =
         summary.counts.iter().map(|(word, count)| format!("{count} {}", word.replace('_', " "))).collect();
@@ -49,14 +48,14 @@ pub fn summary(summary: &Summary, dry_run: bool) -> String {
     }
     let bytes = if summary.bytes > 0 { format!(" · {}", size(summary.bytes)) } else { String::new() };
     let calls = count(summary.calls, "call");
-    let dry = if dry_run { "dry run, nothing was changed: " } else { "" };
+    let dry = if dry_run { "dry run, nothing changed: " } else { "" };
     safe(&format!("{dry}{}{bytes} · {calls} in {:.1} s", parts.join(", "), summary.seconds)).into_owned()
 }
 
-/// An error and what to do about it.
+/// An error, with its code, request id and hint.
 pub fn error(error: &Error, color: bool) -> String {
     let (red, plain) = if color { ("\u{1b}[31;1m", "\u{1b}[0m") } else { ("", "") };
-    // A parse error points at its place over several lines of our own; their contents are made safe there.
+    // The message of a parse error has several lines of our own; the parser already made their contents safe.
     let message: Vec<_> = error.message.lines().map(safe).collect();
     let mut text = format!("{red}error:{plain} {}", message.join("\n"));
     let tail = |text: &mut String, label: &str, value: &Option<String>| {

@@ -1,4 +1,4 @@
-//! JSON, as `imgctl schema` publishes it. Pure.
+//! JSON output, as `imgctl schema` describes it. Pure.
 
 use serde_json::json;
 

@@ -1,5 +1,5 @@
-//! The one door for output. stdout carries data only; prompts, notes, progress and errors go to stderr. What is
-//! printed is decided by the pure renderers in `table`, `human`, `json` and `github`; commands hand it to `printer`.
+//! Everything that imgctl prints. stdout carries data only; prompts, notes, progress and errors go to stderr. `table`,
+//! `human`, `json`, `checkup`, `github` and `question` are pure renderers; commands hand items to `printer`.
 
 mod checkup;
 mod github;
@@ -18,28 +18,28 @@ use clap::ValueEnum;
 pub use self::{printer::Printer, safe::safe};
 use crate::error::{Error, Kind};
 
-/// How data is printed.
+/// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people
     Table,
-    /// One document
+    /// One JSON document
     Json,
-    /// One object a line, as they come
+    /// One JSON object per line, as items finish
     Ndjson,
 }
 
-/// What a run's output looks like.
+/// How the output of a run looks.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     pub format: Format,
     pub quiet: bool,
     pub color: bool,
-    /// Columns of the terminal that stdout is, if it is one.
+    /// Columns of the terminal, if stdout is one.
     pub width: Option<u16>,
-    /// Say on stderr how far a long run is.
+    /// Show progress on stderr.
     pub progress: bool,
-    /// Leave annotations and a step summary for GitHub Actions.
+    /// Write annotations and a step summary for GitHub Actions.
     pub github: bool,
 }
 
@@ -51,7 +51,7 @@ pub fn plain(text: &str) {
 
 /// Says something that is no data, for commands that have no printer.
 pub fn aside(text: &str) {
-    // Nobody is left to tell that stderr is closed.
+    // If stderr is closed, there is nowhere left to report it.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
@@ -65,7 +65,7 @@ pub fn somebody_can_agree() -> Result<(), Error> {
 }
 
 impl Look {
-    /// What the terminals allow, where the flags do not decide.
+    /// What the terminals allow, unless the flags decide.
     pub fn of_terminal(format: Format, quiet: bool, color: Option<bool>, progress: bool) -> Self {
         let terminal = io::stdout().is_terminal();
         let width = comfy_table::Table::new().width();

@@ -1,5 +1,5 @@
-//! What a command says while it runs: data in the format that was asked for, progress, notes, questions, errors. Every
-//! word goes to its stream, and one does not tear the other.
+//! The output of a command while it runs: data in the requested format, progress, notes, questions, errors. Each goes to
+//! its own stream, and progress never breaks up other lines.
 
 use std::{
     collections::HashSet,
@@ -16,7 +16,7 @@ use crate::{
     report::{Item, Summary},
 };
 
-/// Rows that a table collects before it prints them, so that a long list comes out page by page.
+/// Rows that a table collects before it prints them, so that a long list appears page by page.
 const TABLE_PAGE: usize = 1000;
 
 pub struct Printer {
@@ -25,7 +25,7 @@ pub struct Printer {
     dry_run: bool,
     out: Mutex<Out>,
     pub progress: Progress,
-    /// Where GitHub Actions collects what a step has to say.
+    /// The file for the step summary of GitHub Actions.
     step_summary: Option<PathBuf>,
 }
 
@@ -33,20 +33,20 @@ struct Out {
     stdout: BufWriter<Stdout>,
     rows: Vec<Item>,
     summary: Summary,
-    /// The JSON document, or the table's head, is begun.
+    /// The head of the JSON document or table is printed.
     begun: bool,
     /// The reader went away; the run goes on without it.
     closed: bool,
-    /// What was said of errors.
+    /// Errors that were printed.
     errors: HashSet<String>,
-    /// What a JSON document says of the plan that its items are of.
+    /// The plan that a JSON document describes.
     plan: Option<Head>,
-    /// Kept for GitHub Actions.
+    /// Notes for GitHub Actions.
     notes: Option<Notes>,
 }
 
 impl Printer {
-    /// A run for GitHub Actions is summed up in the file `step_summary`, too.
+    /// For GitHub Actions, the run is also summed up in the file `step_summary`.
     pub fn new(look: Look, command: &'static str, dry_run: bool, step_summary: Option<PathBuf>) -> Self {
         let stdout = BufWriter::with_capacity(1 << 16, io::stdout());
         let out = Out {
@@ -69,20 +69,20 @@ impl Printer {
         }
     }
 
-    /// A printer for what ends a run before it has begun.
+    /// A printer for an error before a run begins.
     pub fn for_errors(format: Format) -> Self {
         let look = Look { format, quiet: false, color: false, width: None, progress: false, github: false };
         Self::new(look, "", false, None)
     }
 
-    /// What is missing counts as done.
+    /// Counts missing images as done.
     pub fn ignore_missing(&self) {
         if let Some(notes) = &mut self.out().notes {
             notes.ignore_missing();
         }
     }
 
-    /// Items are printed as they come, in whatever order; otherwise they are wanted in the order asked.
+    /// Prints items as they finish, in any order; otherwise items are printed in the order asked.
     pub fn streams(&self) -> bool {
         self.look.format == Format::Ndjson
     }
@@ -92,7 +92,7 @@ impl Printer {
         self.out().closed
     }
 
-    /// One item has ended; it is printed at once where items are printed as they come.
+    /// Counts an item that has ended, and prints it now if items are printed as they finish.
     pub fn ended_with(&self, item: &Item) {
         self.progress.seen(1);
         if self.streams() {
@@ -101,7 +101,7 @@ impl Printer {
         }
     }
 
-    /// Says in a JSON document what plan its items are of.
+    /// Sets the plan that a JSON document describes.
     pub fn head(&self, plan: Head) {
         self.out().plan = Some(plan);
     }
@@ -136,7 +136,7 @@ impl Printer {
         }
     }
 
-    /// Prints what was found of one provider; for people not as a row.
+    /// Prints the checks of one provider; for people as a paragraph, not as a row.
     pub fn checkup(&self, item: &Item) {
         if self.look.format != Format::Table {
             return self.item(item);
@@ -149,12 +149,12 @@ impl Printer {
         out.begun = true;
     }
 
-    /// Hands on what was printed so far.
+    /// Writes everything printed so far.
     pub fn flush(&self) {
         self.progress.aside(|| self.out().flush());
     }
 
-    /// Ends a table in a terminal, so that the next one has a head of its own. Elsewhere all rows are one table.
+    /// Ends a table in a terminal, so that the next one gets its own head. Without a terminal, all rows are one table.
     pub fn end_table(&self) {
         let mut out = self.out();
         if self.look.format == Format::Table && self.look.width.is_some() && !out.rows.is_empty() {
@@ -163,7 +163,7 @@ impl Printer {
         }
     }
 
-    /// Ends the data of a run, and says on stderr what it came to.
+    /// Ends the data of a run, and prints the summary on stderr.
     pub fn finish(&self, calls: usize, seconds: f64) {
         self.progress.end();
         let mut out = self.out();
@@ -186,7 +186,7 @@ impl Printer {
         self.tell_github(&out);
     }
 
-    /// Annotations go to stderr, which the runner reads as it does stdout: that holds data alone.
+    /// Writes annotations to stderr, which the runner reads like stdout, and the step summary to its file.
     fn tell_github(&self, out: &Out) {
         let Some(notes) = &out.notes else { return };
         notes.annotations().iter().for_each(|line| self.stderr(line));
@@ -202,13 +202,13 @@ impl Printer {
             }
         };
         if let Err(error) = append() {
-            self.note(&format!("the step's summary cannot be written: {error}"));
+            self.note(&format!("cannot write the step summary: {error}"));
         }
     }
 
     fn table(&self, out: &mut Out) {
         let rows = std::mem::take(&mut out.rows);
-        // What stopped a store was said once, on stderr; a row for each image would only repeat it.
+        // The error that stopped the store was printed once, on stderr; a row for each image would only repeat it.
         if !rows.iter().all(Item::was_not_tried) {
             let text = table::table(&rows, &self.look, chrono::Utc::now(), !out.begun);
             out.write(text.as_bytes());
@@ -217,52 +217,52 @@ impl Printer {
         }
     }
 
-    /// Exact bytes, for files and other programs.
+    /// Prints exact bytes, for files and other programs.
     pub fn raw(&self, bytes: &[u8]) {
         let mut out = self.out();
         out.write(bytes);
         out.flush();
     }
 
-    /// Whether stderr may hold words. Where JSON is wanted, a program may read it too: there it holds JSON or nothing.
+    /// Whether stderr may contain text. With JSON output and no terminal, a program may read stderr: it gets JSON only.
     pub fn for_people(&self) -> bool {
         self.look.format == Format::Table || io::stderr().is_terminal()
     }
 
-    /// Something that a JSON document says as well.
+    /// Prints a note that a JSON document also contains.
     pub fn remark(&self, text: &str) {
         if self.for_people() {
             self.note(text);
         }
     }
 
-    /// The same, where it must be seen even when the run is quiet.
+    /// Prints a warning, even in a quiet run.
     pub fn warn(&self, text: &str) {
         if self.for_people() {
             self.stderr(&safe(&format!("warning: {text}")));
         }
     }
 
-    /// Something worth knowing that is no data.
+    /// Prints a note, unless the run is quiet.
     pub fn note(&self, text: &str) {
         if !self.look.quiet {
             self.stderr(text);
         }
     }
 
-    /// Something that a person must see even when the run is quiet: a plan to agree to, a warning.
+    /// Prints text on stderr, even in a quiet run: a plan to confirm, a warning.
     fn stderr(&self, text: &str) {
-        // Nobody is left to tell that stderr is closed.
+        // If stderr is closed, there is nowhere left to report it.
         self.progress.aside(|| drop(writeln!(io::stderr().lock(), "{}", text.trim_end())));
     }
 
-    /// Shows a plan to a person, whatever the format of the data.
+    /// Shows a plan to the user, in any output format.
     pub fn plan(&self, items: &[Item]) {
         let width = comfy_table::Table::new().use_stderr().width();
         self.stderr(&table::table(items, &Look { width, ..self.look }, chrono::Utc::now(), true));
     }
 
-    /// What ended the run, or one store of it. The same is said once, however many stores it ended.
+    /// Prints an error that ended the run or one store. An error that ended several stores is printed once.
     pub fn error(&self, error: &Error) {
         let text = match self.look.format {
             Format::Table => human::error(error, self.look.color),
@@ -274,7 +274,7 @@ impl Printer {
         }
         let annotation = out.notes.as_mut().map(|notes| notes.error(error));
         drop(out);
-        // The runner shows an annotation in its log, too; JSON is for another reader.
+        // The runner also shows an annotation in its log, so text would appear twice; JSON is for another reader.
         if annotation.is_none() || self.look.format != Format::Table {
             self.stderr(&text);
         }

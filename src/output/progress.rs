@@ -1,5 +1,4 @@
-//! Progress on stderr: a line that moves in a terminal, a plain line now and then where logs are kept. Nothing for
-//! runs that are over in a moment, nothing where it is not wanted.
+//! Progress on stderr: one moving line in a terminal, and a plain line every few seconds in a log. Short runs show none.
 
 use std::{
     sync::{
@@ -14,28 +13,28 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Runs shorter than this show nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Between two plain lines.
+/// Time between two plain lines.
 const PLAIN: Duration = Duration::from_secs(10);
 
 pub struct Progress {
     bar: ProgressBar,
     terminal: bool,
     wanted: bool,
-    /// Something else has the terminal, or all is said.
+    /// Hidden: a question has the terminal, or the run ended.
     away: AtomicBool,
-    /// Items that have ended, printed or not, and how many there will be.
+    /// Items that have ended, printed or not, and their expected number.
     ended: AtomicUsize,
     expected: AtomicUsize,
-    /// What the run does now, and since when.
+    /// The current step, and when it began.
     doing: Mutex<(&'static str, Instant)>,
 }
 
-/// How far a run is.
+/// The progress of a run.
 struct State {
-    /// What it does now, where it does one thing after the other, and for how long.
+    /// The current step, and how long it has taken.
     doing: &'static str,
     since: Duration,
-    /// Items that have ended, and how many there will be where that is known.
+    /// Items that have ended, and their expected number, if known.
     done: usize,
     expected: Option<usize>,
     calls: usize,
@@ -58,24 +57,24 @@ impl Progress {
         }
     }
 
-    /// The run begins with something else: what, and with how many items, if that is known.
+    /// Begins another step, with its number of items, if known.
     pub fn doing(&self, what: &'static str, items: Option<usize>) {
         self.ended.store(0, Ordering::Relaxed);
         self.expect(items.unwrap_or(0));
         *self.doing.lock().expect("no holder of this lock panics") = (what, Instant::now());
     }
 
-    /// So many items will end in this run.
+    /// Sets the expected number of items.
     pub fn expect(&self, items: usize) {
         self.expected.store(items, Ordering::Relaxed);
     }
 
-    /// So many came or ended.
+    /// Counts items that have ended.
     pub fn seen(&self, items: usize) {
         self.ended.fetch_add(items, Ordering::Relaxed);
     }
 
-    /// Shows how far the run is, if it is time. `tick` is the time since the last call.
+    /// Shows the progress, if it is time. `tick` is the time since the last call.
     pub fn show(&self, calls: usize, elapsed: Duration, tick: Duration) {
         let expected = self.expected.load(Ordering::Relaxed);
         let done = self.ended.load(Ordering::Relaxed);
@@ -105,19 +104,19 @@ impl Progress {
         }
     }
 
-    /// Makes way for something that is printed.
+    /// Hides the moving line while something else is printed.
     pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
         self.bar.suspend(print)
     }
 
-    /// Goes away: for a question, or at the end.
+    /// Hides progress: for a question, or at the end.
     pub fn end(&self) {
         self.away.store(true, Ordering::Relaxed);
         self.bar.finish_and_clear();
         self.bar.set_draw_target(ProgressDrawTarget::hidden());
     }
 
-    /// Comes back after a question.
+    /// Shows progress again after a question.
     pub fn again(&self) {
         self.away.store(false, Ordering::Relaxed);
     }
@@ -138,7 +137,7 @@ fn text(state: &State) -> String {
     format!("{doing} · {} calls · {} s{left}", state.calls, state.elapsed.as_secs())
 }
 
-/// How long it may still take, once enough is done to tell.
+/// The estimated time left, once enough items have ended to tell.
 fn left(state: &State) -> Option<Duration> {
     let expected = state.expected?;
     if state.done == 0 || state.done >= expected || state.since < Duration::from_secs(2) {

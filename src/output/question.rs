@@ -1,4 +1,4 @@
-//! The question before a deletion: what would go, and from where. Pure.
+//! The confirmation prompt: what imgctl would delete, and from which stores. Pure.
 
 use super::human::{count, size};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     report::Item,
 };
 
-/// A store from which something would go, and the credentials' owner as far as it is known without a call.
+/// A store to delete from, and the owner of the credentials, as far as known without a call.
 pub struct Place {
     pub home: StoreRef,
     /// The access key's id, shortened.
@@ -35,7 +35,7 @@ pub fn question(items: &[Item], places: impl IntoIterator<Item = Place>) -> Resu
         what.push(format!("delete the {around} groups and machines around them"));
     }
     if what.is_empty() {
-        return Err(Error::new(Kind::Guard, "none of these images can be deleted"));
+        return Err(Error::new(Kind::Guard, "nothing to delete: none of these images can be deleted"));
     }
     let mut named: Vec<String> = Vec::new();
     for place in places {

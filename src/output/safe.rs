@@ -1,5 +1,5 @@
-//! Text from elsewhere, made safe for a terminal: a server's words must not move the cursor, change colours or turn
-//! the reading direction. JSON is left untouched.
+//! Makes text from a server safe for a terminal: it must not move the cursor, change colors or turn the reading
+//! direction. JSON needs no change, because its escapes are safe.
 
 use std::borrow::Cow;
 

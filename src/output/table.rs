@@ -1,5 +1,5 @@
-//! Tables that fit the terminal. Where there is room every cell stands in full; where there is not, what all references
-//! begin with is said once, digests are cut, and what takes sentences stands below its row or the table. Pure.
+//! Tables that fit the terminal. With enough room, every cell is complete. With less room, the common start of all
+//! references is shown once, digests are shortened, and notes move below their row. Pure.
 
 use chrono::{DateTime, Utc};
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets::NOTHING};
@@ -17,28 +17,28 @@ use crate::{
     store::LeftBehind,
 };
 
-/// Digits of a digest that are shown where the whole does not fit.
+/// Digits of a shortened digest.
 const SHORT_DIGEST: usize = 12;
 
-/// The least that is left of names and tags where there is little room.
+/// Minimum length of shortened names and tags.
 const LEAST: usize = 12;
 
 pub type Column = (&'static str, fn(&Item, &View) -> String);
 
-/// What the cells depend on besides their item.
+/// What cells depend on besides their item.
 #[derive(Clone, Copy)]
 pub struct View<'v> {
     now: DateTime<Utc>,
-    /// Too narrow for everything: what all references begin with is said once, and digests are cut.
+    /// In a narrow terminal: the common start of all references, shown once; digests are shortened.
     common: Option<&'v str>,
-    /// Too narrow even so: what takes sentences stands below its row, and names and tags are cut to this.
+    /// In a very narrow terminal: notes move below their row, and names and tags are shortened to this length.
     cut: Option<usize>,
 }
 
 pub const COLUMNS: [Column; 9] = [
     ("OUTCOME", |item, _| outcome(item)),
     ("STATE", |item, _| match item.choice {
-        // Of a plan the state is no news, unless it is why.
+        // In a plan, the reason names the state if it matters.
         Some(_) => String::new(),
         None => item.state.as_ref().map_or("", State::word).to_owned(),
     }),
@@ -61,7 +61,7 @@ pub const COLUMNS: [Column; 9] = [
 ];
 
 impl View<'_> {
-    /// Everything in full.
+    /// Complete cells.
     pub fn whole(now: DateTime<Utc>) -> Self {
         Self { now, common: None, cut: None }
     }
@@ -77,7 +77,7 @@ impl View<'_> {
     }
 }
 
-/// Renders items as a table; columns that no item fills are left out.
+/// Renders items as a table, without empty columns.
 pub fn table(items: &[Item], look: &Look, now: DateTime<Utc>, head: bool) -> String {
     let view = View::whole(now);
     let whole = Rendered::of(items, look, view, head);
@@ -86,13 +86,13 @@ pub fn table(items: &[Item], look: &Look, now: DateTime<Utc>, head: bool) -> Str
     };
     let places = items.chunk_by(|one, next| place(one) == place(next));
     let tables = places.enumerate().map(|(number, items)| {
-        // A table that goes on needs no second head, unless it goes on elsewhere.
+        // A table that continues needs no second head, unless another place begins.
         narrow(items, look, width, view, head || number > 0)
     });
     tables.collect()
 }
 
-/// Items of one place, where there is little room.
+/// Items of one place, in a narrow terminal.
 fn narrow(items: &[Item], look: &Look, width: usize, view: View<'_>, head: bool) -> String {
     let common = common(items);
     let short = View { common: Some(&common), ..view };
@@ -102,7 +102,7 @@ fn narrow(items: &[Item], look: &Look, width: usize, view: View<'_>, head: bool)
         rendered = Rendered::of(items, look, cut(usize::MAX), head);
         let too_much = rendered.width().saturating_sub(width);
         if too_much > 0 {
-            // It is taken from names and tags.
+            // Shorten names and tags by this much.
             let count = |text: &str| text.chars().count();
             let longest = items.iter().map(|item| {
                 let name = item.image.name.as_deref().map_or(0, count);
@@ -113,7 +113,7 @@ fn narrow(items: &[Item], look: &Look, width: usize, view: View<'_>, head: bool)
         }
     }
     let text = rendered.text(items, look);
-    // A plan names its store above each table.
+    // A plan already names its store above each table.
     let plan = items.iter().any(|item| item.choice.is_some());
     match head && !plan && !common.is_empty() {
         true => format!("in {}\n{text}", safe(common.trim_end_matches('@'))),
@@ -121,7 +121,7 @@ fn narrow(items: &[Item], look: &Look, width: usize, view: View<'_>, head: bool)
     }
 }
 
-/// What the references of items of one place begin with: the repository if they are all digests of it, else the place.
+/// The common start of references in one place: the repository if all are digests in it, otherwise the place.
 fn common(items: &[Item]) -> String {
     let Some(store) = items.first().map(|item| item.reference.store()) else {
         return String::new();
@@ -143,7 +143,7 @@ fn place(item: &Item) -> (Provider, [Option<&str>; 3]) {
     (store.provider, [&store.owner, &store.region, &store.host].map(|part| part.as_deref()))
 }
 
-/// A table, one line an item, perhaps below a head.
+/// A table: an optional head, then one line per item.
 struct Rendered<'v> {
     lines: Vec<String>,
     head: bool,
@@ -211,7 +211,7 @@ impl<'v> Rendered<'v> {
     }
 }
 
-/// Columns that a line takes, without its colours.
+/// The width of a line, without its colors.
 fn seen(line: &str) -> usize {
     let mut count = 0;
     let mut escape = false;
@@ -234,8 +234,7 @@ fn outcome(item: &Item) -> String {
     }
 }
 
-/// Green is well or left alone, yellow wants to be looked at, red went wrong. The darker ones can be read on light and on
-/// dark terminals.
+/// Green: good or unchanged; yellow: look at it; red: failed. Dark colors are readable on light and dark terminals.
 fn colour(item: &Item) -> Color {
     use Outcome::*;
     match (item.outcome, &item.state) {
@@ -252,7 +251,7 @@ fn words(outcome: Outcome) -> String {
     outcome.word().replace('_', " ")
 }
 
-/// The reference without what all begin with, and with its digest cut to what a person compares.
+/// The reference without the common start, and with a shortened digest.
 fn shorten(reference: &Reference, common: &str) -> String {
     let whole = reference.to_string();
     let rest = whole.strip_prefix(common).unwrap_or(&whole);
@@ -274,7 +273,7 @@ fn tags(tags: &[String]) -> String {
     }
 }
 
-/// What takes sentences: why it was chosen or kept, what went wrong, what it takes along and leaves.
+/// Why an image was chosen or kept, its error, what is deleted with it and what remains.
 pub fn note(item: &Item) -> String {
     let reason = item.choice.iter().map(|choice| choice.reason.words.clone());
     let error = item.error.iter().map(ToString::to_string);
@@ -282,7 +281,7 @@ pub fn note(item: &Item) -> String {
         let bytes = thing.bytes.map(|bytes| format!(" ({})", size(bytes))).unwrap_or_default();
         format!("{verb} {} {}{bytes}", thing.kind.replace('_', " "), thing.id)
     };
-    let taken = item.takes_along.iter().map(|thing| around("takes", thing));
+    let taken = item.takes_along.iter().map(|thing| around("also deletes", thing));
     let left = item.left_behind.iter().map(|thing| around("leaves", thing));
     let job = item.job.iter().map(|job| format!("job {job}"));
     reason.chain(error).chain(taken).chain(left).chain(job).collect::<Vec<_>>().join("; ")

@@ -1,21 +1,21 @@
-//! The flags of single commands that change what a provider is asked. They are part of the settings from the start.
+//! Flags of single commands that change what imgctl asks a provider. They are part of the settings from the start.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the command's own flags say.
+/// The values of the command's own flags.
 #[derive(Clone, Default)]
 pub struct Options {
     pub deletion: DeletionFlags,
     pub kinds: Kinds,
     pub sharing: bool,
-    /// ECR: ask for the deletion of a digest that cannot exist, to see whether deletions are permitted.
+    /// ECR: try to delete a digest that does not exist, to check the permission to delete.
     pub check_delete: bool,
-    /// The longest wait for one answer that makes sense for the command.
+    /// The longest time that this command waits for one answer.
     pub most_timeout: Option<std::time::Duration>,
 }
 
-/// What a deletion takes with it. A saved plan keeps it.
+/// What imgctl deletes together with an image. A saved plan records it.
 #[derive(clap::Args, Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeletionFlags {
     /// Workspace: also delete the servers and groups that depend on an image server
@@ -26,20 +26,20 @@ pub struct DeletionFlags {
     pub delete_snapshots: bool,
 }
 
-/// Images of others that a listing shows too.
+/// Images of other accounts that a listing also shows.
 #[derive(clap::Args, Clone, Copy, Default)]
 pub struct Kinds {
-    /// CVM: also images that other accounts share with this one
+    /// CVM: also list images that other accounts share with this one
     #[arg(long)]
     pub shared: bool,
-    /// CVM: also public images
+    /// CVM: also list public images
     #[arg(long)]
     pub public: bool,
 }
 
 #[derive(clap::Args, Clone, Copy)]
 pub struct Sharing {
-    /// CVM: ask which accounts each image is shared with, one call an image
+    /// CVM: show the accounts that each image is shared with; one call per image
     #[arg(long)]
     pub sharing: bool,
 }

@@ -1,5 +1,4 @@
-//! The selectors on a listing: they show what they fit of each image by itself, and leave out what nothing but a plan
-//! knows: what is needed, protected or in use.
+//! Selectors in `list`: they judge each image by itself. Only `prune` knows which images are needed, protected or in use.
 
 use super::{
     Selection, Stock,
@@ -8,8 +7,7 @@ use super::{
     select::{Judgement, Surroundings},
 };
 
-/// Tells which images of a stock a listing with selectors shows. A page of a listing will do for a stock, unless
-/// [`Selection::needs_all`] says otherwise.
+/// Which images of a stock the selectors match. One page of a listing is enough, unless [`Selection::needs_all`].
 pub fn listed(stock: &Stock, selection: &Selection) -> Vec<bool> {
     let graph = Graph::of(stock);
     let (provider, images) = (stock.store.provider, stock.images());
@@ -56,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_shows_what_the_selectors_fit_by_itself() {
+    fn a_listing_shows_what_the_selectors_match() {
         let shelf = || {
             Shelf::new().index(1, &["v1.0.0"], 9, &[2]).image(2, &[], 9).image(3, &["v1.0.1"], 8).image(
                 4,

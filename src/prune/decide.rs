@@ -141,7 +141,6 @@ impl Deciding<'_> {
         let image = &self.images()[place];
         let orphan_of = self.graph.orphan_of(place);
         if let Some(subject) = orphan_of
-            && !self.graph.is_named(place)
             && !self.selection.orphans
         {
             let why = format!("its subject is not in these stores ({}); --orphans selects it", short(subject));
@@ -179,7 +178,7 @@ impl Deciding<'_> {
         if !self.selection.keep_semver {
             return;
         }
-        let mut releases = releases(self.stock.store.provider, self.images());
+        let mut releases = releases(self.stock.store.provider, self.images(), |place| !self.graph.is_referrer(place));
         for (place, fate) in self.fates.iter_mut().enumerate() {
             let Fate::Chosen(chosen) = fate else {
                 continue;
@@ -219,7 +218,8 @@ impl Deciding<'_> {
         self.graph.spread(from.iter().copied(), |_, owned, bond| {
             bond == Bond::Held && !std::mem::replace(&mut within[owned], true)
         });
-        let going: Vec<usize> = from.into_iter().filter(|place| !within[*place]).collect();
+        let counts = |place: &usize| !within[*place] && !self.graph.is_referrer(*place);
+        let going: Vec<usize> = from.into_iter().filter(counts).collect();
         for (place, rank) in newest(self.stock.store.provider, self.images(), &going, keep) {
             let Fate::Chosen(why) = &mut self.fates[place] else {
                 continue;
@@ -314,7 +314,7 @@ impl Deciding<'_> {
             )
         };
         let warnings = unreadable.into_iter().map(warning).collect();
-        let tagged = |place: usize| self.stock.store.provider.has_containers() && graph.is_named(place);
+        let tagged = |place: usize| self.stock.store.provider.has_containers() && graph.is_tagged_image(place);
         let mut plan = StorePlan {
             store: self.stock.store.clone(),
             rows: self.fates.into_iter().enumerate().map(row).collect(),

@@ -27,6 +27,8 @@ pub struct Graph {
     lost: Vec<Vec<String>>,
     /// It has a tag that a person gave it.
     named: Vec<bool>,
+    /// It is attached to another image, wherever that is.
+    referrers: Vec<bool>,
     /// Indexes that could not be read, each with the reason.
     pub unreadable: Vec<(usize, String)>,
 }
@@ -41,6 +43,7 @@ impl Graph {
             owned: vec![Vec::new(); images.len()],
             lost: vec![Vec::new(); images.len()],
             named: vec![false; images.len()],
+            referrers: vec![false; images.len()],
             unreadable: Vec::new(),
         };
         for (place, image) in images.iter().enumerate() {
@@ -61,8 +64,10 @@ impl Graph {
                 named |= subject.is_none();
                 subject
             });
-            let subjects: BTreeSet<String> = by_tag.chain(image.subject.clone()).collect();
+            let mut subjects: BTreeSet<String> = by_tag.chain(image.subject.clone()).collect();
+            subjects.retain(|subject| identity(image) != Some(subject));
             graph.named[place] = named;
+            graph.referrers[place] = !subjects.is_empty();
             for subject in subjects {
                 match places.get(subject.as_str()) {
                     Some(subject) => graph.join(*subject, place, Bond::Attached),
@@ -90,9 +95,9 @@ impl Graph {
         &self.owned[place]
     }
 
-    /// It has no tag of its own and belongs to others, so it is kept or deleted with them.
+    /// It is kept or deleted with the images that it belongs to: a referrer, or an image without a tag of its own.
     pub fn follows(&self, place: usize) -> bool {
-        !self.named[place] && !self.owners[place].is_empty()
+        self.owners[place].iter().any(|(_, bond)| *bond == Bond::Attached || !self.named[place])
     }
 
     /// The image's subject, if none of its subjects is in the store.
@@ -107,9 +112,14 @@ impl Graph {
         &self.lost[place]
     }
 
-    /// It has a tag that a person gave it.
-    pub fn is_named(&self, place: usize) -> bool {
-        self.named[place]
+    /// It is a tagged image in its own right, not a referrer of another.
+    pub fn is_tagged_image(&self, place: usize) -> bool {
+        self.named[place] && !self.referrers[place]
+    }
+
+    /// It is attached to another image, wherever that is.
+    pub fn is_referrer(&self, place: usize) -> bool {
+        self.referrers[place]
     }
 
     /// Walks from some images to everything that belongs to them. `visit` sees each step and says whether to follow it.
@@ -187,14 +197,14 @@ impl Graph {
     }
 }
 
-/// The digest in a tag of the form `sha256-HEX` or `sha256-HEX.sig`.
+/// The digest in a tag of the form `sha256-HEX`, `sha256-HEX.sig` or, with cosign's prefix, `PREFIXsha256-HEX.sig`.
 /// <https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md>, and without a suffix
 /// <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema>
 pub fn attached_by(tag: &str) -> Option<String> {
-    let rest = tag.strip_prefix("sha256-")?;
+    let (prefix, rest) = tag.split_once("sha256-")?;
     let hex = rest.get(..64).filter(|hex| hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))?;
     let suffix = &rest[64..];
-    (suffix.is_empty() || suffix.starts_with('.')).then(|| format!("sha256:{hex}"))
+    (suffix.is_empty() && prefix.is_empty() || suffix.starts_with('.')).then(|| format!("sha256:{hex}"))
 }
 
 /// An image's name for a sentence: its first tag or name, and the start of its digest.
@@ -216,6 +226,9 @@ mod tests {
         for suffix in ["", ".sig", ".att", ".sbom", ".cosign"] {
             assert_eq!(attached_by(&cosign(7, suffix)), Some(digest(7)), "{suffix}");
         }
+        assert_eq!(attached_by(&format!("web-{}", cosign(7, ".sig"))), Some(digest(7)));
+        // A tag made of a hash of the content.
+        assert_eq!(attached_by(&format!("web-{}", cosign(7, ""))), None);
         for tag in ["sha256-abc.sig", "v1", "sha256-", &cosign(7, "a"), &cosign(7, "-x"), &cosign(7, "").to_uppercase()]
         {
             assert_eq!(attached_by(tag), None, "{tag}");

@@ -106,10 +106,10 @@ fn number(text: &str) -> Option<u64> {
     (text == "0" || !text.starts_with('0')).then_some(number)
 }
 
-/// The images with the newest patch of each minor version, each with the reason to keep it.
-pub fn releases(provider: Provider, images: &[Image]) -> HashMap<usize, String> {
+/// The images that count with the newest patch of each minor version, each with the reason to keep it.
+pub fn releases(provider: Provider, images: &[Image], counts: impl Fn(usize) -> bool) -> HashMap<usize, String> {
     let named = || {
-        images.iter().enumerate().flat_map(move |(place, image)| {
+        images.iter().enumerate().filter(|(place, _)| counts(*place)).flat_map(move |(place, image)| {
             labels(provider, image).filter_map(move |tag| Some((place, tag, release(tag)?)))
         })
     };
@@ -202,7 +202,7 @@ mod tests {
             "1.2.3.4",
         ];
         let shelf = tags.iter().enumerate().fold(Shelf::new(), |shelf, (number, tag)| shelf.image(number, &[tag], 1));
-        let kept = releases(Provider::Ecr, shelf.stock().images());
+        let kept = releases(Provider::Ecr, shelf.stock().images(), |_| true);
         let mut kept: Vec<_> = kept.keys().map(|place| tags[*place]).collect();
         kept.sort();
         assert_eq!(kept, ["1.2.10", "1.3", "1.3.0"]);
@@ -211,6 +211,6 @@ mod tests {
     #[test]
     fn the_reason_names_the_tag_and_its_minor_version() {
         let stock = Shelf::new().image(1, &["stable-ish", "v1.2.3"], 1).stock();
-        assert_eq!(releases(Provider::Ecr, stock.images())[&0], "tag v1.2.3 is the newest patch of 1.2");
+        assert_eq!(releases(Provider::Ecr, stock.images(), |_| true)[&0], "tag v1.2.3 is the newest patch of 1.2");
     }
 }

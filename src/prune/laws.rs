@@ -181,10 +181,14 @@ fn selected(world: &World, number: usize, flags: &[&str]) -> bool {
         && (!has("--tag-regex") || by_tags(&|tag| tag.starts_with("pr") || tag.starts_with("v1")))
 }
 
+fn is_referrer(image: &Truth) -> bool {
+    image.subject.is_some() || image.about.is_some()
+}
+
 fn forbidden(image: &Truth, flags: &[&str]) -> bool {
     let protected =
         !flags.contains(&"--no-default-protect") && image.tags.iter().any(|tag| ["latest", "prod-1"].contains(tag));
-    let release = flags.contains(&"--keep-semver") && newest_patch(image);
+    let release = flags.contains(&"--keep-semver") && newest_patch(image) && !is_referrer(image);
     protected || release || image.used || flags.contains(&"--exclude") && image.tags.contains(&"mine")
 }
 
@@ -233,7 +237,7 @@ fn check(world: &World, flags: &[&str], told: &Told) {
                 assert!(!image.tags.is_empty() || owners.is_empty(), "{number} follows others");
             }
             Rule::Follows => assert!(
-                image.tags.is_empty() && !owners.is_empty() && owners.is_subset(&goes),
+                (image.tags.is_empty() || is_referrer(image)) && !owners.is_empty() && owners.is_subset(&goes),
                 "{number} follows {owners:?}"
             ),
             other => panic!("{other:?} deletes"),
@@ -269,8 +273,9 @@ fn check_keep(world: &World, flags: &[&str], rows: &BTreeMap<usize, &Row>) {
     };
     let (kept, goes) = (of(Rule::Newest), of(Rule::Selected));
     assert!(kept.len() <= keep);
+    let image = |number: &&usize| !is_referrer(&world[**number]);
     let alone = |number: &&usize| !goes.iter().any(|other| other != *number && needs(world, *other).contains(number));
-    for number in goes.iter().filter(alone) {
+    for number in goes.iter().filter(image).filter(alone) {
         assert_eq!(kept.len(), keep, "fewer than --keep are kept, but {number} is deleted");
         assert!(
             kept.iter().all(|kept| world[*kept].days <= world[*number].days),

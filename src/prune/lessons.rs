@@ -333,6 +333,27 @@ fn orphans_are_kept_without_the_flag_or_while_their_subject_is_in_another_store(
     assert_eq!(goes(&["--orphans", "--older-than", "100d"]), NONE);
 }
 
+// Issue 17, 33
+#[test]
+fn referrers_with_a_tag_of_their_own_are_not_images() {
+    let tagged = |number, tag, subject| {
+        move |shelf: Shelf| shelf.with(number, &[tag], 9, |image| image.subject = Some(digest(subject)))
+    };
+    let shelf = || {
+        let shelf = Shelf::new().image(1, &["v1"], 30).image(2, &["v2"], 20).image(3, &["v3"], 10);
+        tagged(13, "sbom-3", 3)(tagged(12, "sbom-2", 2)(tagged(11, "1.9.9", 1)(shelf)))
+            .image(23, &[&format!("web-{}", cosign(3, ".sig"))], 9)
+            .image(21, &[&format!("web-{}", cosign(1, ".sig"))], 9)
+    };
+    let told = shelf().prune(&["--keep", "1"]);
+    assert_eq!(told.deleted(), [1, 2, 11, 12, 21]);
+    assert_eq!(told.plan.stores[0].totals.tagged, 3);
+    let told = shelf().prune(&["--tag", "v*"]);
+    assert_eq!(told.plan.stops.last().unwrap().guard, "allow-empty");
+    let told = tagged(11, "sbom", 50)(Shelf::new().image(1, &["v1"], 1)).prune(&["--older-than", "5d"]);
+    assert_eq!(told.deleted(), NONE);
+}
+
 // Azure/acr-cli#457: 140,000 manifests must not take hours.
 #[test]
 fn a_hundred_thousand_images_are_decided_quickly() {

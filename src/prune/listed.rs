@@ -19,10 +19,13 @@ pub fn listed(stock: &Stock, selection: &Selection) -> Vec<bool> {
     };
     let mut shown: Vec<bool> = (0..images.len()).map(fits).collect();
     if selection.keep_semver {
-        releases(provider, images).keys().for_each(|place| shown[*place] = false);
+        releases(provider, images, |place| !graph.is_referrer(place)).keys().for_each(|place| shown[*place] = false);
     }
     if let Some(keep) = selection.keep {
-        let going: Vec<usize> = (0..images.len()).filter(|place| shown[*place]).collect();
+        // Like in `prune`, --keep does not count referrers, and only --orphans selects them.
+        let (referrers, going): (Vec<usize>, Vec<usize>) =
+            (0..images.len()).filter(|place| shown[*place]).partition(|place| graph.is_referrer(*place));
+        referrers.into_iter().for_each(|place| shown[place] = selection.orphans);
         for (place, rank) in newest(provider, images, &going, keep) {
             shown[place] = matches!(rank, Rank::Beyond(_));
         }
@@ -65,7 +68,7 @@ mod tests {
         assert_eq!(shown(shelf(), &[]), [1, 2, 3, 4]);
         assert_eq!(shown(shelf(), &["--untagged"]), [2]);
         assert_eq!(shown(shelf(), &["--keep-semver", "--tag", "v*"]), [1]);
-        assert_eq!(shown(shelf(), &["--tag", "*", "--keep", "2"]), [1]);
+        assert_eq!(shown(shelf(), &["--tag", "*", "--keep", "1"]), [1]);
         assert_eq!(shown(shelf(), &["--orphans"]), [4]);
         assert_eq!(shown(shelf(), &["--exclude", "v1.0.0"]), [2, 3, 4]);
     }

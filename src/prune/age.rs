@@ -1,5 +1,5 @@
-//! Ages and sizes as people write them on a command line or in a policy file. A value that could select more than was
-//! meant (negative, overflowing, in the future, without a unit) is refused here, before any image is looked at.
+//! Parses ages and sizes from a command line or a policy file. A value that could select more than the writer meant
+//! (negative, overflowing, in the future, without a unit) is refused.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
 
-/// No registry is older; a longer span is a slip of the finger.
+/// No registry is older, so a longer span is a typing mistake.
 const LONGEST: TimeDelta = TimeDelta::days(100 * 365);
 
 /// A span before now (`30d`, `2w`, `1d12h`) or a moment (`2025-01-31`, RFC 3339).
@@ -28,12 +28,10 @@ enum When {
 impl Age {
     /// The moment before which something is older than this.
     pub fn moment(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
-        let wrong = |why: &str| Error::new(Kind::Usage, format!("\"{}\" is no age: {why}", self.text));
+        let wrong = |why: &str| Error::new(Kind::Usage, format!("not a valid age: {}: {why}", self.text));
         match self.when {
-            When::Before(span) => {
-                now.checked_sub_signed(span).ok_or_else(|| wrong("it is longer than time is counted"))
-            }
-            When::At(moment) if moment > now => Err(wrong("it lies in the future")),
+            When::Before(span) => now.checked_sub_signed(span).ok_or_else(|| wrong("the span is too long")),
+            When::At(moment) if moment > now => Err(wrong("the date is in the future")),
             When::At(moment) => Ok(moment),
         }
     }
@@ -49,7 +47,7 @@ impl FromStr for Age {
         } else if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
             When::At(day.and_time(NaiveTime::MIN).and_utc())
         } else if text.parse::<f64>().is_ok() {
-            return Err("it has no unit: write 30d, 2w or 12h".into());
+            return Err("the unit is missing: write 30d, 2w or 12h".into());
         } else {
             When::Before(span(text)?)
         };
@@ -58,19 +56,19 @@ impl FromStr for Age {
 }
 
 fn span(text: &str) -> Result<TimeDelta, String> {
-    // humantime takes m for minutes and M for months: whoever writes 3m may well mean a quarter of a year.
+    // humantime reads m as minutes and M as months, but people write 3m for three months as well.
     let mut units = text.split(|letter: char| letter.is_ascii_digit() || letter.is_whitespace());
     if units.any(|unit| unit == "m" || unit == "M") {
-        return Err("m can be minutes or months: write 90d or 30min".into());
+        return Err("m can mean minutes or months: write 90d or 30min".into());
     }
     let span = humantime::parse_duration(text)
         .map_err(|error| format!("{error}; write 30d, 2w, 1d12h or a date such as 2025-01-31"))?;
     TimeDelta::from_std(span)
         .ok()
         .filter(|span| *span <= LONGEST)
-        .ok_or_else(|| "it must be shorter than a century".to_owned())
+        .ok_or_else(|| "must be less than 100 years".to_owned())
         .and_then(|span| match span.is_zero() {
-            true => Err("everything is older than nothing".into()),
+            true => Err("must be greater than 0".into()),
             false => Ok(span),
         })
 }
@@ -95,7 +93,7 @@ impl From<Age> for String {
     }
 }
 
-/// Says how long ago a moment was: `91 days ago`.
+/// How long ago a moment was: `91 days ago`.
 pub fn ago(moment: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let span = now - moment;
     match (span.num_days(), span.num_hours(), span.num_minutes()) {
@@ -115,7 +113,7 @@ pub struct Size {
     pub bytes: u64,
 }
 
-/// Decimal units, as docker and the clouds' bills count, and binary ones where the `i` says so.
+/// Decimal units, as Docker and cloud bills use them, and binary units with an `i`.
 const UNITS: [(&str, u64); 14] = [
     ("", 1),
     ("b", 1),
@@ -145,12 +143,12 @@ impl FromStr for Size {
         let wrong = || "write a size such as 500MB, 1.5GiB or 1048576".to_owned();
         let (_, unit) = unit.ok_or_else(wrong)?;
         let bytes = match number.parse::<u64>() {
-            Ok(whole) => whole.checked_mul(*unit).ok_or("it is larger than any image")?,
+            Ok(whole) => whole.checked_mul(*unit).ok_or("larger than any image")?,
             Err(_) => {
                 let part: f64 = number.parse().map_err(|_| wrong())?;
                 let bytes = part * *unit as f64;
                 if bytes >= u64::MAX as f64 {
-                    return Err("it is larger than any image".into());
+                    return Err("larger than any image".into());
                 }
                 bytes as u64
             }
@@ -203,9 +201,9 @@ mod tests {
         }
     }
 
-    /// A unit that can be read in two ways, or no age at all, could select everything.
+    /// An ambiguous unit, or an age of 0, could select everything.
     #[test]
-    fn an_age_that_may_mean_something_else_is_refused() {
+    fn an_ambiguous_age_is_refused() {
         for text in ["3m", "1d3m", "3 m", "3M", "0d", "0s"] {
             assert!(text.parse::<Age>().is_err(), "{text}");
         }
@@ -215,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn how_long_ago_is_said_in_the_unit_that_reads_best() {
+    fn ago_uses_the_most_readable_unit() {
         for (moment, said) in [
             ("2025-03-02T12:00:00Z", "91 days ago"),
             ("2025-05-31T00:00:00Z", "36 hours ago"),

@@ -1,6 +1,5 @@
-//! Puts it together: what becomes of each image, and why, in the order in which it can be explained. First what stays
-//! on its own account, then what the selectors leave, then what those need, then the newest of the rest; the others go,
-//! with what belongs to them alone.
+//! Decides for each image whether it is deleted, and why. Steps: keep protected, excluded, used and held images; ask the
+//! selectors; keep what kept images need; keep the newest; delete the rest with everything that only it needs.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -16,13 +15,13 @@ use super::{
 };
 use crate::store::{Hold, Image};
 
-/// All images of a run, by digest or id: a signature may lie in another store than what it is about.
+/// All images of a run by digest or id. A signature may be in another store than its image.
 pub fn everywhere<'s>(stocks: impl IntoIterator<Item = &'s Stock>) -> HashSet<&'s str> {
     let stocks = stocks.into_iter();
     stocks.flat_map(|stock| stock.images().iter().filter_map(identity)).collect()
 }
 
-/// Decides for whole stores, knowing what is [`everywhere`] in the run. Indexes that nobody read count as unreadable.
+/// Decides for whole stores. `everywhere` are the images of the run. An index that was not read counts as unreadable.
 pub fn decide(
     stocks: &[Stock],
     everywhere: &HashSet<&str>,
@@ -38,14 +37,14 @@ pub fn decide(
             graph: Graph::of(stock),
             fates: vec![Fate::Open; stock.images().len()],
         };
-        deciding.stays_by_itself(evidence, guards);
+        deciding.keep_for_itself(evidence, guards);
         deciding.judge();
-        deciding.keep_what_nothing_decides();
+        deciding.keep_circles();
         deciding.keep_releases();
         deciding.keep_what_belongs();
         deciding.keep_newest();
         deciding.keep_what_belongs();
-        deciding.go();
+        deciding.delete();
         deciding.keep_if_unreadable();
         deciding.plan()
     };
@@ -57,7 +56,7 @@ pub fn decide(
 #[derive(Clone, Debug)]
 enum Fate {
     Open,
-    /// The selectors fit it.
+    /// The selectors match it.
     Chosen(String),
     Decided(Reason),
 }
@@ -77,7 +76,7 @@ struct Deciding<'a> {
     selection: &'a Selection,
     everywhere: &'a HashSet<&'a str>,
     graph: Graph,
-    /// Of each image, by place.
+    /// By place.
     fates: Vec<Fate>,
 }
 
@@ -90,8 +89,8 @@ impl Deciding<'_> {
         self.stock.images()
     }
 
-    /// What nothing can select.
-    fn stays_by_itself(&mut self, evidence: &Evidence, guards: &Guards) {
+    /// Keeps what no selector can choose.
+    fn keep_for_itself(&mut self, evidence: &Evidence, guards: &Guards) {
         let stock = self.stock;
         let (provider, name) = (stock.store.provider, stock.store.name.as_str());
         for (place, image) in stock.images().iter().enumerate() {
@@ -108,21 +107,21 @@ impl Deciding<'_> {
                 self.fates[place] = Fate::decided(rule, why);
             }
         }
-        // Whoever runs one platform got there through the index, and may do so again.
+        // A host that runs one platform got it through the index, and may pull the index again.
         for (place, image) in stock.images().iter().enumerate() {
             let Some(why) = evidence.of(&stock.store, image) else {
                 continue;
             };
             for holder in self.graph.holders(place) {
                 if matches!(self.fates[holder], Fate::Open) {
-                    let why = format!("it holds {}, which is {why}", called(image));
+                    let why = format!("it holds {}: {why}", called(image));
                     self.fates[holder] = Fate::decided(Rule::InUse, why);
                 }
             }
         }
     }
 
-    /// Asks the selectors about everything that does not follow others.
+    /// Asks the selectors about every image that does not follow others.
     fn judge(&mut self) {
         for place in self.places() {
             if !matches!(self.fates[place], Fate::Open) {
@@ -142,10 +141,9 @@ impl Deciding<'_> {
         let image = &self.images()[place];
         let orphan_of = self.graph.orphan_of(place);
         if let Some(subject) = orphan_of
-            && !self.graph.is_named(place)
             && !self.selection.orphans
         {
-            let why = format!("what it is attached to is not here ({}); --orphans selects such", short(subject));
+            let why = format!("its subject is not in these stores ({}); --orphans selects it", short(subject));
             return Fate::decided(Rule::Orphan, why);
         }
         let around = Surroundings { provider: self.stock.store.provider, pulled: self.pulled(place), orphan_of };
@@ -155,7 +153,7 @@ impl Deciding<'_> {
         }
     }
 
-    /// The last pull of an image or of anything it holds: a platform may be pulled past its index.
+    /// The last pull of an image or of anything that it holds: a platform can be pulled without its index.
     fn pulled(&self, place: usize) -> Option<DateTime<Utc>> {
         let own = self.images()[place].pulled_at?;
         if self.graph.owned(place).is_empty() {
@@ -165,13 +163,13 @@ impl Deciding<'_> {
         held.filter_map(|held| self.images()[held].pulled_at).chain([own]).max()
     }
 
-    /// Images that only follow each other, in a circle, follow nothing that was judged.
-    fn keep_what_nothing_decides(&mut self) {
+    /// Keeps images that only follow each other in a circle.
+    fn keep_circles(&mut self) {
         let mut reached: Vec<bool> = self.places().map(|place| !matches!(self.fates[place], Fate::Open)).collect();
         let from: Vec<usize> = self.places().filter(|place| reached[*place]).collect();
         self.graph.spread(from, |_, owned, _| !std::mem::replace(&mut reached[owned], true));
         for place in self.places().filter(|place| !reached[*place]) {
-            let why = "it belongs to images that belong to it";
+            let why = "it only belongs to images that belong to it";
             self.fates[place] = Fate::decided(Rule::NotSelected, why);
         }
     }
@@ -180,19 +178,19 @@ impl Deciding<'_> {
         if !self.selection.keep_semver {
             return;
         }
-        let mut releases = releases(self.stock.store.provider, self.images());
+        let mut releases = releases(self.stock.store.provider, self.images(), |place| !self.graph.is_referrer(place));
         for (place, fate) in self.fates.iter_mut().enumerate() {
             let Fate::Chosen(chosen) = fate else {
                 continue;
             };
             match releases.remove(&place) {
                 Some(why) => *fate = Fate::decided(Rule::Release, why),
-                None => add(chosen, "no release that --keep-semver keeps"),
+                None => add(chosen, "not a release that --keep-semver keeps"),
             }
         }
     }
 
-    /// What a kept image holds stays, and what is attached to it, and so on.
+    /// Keeps what kept images hold and what is attached to them.
     fn keep_what_belongs(&mut self) {
         let Self { graph, fates, stock, .. } = self;
         let from: Vec<usize> = (0..fates.len()).filter(|place| fates[*place].is(Action::Keep)).collect();
@@ -203,13 +201,13 @@ impl Deciding<'_> {
             let owner = called(&stock.images()[owner]);
             fates[owned] = match bond {
                 Bond::Held => Fate::decided(Rule::Needed, format!("needed by {owner}")),
-                Bond::Attached => Fate::decided(Rule::Attached, format!("attached to {owner}, which stays")),
+                Bond::Attached => Fate::decided(Rule::Attached, format!("attached to {owner}, which is kept")),
             };
             true
         });
     }
 
-    /// Of what would go now, the newest stay. An index with all that it holds counts as one.
+    /// Keeps the newest candidates. An index and everything that it holds count as one.
     fn keep_newest(&mut self) {
         let Some(keep) = self.selection.keep else {
             return;
@@ -220,7 +218,8 @@ impl Deciding<'_> {
         self.graph.spread(from.iter().copied(), |_, owned, bond| {
             bond == Bond::Held && !std::mem::replace(&mut within[owned], true)
         });
-        let going: Vec<usize> = from.into_iter().filter(|place| !within[*place]).collect();
+        let counts = |place: &usize| !within[*place] && !self.graph.is_referrer(*place);
+        let going: Vec<usize> = from.into_iter().filter(counts).collect();
         for (place, rank) in newest(self.stock.store.provider, self.images(), &going, keep) {
             let Fate::Chosen(why) = &mut self.fates[place] else {
                 continue;
@@ -230,19 +229,19 @@ impl Deciding<'_> {
                     add(why, &format!("not among the newest {keep} of {of} (--keep {keep})"));
                 }
                 Rank::Kept(of) => {
-                    let why = format!("among the newest {keep} of {of} that would go (--keep {keep})");
+                    let why = format!("among the newest {keep} of {of} candidates (--keep {keep})");
                     self.fates[place] = Fate::decided(Rule::Newest, why);
                 }
                 Rank::Undated => {
-                    let why = "its age is not known, so --keep cannot tell whether it is among the newest";
+                    let why = "its age is unknown, so --keep cannot rank it";
                     self.fates[place] = Fate::decided(Rule::Newest, why);
                 }
             }
         }
     }
 
-    /// What was chosen goes, with all that only follows it.
-    fn go(&mut self) {
+    /// Deletes what was chosen, and what follows only that.
+    fn delete(&mut self) {
         let Self { graph, fates, stock, .. } = self;
         let mut from = Vec::new();
         for (place, fate) in fates.iter_mut().enumerate() {
@@ -256,8 +255,8 @@ impl Deciding<'_> {
             if open {
                 let owner = called(&stock.images()[owner]);
                 let why = match bond {
-                    Bond::Held => format!("only images that go need it: {owner}"),
-                    Bond::Attached => format!("attached to {owner}, which goes"),
+                    Bond::Held => format!("only deleted images need it: {owner}"),
+                    Bond::Attached => format!("attached to {owner}, which is deleted"),
                 };
                 fates[owned] = Fate::decided(Rule::Follows, why);
             }
@@ -265,7 +264,7 @@ impl Deciding<'_> {
         });
     }
 
-    /// An index that nobody can read may need anything. It stays itself, for nobody can tell what it is.
+    /// Keeps everything if an index could not be read, because it might need anything.
     fn keep_if_unreadable(&mut self) {
         let Some((index, why)) = self.graph.unreadable.first().cloned() else {
             return;
@@ -273,13 +272,13 @@ impl Deciding<'_> {
         let index = called(&self.images()[index]);
         for fate in &mut self.fates {
             if !fate.is(Action::Keep) {
-                let why = format!("{index} might need it, and cannot be read: {why}");
+                let why = format!("{index} might need it, and could not be read: {why}");
                 *fate = Fate::decided(Rule::Unreadable, why);
             }
         }
         for (place, why) in &self.graph.unreadable {
             if matches!(&self.fates[*place], Fate::Decided(reason) if reason.rule == Rule::Unreadable) {
-                let why = format!("nobody can tell what it holds, for it cannot be read: {why}");
+                let why = format!("it could not be read: {why}");
                 self.fates[*place] = Fate::decided(Rule::Unreadable, why);
             }
         }
@@ -290,15 +289,15 @@ impl Deciding<'_> {
         let row = |(place, fate): (usize, Fate)| {
             let reason = match fate {
                 Fate::Decided(reason) => reason,
-                // Each image was judged, follows one that was, or is kept for neither; a mistake here must not delete.
-                Fate::Open | Fate::Chosen(_) => Reason { rule: Rule::NotSelected, words: "nothing decides".into() },
+                // Cannot happen: every image was judged or follows one that was. A mistake here must not delete.
+                Fate::Open | Fate::Chosen(_) => Reason { rule: Rule::NotSelected, words: "nothing selects it".into() },
             };
-            // One may be both: an index that is about what it holds.
+            // An index can also be attached to what it holds.
             let owners: BTreeSet<usize> = graph.owners(place).iter().map(|(owner, _)| *owner).collect();
             let attached = graph.owned(place).iter().filter(|(_, bond)| *bond == Bond::Attached);
             Row { image: place, reason, needed_by: owners.into_iter().collect(), attached: attached.count() }
         };
-        // One reason is said once, however many indexes it is the reason of.
+        // One warning per reason, however many indexes have it.
         let mut unreadable: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (place, why) in &graph.unreadable {
             unreadable.entry(why).or_default().push(*place);
@@ -310,12 +309,12 @@ impl Deciding<'_> {
                 others => (format!(" and {others} more"), "they"),
             };
             format!(
-                "{}: {first}{others} cannot be read ({why}); nothing that {it} might need is deleted",
+                "{}: {first}{others} could not be read ({why}); everything that {it} might need is kept",
                 self.stock.store.name
             )
         };
         let warnings = unreadable.into_iter().map(warning).collect();
-        let tagged = |place: usize| self.stock.store.provider.has_containers() && graph.is_named(place);
+        let tagged = |place: usize| self.stock.store.provider.has_containers() && graph.is_tagged_image(place);
         let mut plan = StorePlan {
             store: self.stock.store.clone(),
             rows: self.fates.into_iter().enumerate().map(row).collect(),
@@ -346,8 +345,8 @@ fn add(why: &mut String, more: &str) {
 
 fn held(image: &Image) -> Option<String> {
     match &image.hold {
-        _ if identity(image).is_none() => Some("the provider named neither its digest nor its id".into()),
-        Some(Hold::Going) => Some("already on its way out".into()),
+        _ if identity(image).is_none() => Some("the provider gave neither its digest nor its id".into()),
+        Some(Hold::Going) => Some("the provider is already deleting it".into()),
         Some(Hold::Refused(error)) => Some(format!("the provider would refuse: {error}")),
         None => None,
     }
@@ -362,16 +361,16 @@ mod tests {
     };
 
     #[test]
-    fn what_the_provider_holds_stays_with_the_provider_s_reason() {
+    fn what_the_provider_holds_is_kept_with_its_reason() {
         let error = crate::error::Error::new(crate::error::Kind::Protected, "it is shared");
         let told = Shelf::new()
             .with(1, &["a"], 9, |image| image.hold = Some(Hold::Refused(error)))
             .with(2, &["b"], 9, |image| image.hold = Some(Hold::Going))
             .image(3, &["c"], 9)
             .prune(&["--older-than", "1d"]);
-        assert_eq!(told.goes(), [3]);
+        assert_eq!(told.deleted(), [3]);
         assert_eq!(told.reason(1), "kept: the provider would refuse: it is shared");
-        assert_eq!(told.reason(2), "kept: already on its way out");
+        assert_eq!(told.reason(2), "kept: the provider is already deleting it");
     }
 
     #[test]
@@ -387,13 +386,13 @@ mod tests {
     }
 
     #[test]
-    fn images_that_only_belong_to_each_other_stay() {
+    fn images_that_only_belong_to_each_other_are_kept() {
         let told = Shelf::new()
             .image(1, &[&cosign(2, ".sig")], 9)
             .index(2, &[&cosign(1, ".sig")], 9, &[3])
             .image(3, &[], 9)
             .index(4, &["a"], 9, &[3])
             .prune(&["--older-than", "1d"]);
-        assert_eq!(told.goes(), [4]);
+        assert_eq!(told.deleted(), [4]);
     }
 }

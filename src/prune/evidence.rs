@@ -1,12 +1,12 @@
-//! What is known to be in use, from whichever source: text (`in_use`), a scan of instances and launch templates, the
-//! images' own description. It only remembers; each entry keeps its image, with its own words for the reason.
+//! Records which images are in use, and why. The sources are text (`in_use`), users such as instances and launch
+//! templates, and the images' own descriptions.
 
 use std::{cmp::Ordering, collections::HashMap};
 
 use super::{Stock, inventory::identity, keep::date};
 use crate::{image::StoreRef, store::Image};
 
-/// Images and families in use, and how that is known.
+/// Images and families in use, each with the reason.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     ids: HashMap<String, Vec<Use>>,
@@ -20,18 +20,18 @@ struct Use {
 }
 
 impl Evidence {
-    /// An image of that store is in use. The reason is shown as it is: `in use, instance ins-1`.
+    /// Records that an image of a store is in use. The plan shows the reason verbatim: `in use, instance ins-1`.
     pub fn id_in(&mut self, store: &StoreRef, id: &str, why: impl Into<String>) {
         add(&mut self.ids, id, store, why);
     }
 
-    /// Whatever belongs to that family in that store is in use, for it may be started at any time.
+    /// Records that every image of a family is in use: any of them may be started at any time.
     pub fn family_in(&mut self, store: &StoreRef, family: &str, why: impl Into<String>) {
         add(&mut self.families, family, store, why);
     }
 
-    /// The newest usable image of each family is what starting from the family gives, so it is in use; the newest of
-    /// all as well, for when none is usable. Of several that are equally new nobody can tell which it is.
+    /// Records the newest usable image of each family as in use, because a launch by family takes that one. The newest
+    /// of all counts too, in case none is usable. Images of the same age all count.
     pub fn newest_of_families(&mut self, stock: &Stock) {
         let mut newest: HashMap<&str, [Vec<&Image>; 2]> = HashMap::new();
         for image in stock.images() {
@@ -60,7 +60,7 @@ impl Evidence {
         }
     }
 
-    /// Images that other accounts were given.
+    /// Records images that are shared with other accounts as in use.
     pub fn shared_out(&mut self, stock: &Stock) {
         for image in stock.images() {
             let accounts = image.shared_with.as_deref().unwrap_or_default();
@@ -70,7 +70,7 @@ impl Evidence {
         }
     }
 
-    /// Image servers with a server group or an application group on them.
+    /// Records image servers that a server group or an application group depends on as in use.
     pub fn grouped(&mut self, stock: &Stock) {
         for image in stock.images() {
             let groups = [("server group", &image.server_group), ("application group", &image.app_group)];
@@ -83,14 +83,14 @@ impl Evidence {
         }
     }
 
-    /// How it is known that an image is in use.
+    /// Why an image is in use; `None` if nothing says that it is.
     pub fn of(&self, store: &StoreRef, image: &Image) -> Option<&str> {
         let by_id = identity(image).and_then(|id| find(&self.ids, id, store));
         by_id.or_else(|| find(&self.families, image.family.as_deref()?, store))
     }
 }
 
-/// The first that says so is the one that is quoted.
+/// Keeps the first reason for each image and store.
 fn add(to: &mut HashMap<String, Vec<Use>>, key: &str, store: &StoreRef, why: impl Into<String>) {
     let uses = to.entry(key.to_owned()).or_default();
     if !uses.iter().any(|known| known.store == *store) {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn of_images_of_a_family_that_are_equally_new_none_goes() {
+    fn equally_new_images_of_a_family_are_all_in_use() {
         let images = ["img-1", "img-2", "img-3"].map(|id| {
             let days = if id == "img-1" { 9 } else { 5 };
             machine(id, id, Some("web"), days)
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn who_names_a_family_uses_all_of_it_in_that_region_only() {
+    fn naming_a_family_uses_all_of_it_in_that_region_only() {
         let here = Stock::new(store(Provider::Cvm, ""), [machine("img-1", "a", Some("web"), 9)]);
         let mut evidence = Evidence::default();
         evidence.family_in(&here.store, "web", "in use, launch configuration asc-1 names its family");

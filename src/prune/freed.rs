@@ -1,21 +1,21 @@
-//! The bytes that deletions really free. A registry stores a layer once, so what kept images share is not freed, and what
-//! two deleted images share is freed once.
+//! Counts the bytes that deletions free. A registry stores each layer once: a layer of a kept image is not freed, and a
+//! layer of two deleted images is freed once.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{Action, Stock, StorePlan};
 use crate::{image::Digest, image::manifest::Blob, store::Image};
 
-/// What a deletion frees.
+/// What the deletions free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Freed {
     pub bytes: u64,
-    /// Images whose layers nobody could tell; while there are any, `bytes` may be off.
+    /// Images of unknown size. If there are any, `bytes` is not exact.
     pub unknown: usize,
 }
 
-/// Adds up the images' own sizes: never less than what is freed, as far as they are known. An index is as large as the
-/// largest of its images, which are counted themselves.
+/// Adds up the sizes of deleted images: an upper bound of what is freed, as far as sizes are known. An index has no
+/// layers of its own, and its children count by themselves.
 pub fn quick(stock: &Stock, plan: &StorePlan) -> Freed {
     let mut freed = Freed::default();
     for row in plan.rows.iter().filter(|row| row.action() == Action::Delete) {
@@ -29,13 +29,13 @@ pub fn quick(stock: &Stock, plan: &StorePlan) -> Freed {
     freed
 }
 
-/// Snapshots that stay are still paid for.
+/// Snapshots that the deletion leaves behind still cost money.
 fn left_behind(image: &Image) -> u64 {
     image.leaves_behind.iter().filter_map(|left| left.bytes).sum()
 }
 
-/// Adds up layers, one image after the other in any order, so that no manifest has to be kept. One for each repository:
-/// a registry shares no layers between them.
+/// Adds up layers image by image, in any order, without holding manifests in memory. Use one per repository: a registry
+/// does not share layers between repositories.
 #[derive(Clone, Debug, Default)]
 pub struct Exact {
     needed: HashSet<Digest>,
@@ -44,7 +44,7 @@ pub struct Exact {
 }
 
 impl Exact {
-    /// Takes the blobs of an image that is kept or deleted, or `None` if its manifest could not be read. Indexes have none.
+    /// Takes the blobs of a kept or deleted image, or `None` if its manifest could not be read. Indexes have no blobs.
     pub fn add(&mut self, action: Action, blobs: Option<&[Blob]>) {
         let Some(blobs) = blobs else {
             self.unknown += 1;
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_that_kept_images_share_are_not_freed_and_others_once_in_any_order() {
+    fn layers_of_kept_images_are_not_freed_and_others_once_in_any_order() {
         let images = [
             (Action::Delete, blobs(&[(1, 10), (2, 20), (3, 40)])),
             (Action::Keep, blobs(&[(1, 10)])),
@@ -103,14 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_that_could_not_be_read_is_said() {
+    fn an_unreadable_manifest_counts_as_unknown() {
         let mut exact = Exact::default();
         exact.add(Action::Keep, None);
         assert_eq!(exact.freed().unknown, 1);
     }
 
     #[test]
-    fn the_quick_sum_counts_no_index_and_nothing_that_stays_behind() {
+    fn the_quick_sum_leaves_out_indexes_and_what_stays_behind() {
         let left = |bytes| LeftBehind { kind: "snapshot".into(), id: "snap-1".into(), bytes: Some(bytes) };
         let told = Shelf::new()
             .index(1, &["a"], 99, &[2, 3])

@@ -1,5 +1,5 @@
-//! How the images of a repository hang together: indexes hold images, and signatures, attestations and other referrers
-//! are attached to them by `subject` or by a tag made of the digest. Places are positions in [`Stock::images`].
+//! How the images of a repository depend on each other. An index holds images. Signatures, attestations and other
+//! referrers are attached to an image by `subject` or by a digest tag. A place is a position in [`Stock::images`].
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
@@ -14,20 +14,22 @@ use crate::store::Image;
 pub enum Bond {
     /// An index holds it: without it the index cannot be pulled.
     Held,
-    /// It is about the other: a signature, an attestation, a list of materials.
+    /// It describes the other: a signature, an attestation, an SBOM.
     Attached,
 }
 
-/// Who belongs to whom, within one store.
+/// Which images belong to which, within one store.
 #[derive(Debug, Default)]
 pub struct Graph {
     owners: Vec<Vec<(usize, Bond)>>,
     owned: Vec<Vec<(usize, Bond)>>,
-    /// What an image says that it is attached to and that is not in the store.
+    /// Subjects of an image that are not in the store.
     lost: Vec<Vec<String>>,
-    /// It has a tag that people gave it.
+    /// It has a tag that a person gave it.
     named: Vec<bool>,
-    /// Indexes that cannot be read, and why.
+    /// It is attached to another image, wherever that is.
+    referrers: Vec<bool>,
+    /// Indexes that could not be read, each with the reason.
     pub unreadable: Vec<(usize, String)>,
 }
 
@@ -41,6 +43,7 @@ impl Graph {
             owned: vec![Vec::new(); images.len()],
             lost: vec![Vec::new(); images.len()],
             named: vec![false; images.len()],
+            referrers: vec![false; images.len()],
             unreadable: Vec::new(),
         };
         for (place, image) in images.iter().enumerate() {
@@ -61,8 +64,10 @@ impl Graph {
                 named |= subject.is_none();
                 subject
             });
-            let subjects: BTreeSet<String> = by_tag.chain(image.subject.clone()).collect();
+            let mut subjects: BTreeSet<String> = by_tag.chain(image.subject.clone()).collect();
+            subjects.retain(|subject| identity(image) != Some(subject));
             graph.named[place] = named;
+            graph.referrers[place] = !subjects.is_empty();
             for subject in subjects {
                 match places.get(subject.as_str()) {
                     Some(subject) => graph.join(*subject, place, Bond::Attached),
@@ -80,39 +85,44 @@ impl Graph {
         }
     }
 
-    /// The images that this one belongs to.
+    /// The images that this image belongs to.
     pub fn owners(&self, place: usize) -> &[(usize, Bond)] {
         &self.owners[place]
     }
 
-    /// The images that belong to this one.
+    /// The images that belong to this image.
     pub fn owned(&self, place: usize) -> &[(usize, Bond)] {
         &self.owned[place]
     }
 
-    /// It has no name of its own and belongs to others: what becomes of it is decided by what becomes of them.
+    /// It is kept or deleted with the images that it belongs to: a referrer, or an image without a tag of its own.
     pub fn follows(&self, place: usize) -> bool {
-        !self.named[place] && !self.owners[place].is_empty()
+        self.owners[place].iter().any(|(_, bond)| *bond == Bond::Attached || !self.named[place])
     }
 
-    /// What it was attached to, if none of that is in the store.
+    /// The image's subject, if none of its subjects is in the store.
     pub fn orphan_of(&self, place: usize) -> Option<&str> {
         let attached = self.owners[place].iter().any(|(_, bond)| *bond == Bond::Attached);
         let first = self.lost[place].first().filter(|_| !attached);
         first.map(String::as_str)
     }
 
-    /// What it says it is attached to that is not in the store, whatever else it is attached to.
+    /// All subjects of the image that are not in the store.
     pub fn lost(&self, place: usize) -> &[String] {
         &self.lost[place]
     }
 
-    /// It has a tag that people gave it.
-    pub fn is_named(&self, place: usize) -> bool {
-        self.named[place]
+    /// It is a tagged image in its own right, not a referrer of another.
+    pub fn is_tagged_image(&self, place: usize) -> bool {
+        self.named[place] && !self.referrers[place]
     }
 
-    /// Goes from some images to all that belongs to them, and tells `visit` of each step; it says whether to go on.
+    /// It is attached to another image, wherever that is.
+    pub fn is_referrer(&self, place: usize) -> bool {
+        self.referrers[place]
+    }
+
+    /// Walks from some images to everything that belongs to them. `visit` sees each step and says whether to follow it.
     pub fn spread(&self, from: impl IntoIterator<Item = usize>, mut visit: impl FnMut(usize, usize, Bond) -> bool) {
         let mut queue: VecDeque<usize> = from.into_iter().collect();
         while let Some(owner) = queue.pop_front() {
@@ -124,7 +134,7 @@ impl Graph {
         }
     }
 
-    /// All that an image holds, through indexes in indexes, and whatever holds it.
+    /// Everything that an index holds, directly or through nested indexes.
     pub fn held(&self, place: usize) -> Vec<usize> {
         self.reach(place, &self.owned)
     }
@@ -147,18 +157,18 @@ impl Graph {
         found
     }
 
-    /// The order of deletion: the pass of each image that goes. Indexes come before what they hold, so that a refusal
-    /// stops in time; images before what is attached to them, so that none that stays loses its signature.
+    /// The order of deletion: the pass of each deleted image. An index comes before what it holds, so that a refusal stops
+    /// the rest in time. An image comes before its referrers, so that a kept image never loses its signature.
     pub fn passes(&self, goes: &[bool]) -> Vec<usize> {
         let mut pass = vec![0; goes.len()];
         let mut done = vec![false; goes.len()];
         self.sort(goes, &mut pass, &mut done, |_| true);
-        // Attachments can go in circles, by tags that were set by hand; holding cannot, for digests cannot.
+        // Tags set by hand can make circles of attachments. Indexes cannot, because digests cannot.
         self.sort(goes, &mut pass, &mut done, |bond| bond == Bond::Held);
         pass
     }
 
-    /// Gives a pass, after all that is done, to each image that waits for no other by the bonds that count.
+    /// Gives a pass to each image that waits for no other image by the bonds that count.
     fn sort(&self, goes: &[bool], pass: &mut [usize], done: &mut [bool], counts: impl Fn(Bond) -> bool) {
         let open: Vec<usize> = (0..goes.len()).filter(|place| goes[*place] && !done[*place]).collect();
         let first = (0..goes.len()).filter(|place| done[*place]).map(|place| pass[place] + 1).max().unwrap_or(0);
@@ -187,17 +197,17 @@ impl Graph {
     }
 }
 
-/// The digest that a tag of the form `sha256-HEX`, `sha256-HEX.sig` speaks of.
+/// The digest in a tag of the form `sha256-HEX`, `sha256-HEX.sig` or, with cosign's prefix, `PREFIXsha256-HEX.sig`.
 /// <https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md>, and without a suffix
 /// <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema>
 pub fn attached_by(tag: &str) -> Option<String> {
-    let rest = tag.strip_prefix("sha256-")?;
+    let (prefix, rest) = tag.split_once("sha256-")?;
     let hex = rest.get(..64).filter(|hex| hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))?;
     let suffix = &rest[64..];
-    (suffix.is_empty() || suffix.starts_with('.')).then(|| format!("sha256:{hex}"))
+    (suffix.is_empty() && prefix.is_empty() || suffix.starts_with('.')).then(|| format!("sha256:{hex}"))
 }
 
-/// An image in a sentence: its first tag or name, and enough of its digest to find it.
+/// An image's name for a sentence: its first tag or name, and the start of its digest.
 pub fn called(image: &Image) -> String {
     let id = identity(image).map(short).unwrap_or_default();
     match image.tags.first().filter(|tag| attached_by(tag).is_none()).or(image.name.as_ref()) {
@@ -212,10 +222,13 @@ mod tests {
     use crate::prune::sample::{Shelf, cosign, digest};
 
     #[test]
-    fn a_tag_made_of_a_digest_says_what_it_is_attached_to() {
+    fn a_digest_tag_names_its_subject() {
         for suffix in ["", ".sig", ".att", ".sbom", ".cosign"] {
             assert_eq!(attached_by(&cosign(7, suffix)), Some(digest(7)), "{suffix}");
         }
+        assert_eq!(attached_by(&format!("web-{}", cosign(7, ".sig"))), Some(digest(7)));
+        // A tag made of a hash of the content.
+        assert_eq!(attached_by(&format!("web-{}", cosign(7, ""))), None);
         for tag in ["sha256-abc.sig", "v1", "sha256-", &cosign(7, "a"), &cosign(7, "-x"), &cosign(7, "").to_uppercase()]
         {
             assert_eq!(attached_by(tag), None, "{tag}");
@@ -223,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn indexes_go_before_what_they_hold_and_images_before_what_is_attached_to_them() {
+    fn indexes_come_before_their_children_and_images_before_their_referrers() {
         let stock = Shelf::new()
             .image(3, &[], 1)
             .index(2, &[], 1, &[3])
@@ -237,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn signatures_in_a_circle_still_have_an_order_and_it_keeps_indexes_first() {
+    fn a_circle_of_signatures_still_puts_indexes_first() {
         let stock = Shelf::new()
             .image(1, &[&cosign(2, ".sig")], 1)
             .index(2, &[&cosign(1, ".sig")], 1, &[1, 3])
@@ -248,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_orphan_is_attached_to_nothing_that_is_there() {
+    fn an_orphan_has_no_subject_in_the_store() {
         let stock = Shelf::new()
             .image(1, &["v1"], 1)
             .referrer(2, 1, 1)

@@ -1,5 +1,5 @@
-//! What stands between a selection and a disaster: protected names, and bounds on what one run may delete. A guard that
-//! stops says by how much, and what to do if it was meant.
+//! Guards against deleting too much: protected names, and limits on one run. A guard that stops the run says by how much
+//! the limit was exceeded and which flag raises it.
 
 use clap::Args;
 use schemars::JsonSchema;
@@ -12,7 +12,7 @@ use crate::{
     store::Image,
 };
 
-/// Names that nobody deletes by a rule.
+/// Names that are protected by default.
 const PROTECTED: [&str; 4] = ["latest", "stable", "prod*", "release*"];
 
 // No doc comment: it would replace the help of the command that these flags are flattened into.
@@ -20,24 +20,24 @@ const PROTECTED: [&str; 4] = ["latest", "stable", "prod*", "release*"];
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "guard")]
 pub struct GuardArgs {
-    /// Never delete images with a tag, or machine images with a name, that fits; besides latest, stable, prod* and release*
+    /// Never delete images with a matching tag or name, in addition to latest, stable, prod* and release*
     #[arg(long, value_name = "GLOB")]
     pub protect: Vec<String>,
 
-    /// Protect only what --protect names
+    /// Protect only names that match --protect
     #[arg(long)]
     pub no_default_protect: bool,
 
-    /// Stop before anything is sent if more images than this would go
+    /// Stop before anything is sent if the plan deletes more images than this
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub max_delete: usize,
 
-    /// Stop before anything is sent if more than this share of all images would go
+    /// Stop before anything is sent if the plan deletes more than this share of all images
     #[arg(long, value_name = "PERCENT", default_value_t = 90, value_parser = clap::value_parser!(u8).range(0..=100))]
     #[schemars(range(max = 100))]
     pub max_percent: u8,
 
-    /// A repository may lose its last tagged image
+    /// Allow the plan to delete the last tagged image of a repository
     #[arg(long)]
     pub allow_empty: bool,
 }
@@ -48,7 +48,7 @@ impl Default for GuardArgs {
     }
 }
 
-/// Guards made ready for use.
+/// Compiled guards.
 #[derive(Clone, Debug)]
 pub struct Guards {
     protect: Names,
@@ -57,12 +57,12 @@ pub struct Guards {
     allow_empty: bool,
 }
 
-/// A guard that stops a run.
+/// A guard that stops the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stop {
-    /// Its flag, without dashes: `max-delete`.
+    /// Its flag without dashes: `max-delete`.
     pub guard: String,
-    /// Which, and by how much.
+    /// What was exceeded, and by how much.
     pub message: String,
     /// What to do.
     pub hint: String,
@@ -89,13 +89,13 @@ impl GuardArgs {
 }
 
 impl Guards {
-    /// The protection that an image is under.
+    /// Why an image is protected.
     pub fn protected(&self, provider: Provider, store: &str, image: &Image) -> Option<String> {
         let (label, pattern) = self.protect.find(provider, store, image)?;
         Some(format!("{label} is protected by {pattern}"))
     }
 
-    /// The guards that a plan runs into; while there is one, nothing may be sent.
+    /// The guards that stop a plan. If there is one, nothing may be sent.
     pub fn check(&self, plan: &Plan) -> Vec<Stop> {
         let totals = plan.totals();
         let (delete, images) = (totals.deleted, totals.images);
@@ -104,20 +104,20 @@ impl Guards {
             stops.push(Stop {
                 guard: "max-delete".into(),
                 message: format!(
-                    "{delete} images would go, {} more than --max-delete {} allows",
+                    "the plan deletes {delete} images, {} more than --max-delete {} allows",
                     delete - self.max_delete,
                     self.max_delete
                 ),
-                hint: format!("narrow the selection, or allow them with --max-delete {delete}"),
+                hint: format!("narrow the selection, or allow it with --max-delete {delete}"),
             });
         }
         if delete * 100 > images * usize::from(self.max_percent) {
-            // Rounded up, so that the figure named is the one that would let it pass.
+            // Rounded up, so that the percentage in the hint passes.
             let percent = (delete * 100).div_ceil(images.max(1));
             stops.push(Stop {
                 guard: "max-percent".into(),
                 message: format!(
-                    "{delete} of {images} images would go: {percent}%, and --max-percent allows {}%",
+                    "the plan deletes {delete} of {images} images: {percent}%, and --max-percent allows {}%",
                     self.max_percent
                 ),
                 hint: format!("narrow the selection, or allow it with --max-percent {percent}"),
@@ -131,8 +131,8 @@ impl Guards {
             stops.push(Stop {
                 guard: "allow-empty".into(),
                 message: format!(
-                    "repository {} would lose all of its {} tagged images",
-                    of.store.name, of.totals.tagged
+                    "the plan deletes all {} tagged images of repository {}",
+                    of.totals.tagged, of.store.name
                 ),
                 hint: "keep some with --keep N or --exclude, or allow it with --allow-empty".into(),
             });
@@ -156,23 +156,23 @@ mod tests {
     }
 
     #[test]
-    fn a_guard_that_stops_says_by_how_much_and_what_to_do() {
+    fn a_guard_says_by_how_much_the_limit_is_exceeded() {
         type Said = (&'static str, &'static str);
         let table: [(&[&str], &[Said]); 6] = [
             (&["--older-than", "30d", "--keep", "1"], &[]),
             (
                 &["--older-than", "30d", "--keep", "1", "--max-delete", "7"],
-                &[("max-delete", "9 images would go, 2 more than --max-delete 7 allows")],
+                &[("max-delete", "the plan deletes 9 images, 2 more than --max-delete 7 allows")],
             ),
             (
                 &["--older-than", "30d", "--keep", "1", "--max-percent", "89"],
-                &[("max-percent", "9 of 10 images would go: 90%, and --max-percent allows 89%")],
+                &[("max-percent", "the plan deletes 9 of 10 images: 90%, and --max-percent allows 89%")],
             ),
             (
                 &["--older-than", "30d"],
                 &[
-                    ("max-percent", "10 of 10 images would go: 100%, and --max-percent allows 90%"),
-                    ("allow-empty", "repository app would lose all of its 10 tagged images"),
+                    ("max-percent", "the plan deletes 10 of 10 images: 100%, and --max-percent allows 90%"),
+                    ("allow-empty", "the plan deletes all 10 tagged images of repository app"),
                 ],
             ),
             (&["--older-than", "30d", "--max-percent", "100", "--allow-empty"], &[]),
@@ -186,14 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn what_the_hint_of_a_guard_allows_passes() {
+    fn the_percentage_in_the_hint_passes() {
         let told =
             shelf(1).image(101, &["x"], 1).image(102, &["y"], 1).prune(&["--older-than", "30d", "--max-percent", "33"]);
         assert_eq!(told.plan.stops[0].hint, "narrow the selection, or allow it with --max-percent 34");
     }
 
     #[test]
-    fn protected_names_are_the_defaults_and_more_or_only_those_that_are_named() {
+    fn no_default_protect_leaves_only_named_patterns() {
         let tags = ["latest", "stable", "prod-1", "release-2", "mine", "other"];
         for (flags, kept) in [
             (&["--tag", "*"][..], "latest stable prod-1 release-2"),
@@ -203,7 +203,7 @@ mod tests {
         ] {
             let shelf =
                 tags.iter().enumerate().fold(Shelf::new(), |shelf, (number, tag)| shelf.image(number, &[tag], 99));
-            let goes = shelf.prune(flags).goes();
+            let goes = shelf.prune(flags).deleted();
             let left: Vec<_> =
                 (0..tags.len()).filter(|number| !goes.contains(number)).map(|number| tags[number]).collect();
             assert_eq!(left.join(" "), kept, "{flags:?}");

@@ -1,6 +1,6 @@
-//! Evidence from text of any shape: pods, task definitions, lists. It is read as a stream of words, whatever the quotes
-//! and brackets around them, so neither a huge file nor one endless line fills the memory. What it names too broadly it
-//! protects too broadly: a file that cannot be understood exactly must not cost an image.
+//! Finds images in use in any text: pods, task definitions, lists. The text is read as a stream of words, whatever quotes
+//! and brackets surround them, so neither a huge file nor an endless line fills the memory. An ambiguous word protects
+//! every image that it may name.
 
 use std::{
     collections::{HashMap, HashSet, hash_map::RandomState},
@@ -11,19 +11,19 @@ use std::{
 use super::{Evidence, Stock, inventory::identity, words::Words};
 use crate::image::{Located, Provider};
 
-/// What some text was found to name.
+/// How many images a text names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Distinct references, digests and ids in it. None at all means that it is no evidence.
+    /// Distinct references, digests and ids in the text.
     pub recognised: usize,
-    /// How many images of the inventory they mean. None means that it is evidence of something else.
+    /// Images of these stores that they name.
     pub protected: usize,
 }
 
-/// The names by which the images of some stores can be found.
+/// Finds images of some stores by name.
 pub struct Known<'s> {
     stocks: Vec<&'s Stock>,
-    /// Digests and provider's ids, with the stores that have them.
+    /// Digests and provider ids, with the stores that have them.
     ids: HashMap<&'s str, Vec<usize>>,
     repositories: HashMap<&'s str, Vec<usize>>,
     tags: HashMap<(usize, &'s str), &'s str>,
@@ -51,7 +51,7 @@ impl<'s> Known<'s> {
     }
 }
 
-/// Reads text and adds what it names to the evidence, with the source's name and the line.
+/// Reads text and records the images that it names, with the source's name and the line.
 pub fn scan(source: &str, mut text: impl BufRead, known: &Known, evidence: &mut Evidence) -> io::Result<Tally> {
     let mut scan =
         Scan { source, known, evidence, seen: HashSet::new(), protected: HashSet::new(), hash: RandomState::new() };
@@ -65,7 +65,7 @@ pub fn scan(source: &str, mut text: impl BufRead, known: &Known, evidence: &mut 
         let length = bytes.len();
         text.consume(length);
     }
-    // The end of the text ends its last word.
+    // Ends the last word.
     words.byte(b'\n', |word, line| scan.word(word, line));
     Ok(Tally { recognised: scan.seen.len(), protected: scan.protected.len() })
 }
@@ -74,7 +74,7 @@ struct Scan<'a, 's> {
     source: &'a str,
     known: &'a Known<'s>,
     evidence: &'a mut Evidence,
-    /// Hashes of what was recognised: enough to count by, and small.
+    /// Hashes of what was recognised, which take less memory than the words.
     seen: HashSet<u64>,
     protected: HashSet<(usize, &'s str)>,
     hash: RandomState,
@@ -82,7 +82,7 @@ struct Scan<'a, 's> {
 
 impl<'s> Scan<'_, 's> {
     fn word(&mut self, word: &str, line: usize) {
-        // The end of a sentence, of a heading, of a list.
+        // Punctuation after a reference.
         let word = word.trim_end_matches(['.', ':', '/', '@']);
         let (path, digest) = match find_digest(word) {
             Some(at) => (word[..at].trim_end_matches(['@', '/', ':']), Some(&word[at..at + DIGEST])),
@@ -97,7 +97,7 @@ impl<'s> Scan<'_, 's> {
         self.ids(word, line);
     }
 
-    /// A digest with a repository of ours means that one; any other may be a mirror's name of ours.
+    /// A digest with a repository of these stores names that one. Any other repository may be a mirror.
     fn digest(&mut self, located: &Located, digest: &str, line: usize) {
         let Some(places) = self.known.ids.get(digest) else {
             return;
@@ -113,7 +113,7 @@ impl<'s> Scan<'_, 's> {
 
     fn tag(&mut self, located: &Located, word: &str, has_digest: bool, line: usize) {
         let places = self.stocks(located);
-        // An image of a registry without a tag means `latest`; a bare word means nothing.
+        // An image without a tag, with its registry, is `latest`. A bare word names no image.
         let tag = match located.tag {
             None if located.provider.is_some() && !has_digest => "latest",
             None => return,
@@ -129,8 +129,8 @@ impl<'s> Scan<'_, 's> {
         }
     }
 
-    /// Provider's ids, alone or as a part of a path. They are opaque, so only those of the inventory are known, and
-    /// those whose form is like nothing else.
+    /// Provider ids, alone or as part of a path. They are opaque: a word is an id if a store has it, or if its form is
+    /// unmistakable.
     fn ids(&mut self, word: &str, line: usize) {
         let parts = word.split(['/', ':', '@']).filter(|part| part.len() < word.len());
         for part in parts.chain([word]) {
@@ -147,7 +147,7 @@ impl<'s> Scan<'_, 's> {
         }
     }
 
-    /// The repositories of the inventory that a word means.
+    /// The repositories of these stores that a word may name.
     fn stocks(&self, located: &Located) -> Vec<usize> {
         let places = self.known.repositories.get(located.repository).into_iter().flatten().copied();
         places.filter(|place| located.may_be_in(&self.known.stocks[*place].store)).collect()
@@ -171,7 +171,7 @@ impl<'s> Scan<'_, 's> {
 /// The length of `sha256:` and 64 digits.
 const DIGEST: usize = 7 + 64;
 
-/// Where in a word a whole digest stands.
+/// The position of a whole digest in a word.
 fn find_digest(word: &str) -> Option<usize> {
     let hex = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
     let whole = |at: &usize| {
@@ -195,7 +195,7 @@ mod tests {
         ]
     }
 
-    /// What some text protects, as `STORE/NUMBER line`.
+    /// What a text protects, as `STORE/NUMBER line`.
     fn protected(text: &[u8]) -> (Tally, Vec<String>) {
         let stocks = stocks();
         let mut evidence = Evidence::default();
@@ -236,7 +236,7 @@ mod tests {
             ("team/app:v1".into(), vec!["team/app/1 f line 1"]),
             ("registry.example.com:5000/team/app:v1.".into(), vec!["team/app/1 f line 1"]),
             (format!("mirror.example.com/copies/app@{two}"), vec!["team/app/2 f line 1"]),
-            // A bare digest is in use wherever it is.
+            // A bare digest is in use in every store.
             (one.clone(), vec!["team/app/1 f line 1", "other/1 f line 1"]),
             (format!("arn:aws:ecr:eu-west-1:123456789012:repository/team/app/{three}"), vec!["team/app/3 f line 1"]),
             (format!("{{\"image\":\"{}\"}}", "team/app:v1".replace('/', "\\/")), vec!["team/app/1 f line 1"]),
@@ -246,7 +246,7 @@ mod tests {
             ("img-6pb6lrmy".into(), vec!["/img-6pb6lrmy f line 1"]),
             ("cvm://ap-guangzhou/img-6pb6lrmy".into(), vec!["/img-6pb6lrmy f line 1"]),
             ("workspace://p@cn-north-4/697612196993040384".into(), vec!["/697612196993040384 f line 1"]),
-            // Others' images, and what looks like one.
+            // Images of other registries, and words that only look like references.
             ("999999999999.dkr.ecr.eu-west-1.amazonaws.com/team/app:v1".into(), vec![]),
             (format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app@{one}"), vec![]),
             ("app:v1 team/app v1 team/app:v10 1697612196993040384".into(), vec![]),
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_recognised_is_counted_once_and_useless_text_counts_for_nothing() {
+    fn each_reference_counts_once_and_other_words_do_not_count() {
         let text = format!("{HOST}/team/app:v1 {HOST}/team/app:v1 {HOST}/gone:v2 img-00000000 team/app:nope");
         let (tally, _) = protected(text.as_bytes());
         assert_eq!(tally, Tally { recognised: 4, protected: 1 });
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_powershell_are_read_as_well() {
+    fn utf_16_files_of_powershell_are_read() {
         let wide: Vec<u8> = "\u{feff}x\nteam/app:v1\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(protected(&wide).1, ["team/app/1 f line 2"]);
     }

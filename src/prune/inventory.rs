@@ -1,5 +1,4 @@
-//! What there is: the images of a store, and what its indexes hold as far as they could be read. Filled by whoever
-//! fetches; everything else in `prune` only reads it.
+//! The inventory of a store: its images, and the contents of its indexes. `survey` fills it; the rest of `prune` reads it.
 
 use std::collections::HashMap;
 
@@ -10,22 +9,22 @@ use crate::{
     store::Image,
 };
 
-/// The images of one store (a repository, a region, a project), each once.
+/// The images of one store (a repository, a region or a project), each once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stock {
     pub store: StoreRef,
     images: Vec<Image>,
-    /// Where the image of each identity stands.
+    /// The position of each image by digest or id.
     places: HashMap<String, usize>,
     readings: HashMap<String, Reading>,
 }
 
-/// What an index holds, or why nobody knows.
+/// The contents of an index, or why they are unknown.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reading {
-    /// Its images; none, if it turned out to be no index.
+    /// Its images; none if it turned out not to be an index.
     Children(Vec<Digest>),
-    /// Why it cannot be read; everything that it might need is kept.
+    /// Why it could not be read. Everything that it might need is kept.
     Unreadable(String),
 }
 
@@ -40,7 +39,7 @@ const SINGLE: [&str; 5] = [
 ];
 
 impl Stock {
-    /// Takes a store's whole listing. An image that two pages named is one, with the tags of both.
+    /// Takes a store's whole listing. An image on two pages is one image with the tags of both.
     pub fn new(store: StoreRef, listed: impl IntoIterator<Item = Image>) -> Self {
         let mut images: Vec<Image> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
@@ -67,34 +66,34 @@ impl Stock {
         &self.images
     }
 
-    /// Where the image of this digest or id stands.
+    /// The position of the image with this digest or id.
     pub fn place(&self, id: &str) -> Option<usize> {
         self.places.get(id).copied()
     }
 
-    /// The image of this digest or id.
+    /// The image with this digest or id.
     pub fn find(&self, id: &str) -> Option<&Image> {
         self.place(id).map(|place| &self.images[place])
     }
 
-    /// Says what an index holds.
+    /// Records the contents of an index.
     pub fn read(&mut self, digest: &str, reading: Reading) {
         self.readings.insert(digest.to_owned(), reading);
     }
 
-    /// The digests whose manifests must still be read before anything can be decided.
+    /// Digests whose manifests must still be read before anything can be decided.
     pub fn unread(&self) -> impl Iterator<Item = &str> {
         let indexes = self.images.iter().filter(|image| self.may_be_index(image));
         indexes.filter_map(identity).filter(|id| !self.readings.contains_key(*id))
     }
 
-    /// What an image of this store holds, if it is an index or may be one.
+    /// The contents of an image that is, or may be, an index.
     pub fn reading(&self, image: &Image) -> Option<&Reading> {
-        static NOBODY: std::sync::LazyLock<Reading> =
-            std::sync::LazyLock::new(|| Reading::Unreadable("nobody read it".into()));
+        static UNREAD: std::sync::LazyLock<Reading> =
+            std::sync::LazyLock::new(|| Reading::Unreadable("it was not read".into()));
         let read = identity(image).and_then(|id| self.readings.get(id));
-        // An answer counts also where the listing's media type did not let one expect it.
-        read.or_else(|| self.may_be_index(image).then(|| &*NOBODY))
+        // A manifest that was read counts whatever media type the listing gives.
+        read.or_else(|| self.may_be_index(image).then(|| &*UNREAD))
     }
 
     fn may_be_index(&self, image: &Image) -> bool {
@@ -103,7 +102,7 @@ impl Stock {
 }
 
 impl Reading {
-    /// Of a manifest that was fetched, or not.
+    /// Of a fetched manifest, or of the error.
     pub fn of(contents: Result<Contents>) -> Self {
         match contents {
             Ok(Contents::Index(children)) => Self::Children(children.into_iter().map(|child| child.digest).collect()),
@@ -113,12 +112,12 @@ impl Reading {
     }
 }
 
-/// Whether a container image may be an index, as far as its listing says.
+/// Whether a container image may be an index, judging by its listing.
 pub fn may_be_index(image: &Image) -> bool {
     image.media_type.as_deref().is_none_or(|media_type| !SINGLE.contains(&media_type))
 }
 
-/// How an image is known in its store: its digest, or the provider's id.
+/// How a store identifies an image: by digest, or by the provider's id.
 pub fn identity(image: &Image) -> Option<&str> {
     match (&image.id, &image.digest) {
         (Some(ImageId::Named(id)), _) => Some(id),
@@ -134,7 +133,7 @@ mod tests {
     use crate::prune::sample::{digest, repository};
 
     #[test]
-    fn an_image_that_two_pages_named_is_one_with_the_tags_of_both() {
+    fn an_image_on_two_pages_is_one_with_the_tags_of_both() {
         let named = |tag: &str| Image { digest: Some(digest(1)), tags: vec![tag.into()], ..Image::default() };
         let stock = Stock::new(repository("app"), [named("a"), named("b"), named("a")]);
         assert_eq!(stock.images().len(), 1);
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_an_unknown_kind_must_be_read() {
+    fn images_of_an_unknown_media_type_must_be_read() {
         let of = |n: usize, media_type: Option<&str>| Image {
             digest: Some(digest(n)),
             media_type: media_type.map(Into::into),

@@ -1,4 +1,4 @@
-//! Keeping by rank: the newest images of each group, and the newest patch of each minor version.
+//! Ranks images: the newest of each group (`--keep`), and the newest patch of each minor version (`--keep-semver`).
 
 use std::{
     cmp::Reverse,
@@ -10,18 +10,18 @@ use chrono::{DateTime, Utc};
 use super::{inventory::identity, names::labels};
 use crate::{image::Provider, store::Image};
 
-/// What `--keep` says of one of the images that would go.
+/// How `--keep` ranks a candidate for deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rank {
-    /// Among the newest, of so many.
+    /// Among the newest of this many.
     Kept(usize),
-    /// It has no date, so it cannot be ranked, and uses no place.
+    /// It has no date, so it cannot be ranked and does not count.
     Undated,
-    /// Beyond the newest, of so many.
+    /// Not among the newest of this many.
     Beyond(usize),
 }
 
-/// Ranks the images that would go, newest first, within their groups.
+/// Ranks candidates for deletion within their groups, newest first.
 pub fn newest(provider: Provider, images: &[Image], going: &[usize], keep: usize) -> Vec<(usize, Rank)> {
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for place in going {
@@ -45,7 +45,7 @@ pub fn date(image: &Image) -> Option<DateTime<Utc>> {
     image.pushed_at.or(image.created_at)
 }
 
-/// Which images are counted together: all of a repository; machine images by family, or by name without its version.
+/// Which images count together: all of a repository; machine images by family, or by name without its version.
 fn group(provider: Provider, image: &Image) -> String {
     if provider.has_containers() {
         return String::new();
@@ -54,12 +54,12 @@ fn group(provider: Provider, image: &Image) -> String {
     match (family, image.name.as_deref()) {
         (Some(family), _) => format!("family {family}"),
         (None, Some(name)) => format!("name {}", prefix(name)),
-        // With nothing to say what it is a version of, it is alone.
+        // Without family and name, it is a group of its own.
         (None, None) => format!("id {}", identity(image).unwrap_or_default()),
     }
 }
 
-/// A name without its trailing versions, dates and revisions: `web-2025-05-01` and `web-v1.2` are both `web`.
+/// A name without trailing versions, dates and revisions: `web-2025-05-01` and `web-v1.2` are both `web`.
 pub fn prefix(name: &str) -> &str {
     let separator = |character: char| matches!(character, '-' | '_' | '.' | ' ' | ':');
     let mut rest = name;
@@ -72,23 +72,23 @@ pub fn prefix(name: &str) -> &str {
     rest
 }
 
-/// A part of a name that changes from one version to the next: `12`, `v1`, `01T10`, a commit's `a1b2c3d`.
+/// Part of a name that changes from version to version: `12`, `v1`, `01T10`, or a commit such as `a1b2c3d`.
 fn is_version(part: &str) -> bool {
     let number = part.strip_prefix(['v', 'V']).unwrap_or(part);
     let digits = number.starts_with(|character: char| character.is_ascii_digit());
     let hex = part.chars().all(|character| character.is_ascii_hexdigit());
-    // Seven digits are the shortest commit that git writes.
+    // Git abbreviates commits to at least seven digits.
     digits || hex && part.len() >= 7 && part.contains(|character: char| character.is_ascii_digit())
 }
 
-/// A released version that a tag names; a tag `1.2` is the moving name of its newest patch.
+/// A release that a tag names. The tag `1.2` moves to the newest patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Release {
     minor: (u64, u64),
     patch: Option<u64>,
 }
 
-/// Reads `1.2.3`, `v1.2.3` or `1.2`. Anything after that is a pre-release or a variant, and no release.
+/// Parses `1.2.3`, `v1.2.3` or `1.2`. With a suffix it is a pre-release or a variant, not a release.
 /// <https://semver.org/#spec-item-2>
 fn release(tag: &str) -> Option<Release> {
     let mut parts = tag.strip_prefix(['v', 'V']).unwrap_or(tag).split('.').map(number);
@@ -106,10 +106,10 @@ fn number(text: &str) -> Option<u64> {
     (text == "0" || !text.starts_with('0')).then_some(number)
 }
 
-/// The images that carry the newest patch of a minor version of their store, each with the reason to keep it.
-pub fn releases(provider: Provider, images: &[Image]) -> HashMap<usize, String> {
+/// The images that count with the newest patch of each minor version, each with the reason to keep it.
+pub fn releases(provider: Provider, images: &[Image], counts: impl Fn(usize) -> bool) -> HashMap<usize, String> {
     let named = || {
-        images.iter().enumerate().flat_map(move |(place, image)| {
+        images.iter().enumerate().filter(|(place, _)| counts(*place)).flat_map(move |(place, image)| {
             labels(provider, image).filter_map(move |tag| Some((place, tag, release(tag)?)))
         })
     };
@@ -128,7 +128,7 @@ pub fn releases(provider: Provider, images: &[Image]) -> HashMap<usize, String> 
                 format!("tag {tag} is the newest patch of {major}.{small}")
             }
             Some(_) => continue,
-            None => format!("tag {tag} names the newest release of {major}.{small}"),
+            None => format!("tag {tag} moves to the newest patch of {major}.{small}"),
         };
         kept.entry(place).or_insert(why);
     }
@@ -141,7 +141,7 @@ mod tests {
     use crate::prune::sample::{Shelf, machine};
 
     #[test]
-    fn a_name_loses_its_version_and_date_and_nothing_else() {
+    fn a_name_loses_only_its_version_and_date() {
         for (name, left) in [
             ("web-2025-05-01", "web"),
             ("web-base-v1.2.3", "web-base"),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn machine_images_are_ranked_by_family_or_name_and_those_without_are_alone() {
+    fn machine_images_are_ranked_by_family_or_name() {
         let images = [
             machine("img-1", "web-1", None, 3),
             machine("img-2", "web-2", None, 2),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_a_date_is_kept_and_uses_no_place() {
+    fn an_image_without_a_date_is_kept_and_does_not_count() {
         let stock = Shelf::new()
             .image(1, &["a"], 5)
             .with(2, &["b"], 0, |image| image.pushed_at = None)
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_is_three_numbers_and_a_pre_release_is_none() {
+    fn a_release_is_three_numbers_and_a_pre_release_is_not_one() {
         let tags = [
             "v1.2.3",
             "1.2.4",
@@ -202,7 +202,7 @@ mod tests {
             "1.2.3.4",
         ];
         let shelf = tags.iter().enumerate().fold(Shelf::new(), |shelf, (number, tag)| shelf.image(number, &[tag], 1));
-        let kept = releases(Provider::Ecr, shelf.stock().images());
+        let kept = releases(Provider::Ecr, shelf.stock().images(), |_| true);
         let mut kept: Vec<_> = kept.keys().map(|place| tags[*place]).collect();
         kept.sort();
         assert_eq!(kept, ["1.2.10", "1.3", "1.3.0"]);
@@ -211,6 +211,6 @@ mod tests {
     #[test]
     fn the_reason_names_the_tag_and_its_minor_version() {
         let stock = Shelf::new().image(1, &["stable-ish", "v1.2.3"], 1).stock();
-        assert_eq!(releases(Provider::Ecr, stock.images())[&0], "tag v1.2.3 is the newest patch of 1.2");
+        assert_eq!(releases(Provider::Ecr, stock.images(), |_| true)[&0], "tag v1.2.3 is the newest patch of 1.2");
     }
 }

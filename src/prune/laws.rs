@@ -1,5 +1,5 @@
-//! Laws of plans, on random repositories and random flags. The checker knows what every manifest really holds and works
-//! with sets of numbers, in its own way: it shares nothing with the graph that it judges.
+//! Property tests of plans, on random repositories and flags. The checker knows the contents of every manifest and works
+//! with sets of numbers; it shares no code with `graph`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,14 +19,14 @@ use crate::{image::Provider, store::Image};
 const TAGS: [&str; 10] =
     ["latest", "prod-1", "mine", "pr-1", "pr-2", "pr-3", "v1.0.0", "v1.0.1", "v1.1.0", "v1.1.1-rc1"];
 
-/// An image as it truly is; its number is its place, and it can only hold or be about earlier ones, as digests can.
+/// An image with its true contents. Its number is its place. Like a digest, it can only refer to earlier images.
 #[derive(Clone, Debug, Default)]
 struct Truth {
     children: BTreeSet<usize>,
     index: bool,
     unreadable: bool,
     subject: Option<usize>,
-    /// What its machine-made tag is about; tags can be set in any order, so also later ones.
+    /// The subject of its digest tag. Tags can be set at any time, so it may be a later image.
     about: Option<usize>,
     tags: Vec<&'static str>,
     days: i64,
@@ -79,7 +79,7 @@ fn world() -> impl Strategy<Value = World> {
     })
 }
 
-/// A number that an image can know of: an earlier image's, or one of something that is not there any more.
+/// A number that an image can refer to: an earlier image's, or that of an image that no longer exists.
 fn earlier(number: usize, than: usize, count: usize) -> Option<usize> {
     match number {
         gone if gone >= count => Some(gone + 100),
@@ -105,7 +105,7 @@ fn flags() -> impl Strategy<Value = Vec<&'static str>> {
     proptest::collection::btree_set(0..groups.len(), 1..5).prop_map(move |chosen| {
         let mut flags = Vec::new();
         for group in chosen {
-            // What excludes each other on a command line.
+            // Flags that exclude each other.
             let is = |flag: &&str| flags.contains(flag);
             let first = groups[group][0];
             if is(&first) || first.starts_with("--tag") && is(&"--untagged") {
@@ -145,7 +145,7 @@ fn used(world: &World) -> Evidence {
     evidence
 }
 
-/// Everything that must be in a registry so that an image can be pulled on every platform.
+/// Everything that a registry must have so that an image can be pulled on every platform.
 fn needs(world: &World, number: usize) -> BTreeSet<usize> {
     let mut all = BTreeSet::from([number]);
     for child in world.get(number).map(|image| image.children.clone()).unwrap_or_default() {
@@ -163,7 +163,7 @@ fn attached(world: &World, number: usize) -> BTreeSet<usize> {
     (0..world.len()).filter(|other| *other != number && about(&world[*other])).collect()
 }
 
-/// Whether flags select an image by what is known of it alone.
+/// Whether flags select an image judged by itself.
 fn selected(world: &World, number: usize, flags: &[&str]) -> bool {
     let image = &world[number];
     let has = |flag: &str| flags.contains(&flag);
@@ -181,15 +181,19 @@ fn selected(world: &World, number: usize, flags: &[&str]) -> bool {
         && (!has("--tag-regex") || by_tags(&|tag| tag.starts_with("pr") || tag.starts_with("v1")))
 }
 
+fn is_referrer(image: &Truth) -> bool {
+    image.subject.is_some() || image.about.is_some()
+}
+
 fn forbidden(image: &Truth, flags: &[&str]) -> bool {
     let protected =
         !flags.contains(&"--no-default-protect") && image.tags.iter().any(|tag| ["latest", "prod-1"].contains(tag));
-    let release = flags.contains(&"--keep-semver") && newest_patch(image);
+    let release = flags.contains(&"--keep-semver") && newest_patch(image) && !is_referrer(image);
     protected || release || image.used || flags.contains(&"--exclude") && image.tags.contains(&"mine")
 }
 
 fn newest_patch(image: &Truth) -> bool {
-    // Which of 1.0's two is the newest depends on what is there; the other is never the only reason.
+    // Which of the two 1.0 patches is the newest depends on the repository; v1.0.0 is never the only reason.
     image.tags.iter().any(|tag| ["v1.0.1", "v1.1.0"].contains(tag))
 }
 
@@ -201,30 +205,27 @@ fn number_of(told: &Told, row: &Row) -> usize {
 fn check(world: &World, flags: &[&str], told: &Told) {
     let rows: BTreeMap<usize, &Row> = told.plan.stores[0].rows.iter().map(|row| (number_of(told, row), row)).collect();
     let all: BTreeSet<usize> = (0..world.len()).collect();
-    assert_eq!(rows.keys().copied().collect::<BTreeSet<_>>(), all, "one row an image");
-    let goes: BTreeSet<usize> = told.goes().into_iter().collect();
+    assert_eq!(rows.keys().copied().collect::<BTreeSet<_>>(), all, "one row per image");
+    let goes: BTreeSet<usize> = told.deleted().into_iter().collect();
     let stays: BTreeSet<usize> = &all - &goes;
 
     if world.iter().any(|image| image.unreadable) {
-        assert_eq!(goes, BTreeSet::new(), "what cannot be read may need anything");
+        assert_eq!(goes, BTreeSet::new(), "an unreadable index may need anything");
     }
     for number in &stays {
         let image = rows[number];
         assert!(image.action() == Action::Keep && image.reason.words.len() > 2, "{image:?}");
         if is_complete(world, &all, *number) {
-            assert!(
-                is_complete(world, &stays, *number),
-                "{number} was complete and stays, and is not complete any more"
-            );
+            assert!(is_complete(world, &stays, *number), "{number} was complete, is kept, and is no longer complete");
         }
         let lost = &needs(world, *number) & &goes;
-        assert_eq!(lost, BTreeSet::new(), "{number} stays, and loses what was there of it");
+        assert_eq!(lost, BTreeSet::new(), "{number} is kept, but loses something that it needs");
         let gone = &attached(world, *number) & &goes;
-        assert_eq!(gone, BTreeSet::new(), "{number} stays, and what is attached to it goes");
+        assert_eq!(gone, BTreeSet::new(), "{number} is kept, but a referrer of it is deleted");
     }
     for number in &goes {
         let image = &world[*number];
-        assert!(!forbidden(image, flags), "{number} must stay");
+        assert!(!forbidden(image, flags), "{number} must be kept");
         let owners: BTreeSet<usize> = all
             .iter()
             .copied()
@@ -236,7 +237,7 @@ fn check(world: &World, flags: &[&str], told: &Told) {
                 assert!(!image.tags.is_empty() || owners.is_empty(), "{number} follows others");
             }
             Rule::Follows => assert!(
-                image.tags.is_empty() && !owners.is_empty() && owners.is_subset(&goes),
+                (image.tags.is_empty() || is_referrer(image)) && !owners.is_empty() && owners.is_subset(&goes),
                 "{number} follows {owners:?}"
             ),
             other => panic!("{other:?} deletes"),
@@ -245,18 +246,18 @@ fn check(world: &World, flags: &[&str], told: &Told) {
     check_keep(world, flags, &rows);
 }
 
-/// After every pass, what is still there and was complete is complete.
+/// After every pass, each remaining image that was complete is still complete.
 fn check_order(world: &World, pass_of: &BTreeMap<usize, usize>) {
     let mut there: BTreeSet<usize> = (0..world.len()).collect();
     let complete: Vec<usize> = there.iter().copied().filter(|number| is_complete(world, &there, *number)).collect();
     let passes: BTreeSet<usize> = pass_of.values().copied().collect();
     for pass in passes {
-        // Within a pass anything may happen first, so each alone must do no harm to what its pass leaves.
+        // Within a pass the order is open, so no single deletion may harm an image of the same pass.
         let now: BTreeSet<usize> = pass_of.iter().filter(|(_, of)| **of == pass).map(|(number, _)| *number).collect();
         for number in &now {
             let others = there.iter().filter(|other| *other != number);
             let hurt = others.clone().find(|other| complete.contains(other) && needs(world, **other).contains(number));
-            assert_eq!(hurt, None, "{number} goes before the index that holds it");
+            assert_eq!(hurt, None, "{number} is deleted before the index that holds it");
         }
         there = &there - &now;
     }
@@ -272,12 +273,13 @@ fn check_keep(world: &World, flags: &[&str], rows: &BTreeMap<usize, &Row>) {
     };
     let (kept, goes) = (of(Rule::Newest), of(Rule::Selected));
     assert!(kept.len() <= keep);
+    let image = |number: &&usize| !is_referrer(&world[**number]);
     let alone = |number: &&usize| !goes.iter().any(|other| other != *number && needs(world, *other).contains(number));
-    for number in goes.iter().filter(alone) {
-        assert_eq!(kept.len(), keep, "fewer than --keep stay, and {number} goes");
+    for number in goes.iter().filter(image).filter(alone) {
+        assert_eq!(kept.len(), keep, "fewer than --keep are kept, but {number} is deleted");
         assert!(
             kept.iter().all(|kept| world[*kept].days <= world[*number].days),
-            "{number} is newer than what --keep holds"
+            "{number} is newer than an image that --keep keeps"
         );
     }
 }
@@ -286,45 +288,45 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_a_plan_leaves_is_whole(world in world(), flags in flags()) {
+    fn what_a_plan_leaves_is_complete(world in world(), flags in flags()) {
         let told = shelf(&world).prune_but(&flags, &used(&world));
         check(&world, &flags, &told);
     }
 
     /// So its indexes need not be read.
     #[test]
-    fn where_no_image_may_be_chosen_nothing_goes_whatever_its_indexes_hold(world in world(), flags in flags()) {
+    fn where_no_image_may_be_chosen_nothing_is_deleted(world in world(), flags in flags()) {
         let told = shelf(&world).prune_but(&flags, &used(&world));
         let (selection, _) = compiled(&flags);
         let may = |image: &Image| selection.may_choose(image, Provider::Ecr);
         if !told.stock.images().iter().any(may) {
-            prop_assert_eq!(told.goes(), Vec::<usize>::new());
+            prop_assert_eq!(told.deleted(), Vec::<usize>::new());
         }
     }
 
-    /// So what is known of the use of images is asked only where something would go.
+    /// So evidence is only asked for where something would be deleted.
     #[test]
-    fn more_evidence_only_keeps_more_where_nothing_would_go_anyway(world in world(), flags in flags()) {
+    fn evidence_never_adds_deletions(world in world(), flags in flags()) {
         let told = shelf(&world).prune_but(&flags, &Evidence::default());
-        if told.goes().is_empty() {
+        if told.deleted().is_empty() {
             let more = shelf(&world).prune_but(&flags, &used(&world));
-            prop_assert_eq!(more.goes(), Vec::<usize>::new());
+            prop_assert_eq!(more.deleted(), Vec::<usize>::new());
         }
     }
 
     #[test]
-    fn a_plan_that_is_run_on_an_unchanged_store_deletes_exactly_what_it_says(world in world(), flags in flags()) {
+    fn a_plan_for_an_unchanged_store_deletes_exactly_what_it_lists(world in world(), flags in flags()) {
         let evidence = used(&world);
         let told = shelf(&world).prune_but(&flags, &evidence);
         let (saved, verdicts) = rechecked(&told, &told.stock, &evidence, &flags);
         let passes = saved.iter().zip(verdicts).map(|(row, verdict)| (number_of(&told, row), verdict.unwrap().pass));
         let passes: BTreeMap<usize, usize> = passes.collect();
-        prop_assert_eq!(passes.keys().copied().collect::<Vec<_>>(), told.goes());
+        prop_assert_eq!(passes.keys().copied().collect::<Vec<_>>(), told.deleted());
         check_order(&world, &passes);
     }
 
     #[test]
-    fn a_plan_that_is_run_on_a_changed_store_still_leaves_it_whole(
+    fn a_plan_for_a_changed_store_leaves_it_complete(
         world in world(), flags in flags(), children in proptest::collection::btree_set(0..12usize, 0..3), retagged in 0..12usize,
     ) {
         let evidence = used(&world);

@@ -1,5 +1,4 @@
-//! The selectors on a listing: they show what they fit of each image by itself, and leave out what nothing but a plan
-//! knows: what is needed, protected or in use.
+//! Selectors in `list`: they judge each image by itself. Only `prune` knows which images are needed, protected or in use.
 
 use super::{
     Selection, Stock,
@@ -8,8 +7,7 @@ use super::{
     select::{Judgement, Surroundings},
 };
 
-/// Tells which images of a stock a listing with selectors shows. A page of a listing will do for a stock, unless
-/// [`Selection::needs_all`] says otherwise.
+/// Which images of a stock the selectors match. One page of a listing is enough, unless [`Selection::needs_all`].
 pub fn listed(stock: &Stock, selection: &Selection) -> Vec<bool> {
     let graph = Graph::of(stock);
     let (provider, images) = (stock.store.provider, stock.images());
@@ -21,10 +19,13 @@ pub fn listed(stock: &Stock, selection: &Selection) -> Vec<bool> {
     };
     let mut shown: Vec<bool> = (0..images.len()).map(fits).collect();
     if selection.keep_semver {
-        releases(provider, images).keys().for_each(|place| shown[*place] = false);
+        releases(provider, images, |place| !graph.is_referrer(place)).keys().for_each(|place| shown[*place] = false);
     }
     if let Some(keep) = selection.keep {
-        let going: Vec<usize> = (0..images.len()).filter(|place| shown[*place]).collect();
+        // Like in `prune`, --keep does not count referrers, and only --orphans selects them.
+        let (referrers, going): (Vec<usize>, Vec<usize>) =
+            (0..images.len()).filter(|place| shown[*place]).partition(|place| graph.is_referrer(*place));
+        referrers.into_iter().for_each(|place| shown[place] = selection.orphans);
         for (place, rank) in newest(provider, images, &going, keep) {
             shown[place] = matches!(rank, Rank::Beyond(_));
         }
@@ -56,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_shows_what_the_selectors_fit_by_itself() {
+    fn a_listing_shows_what_the_selectors_match() {
         let shelf = || {
             Shelf::new().index(1, &["v1.0.0"], 9, &[2]).image(2, &[], 9).image(3, &["v1.0.1"], 8).image(
                 4,
@@ -67,7 +68,7 @@ mod tests {
         assert_eq!(shown(shelf(), &[]), [1, 2, 3, 4]);
         assert_eq!(shown(shelf(), &["--untagged"]), [2]);
         assert_eq!(shown(shelf(), &["--keep-semver", "--tag", "v*"]), [1]);
-        assert_eq!(shown(shelf(), &["--tag", "*", "--keep", "2"]), [1]);
+        assert_eq!(shown(shelf(), &["--tag", "*", "--keep", "1"]), [1]);
         assert_eq!(shown(shelf(), &["--orphans"]), [4]);
         assert_eq!(shown(shelf(), &["--exclude", "v1.0.0"]), [2, 3, 4]);
     }

@@ -1,13 +1,13 @@
-//! Choosing stale images, and only those. Pure: no network, no clock, no files.
+//! Chooses stale images. Pure: no network, no clock, no files.
 //!
-//! Data flow: whoever fetches fills one [`Stock`] a store (its listing, and what its indexes hold) and an [`Evidence`]
-//! of what is in use ([`scan`] reads it from text). [`decide`] turns them, with compiled [`Selectors`] and [`GuardArgs`],
-//! into a [`Plan`]: one [`Row`] an image with what happens and why, the passes in which to delete, and the guards that
-//! stop the run. A plan that was saved is held against fresh stocks by [`recheck`] before anything is sent.
+//! Data flow: `survey` fills one [`Stock`] per store (its listing and the contents of its indexes) and an [`Evidence`] of
+//! what is in use ([`scan`] reads it from text). [`decide`] turns them, with compiled [`Selectors`] and [`GuardArgs`],
+//! into a [`Plan`]: one [`Row`] per image with its action and reason, and the guards that stop the run. [`recheck`]
+//! compares a saved plan with fresh stocks before anything is sent.
 //!
-//! What is protected, excluded, in use or held by its provider stays, and so does all that it needs and what is attached
-//! to it. Of the rest, what has a name of its own is judged by the selectors; untagged images in indexes, and signatures,
-//! follow the images that they belong to.
+//! An image is kept if it is protected, excluded, in use or held by its provider. Everything that it needs, and
+//! everything attached to it, is kept too. The selectors judge the other images. Untagged children of indexes, and
+//! referrers such as signatures, follow the images that they belong to.
 
 mod age;
 mod decide;
@@ -26,6 +26,7 @@ mod recheck;
 pub mod rules;
 pub mod saved;
 mod select;
+mod selectors;
 mod words;
 
 pub use age::ago;
@@ -38,7 +39,8 @@ pub use inventory::{Reading, Stock, identity, may_be_index};
 pub use listed::listed;
 pub use plan::{Action, Choice, Plan, Reason, Row, Rule, StorePlan, Totals};
 pub use recheck::{Saved, Step, recheck};
-pub use select::{Selection, Selectors};
+pub use select::Selection;
+pub use selectors::Selectors;
 
 #[cfg(test)]
 mod laws;

@@ -1,5 +1,5 @@
-//! Globs over what images are called: tags of containers, names of machine images, and, where a pattern has a `/` or
-//! `:`, repositories and whole names. Keeps each pattern's text, because reasons quote it.
+//! Globs for `--tag`, `--exclude` and `--protect`. They match tags of container images and names of machine images; a
+//! pattern with `/` or `:` also matches repositories and whole names. Reasons quote the pattern.
 
 use super::inventory::identity;
 use crate::{
@@ -9,14 +9,14 @@ use crate::{
     store::Image,
 };
 
-/// The globs of one flag, any of which may fit.
+/// The globs of one flag. An image matches if any of them does.
 #[derive(Clone, Debug)]
 pub struct Names {
     patterns: Vec<Pattern>,
 }
 
 impl Names {
-    /// Compiles the globs of a flag; an empty one is refused, for it is an unset variable of a script.
+    /// Compiles the globs of a flag. An empty one is refused: it comes from an unset variable in a script.
     pub fn new<T: AsRef<str>>(flag: &str, texts: impl IntoIterator<Item = T>) -> Result<Self> {
         let pattern = |text: T| {
             let text = text.as_ref();
@@ -30,17 +30,17 @@ impl Names {
         self.patterns.is_empty()
     }
 
-    /// The pattern that fits a tag or name.
+    /// The pattern that matches a tag or name.
     pub fn fit(&self, label: &str) -> Option<&str> {
-        // The name of a machine image is no path: to `*`, a slash in it is a letter like others.
+        // The name of a machine image is not a path: `*` also matches a slash in it.
         let flat = label.contains('/').then(|| label.replace('/', "\0"));
         let fits =
             |pattern: &&Pattern| pattern.matches(label) || flat.as_deref().is_some_and(|flat| pattern.matches(flat));
         self.patterns.iter().find(fits).map(Pattern::as_str)
     }
 
-    /// What a pattern fits of an image, and the pattern: a tag or name, the id, or, if the pattern has a `/` or `:`, the
-    /// repository or `REPOSITORY:TAG`.
+    /// The first match, and its pattern. A pattern is compared with tags, name and id; with a `/` or `:` in it, also with
+    /// the repository and `REPOSITORY:TAG`.
     pub fn find(&self, provider: Provider, store: &str, image: &Image) -> Option<(String, &str)> {
         if self.is_empty() {
             return None;
@@ -63,7 +63,7 @@ impl Names {
     }
 }
 
-/// What people call an image: its tags, or the name of a machine image.
+/// An image's tags, or the name of a machine image.
 pub fn labels(provider: Provider, image: &Image) -> impl Iterator<Item = &str> {
     let name = image.name.as_deref().filter(|name| !provider.has_containers() && !name.is_empty());
     image.tags.iter().map(String::as_str).chain(name)
@@ -82,11 +82,11 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_fits_tags_and_with_a_slash_or_colon_repositories() {
+    fn a_pattern_matches_tags_and_with_a_slash_or_colon_repositories() {
         for (pattern, tags, found) in [
             ("v*", vec!["v1"], true),
             ("v*", vec!["latest"], false),
-            // A repository's name alone is no tag.
+            // A repository's name is not a tag.
             ("te*", vec!["v1"], false),
             ("team/*", vec!["v1"], true),
             ("team/*", vec![], true),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_or_broken_pattern_is_refused_and_never_protects_in_silence() {
+    fn an_empty_or_broken_pattern_is_refused() {
         for pattern in ["", "[", "{a"] {
             let error = Names::new("--exclude", [pattern]).unwrap_err();
             assert_eq!(error.kind, Kind::Usage, "{pattern}");
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn machine_images_are_called_by_their_name() {
+    fn patterns_match_names_of_machine_images() {
         let names = Names::new("--protect", ["prod*", "web/*"]).unwrap();
         for name in ["prod-web", "prod/web", "web/prod", "web/a/b"] {
             let image = Image { name: Some(name.into()), ..Image::default() };

@@ -1,4 +1,4 @@
-//! What would become of every image: the words in which a plan is shown, saved and run. Who decides is `decide`.
+//! The plan: an action and a reason for every image. `decide` makes it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,25 +6,25 @@ use serde::{Deserialize, Serialize};
 use super::Stop;
 use crate::image::StoreRef;
 
-/// What would happen to every image of some stores.
+/// The action for every image of some stores.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub stores: Vec<StorePlan>,
-    /// Guards that stop the run; while there is one, nothing may be sent.
+    /// Guards that stop the run. If there is one, nothing may be sent.
     pub stops: Vec<Stop>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct StorePlan {
     pub store: StoreRef,
-    /// One an image, in the order of [`super::Stock::images`].
+    /// One per image, in the order of [`super::Stock::images`].
     pub rows: Vec<Row>,
     pub totals: Totals,
-    /// What a person should know before agreeing.
+    /// What a person should know before confirming.
     pub warnings: Vec<String>,
 }
 
-/// What would become of an image.
+/// The action for an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -32,40 +32,40 @@ pub enum Action {
     Keep,
 }
 
-/// Which rule decided.
+/// The rule that decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// Deleted: every selector fits.
+    /// Deleted: every selector matches.
     Selected,
-    /// Deleted: it belongs only to images that are deleted.
+    /// Deleted: it belongs only to deleted images.
     Follows,
-    /// Kept from here on: a protected name.
+    /// Kept, like all that follow: a protected name.
     Protected,
-    /// It fits an exclusion.
+    /// It matches --exclude.
     Excluded,
     /// Something uses it.
     InUse,
-    /// The provider would not delete it, or does so already.
+    /// The provider would refuse to delete it, or is deleting it already.
     Held,
-    /// A selector does not fit.
+    /// A selector does not match.
     NotSelected,
     /// The newest patch of a minor version.
     Release,
-    /// Among the newest of those that would go.
+    /// Among the newest that --keep keeps.
     Newest,
     /// A kept index holds it.
     Needed,
     /// It is attached to a kept image.
     Attached,
-    /// What it was attached to is gone, and orphans were not asked for.
+    /// Its subject is not in these stores, and --orphans was not given.
     Orphan,
-    /// An index could not be read that might need it.
+    /// An index that could not be read might need it.
     Unreadable,
 }
 
 impl Rule {
-    /// What it does with an image.
+    /// What the rule does with an image.
     pub fn action(self) -> Action {
         match self {
             Self::Selected | Self::Follows => Action::Delete,
@@ -74,19 +74,19 @@ impl Rule {
     }
 }
 
-/// What becomes of one image, and why.
+/// The action for one image, with its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Its place in [`super::Stock::images`].
     pub image: usize,
     pub reason: Reason,
-    /// Places of the images that it belongs to: the indexes that hold it, and what it is attached to.
+    /// Places of the images that it belongs to: the indexes that hold it, and its subjects.
     pub needed_by: Vec<usize>,
     /// How many images are attached to it.
     pub attached: usize,
 }
 
-/// Why: the rule that decided, and what it found, in words for people.
+/// The rule that decided, and the reason in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "Explained")]
 pub struct Reason {
@@ -94,7 +94,7 @@ pub struct Reason {
     pub words: String,
 }
 
-/// A reason as JSON tells it.
+/// A reason in JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Explained {
     pub action: Action,
@@ -119,13 +119,13 @@ impl Row {
     }
 }
 
-/// What `prune` chose for an image, and why.
+/// What `prune` decided for an image, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Choice {
     #[serde(flatten)]
     #[schemars(with = "Explained")]
     pub reason: Reason,
-    /// Digests of the images that it belongs to: indexes that hold it, and what it is attached to.
+    /// Digests of the images that it belongs to: indexes that hold it, and its subjects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needed_by: Vec<String>,
     /// How many images are attached to it.
@@ -143,12 +143,12 @@ pub struct Totals {
     pub images: usize,
     pub deleted: usize,
     pub kept: usize,
-    /// Images with a tag that people gave them, before and after.
+    /// Images with a tag that a person gave them, before and after.
     pub tagged: usize,
     pub tagged_kept: usize,
-    /// The sizes of the images that would go, added up; what is freed is not more.
+    /// The sizes of all deleted images: an upper bound of what is freed.
     pub bytes: u64,
-    /// Images that would go and whose size is not known.
+    /// Deleted images of unknown size.
     pub unsized_images: usize,
 }
 

@@ -1,5 +1,5 @@
-//! Policies in a file: named rules for stores of any provider, in TOML. What is not understood is refused, with the
-//! place and the word that was perhaps meant: a rule that is silently ignored deletes too much.
+//! Reads policies: named rules for stores of any provider, in TOML. An unknown word is an error, because ignoring a rule
+//! deletes too much.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -21,16 +21,16 @@ pub struct File {
     policy: BTreeMap<String, Policy>,
 }
 
-/// Which images of which stores are stale.
+/// Rules that say which images of some stores are stale.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "policy")]
 pub struct Policy {
-    /// As on the command line: `ecr:team/*`, `cvm://ap-guangzhou/`.
+    /// Stores as on the command line: `ecr:team/*`, `cvm://ap-guangzhou/`.
     pub stores: Vec<String>,
     /// The selectors of `imgctl prune`.
     pub select: Selectors,
-    /// Its guards, for this policy alone.
+    /// The guards of this policy.
     #[serde(default)]
     pub guard: GuardArgs,
 }
@@ -46,7 +46,7 @@ pub fn parse(name: &str, text: &str) -> Result<BTreeMap<String, Policy>> {
     let file: File = toml::from_str(text).map_err(|error| wrong(name, text, &error))?;
     match file.policy.iter().find(|(_, policy)| policy.stores.is_empty()) {
         Some((policy, _)) => {
-            let message = format!("{name}: policy {policy} names no stores");
+            let message = format!("{name}: policy {policy} has no stores");
             Err(Error::new(Kind::Usage, message))
         }
         None if file.policy.is_empty() => Err(Error::new(Kind::Usage, format!("{name} has no policies"))),
@@ -54,26 +54,26 @@ pub fn parse(name: &str, text: &str) -> Result<BTreeMap<String, Policy>> {
     }
 }
 
-/// What cannot be understood, in which line, and what was perhaps meant.
+/// The line and the problem, with a suggestion for an unknown word.
 fn wrong(name: &str, text: &str, error: &toml::de::Error) -> Error {
     let line = error.span().map(|span| {
         let before = text.get(..span.start).unwrap_or(text);
         format!(", line {}", 1 + before.matches('\n').count())
     });
     let said = error.message().trim();
-    // The words that could stand there follow those that do, all in backquotes.
+    // The unknown word comes first, then the allowed words, all in backquotes.
     let mut quoted = said.split('`').skip(1).step_by(2);
     let unknown = quoted.next().filter(|_| said.starts_with("unknown field"));
     let known: Vec<_> = quoted.collect();
     let message = match unknown {
-        Some(word) => format!("there is no \"{word}\" here"),
+        Some(word) => format!("unknown field \"{word}\""),
         None => said.to_owned(),
     };
     let message = format!("{name}{}: {message}", line.unwrap_or_default());
     let error = Error::new(Kind::Usage, message);
     match unknown.map(|word| words::nearest(word, known.iter().copied())) {
         Some(Some(meant)) => error.hint(format!("did you mean {meant}?")),
-        Some(None) if !known.is_empty() => error.hint(format!("there are {}", known.join(", "))),
+        Some(None) if !known.is_empty() => error.hint(format!("known fields: {}", known.join(", "))),
         _ => error,
     }
 }
@@ -95,7 +95,7 @@ mod tests {
     "#;
 
     #[test]
-    fn policies_have_the_words_of_the_command_line() {
+    fn policies_use_the_names_of_the_flags() {
         let policies = parse("p.toml", GOOD).unwrap();
         let web = &policies["web"];
         assert_eq!(web.select.keep, Some(10));
@@ -105,25 +105,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused_with_its_line_and_what_was_meant() {
+    fn an_unknown_word_is_refused_with_its_line_and_a_suggestion() {
         let table = [
             (
                 "[policy.web]\nstores = [\"cvm:\"]\nselect = { oder-than = \"30d\" }",
-                "p.toml, line 3: there is no \"oder-than\" here",
+                "p.toml, line 3: unknown field \"oder-than\"",
                 Some("did you mean older-than?"),
             ),
             (
                 "[policy.web]\nstore = [\"cvm:\"]",
-                "p.toml, line 2: there is no \"store\" here",
+                "p.toml, line 2: unknown field \"store\"",
                 Some("did you mean stores?"),
             ),
-            ("[polices.web]", "p.toml, line 1: there is no \"polices\" here", Some("did you mean policy?")),
+            ("[polices.web]", "p.toml, line 1: unknown field \"polices\"", Some("did you mean policy?")),
             (
                 "[policy.web]\nstores = [\"cvm:\"]\nguard = { max-deletions = 3 }\nselect = {}",
-                "p.toml, line 3: there is no \"max-deletions\" here",
+                "p.toml, line 3: unknown field \"max-deletions\"",
                 None,
             ),
-            ("[policy.web]\nstores = []\nselect = { untagged = true }", "p.toml: policy web names no stores", None),
+            ("[policy.web]\nstores = []\nselect = { untagged = true }", "p.toml: policy web has no stores", None),
             ("[policy.web]\nstores = [\"cvm:\"]", "p.toml, line 1: missing field `select`", None),
             ("[policy.web]\nstores = [\"cvm:\"]\nselect = { older-than = \"-30d\" }", "p.toml, line 3:", None),
             ("[policy.web]\nstores = [\"cvm:\"]\nselect = { keep = -1 }", "p.toml, line 3:", None),

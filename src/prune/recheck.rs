@@ -1,5 +1,5 @@
-//! Holds a saved plan against the world as it is now. What is not as it was when a person agreed is refused, image by
-//! image, and so is all that belongs to what is refused.
+//! Compares a plan with its store as it is now. An image that changed since the plan was made is refused, and so is
+//! everything that belongs to it.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,7 +18,7 @@ use crate::{
     store::{Difference, Hold, Image},
 };
 
-/// An image that is to be deleted, as it was when that was decided.
+/// An image to delete, as it was when the plan was made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Saved {
     /// Its digest, or the provider's id.
@@ -26,27 +26,27 @@ pub struct Saved {
     pub image: Arc<Image>,
     /// How many images were attached to it.
     pub attached: usize,
-    /// When this program last read its manifest, which services count as a pull.
+    /// When imgctl last read its manifest. Services count that as a pull.
     pub read_at: Option<DateTime<Utc>>,
 }
 
-/// When an image that may still go goes.
+/// When an image may be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     pub pass: usize,
-    /// Places in the saved plan of what must be gone before it may be sent.
+    /// Places in the plan of the images that must be deleted first.
     pub after: Vec<usize>,
 }
 
 impl Saved {
-    /// Of a row and its image; `None` if the image has no name to find it by.
+    /// Of a row and its image; `None` if the image has neither digest nor id.
     pub fn of(row: &Row, image: &Arc<Image>, read_at: Option<DateTime<Utc>>) -> Option<Self> {
         Some(Self { id: identity(image)?.to_owned(), image: Arc::clone(image), attached: row.attached, read_at })
     }
 }
 
-/// Checks all that a saved plan deletes in one store against a fresh, whole listing of that store, with its indexes
-/// read. What is missing by now is [`Kind::NotFound`], what changed [`Kind::Changed`], what is used [`Kind::InUse`].
+/// Compares the images that a plan deletes with a fresh, whole listing of their store, including its indexes. A missing
+/// image is [`Kind::NotFound`], a changed one [`Kind::Changed`], one in use [`Kind::InUse`].
 pub fn recheck(saved: &[Saved], fresh: &Stock, evidence: &Evidence, guards: &Guards) -> Vec<Result<Step>> {
     let images = fresh.images();
     let graph = Graph::of(fresh);
@@ -55,19 +55,19 @@ pub fn recheck(saved: &[Saved], fresh: &Stock, evidence: &Evidence, guards: &Gua
     let tags = tags.flat_map(|(place, image)| image.tags.iter().map(move |tag| (&**tag, place)));
     let tags: HashMap<&str, usize> = tags.collect();
     let check = |(saved, place): (&Saved, &Option<usize>)| match place {
-        None => Err(Error::new(Kind::NotFound, "it is not there any more")),
+        None => Err(Error::new(Kind::NotFound, "it no longer exists")),
         Some(place) => check(saved, fresh, *place, (&graph, &tags), evidence, guards),
     };
     let mut verdicts: Vec<Result<()>> = saved.iter().zip(&found).map(check).collect();
 
-    // Everything that is not going, by now, keeps what belongs to it.
+    // An image that is not deleted keeps everything that belongs to it.
     let mut saved_at: Vec<Option<usize>> = vec![None; images.len()];
     for (number, place) in found.iter().enumerate() {
         if let (Some(place), Ok(())) = (place, &verdicts[number]) {
             match saved_at[*place] {
                 None => saved_at[*place] = Some(number),
-                // What is found out about the first would not be held against this one.
-                Some(_) => verdicts[number] = Err(changed("the plan names it twice".into())),
+                // A refusal of the first would not reach this one.
+                Some(_) => verdicts[number] = Err(changed("the plan lists it twice".into())),
             }
         }
     }
@@ -78,9 +78,9 @@ pub fn recheck(saved: &[Saved], fresh: &Stock, evidence: &Evidence, guards: &Gua
         };
         let owner = called(&images[owner]);
         verdicts[number] = Err(changed(match bond {
-            Bond::Held => format!("{owner} holds it, and is not deleted by this plan"),
+            Bond::Held => format!("needed by {owner}, which this plan does not delete"),
             Bond::Attached => {
-                format!("it is attached to {owner}, which is not deleted by this plan")
+                format!("attached to {owner}, which this plan does not delete")
             }
         }));
         true
@@ -89,8 +89,8 @@ pub fn recheck(saved: &[Saved], fresh: &Stock, evidence: &Evidence, guards: &Gua
     let passes = graph.passes(&goes);
     let step = |(verdict, place): (Result<()>, &Option<usize>)| {
         verdict?;
-        let place = place.ok_or_else(|| Error::new(Kind::NotFound, "it is not there any more"))?;
-        // Attachments can go in circles; of a circle nobody waits for whoever comes later.
+        let place = place.ok_or_else(|| Error::new(Kind::NotFound, "it no longer exists"))?;
+        // Within a circle of attachments, an image waits only for those of earlier passes.
         let owners = graph.owners(place).iter();
         let owners = owners.filter(|(owner, _)| passes[*owner] < passes[place]);
         let owners = owners.filter_map(|(owner, _)| saved_at[*owner]);
@@ -99,7 +99,7 @@ pub fn recheck(saved: &[Saved], fresh: &Stock, evidence: &Evidence, guards: &Gua
     verdicts.into_iter().zip(&found).map(step).collect()
 }
 
-/// Checks one image by itself.
+/// Compares one image.
 fn check(
     saved: &Saved,
     fresh: &Stock,
@@ -120,7 +120,7 @@ fn check(
     }
     let attached = graph.owned(place).iter().filter(|(_, bond)| *bond == Bond::Attached).count();
     if attached > saved.attached {
-        return Err(changed("something was attached to it since the plan was made".into()));
+        return Err(changed("a referrer was attached to it since the plan was made".into()));
     }
     if let Some(why) = guards.protected(provider, name, image) {
         return Err(Error::new(Kind::Protected, why));
@@ -137,13 +137,13 @@ fn check(
     }
     if let Some((index, why)) = graph.unreadable.first() {
         let index = called(&fresh.images()[*index]);
-        return Err(changed(format!("{index} might need it, and cannot be read: {why}")));
+        return Err(changed(format!("{index} might need it, and could not be read: {why}")));
     }
     Ok(())
 }
 
 fn changed(why: String) -> Error {
-    Error::new(Kind::Changed, why).hint("make a new plan, and look at it")
+    Error::new(Kind::Changed, why).hint("make a new plan and review it")
 }
 
 #[cfg(test)]
@@ -156,12 +156,12 @@ mod tests {
 
     const FLAGS: [&str; 2] = ["--older-than", "30d"];
 
-    /// What a plan made of one shelf says when it is run on another.
+    /// The verdicts of a plan for one shelf when it is run on another.
     fn rechecked(then: Shelf, now: Shelf, evidence: &Evidence) -> Vec<Result<Step, String>> {
         let told = then.prune(&FLAGS);
         let rows = told.plan.stores[0].rows.iter().filter(|row| row.action() == Action::Delete);
         let saved = rows.map(|row| {
-            // As a plan's JSON has it.
+            // As in a plan's JSON.
             let text = serde_json::to_string(&told.stock.images()[row.image]).unwrap();
             Saved::of(row, &Arc::new(serde_json::from_str(&text).unwrap()), None).unwrap()
         });
@@ -181,14 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_it_was_goes_in_its_order() {
+    fn unchanged_images_are_deleted_in_order() {
         let step = |pass, after: &[usize]| Ok(Step { pass, after: after.to_vec() });
         let verdicts = rechecked(then(), then(), &Evidence::default());
         assert_eq!(verdicts, [step(0, &[]), step(1, &[0]), step(0, &[])]);
     }
 
     #[test]
-    fn what_changed_since_is_refused_and_the_change_is_named() {
+    fn a_changed_image_is_refused_and_the_change_named() {
         let child = &digest(2)[..19];
         let table: [(Shelf, [Option<String>; 3]); 8] = [
             (
@@ -203,7 +203,7 @@ mod tests {
                 then().index(5, &["fresh"], 0, &[2]),
                 [
                     None,
-                    Some(format!("Changed: fresh ({}) holds it, and is not deleted by this plan", &digest(5)[..19])),
+                    Some(format!("Changed: needed by fresh ({}), which this plan does not delete", &digest(5)[..19])),
                     None,
                 ],
             ),
@@ -211,17 +211,17 @@ mod tests {
                 Shelf::new().index(1, &["a", "x"], 99, &[2]).image(2, &[], 99).image(3, &["b"], 99),
                 [
                     Some("Changed: it gained the tag x since the plan was made [TagAdded]".into()),
-                    Some(format!("Changed: a ({}) holds it, and is not deleted by this plan", &digest(1)[..19])),
+                    Some(format!("Changed: needed by a ({}), which this plan does not delete", &digest(1)[..19])),
                     None,
                 ],
             ),
             (
                 then().referrer(9, 0, 3),
-                [None, None, Some("Changed: something was attached to it since the plan was made".into())],
+                [None, None, Some("Changed: a referrer was attached to it since the plan was made".into())],
             ),
             (
                 Shelf::new().index(1, &["a"], 99, &[2]).image(2, &[], 99),
-                [None, None, Some("NotFound: it is not there any more".into())],
+                [None, None, Some("NotFound: it no longer exists".into())],
             ),
             (
                 Shelf::new().index(1, &["a"], 99, &[2]).image(2, &["prod"], 99).image(3, &["b"], 99),
@@ -231,7 +231,7 @@ mod tests {
                 then().unreadable(9, &["odd"], 0),
                 std::array::from_fn(|_| {
                     Some(format!(
-                        "Changed: odd ({}) might need it, and cannot be read: it is garbled",
+                        "Changed: odd ({}) might need it, and could not be read: it is garbled",
                         &digest(9)[..19]
                     ))
                 }),
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_a_plan_names_twice_goes_under_no_name_if_it_may_not_go() {
+    fn an_image_listed_twice_is_refused_both_times_if_it_may_not_be_deleted() {
         let saved = |number| saved(number, &[]);
         // The index is not in the plan, so it keeps what it holds.
         let plan = [saved(2), saved(2)];
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_tags_that_moved_are_told_at_once() {
+    fn a_hundred_thousand_moved_tags_are_compared_quickly() {
         let (mut shelf, mut plan) = (Shelf::new(), Vec::new());
         for number in 0..100_000 {
             shelf = shelf.image(number, &[], 99);
@@ -265,13 +265,13 @@ mod tests {
         let (stock, guards) = (shelf.stock(), GuardArgs::default().compile().unwrap());
         let begin = std::time::Instant::now();
         let verdicts = recheck(&plan, &stock, &Evidence::default(), &guards);
-        // Unoptimised and on a busy machine.
+        // Allows for a debug build on a busy machine.
         assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
         assert!(verdicts.iter().all(Result::is_err));
     }
 
     #[test]
-    fn what_is_in_use_by_now_is_refused_with_the_index_that_holds_it() {
+    fn an_image_in_use_by_now_is_refused_with_its_index() {
         let mut evidence = Evidence::default();
         evidence.id_in(&repository("app"), &digest(2), "in use, pods.json line 7");
         let verdicts = rechecked(then(), then(), &evidence);

@@ -1,4 +1,4 @@
-//! What a prune is told: which rules for which stores, from the flags of one run or from the policies of a file.
+//! The rules of a run, from its flags or from a file of policies.
 
 use std::path::Path;
 
@@ -10,14 +10,14 @@ use crate::{
     words,
 };
 
-/// One set of rules, and the stores that they are for.
+/// One set of rules, and the stores that they apply to.
 pub struct Rules {
-    /// The policy's name, if they come from a file.
+    /// The policy's name, if the rules come from a file.
     pub name: Option<String>,
     pub stores: Vec<StoreRef>,
     pub selection: Selection,
     pub guards: Guards,
-    /// What the guards were made of.
+    /// The guards as written.
     pub guarding: GuardArgs,
 }
 
@@ -35,13 +35,13 @@ impl Rules {
     }
 }
 
-/// The rules of one command line.
+/// The rules of a command line.
 pub fn of_flags(stores: &[String], selectors: &Selectors, guards: &GuardArgs) -> Result<Rules> {
     let policy = Policy { stores: stores.to_vec(), select: selectors.clone(), guard: guards.clone() };
     Rules::of(None, &policy)
 }
 
-/// The policies of a file: all, or those named.
+/// The policies of a file: all of them, or those named.
 pub fn of_file(file: &Path, names: &[String]) -> Result<Vec<Rules>> {
     let policies = policy::read(file)?;
     let known = |name: &String| {
@@ -53,7 +53,7 @@ pub fn of_file(file: &Path, names: &[String]) -> Result<Vec<Rules>> {
         let all: Vec<_> = policies.keys().map(String::as_str).collect();
         Err(Error::new(Kind::Usage, message).hint(match meant {
             Some(meant) => format!("did you mean {meant}?"),
-            None => format!("it has {}", all.join(", ")),
+            None => format!("known policies: {}", all.join(", ")),
         }))
     };
     names.iter().try_for_each(known)?;

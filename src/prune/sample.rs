@@ -22,7 +22,7 @@ pub fn digest(number: usize) -> String {
     format!("sha256:{number:064x}")
 }
 
-/// The tag under which cosign keeps something about an image.
+/// The tag that cosign gives to a referrer of an image.
 pub fn cosign(number: usize, suffix: &str) -> String {
     format!("sha256-{number:064x}{suffix}")
 }
@@ -41,7 +41,7 @@ pub fn repository(name: &str) -> StoreRef {
     store(Provider::Ecr, name)
 }
 
-/// A repository in the making.
+/// Builds a repository.
 pub struct Shelf {
     name: &'static str,
     images: Vec<Image>,
@@ -87,7 +87,7 @@ impl Shelf {
         self.with(number, tags, days, |image| image.media_type = Some(INDEX.into()))
     }
 
-    /// Changes an image that is there already.
+    /// Changes an image that was added before.
     pub fn changed(mut self, number: usize, change: impl FnOnce(&mut Image)) -> Self {
         let mut images = self.images.iter_mut();
         change(images.find(|image| image.digest == Some(digest(number))).unwrap());
@@ -106,7 +106,7 @@ impl Shelf {
         stock
     }
 
-    /// What `prune` with these flags would do.
+    /// The plan of `prune` with these flags.
     pub fn prune(self, flags: &[&str]) -> Told {
         self.prune_but(flags, &Evidence::default())
     }
@@ -138,15 +138,15 @@ struct Flags {
     guards: GuardArgs,
 }
 
-/// Decides with flags as they stand on the command line.
+/// Decides with flags as on the command line.
 pub fn planned(stocks: &[Stock], flags: &[&str], evidence: &Evidence) -> Plan {
     let (selection, guards) = compiled(flags);
     decide(stocks, &everywhere(stocks), &selection, evidence, &guards)
 }
 
-/// Flags as they stand on the command line, made ready for use.
+/// Compiles flags as on the command line.
 pub fn compiled(flags: &[&str]) -> (Selection, Guards) {
-    // Compiling globs anew takes most of the time of a random test.
+    // Compiling globs takes most of the time of a random test.
     static COMPILED: Mutex<BTreeMap<String, (Selection, Guards)>> = Mutex::new(BTreeMap::new());
     let compile = || {
         let flags = <Flags as clap::Parser>::try_parse_from([&["prune"], flags].concat()).unwrap();
@@ -155,15 +155,15 @@ pub fn compiled(flags: &[&str]) -> (Selection, Guards) {
     COMPILED.lock().unwrap().entry(flags.join(" ")).or_insert_with(compile).clone()
 }
 
-/// A plan with what it is about.
+/// A plan with its stock.
 pub struct Told {
     pub stock: Stock,
     pub plan: Plan,
 }
 
 impl Told {
-    /// The numbers of the images that would go.
-    pub fn goes(&self) -> Vec<usize> {
+    /// The numbers of the deleted images.
+    pub fn deleted(&self) -> Vec<usize> {
         let rows = self.plan.stores[0].rows.iter().filter(|row| row.action() == Action::Delete);
         let number = |image: &Image| {
             let digest = image.digest.as_deref().unwrap();

@@ -1,5 +1,5 @@
-//! A plan of `prune` as it is saved: what its JSON says beside the items, and reading it back for `delete --from`.
-//! What must be true of an image before it may go is for `prune::recheck` to say.
+//! Saved plans: the header of a plan's JSON, and reading a plan back for `delete --from`. `prune::recheck` compares it with
+//! the stores before anything is deleted.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,18 +19,18 @@ use crate::{
     store::Image,
 };
 
-/// What a plan says besides its items.
+/// The header of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "plan")]
 pub struct Head {
     pub made_at: DateTime<Utc>,
     pub stores: Vec<OfStore>,
-    /// Stores that could not be read, and why; nothing of them is deleted.
+    /// Stores that could not be read, and why. Nothing in them is deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Failed>,
-    /// Guards that stopped it; such a plan cannot be run.
+    /// Guards that stopped the run. Such a plan cannot be carried out.
     pub stops: Vec<Stop>,
-    /// What the lists named with --in-use came to.
+    /// What the --in-use lists named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub in_use: Vec<String>,
     /// Whether the providers were asked what is in use.
@@ -54,7 +54,7 @@ pub struct OfStore {
     pub policy: Option<String>,
     #[serde(flatten)]
     pub totals: Totals,
-    /// Bytes that the deletions free; without `freed_exactly` at most that many.
+    /// Bytes that the deletions free. Without `freed_exactly` it is an upper bound.
     pub freed_bytes: u64,
     pub freed_exactly: bool,
     /// Names that were protected.
@@ -63,14 +63,14 @@ pub struct OfStore {
     pub warnings: Vec<String>,
 }
 
-/// A plan that was read back.
+/// A plan that was read from a file.
 pub struct SavedPlan {
     pub head: Head,
-    /// Images to delete, as they were, in the plan's order.
+    /// Images to delete, in the plan's order.
     pub images: Vec<Planned>,
 }
 
-/// One image of it.
+/// One image of a saved plan.
 pub struct Planned {
     pub reference: ImageRef,
     pub choice: Choice,
@@ -78,7 +78,7 @@ pub struct Planned {
 }
 
 impl SavedPlan {
-    /// The guards of each store that are about single images.
+    /// The protected names of each store.
     pub fn guards(&self) -> Result<HashMap<StoreRef, Guards>> {
         let of_store = |of: &OfStore| {
             let guards = GuardArgs { protect: of.protect.clone(), no_default_protect: true, ..GuardArgs::default() };
@@ -88,7 +88,7 @@ impl SavedPlan {
     }
 }
 
-/// Whether a text is a report of `prune`, by its beginning. Keys may come in any order, but not after the items.
+/// Whether a text begins like a report of `prune`. Its keys may be in any order, but must come before the items.
 pub fn is_plan(beginning: &[u8]) -> bool {
     let bytes = beginning.iter().filter(|byte| !byte.is_ascii_whitespace());
     let text: Vec<u8> = bytes.copied().collect();
@@ -106,7 +106,7 @@ struct Document {
     items: Vec<Item>,
 }
 
-/// Of an item only what a deletion needs to know.
+/// The parts of an item that a deletion needs.
 #[derive(Deserialize)]
 struct Item {
     #[serde(rename = "ref")]
@@ -119,25 +119,25 @@ struct Item {
     attached: usize,
     #[serde(flatten)]
     image: Image,
-    /// The provider or a guard refused it already when the plan was made.
+    /// It was refused when the plan was made.
     error: Option<IgnoredAny>,
 }
 
-/// When the program that made the plan had read an image's manifest, which services count as a pull: that of an index,
-/// and of every image whose bytes were counted exactly.
+/// When the plan's run read an image's manifest, which services count as a pull. It read indexes, and with
+/// `--freed exact` every image.
 pub fn read_at(image: &Image, exactly: bool, made_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
     (exactly || image.is_index()).then_some(made_at)
 }
 
-/// Reads a plan; `name` is where it comes from.
+/// Reads a plan; errors quote its `name`.
 pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
-    let wrong = |why: String| Error::new(Kind::Usage, format!("{name} is no plan: {why}"));
+    let wrong = |why: String| Error::new(Kind::Usage, format!("{name} is not a plan: {why}"));
     let document: Document = serde_json::from_reader(source).map_err(|error| wrong(error.to_string()))?;
     if document.schema != "imgctl/v1" {
         return Err(wrong(format!("its schema is {}, not imgctl/v1", document.schema)));
     }
     let Some(head) = document.plan.filter(|_| document.dry_run) else {
-        return Err(wrong("it is the report of a run that is over".into())
+        return Err(wrong("it is the report of a finished run".into())
             .hint("save a plan with `imgctl prune … --dry-run -o json > PLAN`"));
     };
     if let Some(stop) = head.stops.first() {
@@ -146,16 +146,16 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
     let deletes: usize = head.stores.iter().map(|of| of.totals.deleted).sum();
     let any = document.items.iter().any(|item| item.told.action == Action::Delete);
     if deletes > 0 && !any {
-        return Err(wrong(format!("it holds none of the {deletes} images that it deletes"))
+        return Err(wrong(format!("it lists none of the {deletes} images that it deletes"))
             .hint("save it with --show all or --show deleted"));
     }
     let goes = |item: &Item| item.told.action == Action::Delete && item.error.is_none();
     let exactly = head.stores.iter().any(|of| of.freed_exactly);
     let image = |item: Item| {
         if item.told.rule.action() != Action::Delete {
-            // What kept it, a list of what is in use for one, may not be asked again.
-            let message = format!("{} is to be deleted, and its rule keeps it", item.reference);
-            return Err(wrong(message).hint("somebody changed it by hand: make a new plan"));
+            // The reason to keep it, such as an in-use list, may not be checked again.
+            let message = format!("{} has action delete, but its rule keeps it", item.reference);
+            return Err(wrong(message).hint("it was edited by hand: make a new plan"));
         }
         let reference: ImageRef = item.reference.parse().map_err(Error::from)?;
         let id = match &reference.id {
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_is_known_by_its_beginning_however_it_is_laid_out() {
+    fn a_plan_is_recognised_by_its_beginning_in_any_layout() {
         for (text, plan) in [
             (r#"{"schema":"imgctl/v1","command":"prune","dry_run":true,"items":["#, true),
             ("{\n  \"command\": \"prune\",\n  \"items\": [", true),
@@ -212,14 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_to_go_is_read() {
+    fn only_images_to_delete_are_read() {
         let plan = plan(|_| ()).unwrap();
         let ids: Vec<_> = plan.images.iter().map(|image| &image.saved.id).collect();
         assert_eq!(ids, ["img-00000001"]);
     }
 
     #[test]
-    fn an_image_that_is_named_twice_is_one_at_its_first_place() {
+    fn an_image_listed_twice_is_one_at_its_first_place() {
         let twice = plan(|plan| {
             let mut again = plan["items"][0].clone();
             again["name"] = "another".into();
@@ -231,14 +231,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plan_is_refused() {
-        let stop = serde_json::json!({ "guard": "max-delete", "message": "9 images would go", "hint": "h" });
+    fn other_documents_are_refused() {
+        let stop = serde_json::json!({ "guard": "max-delete", "message": "the plan deletes 9 images", "hint": "h" });
         type Change<'c> = &'c dyn Fn(&mut serde_json::Value);
         let table: [(Change, &str); 6] = [
             (&|plan| plan["items"][0]["rule"] = "in_use".into(), "its rule keeps it"),
             (&|plan| plan["schema"] = "imgctl/v2".into(), "its schema is imgctl/v2"),
-            (&|plan| plan["dry_run"] = false.into(), "a run that is over"),
-            (&|plan| plan["plan"]["stops"] = vec![stop.clone()].into(), "9 images would go"),
+            (&|plan| plan["dry_run"] = false.into(), "a finished run"),
+            (&|plan| plan["plan"]["stops"] = vec![stop.clone()].into(), "the plan deletes 9 images"),
             (&|plan| plan["items"][0]["ref"] = "ecr:app:v1".into(), "names a tag"),
             (&|plan| plan["items"][0]["action"] = "burn".into(), "burn"),
         ];

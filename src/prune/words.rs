@@ -1,9 +1,9 @@
-//! Cuts any text into the words that references could be, byte by byte: JSON in JSON, tables, UTF-16, lines without end.
+//! Splits any text into words that may be references, byte by byte: nested JSON, tables, UTF-16, endless lines.
 
-/// Longer words are no references: a repository of 256 characters, a tag of 128, a digest, a host.
+/// Longer words are not references: a repository has at most 256 characters, a tag 128.
 const LONGEST: usize = 2048;
 
-/// Cuts bytes into words of the characters that references are made of.
+/// Splits bytes into words of the characters that references consist of.
 #[derive(Default)]
 pub struct Words {
     word: String,
@@ -12,7 +12,7 @@ pub struct Words {
     escape: Escape,
 }
 
-/// Where in a JSON escape the text is: JSON is often carried within JSON, and `\n` must not glue to the next word.
+/// The position within a JSON escape. In JSON within JSON, `\n` must not become part of the next word.
 #[derive(Clone, Copy, Default)]
 enum Escape {
     #[default]
@@ -22,11 +22,11 @@ enum Escape {
 }
 
 impl Words {
-    /// Takes the next byte, and tells of a word that it ends, with the line.
+    /// Takes the next byte, and calls `found` with a word that it ends and its line.
     pub fn byte(&mut self, byte: u8, mut found: impl FnMut(&str, usize)) {
         let mut byte = byte;
         match (self.escape, byte) {
-            // Every second byte of UTF-16, which PowerShell writes.
+            // PowerShell writes UTF-16, where every second byte of ASCII is 0.
             (_, 0) => return,
             (Escape::Unicode(digits, value), _) if byte.is_ascii_hexdigit() => {
                 let value = value << 4 | char::from(byte).to_digit(16).unwrap_or_default();
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_brackets_and_escapes_end_words_and_escaped_letters_are_read() {
+    fn quotes_brackets_and_escapes_end_words() {
         for (text, found) in [
             ("a:b, (c/d)\n[e@f]", vec!["1 a:b", "1 c/d", "2 e@f"]),
             (r#"{"a":"b\/c"}"#, vec!["1 a", "1 :", "1 b/c"]),
@@ -96,10 +96,10 @@ mod tests {
     }
 
     #[test]
-    fn one_endless_line_does_not_fill_the_memory() {
+    fn an_endless_line_does_not_fill_the_memory() {
         let mut words = Words::default();
         for _ in 0..1_000_000 {
-            words.byte(b'a', |_, _| panic!("no word ends here"));
+            words.byte(b'a', |_, _| panic!("the word has not ended"));
         }
         assert!(words.word.capacity() <= 2 * LONGEST);
     }

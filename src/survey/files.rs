@@ -1,5 +1,5 @@
-//! In-use lists that a user names: opened before anything is asked, so that a wrong path costs nothing, and read once
-//! the images are known that they may name.
+//! In-use lists. They are opened before the first call, so that a wrong path fails early, and read when the images are
+//! known.
 
 use std::{
     fs::File,
@@ -14,28 +14,28 @@ use crate::{
 
 type Source = Box<dyn BufRead + Send>;
 
-/// Sources of evidence, each with the name that reasons quote.
+/// In-use lists, each with the name that reasons quote.
 #[derive(Default)]
 pub struct Files {
     sources: Vec<(String, Source)>,
-    /// A list that names nothing is an answer, not a mistake.
+    /// Accept a list that names no image.
     allow_empty: bool,
 }
 
 impl Files {
-    /// Opens all of them; `-` is standard input, unless something else was read from there.
+    /// Opens all lists. `-` is standard input, unless it was read already.
     pub fn open(paths: &[PathBuf], allow_empty: bool, stdin_was_read: bool) -> Result<Self> {
         let of_stdin = paths.iter().filter(|path| path.as_os_str() == "-").count();
         if of_stdin > usize::from(!stdin_was_read) {
-            // The second to read it would find nothing, and nothing would be in use.
+            // The second reader would find nothing, so nothing would be in use.
             let message = "standard input can be read only once";
-            return Err(Error::new(Kind::Usage, message).hint("put one of them into a file"));
+            return Err(Error::new(Kind::Usage, message).hint("save one of them to a file"));
         }
         let mut sources: Vec<(String, Source)> = Vec::new();
         for path in paths {
             let name = path.display().to_string();
             let source: Source = if name == "-" {
-                // Read now: reading it later would block the whole run.
+                // Read now: reading it later would block the run.
                 let mut text = Vec::new();
                 io::stdin().read_to_end(&mut text).map_err(|error| Error::of_file("standard input", &error))?;
                 Box::new(Cursor::new(text))
@@ -57,7 +57,7 @@ impl Files {
         self.sources.is_empty()
     }
 
-    /// Adds to the evidence what they name, once; what each came to, for people.
+    /// Records what the lists name, and returns a line about each for people.
     pub fn read<'s>(
         &mut self,
         stocks: impl IntoIterator<Item = &'s Stock>,
@@ -69,16 +69,16 @@ impl Files {
             let Tally { recognised, protected } =
                 scan(&name, source, &known, evidence).map_err(|error| Error::of_file(&name, &error))?;
             if recognised == 0 && !self.allow_empty {
-                let message = format!("{name} names no image at all, so it is no evidence of what is in use");
+                let message = format!("{name} names no image");
                 return Err(Error::new(Kind::Guard, message).hint(
-                    "nothing was sent; see whether the command that wrote it failed, or allow it with --allow-empty-in-use",
+                    "nothing was sent; check the command that wrote it, or accept it with --allow-empty-in-use",
                 ));
             }
             told.push(match protected {
                 0 => {
-                    format!("{name} names {recognised} images, and none of them is in these stores")
+                    format!("{name} names {recognised} images, none of them in these stores")
                 }
-                _ => format!("{name} names {recognised} images; {protected} of these stores are in use"),
+                _ => format!("{name} names {recognised} images; {protected} images of these stores are in use"),
             });
         }
         Ok(told)

@@ -1,5 +1,5 @@
-//! Evidence that comes from the providers: who started from an image, what a family gives, who was given one, what
-//! depends on an image server. It is gathered only for stores from which something would go.
+//! Asks providers which images are in use: users, families, shares, and groups of image servers. It asks only about stores
+//! from which something would be deleted.
 
 use crate::{
     engine::Session,
@@ -8,17 +8,17 @@ use crate::{
     store::{Image, Op, Uses},
 };
 
-/// Which of the provider's evidence is wanted.
+/// Which evidence to ask for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InUse {
-    /// Users, families and shares.
+    /// Ask for users, families and shares.
     pub check: bool,
-    /// What depends on an image server goes with it.
+    /// Delete what depends on an image server with it.
     pub recursive: bool,
 }
 
-/// Adds what a store's provider knows of the use of its images. `asked` are those that would go: of each of them alone
-/// it is asked with whom it is shared.
+/// Records what a provider knows about the use of a store's images. It asks about shares only of the images in `asked`,
+/// which would be deleted.
 pub async fn in_use(
     session: &Session,
     stock: &Stock,
@@ -51,11 +51,12 @@ pub async fn in_use(
     Ok(())
 }
 
-/// Not knowing is no reason to delete.
+/// Without an answer, nothing is deleted.
 fn unchecked(error: Error) -> Error {
     if error.hint.is_some() {
         return error;
     }
-    error
-        .hint("what is in use could not be asked, so nothing of this store is deleted; --skip-usage-check goes without")
+    error.hint(
+        "nothing in this store is deleted, because its use could not be checked; --skip-usage-check skips the check",
+    )
 }

@@ -1,7 +1,7 @@
-//! What must be known before anything is chosen: every image of a store, what its indexes hold, and who uses what.
+//! Gathers what `prune` must know: every image of a store, the contents of its indexes, and which images are in use.
 //!
-//! Data flow: [`stock`] lists one store and reads its indexes meanwhile, from the disk where they were read before
-//! ([`Cache`]); [`in_use`] gathers the evidence: what the provider knows of users, and what users wrote into files.
+//! Data flow: [`stock`] lists one store and reads its indexes meanwhile, from disk if they were read before ([`Cache`]).
+//! [`in_use`] and [`Files`] gather evidence from providers and from in-use lists.
 
 mod cache;
 mod files;
@@ -27,14 +27,14 @@ pub use cache::Cache;
 pub use files::Files;
 pub use in_use::{InUse, in_use};
 
-/// Indexes that are asked for together: some calls' worth, so that reading begins while the listing goes on.
+/// Indexes per request to the engine: several calls, so that reading starts while the listing continues.
 const TOGETHER: usize = 1000;
 
-/// So many times that are read while the first is worked through.
+/// Requests that are sent ahead while the first is processed.
 const SIDE_BY_SIDE: usize = 4;
 
-/// Lists a store, and reads its indexes as soon as there is any image that `may_go`. Where there is none, nothing can
-/// go, so nobody needs to know what its indexes hold; and reading one may count as a pull.
+/// Lists a store, and reads its indexes once there is an image that `may_go`. Without one, nothing can be deleted, so
+/// indexes are not read: reading may count as a pull.
 pub async fn stock(
     session: &Session,
     cache: &Cache,
@@ -56,7 +56,7 @@ pub async fn stock(
                 images.push(image);
             }
             if needed {
-                // Nobody hears it only when the reading has ended with everything else.
+                // The receiver is only gone if the reading has failed.
                 indexes.drain(..).for_each(|index| drop(found.send(index)));
             }
         }
@@ -72,7 +72,7 @@ pub async fn stock(
         Ok::<_, Error>(readings)
     };
     let (listed, readings) = tokio::join!(listing, reading);
-    // Indexes that nobody may read are no property of the images: nothing of this store can be judged or deleted.
+    // Without permission to read indexes, nothing in this store can be judged.
     if let Some(error) = session.halted() {
         return Err(error.clone());
     }
@@ -106,7 +106,7 @@ async fn read(
     Ok(())
 }
 
-/// What these manifests say, in order: from the disk, and of the others from their registry.
+/// The contents of manifests, in order: from disk, or from the registry.
 async fn manifests(session: &Session, cache: &Cache, digests: &[Digest]) -> Vec<Result<Contents>> {
     let kept = cache.get(digests).await;
     let unknown = digests.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
@@ -116,7 +116,7 @@ async fn manifests(session: &Session, cache: &Cache, digests: &[Digest]) -> Vec<
     let contents = |kept: Option<Vec<u8>>| match kept {
         Some(bytes) => manifest::contents(&bytes),
         None => {
-            let manifest = answers.next().expect("an answer a question")?;
+            let manifest = answers.next().expect("one answer per question")?;
             let contents = manifest::contents(&manifest.bytes)?;
             new.push((manifest.digest, manifest.bytes));
             Ok(contents)
@@ -127,7 +127,7 @@ async fn manifests(session: &Session, cache: &Cache, digests: &[Digest]) -> Vec<
     contents
 }
 
-/// The bytes that deleting as planned really frees: layers that kept images share are not.
+/// The bytes that the plan frees. Layers of kept images are not freed.
 pub async fn freed(session: &Session, cache: &Cache, stock: &Stock, plan: &StorePlan) -> Freed {
     let mut exact = Exact::default();
     let read = plan.rows.chunks(TOGETHER).map(|rows| async move {

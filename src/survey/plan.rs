@@ -1,5 +1,5 @@
-//! Making the plan: stores opened and taken stock of side by side, evidence gathered for those from which something
-//! would go, and the decision. Nothing here deletes.
+//! Makes the plan: opens and lists the stores side by side, gathers evidence where something would be deleted, and
+//! decides. Nothing here deletes.
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
@@ -21,18 +21,18 @@ use crate::{
     survey::{self, Cache, Files, InUse},
 };
 
-/// Stores that are listed at the same time; their calls share one pace an account.
+/// Stores that are listed at the same time. Their calls share one pace per account.
 const SIDE_BY_SIDE: usize = 16;
 
 /// How the plan is made, besides its rules.
 #[derive(Clone, Copy)]
 pub struct Wanted {
     pub in_use: InUse,
-    /// The bytes that are freed are found from manifests.
+    /// Count the freed bytes from manifests.
     pub exactly: bool,
 }
 
-/// A plan with all that it was made from.
+/// A plan with everything that it was made from.
 pub struct Made {
     pub at: DateTime<Utc>,
     rules: Vec<Rules>,
@@ -42,26 +42,26 @@ pub struct Made {
     freed: Vec<Freed>,
     exactly: bool,
     pub evidence: Evidence,
-    /// What the in-use lists came to.
+    /// A line about each in-use list.
     pub lists: Vec<String>,
-    /// Stores of which nobody knows enough to delete anything.
+    /// Stores that could not be read. Nothing in them is deleted.
     failed: Vec<Item>,
 }
 
-/// One store of the run, and whose rules it is under.
+/// One store of the run, and the number of its rules.
 struct Part {
     session: Arc<Session>,
     rules: usize,
 }
 
-/// What there is to say of one store.
+/// The plan of one store with its context.
 pub struct OfStore<'m> {
     pub session: &'m Arc<Session>,
     pub rules: &'m Rules,
     pub stock: &'m Stock,
     pub plan: &'m StorePlan,
     pub freed: Freed,
-    /// What is freed was found from manifests.
+    /// The freed bytes were counted from manifests.
     pub exactly: bool,
 }
 
@@ -113,10 +113,10 @@ impl Made {
         interrupted(context)?;
         keep(&mut parts, &checked);
         keep(&mut stocks, &checked);
-        // What lies in a store that nobody could read would make orphans of what belongs to it.
+        // Referrers of images in an unread store would look like orphans.
         let orphans = rules.iter().any(|rules| rules.selection.wants_orphans());
         if let (true, Some(store)) = (orphans, failed.first()) {
-            let message = format!("--orphans needs all stores of the run, and {} could not be read", store.reference);
+            let message = format!("--orphans needs all stores of the run, but {} could not be read", store.reference);
             return Err(Error::new(Kind::Guard, message).hint("nothing was sent"));
         }
 
@@ -138,7 +138,7 @@ impl Made {
         Ok(made)
     }
 
-    /// How many bytes each store gets free.
+    /// Counts the bytes that are freed in each store.
     async fn weigh(&self, context: &Context, cache: &Cache, exactly: bool) -> Vec<Freed> {
         let mut freed = Vec::new();
         if exactly {
@@ -181,7 +181,7 @@ impl Made {
         !self.plan.stops.is_empty()
     }
 
-    /// Whether anything goes that can be in use by machines.
+    /// Whether a deleted image may be in use by machines.
     pub fn has_machines(&self) -> bool {
         self.parts
             .iter()
@@ -189,7 +189,7 @@ impl Made {
             .any(|(part, plan)| part.session.store.limit(Op::Users).is_some() && plan.totals.deleted > 0)
     }
 
-    /// How the run ends, with what became of what went. What is missing by now is what was wanted.
+    /// How the run ends, given the outcomes of the deletions.
     pub fn exit(&self, mut ended: Tally) -> Exit {
         let looked = self.stocks.iter().map(|stock| Item::new(stock.store.clone()));
         looked.for_each(|item| ended.add(&item));
@@ -220,8 +220,8 @@ async fn open(context: &Context, rules: &[Rules]) -> Result<(Vec<Part>, Vec<Item
     Ok((parts, failed))
 }
 
-/// Whether a store comes for the first time: asked when it is opened, and again when the listing has named its owner.
-/// One store under two policies has no answer to which of them counts. By whichever of its hosts it is named, it is one.
+/// Whether a store is new: checked when it is opened, and again when the listing has named its owner. A store with
+/// several host names is one store. A store under two policies is an error.
 fn once(rules: &[Rules], places: &mut HashMap<StoreRef, usize>, store: &StoreRef, number: usize) -> Result<bool> {
     let place = store.clone().by_any_host();
     let Some(other) = places.insert(place, number) else {
@@ -232,11 +232,11 @@ fn once(rules: &[Rules], places: &mut HashMap<StoreRef, usize>, store: &StoreRef
     }
     let name = |number: usize| rules[number].name.as_deref().unwrap_or_default();
     let message = format!("{store} is under policies {} and {}", name(other), name(number));
-    Err(Error::new(Kind::Usage, message).hint("name it in one of them, or run them one after the other"))
+    Err(Error::new(Kind::Usage, message).hint("list it in only one of them, or run them one after the other"))
 }
 
-/// The images of each store that might go, whatever else is found out: whether those are in use is worth asking. More
-/// evidence only keeps more, so of a store from which nothing goes by now nothing is asked.
+/// The images of each store that may be deleted. More evidence only keeps more, so nothing is asked about a store from
+/// which nothing would be deleted now.
 fn candidates(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evidence) -> Vec<Vec<Image>> {
     let everywhere = everywhere(stocks);
     let mut asked = Vec::new();
@@ -245,7 +245,7 @@ fn candidates(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evid
         let stocks = &stocks[range];
         let decide = |selection: &_| decide(stocks, &everywhere, selection, evidence, guards);
         let now = decide(selection);
-        // What --keep holds now may turn out to be in use, and then it holds others.
+        // An image that --keep keeps now may turn out to be in use; then --keep keeps another.
         let ever = decide(&selection.without_keep());
         for (stock, (now, ever)) in stocks.iter().zip(now.stores.iter().zip(&ever.stores)) {
             let goes = |row: &&Row| now.totals.deleted > 0 && row.action() == Action::Delete;
@@ -274,7 +274,7 @@ fn decided(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evidenc
     whole
 }
 
-/// The rules that have any stores, with the places of those.
+/// The rules that have stores, with the range of those.
 fn ranges(parts: &[Part]) -> Vec<(usize, Range<usize>)> {
     let mut begin = 0;
     let of_rules = parts.chunk_by(|one, next| one.rules == next.rules);
@@ -292,7 +292,7 @@ fn keep<T>(things: &mut Vec<T>, which: &[bool]) {
     things.retain(|_| which.next() == Some(&true));
 }
 
-/// A store that nobody can judge keeps all its images; that is said at once, and counts for the exit code.
+/// Reports a store that could not be read. All its images are kept; it counts for the exit code.
 fn fail(context: &Context, store: &StoreRef, error: Error) -> Item {
     if !error.kind.not_tried() {
         context.printer.error(&error);
@@ -300,7 +300,7 @@ fn fail(context: &Context, store: &StoreRef, error: Error) -> Item {
     Item { error: Some(error), ..Item::new(store.clone()) }
 }
 
-/// A plan of a run that was cut short would be of less than all there is.
+/// An interrupted run makes no plan, because it has not seen everything.
 fn interrupted(context: &Context) -> Result<()> {
     match context.stop.error() {
         Some(_) => Err(Error::new(Kind::Stopped, "stopped before the plan was made; nothing was deleted")),

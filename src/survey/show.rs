@@ -1,4 +1,4 @@
-//! The plan in words and figures: one item an image, one line a store, and what the JSON document says of it all.
+//! Presents the plan: an item per image, a line per store, and the header of the JSON document.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -14,13 +14,13 @@ use crate::{
     report::Item,
 };
 
-/// What would become of one image.
+/// The item of one image.
 fn item(stock: &Stock, row: &Row) -> Item {
     let image = &stock.images()[row.image];
     let home = &stock.store;
     let reference: Reference = match &image.id {
         Some(id) => home.image(id.clone()).into(),
-        // The provider named neither digest nor id; such an image is always kept.
+        // Without digest and id, an image is always kept.
         None => home.clone().into(),
     };
     let choice = Some(choice(stock, row));
@@ -31,20 +31,19 @@ fn item(stock: &Stock, row: &Row) -> Item {
     item
 }
 
-/// Why an image is deleted or kept.
+/// The decision for an image.
 pub fn choice(stock: &Stock, row: &Row) -> Choice {
     let owners = row.needed_by.iter().filter_map(|owner| identity(&stock.images()[*owner]));
     Choice { reason: row.reason.clone(), needed_by: owners.map(Into::into).collect(), attached: row.attached }
 }
 
-/// What would become of each image of a store.
+/// The items of a store.
 pub fn items<'m>(of: &OfStore<'m>, wanted: impl Fn(&Row) -> bool) -> impl Iterator<Item = Item> + 'm {
     let stock = of.stock;
     rows(stock, of.plan, wanted).into_iter().map(|row| item(stock, row))
 }
 
-/// Rows in the order in which they are shown: first what goes, then what stays, newest first, an index before what it
-/// holds.
+/// Rows as they are shown: deleted before kept, newest first, an index before its children.
 pub fn rows<'m>(stock: &Stock, plan: &'m StorePlan, wanted: impl Fn(&Row) -> bool) -> Vec<&'m Row> {
     let mut rows: Vec<&Row> = plan.rows.iter().filter(|row| wanted(row)).collect();
     rows.sort_by_cached_key(|row| {
@@ -55,7 +54,7 @@ pub fn rows<'m>(stock: &Stock, plan: &'m StorePlan, wanted: impl Fn(&Row) -> boo
     rows
 }
 
-/// Says how much of a store goes and what that frees, and what a person should know before agreeing.
+/// Prints how much of a store is deleted and freed, and its warnings.
 pub fn total(context: &Context, of: &OfStore) {
     context.printer.remark(&line(of));
     for warning in &of.plan.warnings {
@@ -73,29 +72,29 @@ fn line(of: &OfStore) -> String {
     let why: Vec<_> = why.into_iter().map(|(why, count)| format!("{count} {why}")).collect();
     let policy = of.rules.name.as_ref();
     let policy = policy.map(|name| format!("{name}: ")).unwrap_or_default();
-    let mut text = format!("{policy}{}: {} of {} images go", of.plan.store, totals.deleted, totals.images);
+    let mut text = format!("{policy}{}: delete {} of {} images", of.plan.store, totals.deleted, totals.images);
     if totals.deleted > 0 {
         text.push_str(&freed(of));
     }
     if !why.is_empty() {
-        text.push_str(&format!("; {} stay ({})", totals.kept, why.join(", ")));
+        text.push_str(&format!("; keep {} ({})", totals.kept, why.join(", ")));
     }
     safe(&text).into_owned()
 }
 
 fn freed(of: &OfStore) -> String {
     let bytes = size(of.freed.bytes);
-    // Layers that kept images share are not freed.
+    // Layers of kept images are not freed.
     let most = if of.plan.store.provider.has_containers() && !of.exactly { "at most " } else { "" };
     match (of.freed.bytes, of.freed.unknown) {
-        (0, 0) => " and free nothing, for what they leave behind stays".into(),
-        (_, 0) => format!(" and free {most}{bytes}"),
+        (0, 0) => ", which frees nothing".into(),
+        (_, 0) => format!(", which frees {most}{bytes}"),
         (0, _) => String::new(),
-        (_, unknown) => format!(" and free {most}{bytes}, not counting {unknown} of unknown size"),
+        (_, unknown) => format!(", which frees {most}{bytes} and {unknown} images of unknown size"),
     }
 }
 
-/// Why images stay, as one word or two of a sum.
+/// Why images are kept, in a word or two.
 fn words(rule: Rule) -> &'static str {
     match rule {
         Rule::Selected | Rule::Follows => "chosen",
@@ -109,11 +108,11 @@ fn words(rule: Rule) -> &'static str {
         Rule::Needed => "needed by others",
         Rule::Attached => "attached to others",
         Rule::Orphan => "orphans",
-        Rule::Unreadable => "perhaps needed by an unreadable index",
+        Rule::Unreadable => "possibly needed by an unreadable index",
     }
 }
 
-/// What the JSON document says of the plan beside its items.
+/// The header of the JSON document.
 pub fn head(context: &Context, made: &Made, wanted: Wanted) -> saved::Head {
     let of_store = |of: OfStore| saved::OfStore {
         store: of.plan.store.to_string(),

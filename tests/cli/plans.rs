@@ -92,7 +92,7 @@ fn what_changed_since_is_refused_by_name_and_the_rest_goes() {
         ("multi", "deleted", ""),
         ("moved", "refused", "tag moved moved to "),
         ("tagged", "refused", "it gained the tag v2"),
-        ("gone", "missing", "not there any more"),
+        ("gone", "missing", "no longer exists"),
         ("held", "refused", "v3 (sha256:"),
         ("used", "refused", "in use, used.txt line 1"),
     ] {
@@ -149,7 +149,7 @@ fn standard_input_cannot_be_read_twice() {
         run.exits(2).sends_calls(0);
     }
     let run = world.run_with(&["delete", "--from", "plan.json", "--in-use", "-", "--dry-run"], "team/app:used");
-    run.says("1 of these stores are in use");
+    run.says("1 images of these stores are in use");
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn a_plan_without_what_it_deletes_is_a_mistake_and_lists_that_are_not_read_again
     let world = stale();
     save(&world, &["--show", "kept"]);
     let refused = run(&world, &["--yes"]);
-    refused.exits(2).sends_calls(0).says("holds none of the 9 images");
+    refused.exits(2).sends_calls(0).says("lists none of the 9 images");
 
     std::fs::write(world.home().join("used.txt"), "team/app:used\n").unwrap();
     save(&world, &["--in-use", "used.txt"]);

@@ -63,7 +63,7 @@ fn a_plan_is_shown_with_account_region_counts_and_bytes_and_yes_carries_it_out()
     };
     assert_eq!(shown.code, 0, "{}", shown.text);
     for part in [
-        "3 of 4 images go and free at most",
+        "delete 3 of 4 images, which frees at most",
         "would delete",
         "pushed 90 days ago, older than 30d",
         "Delete 3 images (",

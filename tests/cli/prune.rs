@@ -198,11 +198,11 @@ fn guards_stop_the_run_with_exit_code_4_and_nothing_is_sent() {
         push(repository, "prod", &["prod-eu"], 90);
     });
     for (flags, message) in [
-        (&["--keep", "2", "--max-delete", "7"][..], "8 images would go, 1 more than --max-delete 7 allows"),
-        (&["--keep", "2", "--max-percent", "50"], "8 of 11 images would go: 73%, and --max-percent allows 50%"),
+        (&["--keep", "2", "--max-delete", "7"][..], "the plan deletes 8 images, 1 more than --max-delete 7 allows"),
+        (&["--keep", "2", "--max-percent", "50"], "the plan deletes 8 of 11 images: 73%, and --max-percent allows 50%"),
         (
             &["--tag", "*", "--no-default-protect", "--max-percent", "100"],
-            "repository team/app would lose all of its 11 tagged images",
+            "the plan deletes all 11 tagged images of repository team/app",
         ),
     ] {
         for mode in ["--yes", "--dry-run"] {

@@ -166,7 +166,7 @@ impl Account {
     }
 }
 
-/// Image servers in the project that Keystone knows, for whoever Keystone vouches for.
+/// Image servers in the project that Keystone knows, for callers that Keystone confirms.
 struct Place {
     sandbox: Sandbox,
     account: Account,

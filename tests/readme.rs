@@ -18,7 +18,7 @@ fn run(line: &str) -> String {
     let path = std::env::join_paths(
         program.parent().map(Path::to_owned).into_iter().chain(std::env::split_paths(&std::env::var("PATH").unwrap())),
     );
-    // What goes wrong is part of what a reader sees, so both streams are shown, in their order.
+    // A reader sees errors too, so both streams are shown, in their order.
     let output = Command::new("sh")
         .args(["-c", &format!("{{ {line}\n}} 2>&1")])
         .env_clear()

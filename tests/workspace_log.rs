@@ -26,7 +26,7 @@ const WITH_KEYS: Variables = &[("HUAWEICLOUD_SDK_AK", ACCESS_KEY), ("HUAWEICLOUD
 const WITH_TEMPORARY_KEYS: Variables =
     &[("HW_ACCESS_KEY", "temporary"), ("HW_SECRET_KEY", "secret-of-key"), ("HW_SECURITY_TOKEN", "session-token")];
 
-/// What a program would have logged at the most talkative level.
+/// What the program logs at the most verbose level.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! What the emulator was asked and what it said: one record a request, for tests that count calls and for `--log`.
+//! The calls that the emulator received and answered: one record a request, for tests and for `--log`.
 //! Nothing secret is kept: no header, no body, only names, ids and codes.
 
 use std::{

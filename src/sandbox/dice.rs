@@ -1,6 +1,6 @@
-//! Chance that is the same in every run: a world made from a seed is a world that can be talked about.
+//! Random numbers from a seed: the same in every run, so that a world can be rebuilt from its number.
 
-/// Throws that follow from a seed alone, by the SplitMix64 generator.
+/// Random numbers of the SplitMix64 generator.
 /// <https://prng.di.unimi.it/splitmix64.c>
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
@@ -23,13 +23,13 @@ impl Dice {
         self.throw() % end
     }
 
-    /// One of these, of which there is at least one.
+    /// One of these; there must be at least one.
     pub fn pick<'c, T>(&mut self, choices: &'c [T]) -> &'c T {
         let place = usize::try_from(self.below(choices.len() as u64)).unwrap_or_default();
         &choices[place]
     }
 
-    /// Whether something happens that happens `percent` times in a hundred.
+    /// True `percent` times in a hundred.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

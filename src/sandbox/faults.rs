@@ -1,4 +1,4 @@
-//! The fault script: what goes wrong, in which calls, how often. A fault is written
+//! The fault script: what fails, in which calls, how often. A fault is written
 //! `SERVICE:OPERATION:KIND[=ARGUMENT][@AFTER][:TIMES]`, for example `ecr:BatchDeleteImage:lose-answer@2:1` for the
 //! third such call only. Names may be `*`; without TIMES it strikes every time. What a fault does to a connection is
 //! in `server`.
@@ -13,9 +13,9 @@ pub struct Fault {
     /// As the provider writes it; `None` is any.
     pub operation: Option<String>,
     pub kind: Kind,
-    /// So many matching calls pass first.
+    /// How many matching calls pass first.
     pub after: u32,
-    /// So many calls are struck; `None` is all.
+    /// How many calls it strikes; `None` is all.
     pub times: Option<u32>,
 }
 
@@ -46,10 +46,10 @@ const KINDS: [&str; 9] = ["status", "throttle", "drop", "lose-answer", "hang", "
 
 const GRAMMAR: &str = "a fault is SERVICE:OPERATION:KIND[=ARGUMENT][@AFTER][:TIMES], where KIND is status=N, throttle, \
      drop (nothing is done, no answer), lose-answer (done, no answer), hang (nothing is done, silence), \
-     truncate (done, half an answer), garble (done, an answer that is no JSON), slow=DURATION (done, a late answer) \
+     truncate (done, half an answer), garble (done, an answer that is not JSON), slow=DURATION (done, a late answer) \
      or empty (done, an answer of {}); AFTER is how many such calls pass first, and * is any name";
 
-/// Why a text is no fault, and where.
+/// Why a text is not a fault, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultError {
     text: String,
@@ -162,7 +162,7 @@ impl fmt::Display for FaultError {
         let Self { text, place, why } = self;
         let before = text[..place.start].chars().count();
         let marks = text[place.clone()].chars().count().max(1);
-        writeln!(f, "\"{text}\" is no fault: {why}")?;
+        writeln!(f, "\"{text}\" is not a fault: {why}")?;
         writeln!(f, "    {text}\n    {:before$}{:^<marks$}", "", "")?;
         f.write_str(GRAMMAR)
     }
@@ -199,7 +199,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The faults of a sandbox, with what each has done so far.
+/// The faults of a sandbox, with a count of what each has done.
 #[derive(Default)]
 pub(super) struct Script(Vec<Line>);
 
@@ -216,7 +216,7 @@ impl Script {
         self.0.push(Line { fault, seen: 0, struck: 0 });
     }
 
-    /// What strikes this call: the first fault that is due. Later ones wait until it is spent.
+    /// The fault of this call: the first that is due. Later ones wait until it is used up.
     pub fn next(&mut self, service: &str, operation: &str) -> Option<Kind> {
         let named = |name: &Option<String>, is: &str| name.as_deref().is_none_or(|name| name == is);
         let mut due = None;

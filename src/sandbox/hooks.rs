@@ -1,4 +1,4 @@
-//! What a test plays between two calls: code that runs right before an operation is done, with the whole service in its
+//! Hooks of tests: code that runs right before an operation is done, with the whole service in its
 //! hands.
 
 type Hook<S> = Box<dyn FnMut(&mut S) + Send>;

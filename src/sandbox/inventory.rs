@@ -1,6 +1,6 @@
 //! A world out of what `imgctl list`, `get` or `prune` printed with `-o json`: the images of a user's own accounts, to
 //! rehearse on. A listing holds no manifests, users of images or snapshots' sizes beyond what it says; what it lacks
-//! nobody makes up, so the manifests of such a world cannot be read.
+//! stays unknown, so the manifests of such a world cannot be read.
 
 use std::borrow::Cow;
 
@@ -52,7 +52,7 @@ impl Inventory {
 }
 
 fn add(world: &mut World, item: &Item) -> Result<()> {
-    let reference: ImageRef = item.reference.parse().map_err(|_| anyhow!("this is no reference"))?;
+    let reference: ImageRef = item.reference.parse().map_err(|_| anyhow!("this is not a reference"))?;
     let region = reference.store.region.clone();
     let region = region.ok_or_else(|| anyhow!("this reference names no region"))?;
     match reference.store.provider {
@@ -75,7 +75,7 @@ fn container(world: &mut World, region: &str, reference: &ImageRef, image: &Imag
     let pushed_at = image.pushed_at.unwrap_or(DateTime::UNIX_EPOCH);
     let text = |text: &Option<String>| text.clone().map(Cow::Owned);
     let manifest = Manifest {
-        // Nobody knows it, so nobody can read it.
+        // Unknown, so a pull of it fails.
         text: "".into(),
         digest,
         media_type: text(&image.media_type).unwrap_or_default(),

@@ -52,7 +52,7 @@ pub struct Options {
     pub log: Option<PathBuf>,
     /// 0 is any free port.
     pub port: u16,
-    /// How far the emulator's clock is ahead of this machine's.
+    /// How far the emulator's clock is ahead.
     pub clock_skew: TimeDelta,
 }
 
@@ -137,7 +137,7 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         self.stop.cancel();
         if let Some(thread) = self.thread.take() {
-            // A panic in there has been printed already.
+            // A panic of the thread has been printed already.
             let _ = thread.join();
         }
     }
@@ -155,7 +155,7 @@ fn check_services(world: &mut World, faults: &[Fault]) -> io::Result<()> {
     }
 }
 
-/// A test that panics while it looks into the world must not take the emulator with it.
+/// A panic of a test that holds the world must not stop the emulator.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -243,7 +243,7 @@ impl Shared {
             _ => {}
         }
         let silent = matches!(fault, Some(Kind::Drop | Kind::LoseAnswer | Kind::Hang));
-        // Recorded under the world's lock, so that the record is in the order of the work.
+        // Recorded while the world is locked, so that the record has the order of the work.
         lock(&self.record).add(Call {
             service: name.into(),
             operation,

@@ -1,5 +1,5 @@
 //! The verifying side of AWS Signature Version 4, over the bytes as they were received. It knows keys and scopes, not
-//! services: what a refusal looks like on the wire is for each service to say.
+//! services: each service decides what a refusal looks like on the wire.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Received;
 
-/// How far a request's time may be from the service's, either way.
+/// How far a request's time may differ from the service's.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html>
 const TOLERANCE: TimeDelta = TimeDelta::minutes(15);
 
@@ -127,7 +127,7 @@ impl<'a> Signed<'a> {
         Ok(())
     }
 
-    /// What decides the meaning of a request must be under its signature.
+    /// Everything that decides the meaning of a request must be signed.
     fn check_headers(&self, request: &Received) -> Result<(), Distrust> {
         let mut needed = request
             .headers

@@ -21,10 +21,10 @@ pub struct World {
     pub ecr: Ecr,
     pub cvm: Cvm,
     pub workspace: Workspace,
-    /// It was made from a listing, which holds no manifests.
+    /// Made from a listing, which holds no manifests.
     #[serde(skip)]
     pub listed: bool,
-    /// Services that a test brings along, by the name that faults and calls know them by.
+    /// Services that a test adds, each with its name in faults and calls.
     #[serde(skip)]
     pub others: Vec<(&'static str, Box<dyn Service>)>,
 }
@@ -42,7 +42,7 @@ struct Saved<W> {
 }
 
 impl World {
-    /// A believable world with so many container images, and fewer of everything that clouds have fewer of.
+    /// A realistic world with so many container images, and fewer machine images and servers.
     pub fn seeded(seed: u64, images: usize, now: DateTime<Utc>) -> Self {
         let machines = (images / 5).clamp(12, 500);
         Self {
@@ -53,7 +53,7 @@ impl World {
         }
     }
 
-    /// Every service under the name that faults and calls know it by, in the order in which they are asked.
+    /// Every service with its name in faults and calls, in the order in which requests are offered to them.
     pub fn services(&mut self) -> impl Iterator<Item = (&'static str, &mut dyn Service)> {
         let own: [(&'static str, &mut dyn Service); 3] =
             [("ecr", &mut self.ecr), ("cvm", &mut self.cvm), ("workspace", &mut self.workspace)];
@@ -75,7 +75,7 @@ impl World {
         read().with_context(|| format!("cannot load the world in {}", file.display()))
     }
 
-    /// Writes what is in the clouds to a file: not the faults, and not what a test set up to happen.
+    /// Writes the contents of the clouds to a file, without faults and hooks.
     pub fn save(&self, file: &Path) -> Result<()> {
         let write = || -> Result<()> {
             ensure!(!self.listed, "it was loaded from a listing, which holds no manifests");

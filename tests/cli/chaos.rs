@@ -1,4 +1,4 @@
-//! Random images, random faults, the real binary: whatever happens, what is said is true of the emulator's state.
+//! Random images and random faults against the real binary: its report must match the emulator's state.
 
 use crate::{conformance::CLOUDS, dice::Dice};
 
@@ -9,10 +9,10 @@ const FAULTS: [&str; 9] =
 const RUNS: u64 = 20;
 
 #[test]
-fn the_report_is_true_whatever_goes_wrong() {
+fn the_report_is_true_under_random_faults() {
     std::thread::scope(|threads| {
         for cloud in &CLOUDS {
-            // Most of each run is waiting between tries, so they run side by side.
+            // Most of each run is waiting between attempts, so they run side by side.
             for half in 0..4 {
                 threads.spawn(move || (half..RUNS).step_by(4).for_each(|seed| one_run(cloud, seed)));
             }

@@ -102,7 +102,7 @@ fn every_part_of_a_reference_is_offered_from_the_store_itself() {
             ("imgctl help e", "exit-codes", 2),
         ] {
             let mut offered = offered(&world(), shell, line);
-            // fish completes names of files after any colon, whatever a script says; there are none here.
+            // fish always completes file names after a colon; this folder has none.
             offered.sort_unstable();
             assert!(offered.iter().any(|word| word == some), "{shell}: {line}: {offered:?}");
             assert_eq!(offered.len(), all, "{shell}: {line}: {offered:?}");
@@ -161,8 +161,8 @@ fn when_a_provider_fails_completion_stays_quiet_and_quick() {
             assert!(run.calls.len() <= 2, "{}", run.transcript());
         }
     }
-    let nobody = world().unset("AWS_ACCESS_KEY_ID").set("AWS_EC2_METADATA_DISABLED", "true");
-    let run = complete(&nobody, "ecr:team/");
+    let without = world().unset("AWS_ACCESS_KEY_ID").set("AWS_EC2_METADATA_DISABLED", "true");
+    let run = complete(&without, "ecr:team/");
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
     for word in ["ecr:nope:", "nope:", "ecr:$(id):", "ecr:team/*", "//", "@", "::", "ecr:'"] {
         let run = complete(&world(), word);

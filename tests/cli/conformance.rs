@@ -1,12 +1,12 @@
-//! What every provider must do alike: one text, run against each. What differs (how many ids a call takes, whether
-//! layers exist) comes from the cloud, never from the text.
+//! What every provider must do alike: one set of tests for all. What differs (how many ids a call takes, whether
+//! layers exist) comes from the cloud, never from the test.
 
 use chrono::{TimeDelta, Utc};
 use imgctl::sandbox::{World as Clouds, ecr};
 
 use crate::world::World;
 
-/// One provider's emulator, as far as the text needs it.
+/// One provider's emulator, as far as these tests need it.
 pub struct Cloud {
     pub name: &'static str,
     /// The operation that deletes.
@@ -96,7 +96,7 @@ impl Cloud {
 }
 
 #[test]
-fn many_images_are_deleted_in_full_batches_and_told_of_in_order() {
+fn many_images_are_deleted_in_full_batches_and_reported_in_order() {
     for cloud in &CLOUDS {
         let count = cloud.batch * 2 + 1;
         let world = cloud.world(count);
@@ -120,7 +120,7 @@ fn an_image_named_twice_is_one_item_at_its_first_place() {
 }
 
 #[test]
-fn what_is_not_there_is_missing_and_counts_as_done_only_on_request() {
+fn an_absent_image_is_missing_and_counts_as_done_only_on_request() {
     for cloud in &CLOUDS {
         let world = cloud.world(1);
         let list = cloud.list([0, 7]);
@@ -132,7 +132,7 @@ fn what_is_not_there_is_missing_and_counts_as_done_only_on_request() {
 }
 
 #[test]
-fn without_a_yes_nothing_is_sent() {
+fn without_yes_nothing_is_sent() {
     for cloud in &CLOUDS {
         let world = cloud.world(1);
         let run = world.run(&["delete", &(cloud.image)(0)]);
@@ -185,7 +185,7 @@ fn a_listing_can_be_piped_into_a_deletion() {
 }
 
 #[test]
-fn a_throttled_deletion_is_made_again_and_a_lost_one_looked_after() {
+fn a_throttled_deletion_is_retried_and_a_lost_one_is_checked() {
     for cloud in &CLOUDS {
         for fault in ["throttle", "lose-answer", "drop", "status=503", "truncate"] {
             let world = cloud.world(3).fault(&format!("{}:{}:{fault}:1", cloud.name, cloud.delete));
@@ -198,7 +198,7 @@ fn a_throttled_deletion_is_made_again_and_a_lost_one_looked_after() {
 }
 
 #[test]
-fn a_silent_provider_does_not_hang_us() {
+fn a_provider_that_does_not_answer_does_not_hang_a_run() {
     for cloud in &CLOUDS {
         let world = cloud.world(1).fault(&format!("{}:*:hang", cloud.name));
         let run = world.run(&["get", &(cloud.image)(0), "--timeout", "300ms", "--attempts", "2"]);

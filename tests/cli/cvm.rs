@@ -1,4 +1,4 @@
-//! Tencent Cloud CVM, end to end: what an all-or-nothing call comes to, image by image.
+//! Tencent Cloud CVM, end to end: the outcome of each image of an all-or-nothing call.
 
 use chrono::{TimeDelta, Utc};
 use imgctl::sandbox::{World as Clouds, cvm::state::Region};

@@ -1,4 +1,4 @@
-//! `imgctl doctor`, end to end: what it says when all is well, and what each kind of trouble looks like.
+//! `imgctl doctor`, end to end: what it reports when all is well, and for each kind of problem.
 
 use chrono::{TimeDelta, Utc};
 use imgctl::sandbox::{Options, World as Clouds};
@@ -32,7 +32,7 @@ fn without(world: World, provider: &str) -> World {
     names.iter().fold(world, |world, name| world.unset(name))
 }
 
-/// The run as it is recorded. Providers are asked side by side, so the order of their calls is nobody's promise.
+/// The run as it is recorded. Providers are asked side by side, so the order of their calls varies.
 fn transcript(mut run: Run) -> String {
     run.calls.sort_by(|one, other| one.service.cmp(&other.service));
     run.transcript()

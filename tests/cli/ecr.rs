@@ -1,4 +1,4 @@
-//! ECR, end to end: what is deleted, what is said of it, and how many calls it took.
+//! ECR, end to end: what is deleted, what is reported, and how many calls it takes.
 
 use chrono::{TimeDelta, Utc};
 use imgctl::sandbox::{
@@ -258,7 +258,7 @@ fn a_wrong_key_ends_with_what_the_service_says() {
 }
 
 #[test]
-fn a_repository_that_is_not_there_is_said_once() {
+fn an_absent_repository_is_reported_once() {
     let world = world(|_| {});
     let run = world.run(&["delete", "ecr:team/nope:v1", "ecr:team/nope:v2", "--yes"]);
     run.exits(3);

@@ -1,4 +1,4 @@
-//! Help is true: each example that a command's help shows is run in a world of its own, and ends as it says.
+//! Each example in a command's help is run in a world of its own, and must end as the help says.
 
 use std::process::{Command, Output};
 
@@ -22,7 +22,7 @@ fn commands(world: &World) -> Vec<String> {
     list.lines().filter_map(name).collect()
 }
 
-/// An example: what it says of itself, and its line, which may go on over several.
+/// An example: its description and its command, which may span several lines.
 fn examples(help: &str) -> Vec<(String, String)> {
     let Some((_, end)) = help.split_once("\nExamples:\n") else {
         return Vec::new();

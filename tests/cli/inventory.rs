@@ -35,7 +35,7 @@ fn what_was_listed_is_listed_again_and_can_be_rehearsed_on() {
     let run = loaded.run(&["delete", &machine, "--yes"]);
     run.exits(0);
 
-    // Nobody knows what an index of a listing needs.
+    // A listing does not say what an index needs.
     let run = loaded.run(&["prune", "ecr:team/app", "--older-than", "1d", "-n", "-o", "json"]);
     assert_eq!(run.json()["summary"].get("would_delete"), None, "{}", run.transcript());
     assert!(run.stdout.contains("which holds no manifests"), "{}", run.transcript());

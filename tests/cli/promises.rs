@@ -1,4 +1,4 @@
-//! Promises that were once broken, each by a race or a fault of its own: nothing is deleted that was not shown, and what
+//! Promises that were once broken, each by its own race or fault: nothing is deleted that was not shown, and what
 //! is reported is true afterwards.
 
 use std::sync::{
@@ -15,7 +15,7 @@ use imgctl::sandbox::{
 use crate::{
     plans::change,
     prune::{has, push, push_index, world},
-    world::{Run, World},
+    world::World,
 };
 
 /// A world of one repository, in which something happens right before the nth such call is answered.
@@ -36,15 +36,6 @@ fn raced(
     World::new(clouds)
 }
 
-fn ended(run: &Run, code: i32, words: &[&str]) {
-    assert_eq!(
-        (run.code, run.words()),
-        (code, words.iter().map(ToString::to_string).collect()),
-        "{}",
-        run.transcript()
-    );
-}
-
 fn plan(world: &World, rules: &[&str]) -> String {
     let run = world.run(&[&["prune", "ecr:team/app", "-n", "-o", "json"], rules].concat());
     run.exits(0);
@@ -57,10 +48,10 @@ fn one_repository_under_two_spellings_is_one() {
     let by_two_tags = || world(|repository| drop(push(repository, "one", &["v1", "sha-1"], 40)));
     let tags = ["ecr:team/app:v1", &format!("{registry}:sha-1")];
     let run = by_two_tags().run(&["delete", tags[0], tags[1], "--dry-run", "-o", "json"]);
-    ended(&run, 0, &["would_delete", "would_delete"]);
+    run.ends(0, ["would_delete", "would_delete"]);
     let world = by_two_tags();
     let run = world.run(&["delete", tags[0], tags[1], "--yes", "-o", "json"]);
-    ended(&run, 0, &["deleted", "deleted"]);
+    run.ends(0, ["deleted", "deleted"]);
     assert!(!has(&world, "v1"));
 
     let world = by_two_tags();
@@ -70,7 +61,7 @@ fn one_repository_under_two_spellings_is_one() {
     for other in [registry, &fips] {
         let (here, there) = (format!("ecr:team/app@{digest}"), format!("{other}@{digest}"));
         let world = by_two_tags();
-        ended(&world.run(&["delete", &here, &there, "--yes", "-o", "json"]), 0, &["deleted"]);
+        world.run(&["delete", &here, &there, "--yes", "-o", "json"]).ends(0, ["deleted"]);
     }
 }
 
@@ -83,8 +74,8 @@ fn a_tag_is_not_sent_alone_once_the_image_lost_its_other_tag() {
     assert!(plan.contains("latest"));
     let world = raced(fill, "BatchDeleteImage", 1, |repository| repository.remove_tag("latest"));
     let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json"]);
-    // The race that is left is that of one call; what it came to is told.
-    ended(&run, 0, &["deleted"]);
+    // A race within one call remains; the report says what it came to.
+    run.ends(0, ["deleted"]);
     assert!(!has(&world, "v1"));
 }
 
@@ -101,7 +92,7 @@ fn an_image_that_was_pushed_again_since_the_plan_stays() {
         repository.push(&Manifest::image("old", 2), &["v1"], Utc::now());
     });
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &plan);
-    ended(&run, 1, &["deleted", "refused"]);
+    run.ends(1, ["deleted", "refused"]);
     assert!(run.stdout.contains("it was pushed again since the plan was made"), "{}", run.transcript());
     assert!(has(&world, "v1") && !has(&world, "v2"));
 }
@@ -135,7 +126,7 @@ fn a_retry_leaves_a_digest_alone_that_was_pushed_again() {
     for (arguments, outcome) in [(&["--all-tags"][..], "gone"), (&[][..], "gone")] {
         let world = raced(fill, "DescribeImages", 2, again).fault("ecr:BatchDeleteImage:lose-answer:1");
         let run = world.run(&[&["delete", "ecr:team/app:v1", "--yes", "-o", "json"], arguments].concat());
-        ended(&run, 0, &[outcome]);
+        run.ends(0, [outcome]);
         run.sends(1, "BatchDeleteImage");
         assert!(has(&world, "v1"), "{}", run.transcript());
     }
@@ -143,7 +134,7 @@ fn a_retry_leaves_a_digest_alone_that_was_pushed_again() {
     let digest = Manifest::image("one", 2).digest;
     let world = raced(fill, "DescribeImages", 1, again).fault("ecr:BatchDeleteImage:lose-answer:1");
     let run = world.run(&["delete", &format!("ecr:team/app@{digest}"), "--yes", "-o", "json"]);
-    ended(&run, 1, &["unknown"]);
+    run.ends(1, ["unknown"]);
     assert!(has(&world, "v1"), "{}", run.transcript());
 }
 
@@ -155,12 +146,12 @@ fn an_only_tag_that_was_not_the_last_after_all_is_untagged() {
         repository.set_tag("v9", one);
     });
     let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json"]);
-    ended(&run, 0, &["untagged"]);
+    run.ends(0, ["untagged"]);
     assert!(has(&world, "v9") && !has(&world, "v1"));
 }
 
 #[test]
-fn the_last_tags_of_an_image_are_deleted_in_whatever_calls_they_went() {
+fn the_last_tags_of_an_image_are_deleted_even_in_several_calls() {
     let tags: Vec<String> = (0..101).map(|number| format!("t{number:03}")).collect();
     let world = world(|repository| {
         push(repository, "one", &tags.iter().map(String::as_str).collect::<Vec<_>>(), 40);
@@ -174,26 +165,26 @@ fn the_last_tags_of_an_image_are_deleted_in_whatever_calls_they_went() {
 }
 
 #[test]
-fn a_store_of_a_plan_that_cannot_be_opened_leaves_the_others_to_go_on() {
+fn a_store_of_a_plan_that_cannot_be_opened_does_not_stop_the_others() {
     let world = world(|repository| drop(push(repository, "old", &["v1"], 400)));
     let plan = plan(&world, &["--older-than", "300d", "--allow-empty", "--max-percent", "100"]);
     let other = r#"{"ref":"cvm://ap-guangzhou/img-6pb6lrmy","provider":"cvm","action":"delete","rule":"selected","reason":"older"},"#;
     let both = plan.replacen("\"items\":[", &format!("\"items\":[{other}"), 1);
     let world = world.unset("TENCENTCLOUD_SECRET_ID").unset("TENCENTCLOUD_SECRET_KEY");
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &both);
-    ended(&run, 1, &["failed", "deleted"]);
+    run.ends(1, ["failed", "deleted"]);
 }
 
 #[test]
 fn a_lost_call_whose_work_was_done_is_gone_and_one_that_may_yet_be_done_is_unknown() {
     let fill = |repository: &mut Repository| drop(push(repository, "one", &["v1"], 40));
     let world = raced(fill, "none", 1, |_| ()).fault("ecr:BatchDeleteImage:slow=3s:1");
-    ended(&world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json", "--timeout", "1s"]), 0, &["gone"]);
+    world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json", "--timeout", "1s"]).ends(0, ["gone"]);
     let world = raced(fill, "none", 1, |_| ()).fault("ecr:BatchDeleteImage:hang");
     let run = world.run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json", "--timeout", "1s", "--attempts", "1"]);
-    ended(&run, 1, &["unknown"]);
+    run.ends(1, ["unknown"]);
     assert!(has(&world, "v1"));
-    // Never seen, never there: not finding it after a lost call is no success.
+    // Never seen, never there: its absence after a lost call is not a success.
     let digest = Manifest::image("absent", 2).digest;
     let world = raced(fill, "none", 1, |_| ()).fault("ecr:BatchDeleteImage:drop:1");
     let run = world.run(&["delete", &format!("ecr:team/app@{digest}"), "--yes", "-o", "json"]);
@@ -208,7 +199,7 @@ fn signal(child: &std::process::Child, name: &str) {
 
 #[cfg(unix)]
 #[test]
-fn every_signal_that_ends_a_run_is_heard_while_standard_input_is_read() {
+fn every_signal_ends_a_run_that_reads_standard_input() {
     for name in ["-INT", "-TERM", "-HUP"] {
         for arguments in [&["delete", "-", "--yes", "-o", "json"][..], &["get", "-", "-o", "json"]] {
             let world = world(|repository| drop(push(repository, "one", &["v1"], 40)));
@@ -225,7 +216,7 @@ fn every_signal_that_ends_a_run_is_heard_while_standard_input_is_read() {
 
 #[cfg(unix)]
 #[test]
-fn a_terminal_that_closes_in_the_middle_leaves_a_report() {
+fn a_terminal_that_closes_during_a_deletion_leaves_a_report() {
     let fill = |repository: &mut Repository| drop(push(repository, "one", &["v1"], 40));
     let world = raced(fill, "none", 1, |_| ()).fault("ecr:BatchDeleteImage:slow=1500ms");
     let arguments = ["delete", "ecr:team/app:v1", "--yes", "-o", "json"];
@@ -236,11 +227,11 @@ fn a_terminal_that_closes_in_the_middle_leaves_a_report() {
     signal(&child, "-HUP");
     let run = world.wait(child, &arguments, 0);
     // The call in flight had time to answer; whether the image went with its tag could no longer be asked.
-    ended(&run, 130, &["unknown"]);
+    run.ends(130, ["unknown"]);
 }
 
 #[test]
-fn a_run_ends_within_a_second_of_its_deadline_whatever_hangs() {
+fn a_run_ends_within_a_second_of_its_deadline_when_a_call_hangs() {
     for fault in ["ecr:*:hang", "ecr:BatchDeleteImage:hang", "ecr:DescribeImages:hang@1"] {
         let world = world(|repository| drop(push(repository, "one", &["v1"], 40))).fault(fault);
         let begin = std::time::Instant::now();

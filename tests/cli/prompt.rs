@@ -1,5 +1,5 @@
-//! The prompt, in a terminal of its own: what a person sees before anything goes, and what each answer comes to. The
-//! terminal is made by `script` of util-linux; where that is not, nothing is tested.
+//! The prompt, in a terminal of its own: what a person sees before a deletion, and what each answer does. The
+//! terminal is made by `script` of util-linux; without it, nothing is tested.
 #![cfg(target_os = "linux")]
 
 use std::io::{Read as _, Write as _};
@@ -12,13 +12,13 @@ use crate::{
     world::World,
 };
 
-/// What a terminal showed, and how the program ended.
+/// What the terminal showed, and the exit code.
 struct Shown {
     text: String,
     code: i32,
 }
 
-/// Runs the binary in a terminal in which somebody types this.
+/// Runs the binary in a terminal, with this typed into it.
 fn in_terminal(world: &World, arguments: &[&str], typed: &str) -> Option<Shown> {
     let quoted: Vec<_> = arguments.iter().map(|word| format!("'{word}'")).collect();
     let line = format!("stty cols 100; '{}' {}", env!("CARGO_BIN_EXE_imgctl"), quoted.join(" "));
@@ -34,7 +34,7 @@ fn in_terminal(world: &World, arguments: &[&str], typed: &str) -> Option<Shown> 
             break;
         }
         shown.extend_from_slice(&buffer[..length]);
-        // Typed only once it is asked for: before that, nobody may listen.
+        // Typed only after the question: earlier input is dropped.
         if !answered && String::from_utf8_lossy(&shown).contains("[y/N] ") {
             stdin.write_all(typed.as_bytes()).unwrap();
             answered = true;

@@ -98,7 +98,7 @@ fn what_a_kept_index_needs_stays_and_what_only_a_stale_one_needs_goes_with_it() 
     assert!(new.iter().all(|digest| has(&world, digest)));
     // The index and the single image, then what the index held.
     run.sends(2, "BatchDeleteImage");
-    // Read once in its life.
+    // Loaded once.
     run.sends(0, "BatchGetImage");
 
     let again = prune(&world, &["--older-than", "30d", "--yes"]);
@@ -255,7 +255,7 @@ fn what_a_list_names_is_in_use_and_an_empty_list_is_a_mistake() {
     let run = prune(&world, &[&flags[..], &["pods.json", "--dry-run"]].concat());
     assert_eq!(said(&run, &pinned)[2], "kept: in use, pods.json line 2", "{}", run.transcript());
     assert_eq!(said(&run, &platform[1])[1], "in_use");
-    assert_eq!(said(&run, &platform[0])[1], "in_use", "whoever runs a platform got it by the index");
+    assert_eq!(said(&run, &platform[0])[1], "in_use", "a platform in use was pulled through the index");
     assert_eq!(said(&run, &platform[2])[1], "needed");
     assert_eq!(tagged(&run, "delete"), ["pr-1"]);
 
@@ -359,7 +359,7 @@ fn the_bytes_freed_are_those_of_layers_that_no_kept_image_uses() {
 }
 
 #[test]
-fn one_repository_that_is_not_there_does_not_stop_the_others() {
+fn an_absent_repository_does_not_stop_the_others() {
     let world = world(|repository| {
         push(repository, "old", &["pr-1"], 90);
         push(repository, "young", &["v1"], 1);
@@ -368,7 +368,7 @@ fn one_repository_that_is_not_there_does_not_stop_the_others() {
     run.ends(1, ["deleted"]);
     let run = world.run(&["prune", "ecr:no/such", "--older-than", "30d", "--yes", "-o", "json"]);
     run.exits(3);
-    // What is attached to images of a store that nobody saw is no orphan.
+    // What is attached to images of an unread store does not count as an orphan.
     let run = world.run(&["prune", STORE, "ecr:no/such", "--orphans", "--yes", "-o", "json"]);
     run.exits(4);
 }

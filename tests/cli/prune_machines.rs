@@ -81,7 +81,7 @@ fn an_image_is_kept_while_it_or_its_family_is_in_use() {
         let [_, is, why] = said(&run, &id(number));
         assert_eq!((is.as_str(), why.as_str()), (rule, reason), "{}", run.transcript());
     }
-    // One page of each, the versions of one template, and whom each that would go is shared with.
+    // One page of each, the versions of one template, and the accounts that each chosen image is shared with.
     for (call, count) in [
         ("DescribeImages", 1),
         ("DescribeInstances", 1),

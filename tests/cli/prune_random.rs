@@ -1,5 +1,5 @@
-//! Random inventories, random rules, random faults, the real binary: whatever is pruned, all that is left can still be
-//! pulled completely, nothing protected or young is gone, and what was said is true. The checker reads the emulator's
+//! Random inventories, rules and faults against the real binary: after any prune, everything that is left can be
+//! pulled completely, nothing protected or young is gone, and the report is true. The checker reads the emulator's
 //! own state and shares nothing with the program.
 
 use std::collections::BTreeSet;

@@ -106,7 +106,7 @@ impl World {
     pub fn run_with(&self, arguments: &[&str], stdin: &str) -> Run {
         let before = self.sandbox.calls().len();
         let mut child = self.spawn(arguments);
-        // The binary may end without reading all of it.
+        // The binary may exit before it has read everything.
         let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
         self.wait(child, arguments, before)
     }

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 from tencentcloud.common import credential
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
@@ -30,11 +31,31 @@ def client(secret_id=None, secret_key=None, token=None, region=REGION):
     return cvm_client.CvmClient(keys, region, profile)
 
 
+def unthrottled(call, throttled):
+    """Repeats a call while it is throttled. A busy machine can send more calls within one second than are allowed."""
+    for _ in range(10):
+        answer = call()
+        if not throttled(answer):
+            break
+        time.sleep(1.1)
+    return answer
+
+
 def ask(action, _client=None, **fields):
     """One call of the SDK, its request filled from fields as JSON has them."""
     request = getattr(models, action + "Request")()
     request.from_json_string(json.dumps(fields))
-    return getattr(_client or client(), action)(request)
+
+    def call():
+        try:
+            return getattr(_client or client(), action)(request)
+        except TencentCloudSDKException as error:
+            return error
+
+    answer = unthrottled(call, lambda answer: getattr(answer, "code", "") == "RequestLimitExceeded")
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def refused(call, *arguments, **fields):
@@ -47,13 +68,13 @@ def refused(call, *arguments, **fields):
     raise AssertionError(f"it was done: {answer}")
 
 
-def tccli(action, *arguments, fails=False, **environment):
+def tccli(action, *arguments, product="cvm", fails=False, **environment):
     """Runs tccli; its JSON, or what it said when it was to fail."""
     program = os.path.join(os.path.dirname(sys.executable), "tccli")
-    done = subprocess.run(
-        [program, "cvm", action, "--endpoint", ENDPOINT, *arguments],
+    done = unthrottled(lambda: subprocess.run(
+        [program, product, action, "--endpoint", ENDPOINT, *arguments],
         capture_output=True, text=True, env={**os.environ, **environment}, timeout=120,
-    )
+    ), lambda done: "RequestLimitExceeded" in done.stdout + done.stderr)
     assert (done.returncode != 0) == fails, (done.returncode, done.stdout, done.stderr)
     return done.stderr + done.stdout if fails else json.loads(done.stdout)
 
@@ -131,7 +152,7 @@ def test_what_uses_images_is_listed():
 
 def test_wrong_keys_tokens_and_regions_are_refused():
     for wrong, expected in (
-        ({"secret_id": "AKIDnobody"}, "AuthFailure.SecretIdNotFound"),
+        ({"secret_id": "AKIDunknown"}, "AuthFailure.SecretIdNotFound"),
         ({"secret_key": "wrong"}, "AuthFailure.SignatureFailure"),
         ({"token": "stale"}, "AuthFailure.TokenFailure"),
         ({"region": "mars-north-1"}, "UnsupportedRegion"),
@@ -160,13 +181,8 @@ def test_tccli_with_a_wrong_key_is_refused():
 
 
 def test_tccli_reads_the_launch_configurations_of_auto_scaling():
-    program = os.path.join(os.path.dirname(sys.executable), "tccli")
-    done = subprocess.run(
-        [program, "as", "DescribeLaunchConfigurations", "--endpoint", ENDPOINT],
-        capture_output=True, text=True, timeout=120,
-    )
-    assert done.returncode == 0, (done.stdout, done.stderr)
-    configuration = json.loads(done.stdout)["LaunchConfigurationSet"][0]
+    answer = tccli("DescribeLaunchConfigurations", product="as")
+    configuration = answer["LaunchConfigurationSet"][0]
     assert configuration["ImageFamily"] == "web", configuration
     assert configuration["LaunchConfigurationStatus"] == "IMAGE_ABNORMAL", configuration
 

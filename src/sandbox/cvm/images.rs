@@ -1,5 +1,5 @@
-//! The operations on images: described, deleted, shared, counted. What each refuses carries the code that its
-//! documentation names for it.
+//! The operations on images: describe, delete, share, count. Each refusal carries the code in the operation's
+//! documentation.
 //! <https://www.tencentcloud.com/document/api/213/33255>
 
 use chrono::{DateTime, Utc};
@@ -11,13 +11,13 @@ use super::{
     state::{Image, Region},
 };
 
-/// So many ids may be asked for at once.
+/// The most ids of one call.
 const MOST_DESCRIBED: usize = 100;
 
 /// <https://www.tencentcloud.com/document/product/213/4942>
 const QUOTA: usize = 500;
 
-/// An image is shared with so many accounts at most.
+/// The most accounts that an image can be shared with.
 const MOST_SHARES: usize = 500;
 
 impl Cvm {
@@ -44,9 +44,7 @@ impl Cvm {
             .filter(|(id, image)| filters.iter().all(|filter| fits(filter, id, image)))
             .collect();
         images.sort_by(|(id, image), (other_id, other)| other.created.cmp(&image.created).then(id.cmp(other_id)));
-        let (images, total) = call.asked.page(images)?;
-        let images: Vec<_> = images.into_iter().map(|(id, image)| describe(id, image, region, &account)).collect();
-        Ok(json!({ "TotalCount": total, "ImageSet": images }))
+        call.asked.page("ImageSet", images, |(id, image)| describe(id, image, region, &account))
     }
 
     /// All of the images or none.
@@ -145,12 +143,12 @@ fn well_formed(ids: &[String]) -> Result<(), Failure> {
         })
     };
     match ids.iter().find(|id| !good(id)) {
-        Some(id) => Err(Failure::new("InvalidImageId.Malformed", format!("`{id}` is no image id."))),
+        Some(id) => Err(Failure::new("InvalidImageId.Malformed", format!("`{id}` is not an image id."))),
         None => Ok(()),
     }
 }
 
-/// Whether one image may go; the messages do not all name it, as the service's need not.
+/// Whether one image may be deleted. Not every message names the image, as at the service.
 fn deletable(id: &str, image: Option<&mut Image>) -> Result<(), Failure> {
     let Some(image) = image else {
         return Err(Failure::new("InvalidImageId.NotFound", format!("The image `{id}` is not found.")));

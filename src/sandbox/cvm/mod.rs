@@ -20,7 +20,7 @@ use super::{Hooked, Hooks, Received, Reply, Service, rates::Rates};
 use parameters::Parameters;
 pub use state::{Change, Image, Instance, LaunchConfiguration, LaunchTemplate, Region, Snapshot};
 
-/// The keys that every sandbox accepts. They open nothing anywhere else.
+/// The keys of every sandbox. They work nowhere else.
 pub const SECRET_ID: &str = "AKIDSandbox00000000000000000000007F3Q";
 pub const SECRET_KEY: &str = "SandboxSecretKey0000000000000000";
 /// The region that its environment names.
@@ -28,26 +28,9 @@ pub const REGION: &str = "ap-guangzhou";
 
 /// Regions of the provider's own SDK. One that holds anything here is known, too.
 /// <https://github.com/TencentCloud/tencentcloud-sdk-go/blob/master/tencentcloud/common/regions/regions.go>
-const REGIONS: [&str; 18] = [
-    "ap-bangkok",
-    "ap-beijing",
-    "ap-chengdu",
-    "ap-chongqing",
-    "ap-guangzhou",
-    "ap-hongkong",
-    "ap-jakarta",
-    "ap-nanjing",
-    "ap-seoul",
-    "ap-shanghai",
-    "ap-shanghai-fsi",
-    "ap-shenzhen-fsi",
-    "ap-singapore",
-    "ap-tokyo",
-    "eu-frankfurt",
-    "na-ashburn",
-    "na-siliconvalley",
-    "sa-saopaulo",
-];
+const REGIONS: &str = "ap-bangkok ap-beijing ap-chengdu ap-chongqing ap-guangzhou ap-hongkong ap-jakarta ap-nanjing \
+     ap-seoul ap-shanghai ap-shanghai-fsi ap-shenzhen-fsi ap-singapore ap-tokyo eu-frankfurt na-ashburn \
+     na-siliconvalley sa-saopaulo";
 
 /// One account, with all its regions.
 #[derive(Serialize, Deserialize)]
@@ -111,67 +94,24 @@ impl Failure {
     }
 }
 
-/// An operation: the service and version that it belongs to, what it may be asked, and what does it.
-struct Operation {
-    name: &'static str,
-    service: &'static str,
-    known: &'static [&'static str],
-    run: fn(&mut Cvm, &Call<'_>) -> Result<Value, Failure>,
-}
+/// An operation: its name, its service, the parameters that it takes, and the function that does it.
+type Operation = (&'static str, &'static str, &'static str, fn(&mut Cvm, &Call<'_>) -> Result<Value, Failure>);
 
 const OPERATIONS: [Operation; 9] = [
-    Operation {
-        name: "DescribeImages",
-        service: "cvm",
-        known: &["ImageIds", "Filters", "Offset", "Limit", "InstanceType"],
-        run: Cvm::describe_images,
-    },
-    Operation {
-        name: "DeleteImages",
-        service: "cvm",
-        known: &["ImageIds", "DeleteBindedSnap", "DryRun"],
-        run: Cvm::delete_images,
-    },
-    Operation { name: "DescribeImageQuota", service: "cvm", known: &[], run: Cvm::describe_quota },
-    Operation { name: "DescribeImageSharePermission", service: "cvm", known: &["ImageId"], run: Cvm::describe_sharing },
-    Operation {
-        name: "ModifyImageSharePermission",
-        service: "cvm",
-        known: &["ImageId", "AccountIds", "Permission"],
-        run: Cvm::modify_sharing,
-    },
-    Operation {
-        name: "DescribeInstances",
-        service: "cvm",
-        known: &["InstanceIds", "Filters", "Offset", "Limit"],
-        run: Cvm::describe_instances,
-    },
-    Operation {
-        name: "DescribeLaunchTemplates",
-        service: "cvm",
-        known: &["LaunchTemplateIds", "Filters", "Offset", "Limit"],
-        run: Cvm::describe_templates,
-    },
-    Operation {
-        name: "DescribeLaunchTemplateVersions",
-        service: "cvm",
-        known: &[
-            "LaunchTemplateId",
-            "LaunchTemplateVersions",
-            "MinVersion",
-            "MaxVersion",
-            "DefaultVersion",
-            "Offset",
-            "Limit",
-        ],
-        run: Cvm::describe_template_versions,
-    },
-    Operation {
-        name: "DescribeLaunchConfigurations",
-        service: "as",
-        known: &["LaunchConfigurationIds", "Filters", "Offset", "Limit"],
-        run: Cvm::describe_configurations,
-    },
+    ("DescribeImages", "cvm", "ImageIds Filters Offset Limit InstanceType", Cvm::describe_images),
+    ("DeleteImages", "cvm", "ImageIds DeleteBindedSnap DryRun", Cvm::delete_images),
+    ("DescribeImageQuota", "cvm", "", Cvm::describe_quota),
+    ("DescribeImageSharePermission", "cvm", "ImageId", Cvm::describe_sharing),
+    ("ModifyImageSharePermission", "cvm", "ImageId AccountIds Permission", Cvm::modify_sharing),
+    ("DescribeInstances", "cvm", "InstanceIds Filters Offset Limit", Cvm::describe_instances),
+    ("DescribeLaunchTemplates", "cvm", "LaunchTemplateIds Filters Offset Limit", Cvm::describe_templates),
+    (
+        "DescribeLaunchTemplateVersions",
+        "cvm",
+        "LaunchTemplateId LaunchTemplateVersions MinVersion MaxVersion DefaultVersion Offset Limit",
+        Cvm::describe_template_versions,
+    ),
+    ("DescribeLaunchConfigurations", "as", "LaunchConfigurationIds Filters Offset Limit", Cvm::describe_configurations),
 ];
 
 /// <https://www.tencentcloud.com/document/api/213/33277>
@@ -217,25 +157,25 @@ impl Cvm {
         if given != version {
             return Err(Failure::new("NoSuchVersion", format!("There is no version `{given}`.")));
         }
-        let operation = OPERATIONS
-            .iter()
-            .find(|operation| operation.name == action && operation.service == service)
+        let (name, _, known, run) = OPERATIONS
+            .into_iter()
+            .find(|(name, of, ..)| *name == action && *of == service)
             .ok_or_else(|| Failure::new("InvalidAction", format!("There is no action `{action}`.")))?;
         let region = match request.header("x-tc-region") {
             "" => return Err(parameters::missing("Region")),
             region => region,
         };
-        if !REGIONS.contains(&region) && !self.regions.contains_key(region) {
+        if !REGIONS.split(' ').any(|known| known == region) && !self.regions.contains_key(region) {
             return Err(Failure::new("UnsupportedRegion", format!("There is no region `{region}`.")));
         }
         let now = request.now;
-        if !self.rates.admits(format!("{} in {region}", operation.name), most_calls(operation.name), now) {
+        if !self.rates.admits(format!("{name} in {region}"), most_calls(name), now) {
             return Err(too_many());
         }
-        let asked = &Parameters::read(&request.body, operation.known)?;
+        let asked = &Parameters::read(&request.body, known)?;
         self.region(region).settle(now);
-        self.run_hooks(operation.name);
-        (operation.run)(self, &Call { region, asked, now })
+        self.run_hooks(name);
+        run(self, &Call { region, asked, now })
     }
 }
 
@@ -278,7 +218,7 @@ impl Service for Cvm {
         reply(Err(too_many()), self.answered)
     }
 
-    /// Another status than 200 comes from a gateway in between, which knows no codes.
+    /// The service itself always answers with 200. Another status comes from a gateway, which has no codes.
     fn broken(&self, status: u16) -> Reply {
         Reply {
             status,
@@ -296,7 +236,7 @@ impl Service for Cvm {
             ("TENCENTCLOUD_SECRET_ID", self.secret_id.clone()),
             ("TENCENTCLOUD_SECRET_KEY", self.secret_key.clone()),
             ("TENCENTCLOUD_REGION", REGION.into()),
-            // Empty is not set: what stands there already belongs to other keys.
+            // An empty variable counts as not set. The values of the user belong to other keys.
             ("TENCENTCLOUD_TOKEN", token),
             ("TENCENTCLOUD_SECURITY_TOKEN", String::new()),
             ("TENCENTCLOUD_SESSION_TOKEN", String::new()),

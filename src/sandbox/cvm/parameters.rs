@@ -1,10 +1,10 @@
 //! The JSON body of a request, read as strictly as the service reads it: unknown names and wrong types are refused.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Failure;
 
-/// The most that one page may hold, and what it holds unless asked.
+/// The largest page, and the default one.
 const LARGEST_PAGE: usize = 100;
 const USUAL_PAGE: usize = 20;
 
@@ -17,12 +17,12 @@ pub(super) struct Filter {
 }
 
 impl Parameters {
-    /// Reads a body that may hold these names and no others.
-    pub fn read(body: &[u8], known: &[&str]) -> Result<Self, Failure> {
+    /// Reads a body that holds only these names, which are separated by spaces.
+    pub fn read(body: &[u8], known: &str) -> Result<Self, Failure> {
         let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {
-            return Err(Failure::new("InvalidRequest", "The body is no JSON object."));
+            return Err(Failure::new("InvalidRequest", "The body is not a JSON object."));
         };
-        match fields.keys().find(|name| !known.contains(&name.as_str())) {
+        match fields.keys().find(|name| !known.split(' ').any(|known| known == *name)) {
             Some(name) => Err(Failure::new("UnknownParameter", format!("The parameter `{name}` is not recognized."))),
             None => Ok(Self(fields)),
         }
@@ -33,7 +33,7 @@ impl Parameters {
     }
 
     fn wrong(name: &str, what: &str) -> Failure {
-        Failure::new("InvalidParameter", format!("The parameter `{name}` is no {what}."))
+        Failure::new("InvalidParameter", format!("The parameter `{name}` is not a {what}."))
     }
 
     pub fn text(&self, name: &str) -> Result<Option<&str>, Failure> {
@@ -99,8 +99,8 @@ impl Parameters {
         Ok(filters)
     }
 
-    /// The asked-for part of a list, and how long the whole list is.
-    pub fn page<T>(&self, all: Vec<T>) -> Result<(Vec<T>, usize), Failure> {
+    /// An answer with the page that was asked for, and the length of the whole list.
+    pub fn page<T>(&self, name: &str, all: Vec<T>, show: impl Fn(T) -> Value) -> Result<Value, Failure> {
         let offset = self.number("Offset", 0)?;
         let limit = self.number("Limit", USUAL_PAGE)?;
         if !(1..=LARGEST_PAGE).contains(&limit) {
@@ -109,8 +109,9 @@ impl Parameters {
                 "Limit must be from 1 to 100.",
             ));
         }
-        let total = all.len();
-        Ok((all.into_iter().skip(offset).take(limit).collect(), total))
+        let mut answer = json!({ "TotalCount": all.len() });
+        answer[name] = all.into_iter().skip(offset).take(limit).map(show).collect();
+        Ok(answer)
     }
 }
 

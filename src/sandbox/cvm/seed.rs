@@ -1,4 +1,4 @@
-//! A world to try things in: images of several teams in several regions, some in use, some shared, some broken. The
+//! A world to experiment in: images of several teams in several regions, some in use, some shared, some broken. The
 //! same seed and time give the same world.
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -1,5 +1,5 @@
 //! What is in the emulated regions: images and their snapshots, and what uses them. States that change by themselves
-//! do so when somebody looks.
+//! do so at the next call.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub struct Image {
     /// `PRIVATE_IMAGE`, `SHARED_IMAGE` (by another account with this one), `PUBLIC_IMAGE`.
     pub kind: String,
     pub state: String,
-    /// What happens to it by itself.
+    /// A change that comes by itself.
     pub change: Option<Change>,
     pub created: DateTime<Utc>,
     pub gib: u64,
@@ -115,7 +115,7 @@ impl Image {
 }
 
 impl Region {
-    /// Adds an image of the account's own, in order, with a snapshot of its system disk.
+    /// Adds an image of the account with a snapshot of its system disk.
     pub fn add(&mut self, id: &str, created: DateTime<Utc>) -> &mut Image {
         let image = Image { name: format!("name-of-{id}"), created, ..Image::default() };
         let gib = image.gib;
@@ -124,7 +124,7 @@ impl Region {
         self.images.entry(id.to_owned()).or_default()
     }
 
-    /// Adds an image without snapshots, of a kind that belongs to somebody else.
+    /// Adds an image of another account, without snapshots.
     pub fn add_foreign(&mut self, id: &str, kind: &str, created: DateTime<Utc>) -> &mut Image {
         let image = Image { name: format!("name-of-{id}"), kind: kind.into(), created, ..Image::default() };
         self.images.insert(id.to_owned(), image);
@@ -142,7 +142,7 @@ impl Region {
         id
     }
 
-    /// Lets everything happen that is due.
+    /// Applies every change that is due.
     pub(super) fn settle(&mut self, now: DateTime<Utc>) {
         self.images.retain(|_, image| match &image.change {
             Some(change) if change.at <= now => match image.change.take().and_then(|change| change.state) {
@@ -156,7 +156,7 @@ impl Region {
         });
     }
 
-    /// Takes an image away: at once, or after a while in `DELETING`.
+    /// Deletes an image: at once, or after some time in `DELETING`.
     pub(super) fn remove(&mut self, id: &str, with_snapshots: bool, gone: DateTime<Utc>) {
         let Some(image) = self.images.get_mut(id) else {
             return;

@@ -99,7 +99,7 @@ fn world() -> Cvm {
 }
 
 #[test]
-fn what_uses_images_is_told_and_a_configuration_without_its_image_is_broken() {
+fn users_of_images_are_listed_and_a_configuration_without_its_image_is_abnormal() {
     let mut cvm = world();
     let region = cvm.region(GUANGZHOU);
     region.images.get_mut("img-good1").unwrap().family = Some("web".into());

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Call, Cvm, Failure, images::time, parameters::Filter, state::Instance};
 
 impl Cvm {
-    /// There is no filter for images: who wants to know reads all of it.
+    /// Instances cannot be filtered by image: a client reads all of them.
     /// <https://www.tencentcloud.com/document/api/213/33258>
     pub(super) fn describe_instances(&mut self, call: &Call<'_>) -> Result<Value, Failure> {
         let ids = call.asked.texts("InstanceIds")?;
@@ -20,20 +20,18 @@ impl Cvm {
             .iter()
             .filter(|instance| ids.is_empty() || ids.contains(&instance.id))
             .filter(|instance| filters.iter().all(|filter| fits(filter, instance)))
-            .map(|instance| {
-                json!({
-                    "InstanceId": instance.id,
-                    "InstanceName": instance.name,
-                    "InstanceState": instance.state,
-                    "InstanceType": "S5.MEDIUM4",
-                    "Placement": { "Zone": instance.zone, "ProjectId": 0 },
-                    "ImageId": instance.image,
-                    "CreatedTime": time(instance.created),
-                })
-            })
             .collect();
-        let (page, total) = call.asked.page(found)?;
-        Ok(json!({ "TotalCount": total, "InstanceSet": page }))
+        call.asked.page("InstanceSet", found, |instance| {
+            json!({
+                "InstanceId": instance.id,
+                "InstanceName": instance.name,
+                "InstanceState": instance.state,
+                "InstanceType": "S5.MEDIUM4",
+                "Placement": { "Zone": instance.zone, "ProjectId": 0 },
+                "ImageId": instance.image,
+                "CreatedTime": time(instance.created),
+            })
+        })
     }
 
     pub(super) fn describe_templates(&mut self, call: &Call<'_>) -> Result<Value, Failure> {
@@ -44,19 +42,17 @@ impl Cvm {
             .launch_templates
             .iter()
             .filter(|template| ids.is_empty() || ids.contains(&template.id))
-            .map(|template| {
-                json!({
-                    "LaunchTemplateId": template.id,
-                    "LaunchTemplateName": template.name,
-                    "LatestVersionNumber": template.versions.len(),
-                    "DefaultVersionNumber": template.default_version,
-                    "LaunchTemplateVersionCount": template.versions.len(),
-                    "CreationTime": time(template.created),
-                })
-            })
             .collect();
-        let (page, total) = call.asked.page(found)?;
-        Ok(json!({ "TotalCount": total, "LaunchTemplateSet": page }))
+        call.asked.page("LaunchTemplateSet", found, |template| {
+            json!({
+                "LaunchTemplateId": template.id,
+                "LaunchTemplateName": template.name,
+                "LatestVersionNumber": template.versions.len(),
+                "DefaultVersionNumber": template.default_version,
+                "LaunchTemplateVersionCount": template.versions.len(),
+                "CreationTime": time(template.created),
+            })
+        })
     }
 
     pub(super) fn describe_template_versions(&mut self, call: &Call<'_>) -> Result<Value, Failure> {
@@ -77,18 +73,16 @@ impl Cvm {
             .filter(|(version, _)| (least..=most).contains(version))
             .filter(|(version, _)| only.is_empty() || only.contains(version))
             .filter(|(version, _)| !only_default || *version == template.default_version)
-            .map(|(version, image)| {
-                json!({
-                    "LaunchTemplateId": template.id,
-                    "LaunchTemplateVersion": version,
-                    "IsDefaultVersion": version == template.default_version,
-                    "CreationTime": time(template.created),
-                    "LaunchTemplateVersionData": { "ImageId": image, "InstanceType": "S5.MEDIUM4" },
-                })
-            })
             .collect();
-        let (page, total) = call.asked.page(found)?;
-        Ok(json!({ "TotalCount": total, "LaunchTemplateVersionSet": page }))
+        call.asked.page("LaunchTemplateVersionSet", found, |(version, image)| {
+            json!({
+                "LaunchTemplateId": template.id,
+                "LaunchTemplateVersion": version,
+                "IsDefaultVersion": version == template.default_version,
+                "CreationTime": time(template.created),
+                "LaunchTemplateVersionData": { "ImageId": image, "InstanceType": "S5.MEDIUM4" },
+            })
+        })
     }
 
     /// Of the service `as`. A configuration whose image is gone is broken, and says so.
@@ -101,50 +95,30 @@ impl Cvm {
             .launch_configurations
             .iter()
             .filter(|configuration| ids.is_empty() || ids.contains(&configuration.id))
-            .map(|configuration| {
-                let there = region.images.iter().any(|(id, image)| {
-                    configuration.image.as_ref() == Some(id)
-                        || configuration.family.is_some() && configuration.family == image.family
-                });
-                json!({
-                    "LaunchConfigurationId": configuration.id,
-                    "LaunchConfigurationName": configuration.name,
-                    "LaunchConfigurationStatus": if there { "NORMAL" } else { "IMAGE_ABNORMAL" },
-                    "ImageId": configuration.image,
-                    "ImageFamily": configuration.family,
-                    "CreatedTime": time(configuration.created),
-                })
-            })
             .collect();
-        let (page, total) = call.asked.page(found)?;
-        Ok(json!({ "TotalCount": total, "LaunchConfigurationSet": page }))
+        call.asked.page("LaunchConfigurationSet", found, |configuration| {
+            let there = region.images.iter().any(|(id, image)| {
+                configuration.image.as_ref() == Some(id)
+                    || configuration.family.is_some() && configuration.family == image.family
+            });
+            json!({
+                "LaunchConfigurationId": configuration.id,
+                "LaunchConfigurationName": configuration.name,
+                "LaunchConfigurationStatus": if there { "NORMAL" } else { "IMAGE_ABNORMAL" },
+                "ImageId": configuration.image,
+                "ImageFamily": configuration.family,
+                "CreatedTime": time(configuration.created),
+            })
+        })
     }
 }
 
 /// The filters that the documents list; those about what is not emulated find nothing.
 fn known(filter: &Filter) -> Result<(), Failure> {
-    const NAMES: [&str; 19] = [
-        "zone",
-        "project-id",
-        "host-id",
-        "dedicated-cluster-id",
-        "vpc-id",
-        "subnet-id",
-        "instance-id",
-        "uuid",
-        "security-group-id",
-        "instance-name",
-        "instance-charge-type",
-        "instance-state",
-        "private-ip-address",
-        "public-ip-address",
-        "ipv6-address",
-        "tag-key",
-        "tag-value",
-        "creation-start-time",
-        "creation-end-time",
-    ];
-    if NAMES.contains(&filter.name.as_str()) || filter.name.starts_with("tag:") {
+    const NAMES: &str = "zone project-id host-id dedicated-cluster-id vpc-id subnet-id instance-id uuid \
+         security-group-id instance-name instance-charge-type instance-state private-ip-address \
+         public-ip-address ipv6-address tag-key tag-value creation-start-time creation-end-time";
+    if NAMES.split(' ').any(|name| name == filter.name) || filter.name.starts_with("tag:") {
         return Ok(());
     }
     let message = format!("There is no filter `{}`.", filter.name);
@@ -162,7 +136,7 @@ fn fits(filter: &Filter, instance: &Instance) -> bool {
     }
 }
 
-/// Their filters are about names; nobody asks by them here.
+/// The emulator leaves out the filters of these listings, which are by name.
 fn no_filters(call: &Call<'_>) -> Result<(), Failure> {
     match call.asked.filters()?.first() {
         Some(filter) => {

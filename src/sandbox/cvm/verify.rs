@@ -1,4 +1,4 @@
-//! Who sent a request, and whether it is what they signed: TC3-HMAC-SHA256 over what was received. Written apart from
+//! Who sent a request, and whether its signature is right: TC3-HMAC-SHA256 over what was received. Independent of
 //! the client's signer, so that an error cannot hide in both.
 //! <https://www.tencentcloud.com/document/api/213/33224>
 

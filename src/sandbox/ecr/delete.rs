@@ -1,4 +1,4 @@
-//! BatchDeleteImage: each id on its own, and none of them all or nothing.
+//! BatchDeleteImage: each id succeeds or fails on its own.
 
 use std::collections::HashSet;
 

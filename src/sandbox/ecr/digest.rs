@@ -20,7 +20,7 @@ impl Digest {
         Self(sha2::Digest::finalize(hasher).into())
     }
 
-    /// Its first bytes as a number: chance that is the same in every run.
+    /// Its first bytes as a number: random, but the same in every run.
     pub fn number(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
         u64::from_be_bytes([a, b, c, d, e, f, g, h])
@@ -53,7 +53,7 @@ impl FromStr for Digest {
             .filter(|hex| !hex.bytes().any(|byte| byte.is_ascii_uppercase()))
             .and_then(|hex| hex::decode_to_slice(hex, &mut bytes).ok())
             .map(|()| Self(bytes))
-            .ok_or_else(|| format!("\"{text}\" is no SHA-256 digest"))
+            .ok_or_else(|| format!("\"{text}\" is not a SHA-256 digest"))
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Identifier {
     pub image_tag: Option<String>,
 }
 
-/// What an answer says of one id that came to nothing.
+/// Why one id failed, as an answer says it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
     pub code: &'static str,
@@ -102,7 +102,7 @@ pub fn show(digest: Option<&str>, tag: Option<&str>) -> Value {
     id
 }
 
-/// A word of a registry's tags, at most as long as the API takes.
+/// A tag, within the length that the API takes.
 pub fn is_tag(text: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     text.len() <= 300

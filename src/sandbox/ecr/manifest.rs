@@ -21,7 +21,7 @@ pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 pub const OCI_EMPTY: &str = "application/vnd.oci.empty.v1+json";
 
-/// Something in a manifest that is stored by digest.
+/// A config or a layer, which is stored by digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blob {
     pub digest: Digest,
@@ -103,7 +103,7 @@ impl Manifest {
         })
     }
 
-    /// An image of one platform with layers that no other name has.
+    /// An image of one platform. Its layers follow from the name.
     pub fn image(name: &str, layers: usize) -> Self {
         let layers = (0..layers).map(|layer| Blob::layer(&format!("{name}, layer {layer}")));
         Self::of_layers(name, layers.collect())
@@ -115,14 +115,14 @@ impl Manifest {
         Self::write(DOCKER_MANIFEST, config, layers, None, None)
     }
 
-    /// Something attached to an image: a signature, a bill of materials.
+    /// A referrer of an image: a signature, an SBOM.
     pub fn attached(name: &str, artifact_type: &str, subject: &Self) -> Self {
         let config = Blob { digest: Digest::of("{}"), size: 2, media_type: OCI_EMPTY.into() };
         let content = Blob::named(name, artifact_type, 400..60_000);
         Self::write(OCI_MANIFEST, config, vec![content], Some(subject), Some(artifact_type))
     }
 
-    /// A signature of the older kind, which an image knows nothing of but its tag.
+    /// A signature of the older kind: only its tag names the image.
     pub fn cosign(name: &str) -> Self {
         let config = Blob::named(&format!("{name}, config"), OCI_CONFIG, 200..300);
         let layer = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -202,7 +202,7 @@ impl Manifest {
         }
     }
 
-    /// What kind of thing it is: what it says itself, else its config's type.
+    /// Its artifact type, or else its config's media type.
     pub fn artifact_media_type(&self) -> Option<&MediaType> {
         let of_config = match &self.content {
             Content::Image { config, .. } => Some(&config.media_type),
@@ -243,7 +243,7 @@ fn descriptor(media_type: &str, digest: Digest, size: u64, more: &str) -> String
 }
 
 fn intern(media_type: &str) -> MediaType {
-    [
+    const USUAL: [&str; 9] = [
         DOCKER_MANIFEST,
         DOCKER_LIST,
         DOCKER_CONFIG,
@@ -253,10 +253,9 @@ fn intern(media_type: &str) -> MediaType {
         OCI_CONFIG,
         OCI_LAYER,
         OCI_EMPTY,
-    ]
-    .into_iter()
-    .find(|known| *known == media_type)
-    .map_or_else(|| media_type.to_owned().into(), Into::into)
+    ];
+    let known = USUAL.into_iter().find(|known| *known == media_type);
+    known.map_or_else(|| media_type.to_owned().into(), Into::into)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ use super::{
 pub const REGION: &str = "eu-west-1";
 /// The account of every key.
 pub const ACCOUNT: &str = "123456789012";
-/// The access key that works out of the box. It opens nothing but a sandbox.
+/// The access key of every sandbox. It works nowhere else.
 pub const ACCESS_KEY: (&str, &str) = ("AKIASANDBOX000000000", "sandbox-secret-that-opens-nothing");
 
 const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.";

@@ -1,4 +1,4 @@
-//! Pages and their tokens. A token is of use only with the listing that gave it out, and says where to go on by name,
+//! Pages and their tokens. A token is valid only for the listing that issued it, and continues after a name,
 //! so that what is deleted between two pages shifts nothing.
 
 use serde_json::Value;
@@ -9,15 +9,15 @@ use super::{
     refusal::{Refusal, invalid},
 };
 
-/// One thing that a listing comes by.
+/// One candidate of a listing.
 pub struct Entry {
-    /// Where it stands in the listing.
+    /// Its place in the listing.
     pub key: String,
-    /// How it is shown, unless the filter leaves it out.
+    /// Its JSON, unless the filter leaves it out.
     pub shown: Option<Value>,
 }
 
-/// What a token of this listing says to go on after.
+/// The name after which a token of this listing continues.
 pub fn after(token: Option<String>, listing: &str) -> Result<Option<String>, Refusal> {
     let Some(token) = token.filter(|token| !token.is_empty()) else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! PutImage: what must be there before a manifest, what may not be overwritten, and what a push brings back.
+//! PutImage: what must exist before a manifest, which tags are immutable, and what a push restores.
 
 use globset::Glob;
 use serde::Deserialize;
@@ -40,7 +40,7 @@ pub fn put_image(mut request: Request) -> Result<Value, Refusal> {
     }
     let tag = parameters.image_tag.as_deref();
     if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
-        return Err(breaks("imageTag", format!("\"{tag}\" is no tag")));
+        return Err(breaks("imageTag", format!("\"{tag}\" is not a tag")));
     }
     let repository = request.repository(&place)?;
     let manifest = Manifest::parse(&text, parameters.image_manifest_media_type.as_deref())

@@ -1,4 +1,4 @@
-//! How ECR says no: codes and wording as the service uses them, and the checks of parameters that every operation
+//! ECR's refusals, in the service's codes and wording, and the checks of parameters that every operation
 //! shares.
 
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! One repository: its images, tags and layers, and the ties between them. Whatever is called here keeps the maps in
-//! step with each other; what the API refuses is decided above. Every look-up is by key, so that a repository of a
+//! One repository: its images, tags and layers, and the links between them. Every method keeps the maps
+//! consistent; the operations decide what the API refuses. Every look-up is by key, so that a repository of a
 //! hundred thousand images answers like a small one.
 
 use std::{
@@ -36,7 +36,7 @@ pub enum Status {
     Activating,
 }
 
-/// An image, an index, or something attached to an image.
+/// An image, an index or a referrer.
 #[derive(Clone, Debug)]
 pub struct Image {
     pub manifest: Manifest,
@@ -55,7 +55,7 @@ impl Image {
 }
 
 /// A layer, or a config, that was pushed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Layer {
     pub size: u64,
     /// Known once a manifest has named it.
@@ -72,7 +72,7 @@ impl Layer {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Repository {
     pub created_at: DateTime<Utc>,
     pub mutability: Mutability,
@@ -90,18 +90,7 @@ pub struct Repository {
 
 impl Repository {
     pub fn new(created_at: DateTime<Utc>) -> Self {
-        Self {
-            created_at,
-            mutability: Mutability::default(),
-            exclusions: Vec::new(),
-            lifecycle_policy: None,
-            takes_missing_layers: false,
-            images: BTreeMap::new(),
-            tags: BTreeMap::new(),
-            layers: BTreeMap::new(),
-            parents: HashMap::new(),
-            referrers: HashMap::new(),
-        }
+        Self { created_at, ..Self::default() }
     }
 
     pub fn image(&self, digest: &Digest) -> Option<&Image> {
@@ -124,7 +113,7 @@ impl Repository {
         self.images.is_empty()
     }
 
-    /// All images in the order of their digests, which is no order to a client.
+    /// All images by digest. Clients must not rely on the order.
     pub fn images(&self) -> impl Iterator<Item = &Image> {
         self.images.values()
     }
@@ -155,7 +144,7 @@ impl Repository {
 
     /// Stores a layer that was pushed.
     pub fn add_layer(&mut self, digest: Digest, size: u64) {
-        self.layers.entry(digest).or_insert(Layer { size, media_type: None, ready: 0, users: 0 });
+        self.layers.entry(digest).or_insert(Layer { size, ..Layer::default() });
     }
 
     /// Stores an image; one that was archived comes back.
@@ -165,12 +154,8 @@ impl Repository {
             return self.set_status(digest, Status::Active, now);
         }
         for blob in manifest.blobs() {
-            let layer = self.layers.entry(blob.digest).or_insert(Layer {
-                size: blob.size,
-                media_type: None,
-                ready: 0,
-                users: 0,
-            });
+            self.add_layer(blob.digest, blob.size);
+            let layer = self.layers.entry(blob.digest).or_default();
             layer.media_type = Some(blob.media_type.clone());
             layer.ready += 1;
             layer.users += 1;
@@ -202,7 +187,7 @@ impl Repository {
         }
     }
 
-    /// Takes a tag away; its image stays, even without any.
+    /// Removes a tag. Its image stays, even without tags.
     pub fn remove_tag(&mut self, tag: &str) {
         if let Some(digest) = self.tags.remove(tag)
             && let Some(image) = self.images.get_mut(&digest)
@@ -211,7 +196,7 @@ impl Repository {
         }
     }
 
-    /// Takes an image away with all its tags. Its layers stay until [`Repository::sweep`].
+    /// Removes an image with all its tags. Its layers stay until [`Repository::sweep`].
     pub fn remove(&mut self, digest: &Digest) -> Option<Image> {
         let image = self.images.remove(digest)?;
         for tag in &image.tags {
@@ -232,7 +217,7 @@ impl Repository {
         Some(image)
     }
 
-    /// Removes the layers that no image has, which the service does "at any time".
+    /// Removes the layers that no image uses. The service does so "at any time".
     pub fn sweep(&mut self) {
         self.layers.retain(|_, layer| layer.users > 0);
     }

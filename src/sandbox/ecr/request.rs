@@ -18,7 +18,7 @@ pub struct Request<'a> {
     pub region: &'a str,
     pub now: DateTime<Utc>,
     pub quirks: &'a Quirks,
-    /// Counts the sandbox's requests: for ids that differ and yet are the same in every run.
+    /// Counts the sandbox's requests, for ids that are unique but the same in every run.
     pub number: u64,
     pub body: &'a [u8],
 }

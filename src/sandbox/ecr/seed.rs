@@ -1,4 +1,4 @@
-//! A believable registry of any size: releases for several platforms with signatures and bills of materials, tags
+//! A realistic registry of any size: releases for several platforms with signatures and SBOMs, tags
 //! that moved on and left images without any, a base image with many tags, and an archive.
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -86,7 +86,7 @@ impl Builder<'_> {
         self.repository.len() >= self.wanted
     }
 
-    /// Pushes a manifest, unless there are enough; most are pulled now and then.
+    /// Pushes a manifest unless the repository is full. Most images get a time of their last pull.
     fn push(&mut self, manifest: &Manifest, tags: &[&str]) -> bool {
         if self.full() {
             return false;
@@ -126,7 +126,7 @@ impl Builder<'_> {
     }
 }
 
-/// Nightly builds and releases, signed and with a bill of materials the way registries know of.
+/// Nightly builds and releases with signatures and SBOMs as referrers.
 fn app(builder: &mut Builder) {
     let version = builder.version();
     let tags = if builder.dice.chance(40) { vec![version.as_str(), "latest"] } else { vec!["nightly"] };
@@ -143,7 +143,7 @@ fn app(builder: &mut Builder) {
     }
 }
 
-/// Releases whose signatures are tied to them by nothing but a tag; some outlived their image.
+/// Releases whose signatures refer to them by tag only; some signatures outlived their image.
 fn api(builder: &mut Builder) {
     let version = builder.version();
     let name = format!("{} {}", builder.name, builder.number);
@@ -159,7 +159,7 @@ fn api(builder: &mut Builder) {
     }
 }
 
-/// One platform, a tag a build, and every second build lost its tag to the next.
+/// One platform, one tag per build. Every second build lost its tag to the next.
 fn ci(builder: &mut Builder) {
     let image = builder.image(PLATFORMS[0]);
     let build = format!("build-{}", 1000 + builder.number);
@@ -168,7 +168,7 @@ fn ci(builder: &mut Builder) {
     builder.push(&image, &tags);
 }
 
-/// Few images with many tags, which may not be overwritten.
+/// Few images with many immutable tags.
 fn base(builder: &mut Builder) {
     builder.repository.mutability = Mutability::Immutable;
     let (minor, patch) = (10 + builder.number / 5, builder.number % 5);
@@ -180,7 +180,7 @@ fn base(builder: &mut Builder) {
     builder.index(&tags);
 }
 
-/// A report a day; after half a year they are archived.
+/// One report a day, archived after half a year.
 fn report(builder: &mut Builder) {
     let image = builder.image(PLATFORMS[0]);
     let tag = format!("{}-{}", builder.at.format("%Y-%m-%d"), builder.number);

@@ -1,4 +1,4 @@
-//! Who is asking: STS GetCallerIdentity, which tools call before they touch anything, and ECR's own login.
+//! The caller's identity: STS GetCallerIdentity, which tools call first, and ECR's own login.
 
 use aws_smithy_types::base64;
 use chrono::TimeDelta;
@@ -60,7 +60,7 @@ fn xml(status: u16, body: &str) -> Reply {
     Reply { status, headers: vec![("content-type".into(), "text/xml".into())], body: body.into() }
 }
 
-/// A token for `docker login`, which nothing here would accept: there is no registry behind it.
+/// A token for `docker login`. The emulator has no registry that would accept it.
 pub fn get_authorization_token(request: Request) -> Result<Value, Refusal> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

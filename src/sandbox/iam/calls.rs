@@ -1,4 +1,4 @@
-//! IAM's own calls: tokens for passwords, what a token is of, which projects there are.
+//! IAM's own calls: log in with a password, validate a token, list projects.
 
 use serde_json::{Value, json};
 
@@ -134,7 +134,7 @@ fn reply(status: u16, body: &Value) -> Reply {
     }
 }
 
-/// Says no more than that: who guesses must not learn what was right.
+/// The message does not say which part was right: it must not help to guess.
 fn wrong() -> Refusal {
     unauthorized("The username or password is wrong.")
 }

@@ -1,5 +1,5 @@
 //! Huawei Cloud IAM: one account with its users, projects, keys and tokens, and who a request is from. It answers its
-//! own calls and tells the other services whom to believe; signatures are checked in `signature`.
+//! own calls and identifies callers for the other services; `signature` checks signatures.
 
 mod calls;
 mod signature;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Received, Reply};
 pub(super) use signature::{decoded, pairs};
 
-/// What every sandbox accepts. None of it opens anything anywhere else.
+/// What every sandbox accepts. None of it works anywhere else.
 pub const DOMAIN: &str = "sandbox-account";
 pub const USER: &str = "sandbox-user";
 pub const PASSWORD: &str = "Sandbox-Passw0rd";
@@ -25,7 +25,7 @@ pub const TOKEN: &str = "MIISandboxTokenThatIsMadeElsewhere";
 /// The region that its environment names, and the project that its ready token is of.
 pub const REGION: &str = "cn-north-4";
 
-/// The projects of the account: one a region, called as the region.
+/// The projects of the account: one per region, named like the region.
 const PROJECTS: [(&str, &str); 3] = [
     (REGION, "0a4da8115c9d8464ead3a38309130001"),
     ("ap-southeast-1", "0a4da8115c9d8464ead3a38309130002"),
@@ -98,7 +98,7 @@ struct Token {
     revoked: bool,
 }
 
-/// Failures in a row, and what they lead to.
+/// Consecutive failures, and until when they lock.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Lock {
     failures: u32,
@@ -119,7 +119,7 @@ impl Lock {
     }
 }
 
-/// Why a request is not believed or not done, in one of the two shapes that such answers have.
+/// Why a request is refused, in one of the two shapes of such answers.
 #[derive(Debug, PartialEq)]
 pub(super) enum Refusal {
     /// IAM itself, as Keystone does.
@@ -165,7 +165,7 @@ impl Default for Iam {
             elsewhere: None,
         };
         iam.add_key(ACCESS_KEY, SECRET_KEY, None);
-        // Good for as long as times can be written.
+        // Valid practically for ever.
         let token = Token {
             user: iam.users[0].id.clone(),
             project: iam.project_id(REGION),

@@ -66,7 +66,7 @@ fn a_password_gives_a_token_of_the_project_by_id_by_name_and_by_name_and_domain(
 }
 
 #[test]
-fn whatever_is_wrong_with_a_login_the_answer_is_the_same() {
+fn every_wrong_login_gets_the_same_answer() {
     let mut iam = Iam::default();
     let mut answers = vec![
         ask(&mut iam, &login("wrong", json!({"name": REGION}))).unwrap_err(),
@@ -158,7 +158,7 @@ fn what_the_official_sdk_signs_is_believed() {
 }
 
 #[test]
-fn whatever_is_changed_after_signing_is_not_believed() {
+fn every_change_after_signing_is_refused() {
     type Change = fn(&mut Received);
     let changes: [(&str, Change); 9] = [
         ("the method", |request| request.method = "PUT".into()),

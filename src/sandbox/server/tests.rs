@@ -137,7 +137,7 @@ async fn the_date_of_an_answer_is_the_emulators_clock() {
 }
 
 #[tokio::test]
-async fn a_fault_for_a_service_that_is_not_there_is_an_error() {
+async fn a_fault_for_an_unknown_service_is_an_error() {
     let faults = vec!["erc:PutImage:drop".parse().unwrap()];
     let options = Options { faults, ..Options::default() };
     let error = Sandbox::start(World::default(), options).await.err().unwrap();

@@ -166,7 +166,7 @@ impl Workspace {
             Ok(Caller::Token(of)) if of.as_deref() != Some(&project) => {
                 return self.reply(&Err(foreign()));
             }
-            // A key is good for its account's projects, as is whatever another IAM vouches for.
+            // A key works for its account's projects, and for projects that another IAM confirms.
             Ok(Caller::Key) if self.iam.projects.iter().all(|own| own.id != project) => {
                 return self.reply(&Err(foreign()));
             }

@@ -1,4 +1,4 @@
-//! What the service does for a sender that it knows: list, show, delete, tell of jobs.
+//! What the service does for a known sender: list, show and delete servers, show jobs.
 
 use std::collections::HashSet;
 

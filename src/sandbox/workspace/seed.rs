@@ -1,4 +1,4 @@
-//! A world to try things in: image servers of several teams in two regions, most of them built, some still busy, some
+//! A world to experiment in: image servers of several teams in two regions, most of them built, some still busy, some
 //! broken. The same seed and time give the same world.
 
 use chrono::{DateTime, TimeDelta, Utc};

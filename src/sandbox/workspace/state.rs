@@ -21,7 +21,7 @@ pub struct Project {
     pub failing: BTreeMap<String, Failing>,
 }
 
-/// An image server. Empty texts are what the service has not set.
+/// An image server. An empty text is a field that the service has not set.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Server {
@@ -40,7 +40,7 @@ pub struct Server {
     pub enterprise_project_id: String,
     pub created: DateTime<Utc>,
     pub updated: DateTime<Utc>,
-    /// What will become of it, in this order.
+    /// Its coming changes, in order.
     pub changes: Vec<Change>,
 }
 
@@ -122,7 +122,7 @@ impl Project {
         self.server(id).is_some()
     }
 
-    /// Starts to delete those of these servers that are there and not on their way out yet.
+    /// Starts to delete these servers, except those that are absent or being deleted.
     pub(super) fn start(&mut self, id: String, servers: &[&str], recursive: bool, now: DateTime<Utc>, takes: Duration) {
         let mut sub_jobs = Vec::new();
         for (number, name) in servers.iter().enumerate() {
@@ -154,7 +154,7 @@ impl Project {
         self.jobs.insert(id, job);
     }
 
-    /// Lets everything happen that is due by now.
+    /// Applies every change that is due.
     pub(super) fn settle(&mut self, now: DateTime<Utc>) {
         for server in &mut self.servers {
             while server.changes.first().is_some_and(|change| change.at <= now) {
@@ -199,7 +199,7 @@ impl Project {
 }
 
 impl Server {
-    /// What goes with a server that is deleted with all that belongs to it. The image that was built stays.
+    /// What a recursive deletion removes with the server. The image that was built stays.
     fn around(&self) -> [String; 4] {
         [self.server_group_id.clone(), self.app_group_id.clone(), self.server_id.clone(), self.instance_id.clone()]
     }

@@ -201,7 +201,7 @@ fn states_change_as_time_goes_by() {
 }
 
 #[test]
-fn what_is_not_there_is_a_404_of_the_service() {
+fn an_absent_server_or_job_is_a_404_of_the_service() {
     let mut workspace = with(&[]);
     for path in ["image-servers/1", "image-server-jobs/1"] {
         let (status, body) = send(&mut workspace, "GET", path, "", 0);

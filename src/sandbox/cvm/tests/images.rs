@@ -145,7 +145,7 @@ fn an_image_is_shared_and_not_shared_any_more_and_can_then_be_deleted() {
         ask(cvm, "ModifyImageSharePermission", body).map(drop)
     };
     for (id, account, permission, code) in [
-        ("img-good1", "nobody", "SHARE", "InvalidAccountId.NotFound"),
+        ("img-good1", "not-a-number", "SHARE", "InvalidAccountId.NotFound"),
         ("img-good1", "100000000001", "SHARE", "FailedOperation.AccountIsYourSelf"),
         ("img-good1", "100000000003", "GIVE", "InvalidParameterValue"),
         ("img-sharing", "100000000002", "SHARE", "FailedOperation.AccountAlreadyExists"),

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn every_request_that_the_providers_own_code_signed_is_let_in() {
+fn every_request_signed_by_the_providers_own_code_is_accepted() {
     let all: Value = serde_json::from_str(include_str!("../../../../tests/data/tc3.json")).unwrap();
     let sets = ["vectors", "published_vectors"].map(|set| all[set].as_array().unwrap());
     for vector in sets.into_iter().flatten() {
@@ -39,7 +39,7 @@ fn every_request_that_the_providers_own_code_signed_is_let_in() {
 }
 
 #[test]
-fn a_sender_who_is_not_who_they_say_or_not_in_time_is_refused() {
+fn a_wrong_key_signature_or_time_is_refused() {
     let change = |name: &'static str, value: &'static str| {
         move |request: &mut Received| {
             request.headers.insert(name, HeaderValue::from_static(value));

@@ -11,7 +11,7 @@ fn refused(reply: &Reply) -> (u16, String) {
 }
 
 #[test]
-fn a_request_that_is_not_believed_is_refused_with_400_and_its_reason() {
+fn a_request_that_cannot_be_authenticated_is_refused_with_400_and_a_reason() {
     let mut fixture = Fixture::new();
     fixture.push("app", &["v1"]);
     let body = json!({"repositoryName": "team/app", "imageIds": [by_tag("v1")]});
@@ -31,7 +31,7 @@ fn a_request_that_is_not_believed_is_refused_with_400_and_its_reason() {
 }
 
 #[test]
-fn what_the_caller_may_not_do_is_not_done() {
+fn a_denied_operation_is_not_done() {
     let mut fixture = Fixture::new();
     fixture.push("app", &["v1"]);
     fixture.ecr.denied.insert("BatchDeleteImage".into());
@@ -73,7 +73,7 @@ fn accounts_and_regions_are_apart() {
 }
 
 #[test]
-fn sts_says_whose_key_it_is_in_xml_and_refuses_with_403() {
+fn sts_names_the_caller_in_xml_and_refuses_with_403() {
     let mut fixture = Fixture::new();
     let mut request = fixture.request("", &json!({}));
     request.headers.clear();

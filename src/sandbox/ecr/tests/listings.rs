@@ -171,8 +171,8 @@ fn referrers_are_listed_by_kind_and_page() {
         json!({"subjectId": subject, "filter": filter, "maxResults": 5}),
     );
     assert_eq!((referrers.len(), pages), (25, 5));
-    let nobody = fixture.ask("ListImageReferrers", json!({"subjectId": by_digest(Digest::of(""))})).unwrap();
-    assert_eq!(nobody, json!({"referrers": []}));
+    let absent = fixture.ask("ListImageReferrers", json!({"subjectId": by_digest(Digest::of(""))})).unwrap();
+    assert_eq!(absent, json!({"referrers": []}));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the emulator does, told as its clients see it: signed requests in, JSON out.
+//! What the emulator does, as its clients see it: signed requests in, JSON out.
 
 mod deletions;
 mod door;

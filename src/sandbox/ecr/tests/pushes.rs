@@ -67,7 +67,7 @@ fn tags_move_unless_the_repository_says_otherwise() {
         if let Some(filter) = filter {
             rules["imageTagMutabilityExclusionFilters"] = json!([{"filterType": "WILDCARD", "filter": filter}]);
         }
-        // A question mark is no part of these wildcards.
+        // A question mark is not a wildcard here.
         if filter.is_some_and(|filter| filter.contains('?')) {
             assert!(fixture.refusal("PutImageTagMutability", rules).starts_with("InvalidParameterException"));
             continue;

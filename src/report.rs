@@ -175,7 +175,10 @@ pub struct Summary {
 
 impl Summary {
     pub fn add(&mut self, item: &Item) {
-        *self.counts.entry(item.word().to_owned()).or_default() += 1;
+        match self.counts.get_mut(item.word()) {
+            Some(count) => *count += 1,
+            None => drop(self.counts.insert(item.word().to_owned(), 1)),
+        }
         use Outcome::*;
         let counts = match item.outcome {
             None => item.error.is_none() && !item.is_kept(),

@@ -130,8 +130,8 @@ impl Printer {
                 out.begun = true;
             }
             Format::Ndjson => {
-                let line = json::line(item) + "\n";
-                out.write(line.as_bytes());
+                out.write(json::line(item).as_bytes());
+                out.write(b"\n");
             }
         }
     }

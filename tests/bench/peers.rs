@@ -39,7 +39,7 @@ pub fn aws_cli(job: &Job) -> io::Result<Option<f64>> {
     let lines: Vec<_> = job.digests.chunks(100).map(|digests| digests.join(" ")).collect();
     let aws = folder.join("aws/bin/aws");
     let script = tempfile::NamedTempFile::new()?;
-    let call = format!("'{}' ecr {operation} --no-cli-pager --repository-name app/000", aws.display());
+    let call = format!("'{}' ecr {operation} --repository-name app/000", aws.display());
     let text = match verb {
         "list" => format!("{call}\n"),
         _ => format!("while read -r ids; do {call} --image-ids $(printf 'imageDigest=%s ' $ids) || exit 1; done\n"),

@@ -40,7 +40,7 @@ fn steady(text: &str) -> String {
         (_, Some((before, after))) => {
             let (_, after) = after.split_once(' ').unwrap_or_default();
             let (after, _) = after.rsplit_once(", ").unwrap_or_default();
-            format!("{before}//127.0.0.1:4566 {after}, 2ms")
+            format!("{before}//127.0.0.1:4566 {after}, 2 ms")
         }
         _ => line.to_owned(),
     };

@@ -280,7 +280,7 @@ mod tests {
         let many: Vec<_> = (0..5000).map(|n| item(&format!("ecr:app:{n}"), Outcome::Failed, "no")).collect();
         let mut notes = notes(&many);
         assert_eq!(notes.annotations().len(), ANNOTATIONS);
-        assert!(notes.annotations()[9].ends_with("::4991 more: the report has them"));
+        assert!(notes.annotations()[9].ends_with("::4991 more: see the report"));
         for number in 0..20 {
             notes.error(&Error::new(Kind::Auth, format!("no {number}")));
         }
@@ -300,7 +300,7 @@ mod tests {
             if let Some(text) = text {
                 assert_eq!(text.matches("<details").count(), text.matches("</details>").count());
                 let has_table = text.contains("<details");
-                assert_eq!(text.contains("more: the report has them"), has_table);
+                assert_eq!(text.contains("more: see the report"), has_table);
             }
         }
         assert_eq!(notes.summary(&sum, Utc::now(), 999_999), None);

@@ -55,13 +55,13 @@ pub fn aside(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Refuses a run that nobody can be asked to agree to, before anything is sent.
+/// Refuses a run that needs a confirmation and has no terminal to ask at, before anything is sent.
 pub fn somebody_can_agree() -> Result<(), Error> {
     if io::stdin().is_terminal() && io::stderr().is_terminal() {
         return Ok(());
     }
-    let error = Error::new(Kind::Guard, "nobody can be asked: this is no terminal");
-    Err(error.hint("nothing was sent; look at the plan with --dry-run, then agree to it with --yes"))
+    let error = Error::new(Kind::Guard, "cannot ask for confirmation: not a terminal");
+    Err(error.hint("nothing was sent; check the plan with --dry-run, then confirm it with --yes"))
 }
 
 impl Look {

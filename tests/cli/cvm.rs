@@ -144,8 +144,8 @@ fn machine_images_have_no_layers() {
     insta::assert_snapshot!(run.transcript(), @r"
     $ imgctl check-layers cvm:img-00000001
     --- stderr
-    error: images of Tencent Cloud CVM are machine images: they have no layers
-      hint: `imgctl get` shows whether an image is there
+    error: cannot check layers: images of Tencent Cloud CVM are machine images and have no layers
+      hint: use `imgctl get` to check that an image exists
     --- exit 2
     ");
 }

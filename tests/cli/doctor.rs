@@ -136,7 +136,7 @@ fn a_wrong_clock_is_reported_before_the_keys_are_doubted() {
         assert_eq!(document["items"][0]["state"], state);
         if state == "failed" {
             let error = &document["items"][0]["error"];
-            assert!(error["message"].as_str().unwrap().contains("the service bears 5m"));
+            assert!(error["message"].as_str().unwrap().contains("the service allows 5m"));
             assert_eq!((run.code, &check(&run, "credentials")["state"]), (3, &Value::from("found")));
         } else {
             run.exits(0);

@@ -121,8 +121,8 @@ fn nothing_is_sent_without_a_terminal_to_confirm_in() {
     insta::assert_snapshot!(run.transcript(), @r"
     $ imgctl delete ecr:team/app:v1
     --- stderr
-    error: nobody can be asked: this is no terminal
-      hint: nothing was sent; look at the plan with --dry-run, then agree to it with --yes
+    error: cannot ask for confirmation: not a terminal
+      hint: nothing was sent; check the plan with --dry-run, then confirm it with --yes
     --- exit 4
     ");
 }

@@ -71,7 +71,7 @@ fn data_stay_data() {
     let (json, annotation) = run.stderr.split_once('\n').unwrap();
     assert_eq!((run.code, run.stdout.as_str()), (4, ""));
     serde_json::from_str::<serde_json::Value>(json).unwrap();
-    assert!(annotation.starts_with("::error title=imgctl delete::nobody can be asked"));
+    assert!(annotation.starts_with("::error title=imgctl delete::cannot ask for confirmation"));
 }
 
 #[test]
@@ -114,5 +114,5 @@ fn it_can_be_turned_off_and_on() {
 fn a_summary_that_cannot_be_written_does_not_change_the_end() {
     let world = world().set("GITHUB_STEP_SUMMARY", "/no/such/folder/summary");
     let run = world.run(&["delete", "-y", "ecr:base/alpine:3.10.0"]);
-    run.exits(0).says("summary cannot be written");
+    run.exits(0).says("cannot write the step summary");
 }

@@ -125,6 +125,6 @@ fn the_manual_has_a_page_for_each_command_and_topic() {
         assert!(page.contains("\n.SH EXAMPLES\n"), "{page}");
     }
     let topic = page("imgctl-exit-codes.7").unwrap();
-    assert!(topic.contains("\n.SH \"WHAT COUNTS AS DONE\"\n"), "{topic}");
+    assert!(topic.contains("\n.SH \"OUTCOMES THAT COUNT AS DONE\"\n"), "{topic}");
     assert!(page("imgctl.1").unwrap().contains("delete"));
 }

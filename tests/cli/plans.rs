@@ -209,7 +209,7 @@ fn a_plan_without_what_it_deletes_is_a_mistake_and_lists_that_are_not_read_again
     std::fs::write(world.home().join("used.txt"), "team/app:used\n").unwrap();
     save(&world, &["--in-use", "used.txt"]);
     let warned = world.run(&["delete", "--from", "plan.json", "--dry-run"]);
-    warned.says("which are not read again");
+    warned.says("does not read the in-use lists of the plan again");
     let newer = run(&world, &["--dry-run", "--in-use", "used.txt"]);
     newer.exits(0).sends(1, "DescribeImages");
 }

@@ -477,7 +477,7 @@ fn policies_of_a_file_are_run_side_by_side_and_one_store_has_one_policy() {
 
     for (arguments, words) in [
         (&["prune", "--policy", "p.toml", "ancients", "--yes"][..], "did you mean ancient?"),
-        (&["prune", "--policy", "p.toml", "--keep", "3", "--yes"], "a policy says itself"),
+        (&["prune", "--policy", "p.toml", "--keep", "3", "--yes"], "the policy file sets them"),
         (&["prune", "--policy", "q.toml", "--yes"], "cannot read q.toml"),
     ] {
         let run = world.run(arguments);

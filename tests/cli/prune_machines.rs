@@ -108,7 +108,7 @@ fn what_cannot_be_asked_keeps_everything_and_skipping_it_is_said() {
     let run = world.run(&["prune", "cvm:", "--keep", "9", "-n", "--skip-usage-check"]);
     assert!(!run.stderr.contains("warning"), "nothing goes: {}", run.transcript());
     let run = world.run(&["prune", "cvm:", "--keep", "1", "-n", "--skip-usage-check", "-q"]);
-    run.says("warning: nobody asked");
+    run.says("warning: imgctl did not check");
 }
 
 #[test]

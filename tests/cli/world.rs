@@ -228,7 +228,7 @@ fn steady(text: &str) -> String {
         ("\"request_id\":\"", "\""),
         ("  request: ", ""),
         ("http://127.0.0.1:", " "),
-        ("plain, ", " "),
+        ("HTTP, ", " "),
     ];
     let steady = |line: &str| BLANKS.iter().fold(line.to_owned(), |line, (mark, ends)| blank(&line, mark, ends));
     text.lines().map(steady).collect::<Vec<_>>().join("\n")

@@ -25,11 +25,11 @@ fn states(checkup: &Checkup) -> Vec<(Subject, State)> {
 }
 
 #[test]
-fn a_clock_is_in_step_or_worth_a_warning_or_too_far_off() {
+fn a_clock_matches_the_service_or_gets_a_warning_or_fails() {
     for (ahead, state, value) in [
-        (0, State::Ok, "in step with the service's"),
-        (2, State::Ok, "in step with the service's"),
-        (-1, State::Ok, "in step with the service's"),
+        (0, State::Ok, "matches the service"),
+        (2, State::Ok, "matches the service"),
+        (-1, State::Ok, "matches the service"),
         (30, State::Ok, "29s ahead"),
         (-30, State::Ok, "30s behind"),
         (75, State::Warning, "1m 14s ahead"),

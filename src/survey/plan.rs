@@ -191,6 +191,10 @@ impl Made {
 
     /// How the run ends, given the outcomes of the deletions.
     pub fn exit(&self, mut ended: Tally) -> Exit {
+        // Stores that were listed do not help if no deletion could be tried.
+        if ended.exit() == Exit::Nothing {
+            return Exit::Nothing;
+        }
         let looked = self.stocks.iter().map(|stock| Item::new(stock.store.clone()));
         looked.for_each(|item| ended.add(&item));
         self.failed.iter().for_each(|item| ended.add(item));

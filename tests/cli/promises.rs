@@ -241,3 +241,15 @@ fn a_run_ends_within_a_second_of_its_deadline_when_a_call_hangs() {
         assert_ne!(run.code, 0, "{}", run.transcript());
     }
 }
+
+#[test]
+fn the_same_stop_has_the_same_exit_code_in_prune_and_delete() {
+    let stale =
+        || world(|repository| drop(push(repository, "old", &["v1"], 400))).fault("ecr:BatchDeleteImage:status=403");
+    let run = stale().run(&["delete", "ecr:team/app:v1", "--yes", "-o", "json"]);
+    let delete = (run.code, run.words());
+    let rules = ["--older-than", "300d", "--allow-empty", "--max-percent", "100"];
+    let run = stale().run(&[&["prune", "ecr:team/app", "--yes", "-o", "json"], &rules[..]].concat());
+    assert_eq!((run.code, run.words()), delete, "{}", run.transcript());
+    run.ends(3, ["failed"]);
+}

@@ -1,6 +1,6 @@
 //! What BatchGetImage says.
 
-use aws_sdk_ecr::types::{Image as SdkImage, ImageFailure};
+use aws_sdk_ecr::types::{Image as SdkImage, ImageFailure, ImageIdentifier};
 
 use super::{Each, failed};
 use crate::{
@@ -18,16 +18,13 @@ pub fn manifests(
 ) -> Each<ImageId, Manifest> {
     let mut answers = Vec::with_capacity(asked.len());
     for id in asked {
-        let image = images.iter().find(|image| {
-            let Some(named) = image.image_id() else {
-                return false;
-            };
-            match id {
-                ImageId::Tag(tag) | ImageId::TagAt(tag, _) => named.image_tag() == Some(tag),
-                ImageId::Digest(digest) => named.image_digest() == Some(digest.as_str()),
-                ImageId::Named(_) => false,
-            }
-        });
+        let named = |matches: &dyn Fn(&ImageIdentifier) -> bool| {
+            images.iter().find(|image| image.image_id().is_some_and(matches))
+        };
+        let by_tag = id.tag().and_then(|tag| named(&|named| named.image_tag() == Some(tag)));
+        // Some registries answer a request for a tag and its digest with the digest alone.
+        let by_digest = || id.digest().and_then(|digest| named(&|named| named.image_digest() == Some(digest.as_str())));
+        let image = by_tag.or_else(by_digest);
         answers.extend(image.map(|image| (id.clone(), manifest(id, image, request))));
     }
     answers.extend(failed(asked, failures, request));
@@ -55,8 +52,6 @@ fn manifest(asked: &ImageId, image: &SdkImage, request: Option<&str>) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ecr::types::ImageIdentifier;
-
     use super::{
         super::tests::{digest, tag},
         *,
@@ -75,6 +70,10 @@ mod tests {
         assert_eq!(good[0].1.as_ref().unwrap().bytes, text.as_bytes());
         assert_eq!(good[1].1.as_ref().unwrap().digest, right);
         assert_eq!(good[2].1.as_ref().unwrap_err().kind, Kind::Changed);
+        let by_digest = ImageIdentifier::builder().image_digest(right.as_str()).build();
+        let by_digest = SdkImage::builder().image_id(by_digest).image_manifest(text).build();
+        let named = manifests(&[ImageId::TagAt("v1".into(), right.clone())], &[by_digest], &[], None);
+        assert_eq!(named[0].1.as_ref().unwrap().digest, right);
         let forged = manifests(&asked[..1], &[sent(&digest('b'))], &[], None);
         assert_eq!(forged[0].1.as_ref().unwrap_err().kind, Kind::Failed);
     }

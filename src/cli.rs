@@ -185,7 +185,7 @@ fn offline(result: Result<Exit>) -> Exit {
 /// Prints help and version on stdout, and every other problem as an error in the requested format.
 fn not_understood(error: &clap::Error, env: &Env) -> ExitCode {
     if !error.use_stderr() {
-        // A reader that went away is no error.
+        // A closed pipe is not an error.
         let _ = error.print();
         return Exit::Done.into();
     }

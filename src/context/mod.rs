@@ -125,12 +125,7 @@ impl Context {
         if agreed {
             return Ok(());
         }
-        let why = match self.stop.cause() {
-            Some(_) => "stopped",
-            None => "not agreed",
-        };
-        let message = format!("{why}; nothing was deleted");
-        Err(Error::new(Kind::Guard, message))
+        Err(Error::new(Kind::Guard, "Cancelled. Nothing was deleted."))
     }
 
     /// Counts calls that were sent outside of a session.

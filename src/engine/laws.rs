@@ -35,9 +35,9 @@ enum Fault {
     None,
     Throttled,
     Unreachable,
-    /// The request never arrived, and nobody knows.
+    /// The request never arrives, and no answer comes.
     LostBefore,
-    /// It was done, and nobody knows.
+    /// It is done, and no answer comes.
     LostAfter,
     /// It was done, and the answer is garbage.
     Garbage,

@@ -83,7 +83,7 @@ fn anything_but_yes_deletes_nothing() {
             return;
         };
         assert_eq!(shown.code, 4, "{typed:?}: {}", shown.text);
-        assert!(shown.text.contains("not agreed"), "{}", shown.text);
+        assert!(shown.text.contains("Cancelled. Nothing was deleted."), "{}", shown.text);
         assert!(has(&world, "v1"));
     }
 }

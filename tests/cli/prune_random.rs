@@ -74,8 +74,9 @@ fn fill(repository: &mut Repository, dice: &mut Dice, seed: u64, now: DateTime<U
     }
 }
 
-/// What is in the repository: each digest with its tags, its age in days and what it holds.
-fn state(world: &World) -> Vec<(Digest, Vec<String>, i64, Vec<Digest>)> {
+/// What is in the repository: each digest with its tags, its age in days, what it holds, and whether it is about another
+/// image.
+fn state(world: &World) -> Vec<(Digest, Vec<String>, i64, Vec<Digest>, bool)> {
     let mut clouds = world.sandbox.world();
     let repository = clouds.ecr.repository(REGION, "team/app", Utc::now());
     let snapshot = repository.snapshot();
@@ -84,7 +85,8 @@ fn state(world: &World) -> Vec<(Digest, Vec<String>, i64, Vec<Digest>)> {
         .map(|image| {
             let tags = snapshot[&image.manifest.digest.to_string()].clone();
             let days = (Utc::now() - image.pushed_at).num_days();
-            (image.manifest.digest, tags, days, image.manifest.children().to_vec())
+            let refers = image.manifest.subject.is_some() || tags.iter().any(|tag| tag.ends_with(".sig"));
+            (image.manifest.digest, tags, days, image.manifest.children().to_vec(), refers)
         })
         .collect()
 }
@@ -118,16 +120,17 @@ fn one_run(seed: u64) {
 
     let there: BTreeSet<String> = before.iter().map(|image| image.0.to_string()).collect();
     let left: BTreeSet<String> = after.iter().map(|image| image.0.to_string()).collect();
-    for (digest, tags, _, children) in &after {
+    for (digest, tags, _, children, _) in &after {
         for child in children {
             let child = child.to_string();
             assert!(left.contains(&child) || !there.contains(&child), "{digest} {tags:?} lost {child}: {}", case());
         }
     }
-    for (digest, tags, days, _) in &before {
+    for (digest, tags, days, _, refers) in &before {
         let gone = !left.contains(&digest.to_string());
         assert!(!(gone && tags.iter().any(|tag| tag == "latest")), "{digest} was protected: {}", case());
-        let named = tags.iter().any(|tag| !tag.ends_with(".sig"));
+        // A signature or SBOM follows its image, whatever its own tags and age.
+        let named = !refers && !tags.is_empty();
         assert!(!(gone && named && flags.contains(&"--untagged")), "{digest} {tags:?}: {}", case());
         let young = flags.contains(&"30d") && *days < 30;
         // What only a stale index holds goes with it, however young; what has a name of its own does not.

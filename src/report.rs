@@ -71,6 +71,8 @@ fn named<S: Serializer>(reference: &Reference, serializer: S) -> Result<S::Ok, S
 pub enum State {
     /// Of an image: the provider's own word, in lower case.
     Said(String),
+    /// The answer did not say.
+    Unknown,
     /// The store has no such image.
     Missing,
     /// Of a layer: it can be pulled.
@@ -85,6 +87,7 @@ impl State {
     pub fn word(&self) -> &str {
         match self {
             Self::Said(word) | Self::Unavailable(word) => word,
+            Self::Unknown => "unknown",
             Self::Missing => "missing",
             Self::Available => "available",
             Self::Checked(checkup::State::Missing) => "not_configured",
@@ -116,8 +119,8 @@ impl Item {
 
     /// An image as its provider describes it.
     pub fn found(reference: impl Into<Reference>, image: Image) -> Self {
-        let state = image.state.clone().map(State::Said);
-        Self { state, image, ..Self::new(reference) }
+        let state = image.state.clone().map_or(State::Unknown, State::Said);
+        Self { state: Some(state), image, ..Self::new(reference) }
     }
 
     /// Sets the outcome. The state that was read before is no longer true.
@@ -152,6 +155,7 @@ impl Item {
         match (&self.outcome, &self.state, &self.error) {
             (Some(outcome), ..) => outcome.word(),
             _ if self.is_kept() => "kept",
+            (None, Some(State::Unknown), Some(_)) => "failed",
             (None, Some(state), _) => state.word(),
             (None, None, Some(_)) => "failed",
             (None, None, None) => "found",

@@ -1,6 +1,9 @@
 //! The confirmation prompt: what imgctl would delete, and from which stores. Pure.
 
-use super::human::{count, freed};
+use super::{
+    human::{count, freed},
+    safe,
+};
 use crate::{
     engine::Outcome,
     error::{Error, Kind, Result},
@@ -45,7 +48,8 @@ pub fn question(items: &[Item], shown: Option<Sizes>, places: impl IntoIterator<
         }
     }
     let sentence = format!("{} in {}?", what.join(" and "), named.join(" and "));
-    Ok(sentence[..1].to_uppercase() + &sentence[1..])
+    // Names in it may come from a service.
+    Ok(safe(&(sentence[..1].to_uppercase() + &sentence[1..])).into_owned())
 }
 
 impl std::fmt::Display for Place {
@@ -95,6 +99,13 @@ mod tests {
         };
         let asked = question(&["a", "b", "c"].map(item), None, [place("eu-west-1", None, None)]).unwrap();
         assert!(asked.starts_with("Delete 1 image, which frees at most 103 MiB, in "), "{asked}");
+    }
+
+    #[test]
+    fn escapes_in_an_account_do_not_reach_the_terminal() {
+        let places = [place("eu-west-1", Some("\u{1b}[2J"), None)];
+        let asked = question(&[item(Outcome::WouldDelete, None)], None, places).unwrap();
+        assert!(!asked.contains('\u{1b}'), "{asked}");
     }
 
     #[test]

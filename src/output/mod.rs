@@ -65,6 +65,11 @@ pub fn somebody_can_agree() -> Result<(), Error> {
 }
 
 impl Look {
+    /// Without a terminal, a program may read stderr: beside JSON it gets no plain lines.
+    fn shows_progress(&self, terminal: bool) -> bool {
+        self.progress && !self.quiet && (terminal || self.format == Format::Table)
+    }
+
     /// What the terminals allow, unless the flags decide.
     pub fn of_terminal(format: Format, quiet: bool, color: Option<bool>, progress: bool) -> Self {
         let terminal = io::stdout().is_terminal();
@@ -76,6 +81,24 @@ impl Look {
             width,
             progress,
             github: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_plain_progress_line_stands_between_json_lines() {
+        for (format, terminal, shown) in [
+            (Format::Ndjson, false, false),
+            (Format::Json, false, false),
+            (Format::Table, false, true),
+            (Format::Ndjson, true, true),
+        ] {
+            let look = Look::of_terminal(format, false, Some(false), true);
+            assert_eq!(look.shows_progress(terminal), shown, "{format:?} {terminal}");
         }
     }
 }

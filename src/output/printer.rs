@@ -64,7 +64,7 @@ impl Printer {
             command,
             dry_run,
             out: Mutex::new(out),
-            progress: Progress::new(look.progress && !look.quiet, io::stderr().is_terminal()),
+            progress: Progress::new(look.shows_progress(io::stderr().is_terminal()), io::stderr().is_terminal()),
             step_summary,
         }
     }

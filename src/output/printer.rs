@@ -2,7 +2,7 @@
 //! its own stream, and progress never breaks up other lines.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fs::File,
     io::{self, BufRead, BufWriter, IsTerminal, Stdout, Write},
     path::PathBuf,
@@ -11,6 +11,7 @@ use std::{
 
 use super::{Format, Look, checkup, github::Notes, human, json, progress::Progress, safe, table};
 use crate::{
+    engine::Outcome,
     error::Error,
     prune::saved::Head,
     report::{Item, Summary},
@@ -32,6 +33,8 @@ pub struct Printer {
 struct Out {
     stdout: BufWriter<Stdout>,
     rows: Vec<Item>,
+    /// Skipped images of a table, by their reason: one line counts them.
+    skipped: BTreeMap<String, usize>,
     summary: Summary,
     /// The head of the JSON document or table is printed.
     begun: bool,
@@ -52,6 +55,7 @@ impl Printer {
         let out = Out {
             stdout,
             rows: Vec::new(),
+            skipped: BTreeMap::new(),
             summary: Summary::default(),
             begun: false,
             closed: false,
@@ -94,7 +98,9 @@ impl Printer {
 
     /// Counts an item that has ended, and prints it now if items are printed as they finish.
     pub fn ended_with(&self, item: &Item) {
-        self.progress.seen(1);
+        if item.outcome != Some(Outcome::Skipped) {
+            self.progress.seen(1);
+        }
         if self.streams() {
             self.item(item);
             self.flush();
@@ -114,6 +120,10 @@ impl Printer {
             notes.item(item);
         }
         match self.look.format {
+            Format::Table if item.outcome == Some(Outcome::Skipped) => {
+                let why = item.error.as_ref().map(ToString::to_string).unwrap_or_default();
+                *out.skipped.entry(why).or_default() += 1;
+            }
             Format::Table => {
                 out.rows.push(item.clone());
                 if out.rows.len() >= TABLE_PAGE {
@@ -170,7 +180,13 @@ impl Printer {
         out.summary.calls = calls;
         out.summary.seconds = (seconds * 1000.0).round() / 1000.0;
         match self.look.format {
-            Format::Table => self.table(&mut out),
+            Format::Table => {
+                self.table(&mut out);
+                for (why, images) in std::mem::take(&mut out.skipped) {
+                    let line = format!("skipped  {}: {}\n", human::count(images, "image"), safe(&why));
+                    out.write(line.as_bytes());
+                }
+            }
             Format::Json => {
                 let head =
                     if out.begun { String::new() } else { json::head(self.command, self.dry_run, out.plan.as_ref()) };

@@ -1,6 +1,22 @@
 //! Output that cannot be written, secrets that come back in an answer, and what a report contains where little is known.
 
-use crate::prune::{push, world};
+use imgctl::sandbox::World as Clouds;
+
+use crate::{
+    prune::{push, world},
+    world::World,
+};
+
+#[test]
+fn a_table_counts_skipped_images_in_one_line() {
+    let world = World::new(Clouds::default()).fault("cvm:*:hang");
+    let list: String = (0..300).map(|number| format!("cvm:img-{number:08}\n")).collect();
+    let run = world.run_with(&["delete", "-", "--yes", "--deadline", "1s"], &list);
+    assert!(run.stdout.lines().count() < 10, "{}", run.transcript());
+    assert!(run.stdout.contains("skipped  300 images: not tried"), "{}", run.transcript());
+    let run = world.run_with(&["delete", "-", "--yes", "--deadline", "1s", "-o", "json"], &list);
+    run.lists(300);
+}
 
 #[test]
 fn every_item_of_a_read_has_a_state() {

@@ -10,11 +10,13 @@ pub mod progress;
 pub mod question;
 mod safe;
 mod table;
+mod terminal;
 
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
 
+use self::terminal::Terminal;
 pub use self::{printer::Printer, safe::safe};
 use crate::error::{Error, Kind};
 
@@ -57,7 +59,8 @@ pub fn aside(text: &str) {
 
 /// Refuses a run that needs a confirmation and has no terminal to ask at, before anything is sent.
 pub fn somebody_can_agree() -> Result<(), Error> {
-    if io::stdin().is_terminal() && io::stderr().is_terminal() {
+    // The plan is shown on stderr.
+    if io::stderr().is_terminal() && Terminal::open().is_ok() {
         return Ok(());
     }
     let error = Error::new(Kind::Guard, "cannot ask for confirmation: not a terminal");

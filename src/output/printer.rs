@@ -4,12 +4,12 @@
 use std::{
     collections::{BTreeMap, HashSet},
     fs::File,
-    io::{self, BufRead, BufWriter, IsTerminal, Stdout, Write},
+    io::{self, BufWriter, IsTerminal, Stdout, Write},
     path::PathBuf,
     sync::{Mutex, MutexGuard},
 };
 
-use super::{Format, Look, checkup, github::Notes, human, json, progress::Progress, safe, table};
+use super::{Format, Look, checkup, github::Notes, human, json, progress::Progress, safe, table, terminal::Terminal};
 use crate::{
     engine::Outcome,
     error::Error,
@@ -303,12 +303,14 @@ impl Printer {
         // A line that moves would run over the question.
         self.progress.end();
         self.flush();
-        let _ = write!(io::stderr().lock(), "{question} [y/N] ");
-        let answer = tokio::task::spawn_blocking(|| {
-            let mut answer = String::new();
-            io::stdin().lock().read_line(&mut answer).map(|_| answer)
+        let question = format!("{question} [y/N] ");
+        let answer = tokio::task::spawn_blocking(move || {
+            let terminal = Terminal::open()?;
+            terminal.forget();
+            let _ = write!(io::stderr().lock(), "{question}");
+            terminal.line()
         });
-        let answer = answer.await.ok().and_then(Result::ok).unwrap_or_default();
+        let answer = answer.await.ok().and_then(io::Result::ok).unwrap_or_default();
         self.progress.again();
         matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
     }

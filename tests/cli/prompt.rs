@@ -143,6 +143,29 @@ fn delete_asks_too() {
 }
 
 #[test]
+fn what_was_typed_before_the_question_is_not_its_answer() {
+    let world = stale().fault("ecr:DescribeImages:slow=1s:1");
+    let line = format!("'{}' prune ecr:team/app --older-than 30d", env!("CARGO_BIN_EXE_imgctl"));
+    let Some(shown) = line_in_terminal(&world, &line, "y\n", "n\n") else {
+        return;
+    };
+    assert_eq!(shown.code, 4, "{}", shown.text);
+    assert!(has(&world, "v1"));
+}
+
+#[test]
+fn a_deletion_of_references_from_a_pipe_is_confirmed_at_the_terminal() {
+    let world = stale();
+    let program = env!("CARGO_BIN_EXE_imgctl");
+    let line = format!("'{program}' list ecr:team/app --tag v2 -q -o ndjson | '{program}' delete -");
+    let Some(shown) = line_in_terminal(&world, &line, "", "y\n") else {
+        return;
+    };
+    assert_eq!(shown.code, 0, "{}", shown.text);
+    assert!(!has(&world, "v2") && has(&world, "v1"), "{}", shown.text);
+}
+
+#[test]
 fn the_question_and_the_plan_have_one_sum() {
     let world = world(|repository| drop(push(repository, "one", &["v1", "v2", "v3"], 90)));
     let tags = ["delete", "ecr:team/app:v1", "ecr:team/app:v2", "ecr:team/app:v3"];

@@ -9,6 +9,7 @@ mod printer;
 pub mod progress;
 pub mod question;
 mod safe;
+mod stdout;
 mod table;
 mod terminal;
 
@@ -17,8 +18,15 @@ use std::io::{self, IsTerminal, Write};
 use clap::ValueEnum;
 
 use self::terminal::Terminal;
-pub use self::{printer::Printer, safe::safe};
-use crate::error::{Error, Kind};
+pub use self::{
+    printer::Printer,
+    safe::safe,
+    stdout::{exact, failure, of_clap, plain},
+};
+use crate::{
+    error::{Error, Kind},
+    secrets,
+};
 
 /// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -45,16 +53,24 @@ pub struct Look {
     pub github: bool,
 }
 
-/// Prints text that is no report: a schema, a script, a manual page.
-pub fn plain(text: &str) {
-    // A reader that went away is no error.
-    let _ = io::stdout().lock().write_all(text.as_bytes());
-}
-
-/// Says something that is no data, for commands that have no printer.
+/// Prints a note on stderr, for commands without a printer.
 pub fn aside(text: &str) {
     // If stderr is closed, there is nowhere left to report it.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", secrets::masked(text));
+}
+
+/// Where `-v` writes, line by line.
+pub struct Log;
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr().lock().write_all(secrets::masked(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Refuses a run that needs a confirmation and has no terminal to ask at, before anything is sent.

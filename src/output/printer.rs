@@ -9,12 +9,16 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use super::{Format, Look, checkup, github::Notes, human, json, progress::Progress, safe, table, terminal::Terminal};
+use super::{
+    Format, Look, checkup, exact, github::Notes, human, json, progress::Progress, safe, stdout::wrote, table,
+    terminal::Terminal,
+};
 use crate::{
     engine::Outcome,
     error::Error,
     prune::saved::Head,
     report::{Item, Summary},
+    secrets,
 };
 
 /// Rows that a table collects before it prints them, so that a long list appears page by page.
@@ -38,7 +42,7 @@ struct Out {
     summary: Summary,
     /// The head of the JSON document or table is printed.
     begun: bool,
-    /// The reader went away; the run goes on without it.
+    /// Stdout takes no more: its reader is gone, or a write failed.
     closed: bool,
     /// Errors that were printed.
     errors: HashSet<String>,
@@ -91,7 +95,7 @@ impl Printer {
         self.look.format == Format::Ndjson
     }
 
-    /// The reader of stdout went away.
+    /// Whether stdout takes no more.
     pub fn closed(&self) -> bool {
         self.out().closed
     }
@@ -136,12 +140,11 @@ impl Printer {
                     false => json::head(self.command, self.dry_run, out.plan.as_ref()),
                 };
                 let text = before + &json::line(item);
-                out.write(text.as_bytes());
+                out.write(&text);
                 out.begun = true;
             }
             Format::Ndjson => {
-                out.write(json::line(item).as_bytes());
-                out.write(b"\n");
+                out.write(&(json::line(item) + "\n"));
             }
         }
     }
@@ -155,7 +158,7 @@ impl Printer {
         out.summary.add(item);
         let gap = if out.begun { "\n" } else { "" };
         let text = format!("{gap}{}", checkup::text(item, &self.look));
-        out.write(text.as_bytes());
+        out.write(&text);
         out.begun = true;
     }
 
@@ -184,14 +187,14 @@ impl Printer {
                 self.table(&mut out);
                 for (why, images) in std::mem::take(&mut out.skipped) {
                     let line = format!("skipped  {}: {}\n", human::count(images, "image"), safe(&why));
-                    out.write(line.as_bytes());
+                    out.write(&line);
                 }
             }
             Format::Json => {
                 let head =
                     if out.begun { String::new() } else { json::head(self.command, self.dry_run, out.plan.as_ref()) };
                 let text = head + &json::tail(&out.summary);
-                out.write(text.as_bytes());
+                out.write(&text);
             }
             Format::Ndjson => {}
         }
@@ -213,7 +216,7 @@ impl Printer {
             let mut file = File::options().append(true).create(true).open(path)?;
             let written = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
             match notes.summary(&out.summary, chrono::Utc::now(), written) {
-                Some(text) => file.write_all(text.as_bytes()),
+                Some(text) => file.write_all(secrets::masked(&text).as_bytes()),
                 None => Ok(()),
             }
         };
@@ -227,7 +230,7 @@ impl Printer {
         // The error that stopped the store was printed once, on stderr; a row for each image would only repeat it.
         if !rows.iter().all(Item::was_not_tried) {
             let text = table::table(&rows, &self.look, chrono::Utc::now(), !out.begun);
-            out.write(text.as_bytes());
+            out.write(&text);
             self.progress.aside(|| out.flush());
             out.begun = true;
         }
@@ -235,9 +238,8 @@ impl Printer {
 
     /// Prints exact bytes, for files and other programs.
     pub fn raw(&self, bytes: &[u8]) {
-        let mut out = self.out();
-        out.write(bytes);
-        out.flush();
+        self.flush();
+        exact(bytes);
     }
 
     /// Whether stderr may contain text. With JSON output and no terminal, a program may read stderr: it gets JSON only.
@@ -262,14 +264,15 @@ impl Printer {
     /// Prints a note, unless the run is quiet.
     pub fn note(&self, text: &str) {
         if !self.look.quiet {
-            self.stderr(text);
+            let lines: Vec<_> = text.lines().map(safe).collect();
+            self.stderr(&lines.join("\n"));
         }
     }
 
     /// Prints text on stderr, even in a quiet run: a plan to confirm, a warning.
     fn stderr(&self, text: &str) {
         // If stderr is closed, there is nowhere left to report it.
-        self.progress.aside(|| drop(writeln!(io::stderr().lock(), "{}", text.trim_end())));
+        self.progress.aside(|| drop(writeln!(io::stderr().lock(), "{}", secrets::masked(text.trim_end()))));
     }
 
     /// Shows a plan to the user, in any output format.
@@ -307,7 +310,7 @@ impl Printer {
         let answer = tokio::task::spawn_blocking(move || {
             let terminal = Terminal::open()?;
             terminal.forget();
-            let _ = write!(io::stderr().lock(), "{question}");
+            let _ = write!(io::stderr().lock(), "{}", secrets::masked(&question));
             terminal.line()
         });
         let answer = answer.await.ok().and_then(io::Result::ok).unwrap_or_default();
@@ -321,16 +324,16 @@ impl Printer {
 }
 
 impl Out {
-    /// A reader that went away is no error, and no reason to stop half-way through a deletion.
-    fn write(&mut self, bytes: &[u8]) {
+    /// A write that fails does not stop a deletion half-way; the run goes on without output.
+    fn write(&mut self, text: &str) {
         if !self.closed {
-            self.closed = self.stdout.write_all(bytes).is_err();
+            self.closed = !wrote(self.stdout.write_all(secrets::masked(text).as_bytes()));
         }
     }
 
     fn flush(&mut self) {
         if !self.closed {
-            self.closed = self.stdout.flush().is_err();
+            self.closed = !wrote(self.stdout.flush());
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     exit::Exit,
     flags::{self, Flags},
     help::topics,
-    output::{Format, Printer},
+    output::{self, Format, Printer},
     settings::{Env, Options},
 };
 
@@ -62,9 +62,17 @@ pub fn run() -> ExitCode {
     if let Some(args) = complete::Args::of_process() {
         return in_runtime(async { complete::run(&args, program(), env).await.into() });
     }
-    match Cli::try_parse() {
+    let format = if flags::wants_json(&env) { Format::Json } else { Format::Table };
+    let exit = match Cli::try_parse() {
         Ok(cli) => in_runtime(dispatch(cli, env)),
         Err(error) => not_understood(&error, &env),
+    };
+    match output::failure() {
+        None => exit,
+        Some(error) => {
+            Printer::for_errors(format).error(&error);
+            if exit == ExitCode::SUCCESS { Exit::NotAll.into() } else { exit }
+        }
     }
 }
 
@@ -185,8 +193,7 @@ fn offline(result: Result<Exit>) -> Exit {
 /// Prints help and version on stdout, and every other problem as an error in the requested format.
 fn not_understood(error: &clap::Error, env: &Env) -> ExitCode {
     if !error.use_stderr() {
-        // A closed pipe is not an error.
-        let _ = error.print();
+        output::of_clap(|| error.print());
         return Exit::Done.into();
     }
     if flags::wants_json(env) {

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     commands::values::{at_least_one, duration},
     error::{Error, Kind, Result},
-    output::{Format, Look},
+    output::{self, Format, Look},
     settings::{Env, Options, Settings},
 };
 
@@ -116,7 +116,7 @@ impl Flags {
             2 => tracing::Level::DEBUG,
             _ => tracing::Level::TRACE,
         };
-        let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).without_time().with_ansi(false);
+        let lines = fmt::layer().with_writer(|| output::Log).with_target(false).without_time().with_ansi(false);
         let own = Targets::new().with_target("imgctl", level);
         tracing_subscriber::registry().with(lines.with_filter(own)).init();
     }

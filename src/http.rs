@@ -11,7 +11,10 @@ use reqwest::{
     redirect::Policy,
 };
 
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    secrets,
+};
 
 /// Tencent documents 50 MB as the largest answer; nothing else here comes near.
 /// <https://www.tencentcloud.com/document/api/213/33281>
@@ -82,6 +85,7 @@ pub fn header_value(what: &str, text: &str) -> Result<HeaderValue> {
 
 /// A header's value that no log shows.
 pub fn secret_value(what: &str, text: &str) -> Result<HeaderValue> {
+    secrets::remember(text);
     let mut value = header_value(what, text)?;
     value.set_sensitive(true);
     Ok(value)

@@ -34,6 +34,7 @@ mod output;
 mod prune;
 mod report;
 pub mod sandbox;
+mod secrets;
 pub mod settings;
 pub mod store;
 mod survey;

@@ -1,6 +1,9 @@
 //! The result of each item, and their sum: the words and fields of the output contract.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
@@ -71,6 +74,8 @@ fn named<S: Serializer>(reference: &Reference, serializer: S) -> Result<S::Ok, S
 pub enum State {
     /// Of an image: the provider's own word, in lower case.
     Said(String),
+    /// The answer did not say.
+    Unknown,
     /// The store has no such image.
     Missing,
     /// Of a layer: it can be pulled.
@@ -85,6 +90,7 @@ impl State {
     pub fn word(&self) -> &str {
         match self {
             Self::Said(word) | Self::Unavailable(word) => word,
+            Self::Unknown => "unknown",
             Self::Missing => "missing",
             Self::Available => "available",
             Self::Checked(checkup::State::Missing) => "not_configured",
@@ -116,8 +122,8 @@ impl Item {
 
     /// An image as its provider describes it.
     pub fn found(reference: impl Into<Reference>, image: Image) -> Self {
-        let state = image.state.clone().map(State::Said);
-        Self { state, image, ..Self::new(reference) }
+        let state = image.state.clone().map_or(State::Unknown, State::Said);
+        Self { state: Some(state), image, ..Self::new(reference) }
     }
 
     /// Sets the outcome. The state that was read before is no longer true.
@@ -152,10 +158,62 @@ impl Item {
         match (&self.outcome, &self.state, &self.error) {
             (Some(outcome), ..) => outcome.word(),
             _ if self.is_kept() => "kept",
+            (None, Some(State::Unknown), Some(_)) => "failed",
             (None, Some(state), _) => state.word(),
             (None, None, Some(_)) => "failed",
             (None, None, None) => "found",
         }
+    }
+}
+
+/// The size of images together. Each image counts once, however many tags name it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sizes {
+    seen: HashSet<u64>,
+    pub images: usize,
+    pub bytes: u64,
+    /// Images of unknown size.
+    pub unknown: usize,
+    /// Kept images may share layers with these, which are then not freed.
+    pub is_bound: bool,
+}
+
+impl Sizes {
+    /// Of images that were counted elsewhere.
+    pub fn counted(images: usize, bytes: u64, unknown: usize, is_bound: bool) -> Self {
+        Self { images, bytes, unknown, is_bound: is_bound && images > 0, ..Self::default() }
+    }
+
+    /// Together with those of another store.
+    pub fn plus(self, other: Self) -> Self {
+        Self::counted(
+            self.images + other.images,
+            self.bytes + other.bytes,
+            self.unknown + other.unknown,
+            self.is_bound || other.is_bound,
+        )
+    }
+
+    pub fn add(&mut self, item: &Item) {
+        let mut hasher = DefaultHasher::new();
+        match &item.image.digest {
+            Some(digest) => (item.reference.store(), digest).hash(&mut hasher),
+            None => item.reference.hash(&mut hasher),
+        }
+        if !self.seen.insert(hasher.finish()) {
+            return;
+        }
+        self.images += 1;
+        // The size of an index is that of its largest image, which counts itself.
+        if item.image.is_index() {
+            return;
+        }
+        let left = item.left_behind.iter().filter_map(|left| left.bytes).sum();
+        match item.image.bytes {
+            Some(bytes) => self.bytes += bytes.saturating_sub(left),
+            None => self.unknown += 1,
+        }
+        self.is_bound |= item.reference.store().provider.has_containers();
     }
 }
 
@@ -171,6 +229,8 @@ pub struct Summary {
     /// Total size of the images that were deleted, would be deleted, or were read, without what they leave behind. Images
     /// of unknown size do not count.
     pub bytes: u64,
+    #[serde(skip)]
+    sizes: Sizes,
 }
 
 impl Summary {
@@ -180,15 +240,15 @@ impl Summary {
             None => drop(self.counts.insert(item.word().to_owned(), 1)),
         }
         use Outcome::*;
-        let counts = match item.outcome {
-            None => item.error.is_none() && !item.is_kept(),
-            // The size of an index is that of its largest image, which counts itself.
-            Some(Deleted | Gone | WouldDelete) => !item.image.is_index(),
-            Some(_) => false,
-        };
-        if counts {
-            let left = item.left_behind.iter().filter_map(|left| left.bytes);
-            self.bytes += item.image.bytes.unwrap_or(0).saturating_sub(left.sum());
+        match item.outcome {
+            // A listing or a plan shows every image once.
+            None if item.error.is_none() && !item.is_kept() => self.bytes += item.image.bytes.unwrap_or(0),
+            Some(Deleted | Gone | WouldDelete) => {
+                let before = self.sizes.bytes;
+                self.sizes.add(item);
+                self.bytes += self.sizes.bytes - before;
+            }
+            _ => {}
         }
     }
 }

@@ -123,19 +123,19 @@ fn item(home: &StoreRef, check: Check, answer: Result<LayerState>) -> Item {
         Ok(layer) => {
             image.bytes = image.bytes.or(layer.bytes);
             image.media_type = image.media_type.or(layer.media_type);
-            (Some(state(layer.state)), None)
+            (state(layer.state), None)
         }
         Err(error) => {
-            let word = match error.kind {
-                Kind::NotFound => Some("missing"),
-                Kind::Invalid => Some("invalid"),
-                _ => None,
+            let state = match error.kind {
+                Kind::NotFound => State::Unavailable("missing".into()),
+                Kind::Invalid => State::Unavailable("invalid".into()),
+                _ => State::Unknown,
             };
-            (word.map(|word| State::Unavailable(word.into())), Some(error))
+            (state, Some(error))
         }
     };
     let reference = home.image(ImageId::Digest(check.digest));
-    Item { state, image, platforms: check.platforms, error, ..Item::new(reference) }
+    Item { state: Some(state), image, platforms: check.platforms, error, ..Item::new(reference) }
 }
 
 /// The state that the provider's word for a layer stands for.
@@ -198,6 +198,6 @@ async fn walk(session: &Session, images: impl IntoIterator<Item = ImageId>) -> (
 }
 
 fn unread(home: &StoreRef, id: ImageId, error: Error) -> Item {
-    let state = (error.kind == Kind::NotFound).then(|| State::Unavailable("missing".into()));
-    Item { state, error: Some(error), ..Item::new(home.image(id)) }
+    let state = if error.kind == Kind::NotFound { State::Unavailable("missing".into()) } else { State::Unknown };
+    Item { state: Some(state), error: Some(error), ..Item::new(home.image(id)) }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::values::duration;
-use crate::{delete::How, error::Result, output::somebody_can_agree};
+use crate::{delete::How, error::Result, output::somebody_can_agree, report::Sizes};
 
 #[derive(clap::Args)]
 pub struct Consent {
@@ -32,8 +32,8 @@ impl Consent {
         if self.yes || self.dry_run { Ok(()) } else { somebody_can_agree() }
     }
 
-    /// How to carry out an order. `shown`: the user has already seen the plan.
-    pub fn how(&self, shown: bool, ignore_missing: bool) -> How {
+    /// How to carry out an order. `shown`: what the plan frees, if the user has seen it.
+    pub fn how(&self, shown: Option<Sizes>, ignore_missing: bool) -> How {
         let Self { dry_run, yes, no_wait, timeout_job: job_timeout } = *self;
         How { dry_run, yes, shown, no_wait, job_timeout, ignore_missing }
     }

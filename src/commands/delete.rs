@@ -77,7 +77,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         Given::Images(images) => args.named(&images, context).await?,
         Given::Plan(plan) => args.saved(plan, context).await?,
     };
-    let tally = delete::run(&mut order, context, args.consent.how(false, args.ignore_missing)).await?;
+    let tally = delete::run(&mut order, context, args.consent.how(None, args.ignore_missing)).await?;
     context.finish();
     Ok(tally.exit())
 }

@@ -40,8 +40,7 @@ pub fn run(args: &Args, command: Command) -> Result<Exit> {
     // clap renders help where it is asked for, so it is asked for.
     let line = [Some("imgctl"), asked, Some("--help")];
     if let Err(help) = command.try_get_matches_from(line.into_iter().flatten()) {
-        // A reader that went away is no error.
-        let _ = help.print();
+        output::of_clap(|| help.print());
     }
     Ok(Exit::Done)
 }

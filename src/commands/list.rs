@@ -85,7 +85,7 @@ async fn print_all(context: &Context, sessions: Vec<Arc<Session>>, selection: &S
         {
             let (found, pages) = mpsc::channel(1);
             fetching.push(fetch(context, Arc::clone(&session), found));
-            stores.push_back(Listing { session, pages, waiting: Vec::new() });
+            stores.push_back(Listing { session, pages, any: false, waiting: Vec::new() });
         }
         let Some(store) = stores.front_mut() else {
             return ends;
@@ -97,6 +97,8 @@ async fn print_all(context: &Context, sessions: Vec<Arc<Session>>, selection: &S
         };
         // The request for the next page leaves before this one is printed.
         tokio::task::yield_now().await;
+        let answered = matches!(page, Some(Ok(_)));
+        store.any |= answered;
         let end = match page {
             Some(Ok(mut images)) if selection.needs_all() => {
                 store.waiting.append(&mut images);
@@ -106,7 +108,13 @@ async fn print_all(context: &Context, sessions: Vec<Arc<Session>>, selection: &S
                 print(context, &store.session, images, selection);
                 None
             }
-            Some(Err(error)) => Some(failed(context, &store.session.store.home(), error)),
+            Some(Err(error)) => {
+                let home = store.session.store.home();
+                // The pages before the error are printed, and count as done.
+                let printed = store.any && !selection.needs_all();
+                ends.extend(printed.then(|| Item::new(home.clone())));
+                Some(failed(context, &home, error))
+            }
             None => {
                 print(context, &store.session, std::mem::take(&mut store.waiting), selection);
                 Some(Item::new(store.session.store.home()))
@@ -126,6 +134,8 @@ async fn print_all(context: &Context, sessions: Vec<Arc<Session>>, selection: &S
 struct Listing {
     session: Arc<Session>,
     pages: mpsc::Receiver<Result<Vec<Image>>>,
+    /// Whether a page came.
+    any: bool,
     /// Its images so far, where the selectors must see all of them.
     waiting: Vec<Image>,
 }

@@ -123,7 +123,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         return Ok(made.exit(Tally::new(true)));
     }
     let mut order = Order::chosen(&made, wanted.in_use);
-    let ended = delete::run(&mut order, context, args.consent.how(true, true)).await?;
+    let ended = delete::run(&mut order, context, args.consent.how(Some(show::freed(&made)), true)).await?;
     if args.wants(Action::Keep) {
         for of in made.stores() {
             show::items(&of, |row| row.action() == Action::Keep).for_each(|item| context.printer.item(&item));

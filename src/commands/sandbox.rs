@@ -137,7 +137,8 @@ impl Args {
     }
 
     async fn serve(&self, sandbox: &Sandbox) -> Result<Exit> {
-        output::plain(&self.shell.script(&variables(sandbox)));
+        // The sandbox's own keys may be in the environment already, and must still be printed.
+        output::exact(self.shell.script(&variables(sandbox)).as_bytes());
         output::aside(&format!("sandbox running at {}; press Ctrl-C to stop", sandbox.url()));
         tokio::signal::ctrl_c().await.map_err(|error| Error::new(Kind::Config, error.to_string()))?;
         Ok(Exit::Done)

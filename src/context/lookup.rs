@@ -93,8 +93,8 @@ fn item(home: &StoreRef, id: ImageId, answer: Result<Image>) -> Item {
     match answer {
         Ok(image) => Item::found(reference, image),
         Err(error) => {
-            let state = (error.kind == Kind::NotFound).then_some(State::Missing);
-            Item { state, error: Some(error), ..Item::new(reference) }
+            let state = if error.kind == Kind::NotFound { State::Missing } else { State::Unknown };
+            Item { state: Some(state), error: Some(error), ..Item::new(reference) }
         }
     }
 }

@@ -63,6 +63,8 @@ impl Context {
             self.printer.error(&error);
             Exit::of_error(error.kind)
         });
+        // An error may have left something in the buffer.
+        self.printer.flush();
         if self.stop.interrupted() { Exit::Interrupted } else { exit }
     }
 

@@ -15,18 +15,18 @@ use crate::{
     error::Result,
     exit::Tally,
     output::question::{Place, question},
-    report::Item,
+    report::{Item, Sizes},
 };
 
 /// How an order is carried out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct How {
     /// Only show what would happen.
     pub dry_run: bool,
     /// Do not ask.
     pub yes: bool,
-    /// The plan was shown already.
-    pub shown: bool,
+    /// What the plan frees, if it was shown already.
+    pub shown: Option<Sizes>,
     /// Do not wait for jobs and slow deletions.
     pub no_wait: bool,
     /// The longest wait for one job.
@@ -54,13 +54,13 @@ pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<T
     Ok(order.carry_out(context, &options, how.ignore_missing).await)
 }
 
-async fn ask(order: &mut Order<'_>, context: &Context, shown: bool) -> Result<()> {
-    let items = if shown { order.expected() } else { order.rehearse(context).await? };
-    if !shown {
+async fn ask(order: &mut Order<'_>, context: &Context, shown: Option<Sizes>) -> Result<()> {
+    let items = if shown.is_some() { order.expected() } else { order.rehearse(context).await? };
+    if shown.is_none() {
         context.printer.plan(&items);
     }
     let places = order.sessions().map(|session| Place { home: session.store.home(), caller: session.store.caller() });
-    context.agreed(&question(&items, places)?).await?;
+    context.agreed(&question(&items, shown, places)?).await?;
     // Answering takes a while, so look at everything again.
     order.forget_stocks();
     Ok(())

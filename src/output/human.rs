@@ -1,7 +1,10 @@
 //! Text for people: sizes, errors, the summary line. Pure.
 
 use super::safe;
-use crate::{error::Error, report::Summary};
+use crate::{
+    error::Error,
+    report::{Sizes, Summary},
+};
 
 /// A size in a readable unit, with two or more significant digits.
 pub fn size(bytes: u64) -> String {
@@ -37,6 +40,19 @@ pub fn wrapped(text: &str, room: usize) -> Vec<String> {
 /// `1 image`, `2 images`.
 pub fn count(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What deletions free, in the words of the plan and of the prompt.
+pub fn freed(sizes: &Sizes) -> String {
+    let bytes = size(sizes.bytes);
+    // Layers of kept images are not freed.
+    let most = if sizes.is_bound { "at most " } else { "" };
+    match (sizes.bytes, sizes.unknown) {
+        (0, 0) => "which frees nothing".into(),
+        (_, 0) => format!("which frees {most}{bytes}"),
+        (0, unknown) => format!("of which {unknown} of unknown size"),
+        (_, unknown) => format!("which frees {most}{bytes} and {unknown} images of unknown size"),
+    }
 }
 
 /// The result of a run in one line.

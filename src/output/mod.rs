@@ -9,14 +9,24 @@ mod printer;
 pub mod progress;
 pub mod question;
 mod safe;
+mod stdout;
 mod table;
+mod terminal;
 
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
 
-pub use self::{printer::Printer, safe::safe};
-use crate::error::{Error, Kind};
+use self::terminal::Terminal;
+pub use self::{
+    printer::Printer,
+    safe::safe,
+    stdout::{exact, failure, of_clap, plain},
+};
+use crate::{
+    error::{Error, Kind},
+    secrets,
+};
 
 /// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -43,21 +53,30 @@ pub struct Look {
     pub github: bool,
 }
 
-/// Prints text that is no report: a schema, a script, a manual page.
-pub fn plain(text: &str) {
-    // A reader that went away is no error.
-    let _ = io::stdout().lock().write_all(text.as_bytes());
-}
-
-/// Says something that is no data, for commands that have no printer.
+/// Prints a note on stderr, for commands without a printer.
 pub fn aside(text: &str) {
     // If stderr is closed, there is nowhere left to report it.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", secrets::masked(text));
+}
+
+/// Where `-v` writes, line by line.
+pub struct Log;
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr().lock().write_all(secrets::masked(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Refuses a run that needs a confirmation and has no terminal to ask at, before anything is sent.
 pub fn somebody_can_agree() -> Result<(), Error> {
-    if io::stdin().is_terminal() && io::stderr().is_terminal() {
+    // The plan is shown on stderr.
+    if io::stderr().is_terminal() && Terminal::open().is_ok() {
         return Ok(());
     }
     let error = Error::new(Kind::Guard, "cannot ask for confirmation: not a terminal");
@@ -65,6 +84,11 @@ pub fn somebody_can_agree() -> Result<(), Error> {
 }
 
 impl Look {
+    /// Without a terminal, a program may read stderr: beside JSON it gets no plain lines.
+    fn shows_progress(&self, terminal: bool) -> bool {
+        self.progress && !self.quiet && (terminal || self.format == Format::Table)
+    }
+
     /// What the terminals allow, unless the flags decide.
     pub fn of_terminal(format: Format, quiet: bool, color: Option<bool>, progress: bool) -> Self {
         let terminal = io::stdout().is_terminal();
@@ -76,6 +100,24 @@ impl Look {
             width,
             progress,
             github: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_plain_progress_line_stands_between_json_lines() {
+        for (format, terminal, shown) in [
+            (Format::Ndjson, false, false),
+            (Format::Json, false, false),
+            (Format::Table, false, true),
+            (Format::Ndjson, true, true),
+        ] {
+            let look = Look::of_terminal(format, false, Some(false), true);
+            assert_eq!(look.shows_progress(terminal), shown, "{format:?} {terminal}");
         }
     }
 }

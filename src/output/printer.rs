@@ -2,18 +2,23 @@
 //! its own stream, and progress never breaks up other lines.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fs::File,
-    io::{self, BufRead, BufWriter, IsTerminal, Stdout, Write},
+    io::{self, BufWriter, IsTerminal, Stdout, Write},
     path::PathBuf,
     sync::{Mutex, MutexGuard},
 };
 
-use super::{Format, Look, checkup, github::Notes, human, json, progress::Progress, safe, table};
+use super::{
+    Format, Look, checkup, exact, github::Notes, human, json, progress::Progress, safe, stdout::wrote, table,
+    terminal::Terminal,
+};
 use crate::{
+    engine::Outcome,
     error::Error,
     prune::saved::Head,
     report::{Item, Summary},
+    secrets,
 };
 
 /// Rows that a table collects before it prints them, so that a long list appears page by page.
@@ -32,10 +37,12 @@ pub struct Printer {
 struct Out {
     stdout: BufWriter<Stdout>,
     rows: Vec<Item>,
+    /// Skipped images of a table, by their reason: one line counts them.
+    skipped: BTreeMap<String, usize>,
     summary: Summary,
     /// The head of the JSON document or table is printed.
     begun: bool,
-    /// The reader went away; the run goes on without it.
+    /// Stdout takes no more: its reader is gone, or a write failed.
     closed: bool,
     /// Errors that were printed.
     errors: HashSet<String>,
@@ -52,6 +59,7 @@ impl Printer {
         let out = Out {
             stdout,
             rows: Vec::new(),
+            skipped: BTreeMap::new(),
             summary: Summary::default(),
             begun: false,
             closed: false,
@@ -64,7 +72,7 @@ impl Printer {
             command,
             dry_run,
             out: Mutex::new(out),
-            progress: Progress::new(look.progress && !look.quiet, io::stderr().is_terminal()),
+            progress: Progress::new(look.shows_progress(io::stderr().is_terminal()), io::stderr().is_terminal()),
             step_summary,
         }
     }
@@ -87,14 +95,16 @@ impl Printer {
         self.look.format == Format::Ndjson
     }
 
-    /// The reader of stdout went away.
+    /// Whether stdout takes no more.
     pub fn closed(&self) -> bool {
         self.out().closed
     }
 
     /// Counts an item that has ended, and prints it now if items are printed as they finish.
     pub fn ended_with(&self, item: &Item) {
-        self.progress.seen(1);
+        if item.outcome != Some(Outcome::Skipped) {
+            self.progress.seen(1);
+        }
         if self.streams() {
             self.item(item);
             self.flush();
@@ -114,6 +124,10 @@ impl Printer {
             notes.item(item);
         }
         match self.look.format {
+            Format::Table if item.outcome == Some(Outcome::Skipped) => {
+                let why = item.error.as_ref().map(ToString::to_string).unwrap_or_default();
+                *out.skipped.entry(why).or_default() += 1;
+            }
             Format::Table => {
                 out.rows.push(item.clone());
                 if out.rows.len() >= TABLE_PAGE {
@@ -126,12 +140,11 @@ impl Printer {
                     false => json::head(self.command, self.dry_run, out.plan.as_ref()),
                 };
                 let text = before + &json::line(item);
-                out.write(text.as_bytes());
+                out.write(&text);
                 out.begun = true;
             }
             Format::Ndjson => {
-                out.write(json::line(item).as_bytes());
-                out.write(b"\n");
+                out.write(&(json::line(item) + "\n"));
             }
         }
     }
@@ -145,7 +158,7 @@ impl Printer {
         out.summary.add(item);
         let gap = if out.begun { "\n" } else { "" };
         let text = format!("{gap}{}", checkup::text(item, &self.look));
-        out.write(text.as_bytes());
+        out.write(&text);
         out.begun = true;
     }
 
@@ -170,12 +183,18 @@ impl Printer {
         out.summary.calls = calls;
         out.summary.seconds = (seconds * 1000.0).round() / 1000.0;
         match self.look.format {
-            Format::Table => self.table(&mut out),
+            Format::Table => {
+                self.table(&mut out);
+                for (why, images) in std::mem::take(&mut out.skipped) {
+                    let line = format!("skipped  {}: {}\n", human::count(images, "image"), safe(&why));
+                    out.write(&line);
+                }
+            }
             Format::Json => {
                 let head =
                     if out.begun { String::new() } else { json::head(self.command, self.dry_run, out.plan.as_ref()) };
                 let text = head + &json::tail(&out.summary);
-                out.write(text.as_bytes());
+                out.write(&text);
             }
             Format::Ndjson => {}
         }
@@ -197,7 +216,7 @@ impl Printer {
             let mut file = File::options().append(true).create(true).open(path)?;
             let written = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
             match notes.summary(&out.summary, chrono::Utc::now(), written) {
-                Some(text) => file.write_all(text.as_bytes()),
+                Some(text) => file.write_all(secrets::masked(&text).as_bytes()),
                 None => Ok(()),
             }
         };
@@ -211,7 +230,7 @@ impl Printer {
         // The error that stopped the store was printed once, on stderr; a row for each image would only repeat it.
         if !rows.iter().all(Item::was_not_tried) {
             let text = table::table(&rows, &self.look, chrono::Utc::now(), !out.begun);
-            out.write(text.as_bytes());
+            out.write(&text);
             self.progress.aside(|| out.flush());
             out.begun = true;
         }
@@ -219,9 +238,8 @@ impl Printer {
 
     /// Prints exact bytes, for files and other programs.
     pub fn raw(&self, bytes: &[u8]) {
-        let mut out = self.out();
-        out.write(bytes);
-        out.flush();
+        self.flush();
+        exact(bytes);
     }
 
     /// Whether stderr may contain text. With JSON output and no terminal, a program may read stderr: it gets JSON only.
@@ -246,14 +264,15 @@ impl Printer {
     /// Prints a note, unless the run is quiet.
     pub fn note(&self, text: &str) {
         if !self.look.quiet {
-            self.stderr(text);
+            let lines: Vec<_> = text.lines().map(safe).collect();
+            self.stderr(&lines.join("\n"));
         }
     }
 
     /// Prints text on stderr, even in a quiet run: a plan to confirm, a warning.
     fn stderr(&self, text: &str) {
         // If stderr is closed, there is nowhere left to report it.
-        self.progress.aside(|| drop(writeln!(io::stderr().lock(), "{}", text.trim_end())));
+        self.progress.aside(|| drop(writeln!(io::stderr().lock(), "{}", secrets::masked(text.trim_end()))));
     }
 
     /// Shows a plan to the user, in any output format.
@@ -287,12 +306,14 @@ impl Printer {
         // A line that moves would run over the question.
         self.progress.end();
         self.flush();
-        let _ = write!(io::stderr().lock(), "{question} [y/N] ");
-        let answer = tokio::task::spawn_blocking(|| {
-            let mut answer = String::new();
-            io::stdin().lock().read_line(&mut answer).map(|_| answer)
+        let question = format!("{question} [y/N] ");
+        let answer = tokio::task::spawn_blocking(move || {
+            let terminal = Terminal::open()?;
+            terminal.forget();
+            let _ = write!(io::stderr().lock(), "{}", secrets::masked(&question));
+            terminal.line()
         });
-        let answer = answer.await.ok().and_then(Result::ok).unwrap_or_default();
+        let answer = answer.await.ok().and_then(io::Result::ok).unwrap_or_default();
         self.progress.again();
         matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
     }
@@ -303,16 +324,16 @@ impl Printer {
 }
 
 impl Out {
-    /// A reader that went away is no error, and no reason to stop half-way through a deletion.
-    fn write(&mut self, bytes: &[u8]) {
+    /// A write that fails does not stop a deletion half-way; the run goes on without output.
+    fn write(&mut self, text: &str) {
         if !self.closed {
-            self.closed = self.stdout.write_all(bytes).is_err();
+            self.closed = !wrote(self.stdout.write_all(secrets::masked(text).as_bytes()));
         }
     }
 
     fn flush(&mut self) {
         if !self.closed {
-            self.closed = self.stdout.flush().is_err();
+            self.closed = !wrote(self.stdout.flush());
         }
     }
 }

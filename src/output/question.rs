@@ -1,11 +1,14 @@
 //! The confirmation prompt: what imgctl would delete, and from which stores. Pure.
 
-use super::human::{count, size};
+use super::{
+    human::{count, freed},
+    safe,
+};
 use crate::{
     engine::Outcome,
     error::{Error, Kind, Result},
     image::StoreRef,
-    report::Item,
+    report::{Item, Sizes},
 };
 
 /// A store to delete from, and the owner of the credentials, as far as known without a call.
@@ -16,17 +19,17 @@ pub struct Place {
 }
 
 /// One question for the whole plan, or an error if the plan deletes nothing.
-pub fn question(items: &[Item], places: impl IntoIterator<Item = Place>) -> Result<String> {
-    let going = || items.iter().filter(|item| item.outcome == Some(Outcome::WouldDelete));
-    // The size of an index is that of an image in it, which is counted itself.
-    let bytes: u64 = going().filter(|item| !item.image.is_index()).filter_map(|item| item.image.bytes).sum();
+///
+/// `shown` is what the plan frees, if the plan says so.
+pub fn question(items: &[Item], shown: Option<Sizes>, places: impl IntoIterator<Item = Place>) -> Result<String> {
+    let mut sizes = Sizes::default();
+    items.iter().filter(|item| item.outcome == Some(Outcome::WouldDelete)).for_each(|item| sizes.add(item));
+    let sizes = shown.unwrap_or(sizes);
     let tags = items.iter().filter(|item| item.outcome == Some(Outcome::WouldUntag)).count();
     let around: usize = items.iter().map(|item| item.takes_along.len()).sum();
     let mut what = Vec::new();
-    match (going().count(), bytes) {
-        (0, _) => {}
-        (images, 0) => what.push(format!("delete {}", count(images, "image"))),
-        (images, bytes) => what.push(format!("delete {} ({})", count(images, "image"), size(bytes))),
+    if sizes.images > 0 {
+        what.push(format!("delete {}, {},", count(sizes.images, "image"), freed(&sizes)));
     }
     if tags > 0 {
         what.push(format!("remove {} from images that stay", count(tags, "tag")));
@@ -45,7 +48,8 @@ pub fn question(items: &[Item], places: impl IntoIterator<Item = Place>) -> Resu
         }
     }
     let sentence = format!("{} in {}?", what.join(" and "), named.join(" and "));
-    Ok(sentence[..1].to_uppercase() + &sentence[1..])
+    // Names in it may come from a service.
+    Ok(safe(&(sentence[..1].to_uppercase() + &sentence[1..])).into_owned())
 }
 
 impl std::fmt::Display for Place {
@@ -80,15 +84,33 @@ mod tests {
         use Outcome::{WouldDelete, WouldRefuse, WouldUntag};
         let items = [item(WouldDelete, Some(1 << 30)), item(WouldUntag, None), item(WouldRefuse, Some(9))];
         let known = || place("eu-west-1", Some("123456789012"), None);
-        let asked = question(&items, [known(), known(), place("eu-west-2", None, Some("AKIA…"))]).unwrap();
+        let asked = question(&items, None, [known(), known(), place("eu-west-2", None, Some("AKIA…"))]).unwrap();
         let places = "AWS ECR eu-west-1 of account 123456789012 and AWS ECR eu-west-2 of the account of key AKIA…";
-        let what = "Delete 1 image (1.0 GiB) and remove 1 tag from images that stay";
+        let what = "Delete 1 image, which frees at most 1.0 GiB, and remove 1 tag from images that stay";
         assert_eq!(asked, format!("{what} in {places}?"));
     }
 
     #[test]
+    fn an_image_with_three_tags_counts_once_in_the_question() {
+        let item = |tag: &str| Item {
+            image: Image { digest: Some("sha256:1".into()), bytes: Some(103 << 20), ..Image::default() },
+            outcome: Some(Outcome::WouldDelete),
+            ..Item::new(StoreRef::of(Provider::Ecr).with_name("app").image(crate::image::ImageId::Tag(tag.into())))
+        };
+        let asked = question(&["a", "b", "c"].map(item), None, [place("eu-west-1", None, None)]).unwrap();
+        assert!(asked.starts_with("Delete 1 image, which frees at most 103 MiB, in "), "{asked}");
+    }
+
+    #[test]
+    fn escapes_in_an_account_do_not_reach_the_terminal() {
+        let places = [place("eu-west-1", Some("\u{1b}[2J"), None)];
+        let asked = question(&[item(Outcome::WouldDelete, None)], None, places).unwrap();
+        assert!(!asked.contains('\u{1b}'), "{asked}");
+    }
+
+    #[test]
     fn without_anything_to_delete_there_is_no_question() {
-        let refused = question(&[item(Outcome::WouldRefuse, None)], [place("eu-west-1", None, None)]);
+        let refused = question(&[item(Outcome::WouldRefuse, None)], None, [place("eu-west-1", None, None)]);
         assert_eq!(refused.unwrap_err().kind, Kind::Guard);
     }
 }

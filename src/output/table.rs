@@ -243,6 +243,7 @@ fn colour(item: &Item) -> Color {
         (Some(Failed | Unknown | WouldRefuse), _) | (None, Some(State::Unavailable(_))) => Color::DarkRed,
         (None, _) if item.is_kept() => Color::DarkGreen,
         (None, Some(State::Missing)) => Color::DarkYellow,
+        (None, _) if item.error.is_some() => Color::DarkRed,
         (None, _) => Color::Reset,
     }
 }

@@ -17,7 +17,13 @@ use std::{collections::HashMap, path::PathBuf, time::Duration};
 use etcetera::BaseStrategy;
 
 use self::variables::COMMON;
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    secrets,
+};
+
+/// How the names of variables with secrets end.
+const SECRETS: [&str; 5] = ["_SECRET_ACCESS_KEY", "_SECRET_KEY", "_SDK_SK", "_PASSWORD", "_TOKEN"];
 
 /// The environment as it was at the start, so that nothing changes underneath a run and tests can give their own.
 #[derive(Clone, Default)]
@@ -40,6 +46,10 @@ impl Env {
                 (Err(_), _) => {}
             }
         }
+        // A secret may come back in an answer, whether or not this run uses it.
+        let is_secret = |name: &str| SECRETS.iter().any(|end| name.ends_with(end));
+        vars.iter().filter(|(name, _)| is_secret(name)).for_each(|(_, secret)| secrets::remember(secret));
+        vars.values().for_each(|value| secrets::remember_password_of(value));
         Self {
             vars,
             unreadable,

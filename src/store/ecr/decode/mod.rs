@@ -126,7 +126,7 @@ mod tests {
             ("KmsError", Kind::Failed),
             ("UpstreamAccessDenied", Kind::Failed),
             ("UpstreamTooManyRequests", Kind::Throttled),
-            ("UpstreamUnavailable", Kind::Unreachable),
+            ("UpstreamUnavailable", Kind::Failed),
             ("SomethingNewer", Kind::Failed),
         ];
         for (code, kind) in table {

@@ -11,7 +11,8 @@
 //! | what imgctl sends for a tag | `engine/target.rs`, called from `delete/look.rs` |
 //! | what is deleted, and in which order | `delete` |
 //! | which images are stale | `prune` (pure); `survey` fetches what it needs |
-//! | the confirmation prompt | `output/question.rs` |
+//! | the confirmation prompt | `output/question.rs`, asked by `output/terminal.rs` |
+//! | which secrets are masked in the output | `secrets` |
 //! | commands and their help | `cli`, `commands`; `help` holds topics, `complete` shell completion |
 //! | the findings of `doctor` | `checkup` |
 //! | the emulator | [`sandbox`] |

@@ -74,9 +74,11 @@ fn fill(repository: &mut Repository, dice: &mut Dice, seed: u64, now: DateTime<U
     }
 }
 
-/// What is in the repository: each digest with its tags, its age in days, what it holds, and whether it is about another
-/// image.
-fn state(world: &World) -> Vec<(Digest, Vec<String>, i64, Vec<Digest>, bool)> {
+/// An image: its digest, tags, age in days, children, and whether it refers to another image.
+type Known = (Digest, Vec<String>, i64, Vec<Digest>, bool);
+
+/// The images of the repository.
+fn state(world: &World) -> Vec<Known> {
     let mut clouds = world.sandbox.world();
     let repository = clouds.ecr.repository(REGION, "team/app", Utc::now());
     let snapshot = repository.snapshot();

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use chrono::{DateTime, Utc};
 
 use super::{
-    Action, Evidence, Guards, Plan, Reason, Row, Rule, Selection, Stock, StorePlan, Totals,
+    Action, Evidence, Guards, Plan, Reading, Reason, Row, Rule, Selection, Stock, StorePlan, Totals,
     freed::quick,
-    graph::{Bond, Graph, called},
-    inventory::identity,
+    graph::{Bond, Graph, called, may_hold},
+    inventory::{identity, may_be_index},
     keep::{Rank, newest, releases},
     select::{Judgement, Surroundings, short},
 };
@@ -41,11 +41,10 @@ pub fn decide(
         deciding.judge();
         deciding.keep_circles();
         deciding.keep_releases();
-        deciding.keep_what_belongs();
+        deciding.keep_what_is_needed();
         deciding.keep_newest();
-        deciding.keep_what_belongs();
+        deciding.keep_what_is_needed();
         deciding.delete();
-        deciding.keep_if_unreadable();
         deciding.plan()
     };
     let mut plan = Plan { stores: stocks.iter().map(deciding).collect(), stops: Vec::new() };
@@ -100,8 +99,16 @@ impl Deciding<'_> {
                 Some((Rule::Excluded, why))
             } else if let Some(why) = evidence.of(&stock.store, image) {
                 Some((Rule::InUse, why.to_owned()))
+            } else if let Some(why) = held(image) {
+                Some((Rule::Held, why))
             } else {
-                held(image).map(|why| (Rule::Held, why))
+                // Without its manifest, an image may be a referrer of a kept one.
+                match stock.reading(image) {
+                    Some(Reading::Unreadable(why)) if !may_be_index(image) => {
+                        Some((Rule::Unreadable, format!("its manifest could not be read: {why}")))
+                    }
+                    _ => None,
+                }
             };
             if let Some((rule, why)) = own {
                 self.fates[place] = Fate::decided(rule, why);
@@ -190,6 +197,34 @@ impl Deciding<'_> {
         }
     }
 
+    /// Keeps what kept images need, and what a kept index that could not be read may need.
+    fn keep_what_is_needed(&mut self) {
+        self.keep_what_belongs();
+        while self.keep_what_may_be_needed() {
+            self.keep_what_belongs();
+        }
+    }
+
+    /// Keeps everything that a kept index that could not be read may hold; tells whether there was anything.
+    fn keep_what_may_be_needed(&mut self) -> bool {
+        let Self { graph, fates, stock, .. } = self;
+        let images = stock.images();
+        let kept = |place: usize| fates[place].is(Action::Keep);
+        let Some((index, why)) = graph.newest_unreadable(images, kept) else {
+            return false;
+        };
+        let index = &images[*index];
+        let mut any = false;
+        for (image, fate) in images.iter().zip(fates.iter_mut()) {
+            if !fate.is(Action::Keep) && may_hold(index, image) {
+                let why = format!("{} might need it, and could not be read: {why}", called(index));
+                *fate = Fate::decided(Rule::Unreadable, why);
+                any = true;
+            }
+        }
+        any
+    }
+
     /// Keeps what kept images hold and what is attached to them.
     fn keep_what_belongs(&mut self) {
         let Self { graph, fates, stock, .. } = self;
@@ -264,26 +299,6 @@ impl Deciding<'_> {
         });
     }
 
-    /// Keeps everything if an index could not be read, because it might need anything.
-    fn keep_if_unreadable(&mut self) {
-        let Some((index, why)) = self.graph.unreadable.first().cloned() else {
-            return;
-        };
-        let index = called(&self.images()[index]);
-        for fate in &mut self.fates {
-            if !fate.is(Action::Keep) {
-                let why = format!("{index} might need it, and could not be read: {why}");
-                *fate = Fate::decided(Rule::Unreadable, why);
-            }
-        }
-        for (place, why) in &self.graph.unreadable {
-            if matches!(&self.fates[*place], Fate::Decided(reason) if reason.rule == Rule::Unreadable) {
-                let why = format!("it could not be read: {why}");
-                self.fates[*place] = Fate::decided(Rule::Unreadable, why);
-            }
-        }
-    }
-
     fn plan(self) -> StorePlan {
         let graph = &self.graph;
         let row = |(place, fate): (usize, Fate)| {
@@ -299,7 +314,7 @@ impl Deciding<'_> {
         };
         // One warning per reason, however many indexes have it.
         let mut unreadable: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (place, why) in &graph.unreadable {
+        for (place, why) in graph.unreadable.iter().filter(|(place, _)| self.fates[*place].is(Action::Keep)) {
             unreadable.entry(why).or_default().push(*place);
         }
         let warning = |(why, places): (&str, Vec<usize>)| {
@@ -309,11 +324,11 @@ impl Deciding<'_> {
                 others => (format!(" and {others} more"), "they"),
             };
             format!(
-                "{}: {first}{others} could not be read ({why}); everything that {it} might need is kept",
+                "{}: {first}{others} could not be read ({why}); what {it} might need is kept",
                 self.stock.store.name
             )
         };
-        let warnings = unreadable.into_iter().map(warning).collect();
+        let warnings: Vec<String> = unreadable.into_iter().map(warning).collect();
         let tagged = |place: usize| self.stock.store.provider.has_containers() && graph.is_tagged_image(place);
         let mut plan = StorePlan {
             store: self.stock.store.clone(),

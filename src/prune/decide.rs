@@ -10,7 +10,7 @@ use super::{
     freed::quick,
     graph::{Bond, Graph, called, may_hold},
     inventory::{identity, may_be_index},
-    keep::{Rank, newest, releases},
+    keep::{Rank, ranked, releases},
     select::{Judgement, Surroundings, short},
 };
 use crate::store::{Hold, Image};
@@ -244,31 +244,41 @@ impl Deciding<'_> {
 
     /// Keeps the newest candidates. An index and everything that it holds count as one.
     fn keep_newest(&mut self) {
-        let Some(keep) = self.selection.keep else {
+        if self.selection.keep.or(self.selection.keep_untagged).is_none() {
             return;
-        };
+        }
         let chosen = |fate: &Fate| matches!(fate, Fate::Chosen(_));
         let from: Vec<usize> = self.places().filter(|place| chosen(&self.fates[*place])).collect();
-        let mut within = vec![false; self.fates.len()];
-        self.graph.spread(from.iter().copied(), |_, owned, bond| {
-            bond == Bond::Held && !std::mem::replace(&mut within[owned], true)
+        let mut within = vec![None; self.fates.len()];
+        self.graph.spread(from.iter().copied(), |owner, owned, bond| {
+            let new = bond == Bond::Held && within[owned].is_none();
+            if new {
+                within[owned] = Some(owner);
+            }
+            new
         });
-        let counts = |place: &usize| !within[*place] && !self.graph.is_referrer(*place);
+        for (place, owner) in within.iter().enumerate() {
+            if let (Some(owner), Fate::Chosen(why)) = (owner, &mut self.fates[place]) {
+                add(why, &format!("held by {}, which is deleted", called(&self.stock.images()[*owner])));
+            }
+        }
+        let counts = |place: &usize| within[*place].is_none() && !self.graph.is_referrer(*place);
         let going: Vec<usize> = from.into_iter().filter(counts).collect();
-        for (place, rank) in newest(self.stock.store.provider, self.images(), &going, keep) {
+        let stock = self.stock;
+        for (place, rank, (flag, keep)) in ranked(self.selection, stock.store.provider, stock.images(), going) {
             let Fate::Chosen(why) = &mut self.fates[place] else {
                 continue;
             };
             match rank {
                 Rank::Beyond(of) => {
-                    add(why, &format!("not among the newest {keep} of {of} (--keep {keep})"));
+                    add(why, &format!("not among the newest {keep} of {of} ({flag} {keep})"));
                 }
                 Rank::Kept(of) => {
-                    let why = format!("among the newest {keep} of {of} candidates (--keep {keep})");
+                    let why = format!("among the newest {keep} of {of} candidates ({flag} {keep})");
                     self.fates[place] = Fate::decided(Rule::Newest, why);
                 }
                 Rank::Undated => {
-                    let why = "its age is unknown, so --keep cannot rank it";
+                    let why = format!("its age is unknown, so {flag} cannot rank it");
                     self.fates[place] = Fate::decided(Rule::Newest, why);
                 }
             }

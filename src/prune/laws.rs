@@ -274,7 +274,9 @@ fn check_keep(world: &World, flags: &[&str], rows: &BTreeMap<usize, &Row>) {
     };
     let (kept, goes) = (of(Rule::Newest), of(Rule::Selected));
     assert!(kept.len() <= keep);
-    let image = |number: &&usize| !is_referrer(&world[**number]);
+    // It counts tagged images, and with --untagged untagged ones.
+    let untagged = flags.contains(&"--untagged");
+    let image = |number: &&usize| !is_referrer(&world[**number]) && world[**number].tags.is_empty() == untagged;
     let alone = |number: &&usize| !goes.iter().any(|other| other != *number && needs(world, *other).contains(number));
     for number in goes.iter().filter(image).filter(alone) {
         assert_eq!(kept.len(), keep, "fewer than --keep are kept, but {number} is deleted");

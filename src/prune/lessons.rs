@@ -392,6 +392,23 @@ fn subjects_that_a_listing_leaves_out_are_read_from_manifests() {
     assert_eq!(plan.totals().deleted, 0);
 }
 
+// Issue 17, 37
+#[test]
+fn keep_counts_tagged_images_and_keep_untagged_the_others() {
+    let shelf = || {
+        let releases = ["v1", "v2", "v3", "v4", "v5"].into_iter().enumerate();
+        let shelf =
+            releases.fold(Shelf::new(), |shelf, (number, tag)| shelf.image(number + 1, &[tag], 99 - number as i64));
+        (11..15).fold(shelf, |shelf, number| shelf.image(number, &[], 60 - number as i64))
+    };
+    assert_eq!(shelf().prune(&["--keep", "3"]).deleted(), [1, 2]);
+    assert_eq!(shelf().prune(&["--keep", "3", "--older-than", "30d"]).deleted(), [1, 2, 11, 12, 13, 14]);
+    assert_eq!(shelf().prune(&["--keep", "3", "--keep-untagged", "1"]).deleted(), [1, 2, 11, 12, 13]);
+    assert_eq!(shelf().prune(&["--keep-untagged", "1"]).deleted(), [11, 12, 13]);
+    assert_eq!(shelf().prune(&["--untagged", "--keep", "1"]).deleted(), [11, 12, 13]);
+    assert_eq!(shelf().prune(&["--keep-semver"]).deleted(), [1, 2, 3, 4, 5]);
+}
+
 // Azure/acr-cli#457: 140,000 manifests must not take hours.
 #[test]
 fn a_hundred_thousand_images_are_decided_quickly() {

@@ -24,7 +24,7 @@ use crate::{
 };
 
 pub use cache::Cache;
-pub use files::Files;
+pub use files::{Accept, Files};
 pub use in_use::{InUse, in_use};
 
 /// Indexes per request to the engine: several calls, so that reading starts while the listing continues.

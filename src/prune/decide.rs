@@ -91,11 +91,10 @@ impl Deciding<'_> {
     /// Keeps what no selector can choose.
     fn keep_for_itself(&mut self, evidence: &Evidence, guards: &Guards) {
         let stock = self.stock;
-        let (provider, name) = (stock.store.provider, stock.store.name.as_str());
         for (place, image) in stock.images().iter().enumerate() {
-            let own = if let Some(why) = guards.protected(provider, name, image) {
+            let own = if let Some(why) = guards.protected(&stock.store, image) {
                 Some((Rule::Protected, why))
-            } else if let Some(why) = self.selection.excluded(provider, name, image) {
+            } else if let Some(why) = self.selection.excluded(&stock.store, image) {
                 Some((Rule::Excluded, why))
             } else if let Some(why) = evidence.of(&stock.store, image) {
                 Some((Rule::InUse, why.to_owned()))

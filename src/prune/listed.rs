@@ -15,7 +15,7 @@ pub fn listed(stock: &Stock, selection: &Selection) -> Vec<bool> {
         let image = &images[place];
         let around = Surroundings { provider, pulled: image.pulled_at, orphan_of: graph.orphan_of(place) };
         let fits = matches!(selection.judge(image, around), Judgement::Fits(_));
-        fits && selection.excluded(provider, &stock.store.name, image).is_none()
+        fits && selection.excluded(&stock.store, image).is_none()
     };
     let mut shown: Vec<bool> = (0..images.len()).map(fits).collect();
     if selection.keep_semver {

@@ -120,7 +120,6 @@ fn check(
     guards: &Guards,
 ) -> Result<()> {
     let image = &fresh.images()[place];
-    let (provider, name) = (fresh.store.provider, fresh.store.name.as_str());
     match Difference::between(&saved.image, image, &HashSet::new(), saved.read_at) {
         None => {}
         Some(Difference::TagRemoved(tag)) if tags.contains_key(&*tag) => {
@@ -133,7 +132,7 @@ fn check(
     if attached > saved.attached {
         return Err(changed("a referrer was attached to it since the plan was made".into()));
     }
-    if let Some(why) = guards.protected(provider, name, image) {
+    if let Some(why) = guards.protected(&fresh.store, image) {
         return Err(Error::new(Kind::Protected, why));
     }
     if let Some(why) = evidence.of(&fresh.store, image) {

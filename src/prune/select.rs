@@ -4,11 +4,15 @@
 use chrono::{DateTime, Utc};
 use regex::Regex;
 
+use super::Stock;
 use super::{
     age::{Age, Size, ago},
     names::{Names, labels},
 };
-use crate::{image::Provider, store::Image};
+use crate::{
+    image::{Provider, StoreRef},
+    store::Image,
+};
 
 /// Selectors compiled for one moment.
 #[derive(Clone, Debug)]
@@ -92,9 +96,14 @@ impl Selection {
     }
 
     /// Why an image is excluded.
-    pub fn excluded(&self, provider: Provider, store: &str, image: &Image) -> Option<String> {
-        let (label, pattern) = self.exclude.find(provider, store, image)?;
+    pub fn excluded(&self, store: &StoreRef, image: &Image) -> Option<String> {
+        let (label, pattern) = self.exclude.find(store, image)?;
         Some(format!("{label} matches --exclude {pattern}"))
+    }
+
+    /// The exclusions that match no image of some stores.
+    pub fn unmatched<'s>(&'s self, stocks: &[Stock]) -> impl Iterator<Item = &'s str> {
+        self.exclude.unmatched(stocks)
     }
 
     fn by_orphan(&self, orphan_of: Option<&str>) -> Option<Result<String, String>> {

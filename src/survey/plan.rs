@@ -181,6 +181,17 @@ impl Made {
         !self.plan.stops.is_empty()
     }
 
+    /// Patterns of --exclude and --protect that match no image of their stores.
+    pub fn unmatched(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (number, range) in ranges(&self.parts) {
+            let (Rules { selection, guards, .. }, stocks) = (&self.rules[number], &self.stocks[range]);
+            found.extend(selection.unmatched(stocks).map(|pattern| format!("--exclude {pattern} matches no image")));
+            found.extend(guards.unmatched(stocks).map(|pattern| format!("--protect {pattern} matches no image")));
+        }
+        found
+    }
+
     /// Whether a deleted image may be in use by machines.
     pub fn has_machines(&self) -> bool {
         self.parts

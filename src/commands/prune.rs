@@ -160,6 +160,7 @@ impl Args {
                 .printer
                 .warn("imgctl did not check which images instances, templates and families use (--skip-usage-check)");
         }
+        made.unmatched().iter().for_each(|unmatched| context.printer.warn(unmatched));
         for list in &made.lists {
             context.printer.remark(list);
         }

@@ -24,7 +24,7 @@ impl<'m> Order<'m> {
             context.printer.progress.doing("looking again", None);
         }
         let cache = Cache::new(context.settings.env.cache());
-        let stocks = join_all(chosen().map(|(session, chosen)| stock(session, chosen.stock, &cache))).await;
+        let stocks = join_all(chosen().map(|(session, chosen)| stock(session, chosen, &cache))).await;
         if !self.usage.files.is_empty() {
             // A list says nothing about stores that could not be read.
             if let Some(error) = stocks.iter().find_map(|stock| stock.as_ref().err()) {
@@ -49,11 +49,14 @@ impl<'m> Order<'m> {
     }
 }
 
-async fn stock<'m>(session: &Session, known: Option<&'m Stock>, cache: &Cache) -> Result<Cow<'m, Stock>> {
-    match known {
-        Some(stock) => Ok(Cow::Borrowed(stock)),
-        None => survey::stock(session, cache, |_| true, |_| ()).await.map(Cow::Owned),
+async fn stock<'m>(session: &Session, chosen: &Chosen<'m>, cache: &Cache) -> Result<Cow<'m, Stock>> {
+    if let Some(stock) = chosen.stock {
+        return Ok(Cow::Borrowed(stock));
     }
+    let mut stock = survey::stock(session, cache, |_| true, |_| ()).await?;
+    let candidates: Vec<usize> = chosen.saved.iter().filter_map(|saved| stock.place(&saved.id)).collect();
+    survey::read_candidates(session, cache, &mut stock, candidates).await?;
+    Ok(Cow::Owned(stock))
 }
 
 impl StoreOrder<'_> {

@@ -55,6 +55,16 @@ struct Platform {
     variant: Option<String>,
 }
 
+/// The image that a manifest says it is attached to.
+pub fn subject(bytes: &[u8]) -> Option<Digest> {
+    #[derive(Deserialize)]
+    struct Referrer {
+        subject: Option<Descriptor>,
+    }
+    let referrer: Referrer = serde_json::from_slice(bytes).ok()?;
+    referrer.subject?.digest.parse().ok()
+}
+
 /// Reads a manifest of any of the four common kinds.
 pub fn contents(bytes: &[u8]) -> Result<Contents> {
     let wrong = |why: String| Error::new(Kind::Unreadable, format!("this manifest cannot be read: {why}"));

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use chrono::{DateTime, Utc};
 
 use super::{
-    Action, Evidence, Guards, Plan, Reason, Row, Rule, Selection, Stock, StorePlan, Totals,
+    Action, Evidence, Guards, Plan, Reading, Reason, Row, Rule, Selection, Stock, StorePlan, Totals,
     freed::quick,
-    graph::{Bond, Graph, called},
-    inventory::identity,
-    keep::{Rank, newest, releases},
+    graph::{Bond, Graph, called, may_hold},
+    inventory::{identity, may_be_index},
+    keep::{Rank, ranked, releases},
     select::{Judgement, Surroundings, short},
 };
 use crate::store::{Hold, Image};
@@ -41,11 +41,10 @@ pub fn decide(
         deciding.judge();
         deciding.keep_circles();
         deciding.keep_releases();
-        deciding.keep_what_belongs();
+        deciding.keep_what_is_needed();
         deciding.keep_newest();
-        deciding.keep_what_belongs();
+        deciding.keep_what_is_needed();
         deciding.delete();
-        deciding.keep_if_unreadable();
         deciding.plan()
     };
     let mut plan = Plan { stores: stocks.iter().map(deciding).collect(), stops: Vec::new() };
@@ -92,16 +91,23 @@ impl Deciding<'_> {
     /// Keeps what no selector can choose.
     fn keep_for_itself(&mut self, evidence: &Evidence, guards: &Guards) {
         let stock = self.stock;
-        let (provider, name) = (stock.store.provider, stock.store.name.as_str());
         for (place, image) in stock.images().iter().enumerate() {
-            let own = if let Some(why) = guards.protected(provider, name, image) {
+            let own = if let Some(why) = guards.protected(&stock.store, image) {
                 Some((Rule::Protected, why))
-            } else if let Some(why) = self.selection.excluded(provider, name, image) {
+            } else if let Some(why) = self.selection.excluded(&stock.store, image) {
                 Some((Rule::Excluded, why))
             } else if let Some(why) = evidence.of(&stock.store, image) {
                 Some((Rule::InUse, why.to_owned()))
+            } else if let Some(why) = held(image) {
+                Some((Rule::Held, why))
             } else {
-                held(image).map(|why| (Rule::Held, why))
+                // Without its manifest, an image may be a referrer of a kept one.
+                match stock.reading(image) {
+                    Some(Reading::Unreadable(why)) if !may_be_index(image) => {
+                        Some((Rule::Unreadable, format!("its manifest could not be read: {why}")))
+                    }
+                    _ => None,
+                }
             };
             if let Some((rule, why)) = own {
                 self.fates[place] = Fate::decided(rule, why);
@@ -190,6 +196,34 @@ impl Deciding<'_> {
         }
     }
 
+    /// Keeps what kept images need, and what a kept index that could not be read may need.
+    fn keep_what_is_needed(&mut self) {
+        self.keep_what_belongs();
+        while self.keep_what_may_be_needed() {
+            self.keep_what_belongs();
+        }
+    }
+
+    /// Keeps everything that a kept index that could not be read may hold; tells whether there was anything.
+    fn keep_what_may_be_needed(&mut self) -> bool {
+        let Self { graph, fates, stock, .. } = self;
+        let images = stock.images();
+        let kept = |place: usize| fates[place].is(Action::Keep);
+        let Some((index, why)) = graph.newest_unreadable(images, kept) else {
+            return false;
+        };
+        let index = &images[*index];
+        let mut any = false;
+        for (image, fate) in images.iter().zip(fates.iter_mut()) {
+            if !fate.is(Action::Keep) && may_hold(index, image) {
+                let why = format!("{} might need it, and could not be read: {why}", called(index));
+                *fate = Fate::decided(Rule::Unreadable, why);
+                any = true;
+            }
+        }
+        any
+    }
+
     /// Keeps what kept images hold and what is attached to them.
     fn keep_what_belongs(&mut self) {
         let Self { graph, fates, stock, .. } = self;
@@ -209,31 +243,41 @@ impl Deciding<'_> {
 
     /// Keeps the newest candidates. An index and everything that it holds count as one.
     fn keep_newest(&mut self) {
-        let Some(keep) = self.selection.keep else {
+        if self.selection.keep.or(self.selection.keep_untagged).is_none() {
             return;
-        };
+        }
         let chosen = |fate: &Fate| matches!(fate, Fate::Chosen(_));
         let from: Vec<usize> = self.places().filter(|place| chosen(&self.fates[*place])).collect();
-        let mut within = vec![false; self.fates.len()];
-        self.graph.spread(from.iter().copied(), |_, owned, bond| {
-            bond == Bond::Held && !std::mem::replace(&mut within[owned], true)
+        let mut within = vec![None; self.fates.len()];
+        self.graph.spread(from.iter().copied(), |owner, owned, bond| {
+            let new = bond == Bond::Held && within[owned].is_none();
+            if new {
+                within[owned] = Some(owner);
+            }
+            new
         });
-        let counts = |place: &usize| !within[*place] && !self.graph.is_referrer(*place);
+        for (place, owner) in within.iter().enumerate() {
+            if let (Some(owner), Fate::Chosen(why)) = (owner, &mut self.fates[place]) {
+                add(why, &format!("held by {}, which is deleted", called(&self.stock.images()[*owner])));
+            }
+        }
+        let counts = |place: &usize| within[*place].is_none() && !self.graph.is_referrer(*place);
         let going: Vec<usize> = from.into_iter().filter(counts).collect();
-        for (place, rank) in newest(self.stock.store.provider, self.images(), &going, keep) {
+        let stock = self.stock;
+        for (place, rank, (flag, keep)) in ranked(self.selection, stock.store.provider, stock.images(), going) {
             let Fate::Chosen(why) = &mut self.fates[place] else {
                 continue;
             };
             match rank {
                 Rank::Beyond(of) => {
-                    add(why, &format!("not among the newest {keep} of {of} (--keep {keep})"));
+                    add(why, &format!("not among the newest {keep} of {of} ({flag} {keep})"));
                 }
                 Rank::Kept(of) => {
-                    let why = format!("among the newest {keep} of {of} candidates (--keep {keep})");
+                    let why = format!("among the newest {keep} of {of} candidates ({flag} {keep})");
                     self.fates[place] = Fate::decided(Rule::Newest, why);
                 }
                 Rank::Undated => {
-                    let why = "its age is unknown, so --keep cannot rank it";
+                    let why = format!("its age is unknown, so {flag} cannot rank it");
                     self.fates[place] = Fate::decided(Rule::Newest, why);
                 }
             }
@@ -264,26 +308,6 @@ impl Deciding<'_> {
         });
     }
 
-    /// Keeps everything if an index could not be read, because it might need anything.
-    fn keep_if_unreadable(&mut self) {
-        let Some((index, why)) = self.graph.unreadable.first().cloned() else {
-            return;
-        };
-        let index = called(&self.images()[index]);
-        for fate in &mut self.fates {
-            if !fate.is(Action::Keep) {
-                let why = format!("{index} might need it, and could not be read: {why}");
-                *fate = Fate::decided(Rule::Unreadable, why);
-            }
-        }
-        for (place, why) in &self.graph.unreadable {
-            if matches!(&self.fates[*place], Fate::Decided(reason) if reason.rule == Rule::Unreadable) {
-                let why = format!("it could not be read: {why}");
-                self.fates[*place] = Fate::decided(Rule::Unreadable, why);
-            }
-        }
-    }
-
     fn plan(self) -> StorePlan {
         let graph = &self.graph;
         let row = |(place, fate): (usize, Fate)| {
@@ -299,7 +323,7 @@ impl Deciding<'_> {
         };
         // One warning per reason, however many indexes have it.
         let mut unreadable: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (place, why) in &graph.unreadable {
+        for (place, why) in graph.unreadable.iter().filter(|(place, _)| self.fates[*place].is(Action::Keep)) {
             unreadable.entry(why).or_default().push(*place);
         }
         let warning = |(why, places): (&str, Vec<usize>)| {
@@ -309,11 +333,11 @@ impl Deciding<'_> {
                 others => (format!(" and {others} more"), "they"),
             };
             format!(
-                "{}: {first}{others} could not be read ({why}); everything that {it} might need is kept",
+                "{}: {first}{others} could not be read ({why}); what {it} might need is kept",
                 self.stock.store.name
             )
         };
-        let warnings = unreadable.into_iter().map(warning).collect();
+        let warnings: Vec<String> = unreadable.into_iter().map(warning).collect();
         let tagged = |place: usize| self.stock.store.provider.has_containers() && graph.is_tagged_image(place);
         let mut plan = StorePlan {
             store: self.stock.store.clone(),

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Action, Stock, StorePlan};
+use super::{Action, Reading, Stock, StorePlan};
 use crate::{image::Digest, image::manifest::Blob, store::Image};
 
 /// What the deletions free.
@@ -21,7 +21,7 @@ pub fn quick(stock: &Stock, plan: &StorePlan) -> Freed {
     for row in plan.rows.iter().filter(|row| row.action() == Action::Delete) {
         let image = &stock.images()[row.image];
         match (stock.reading(image), image.bytes) {
-            (Some(super::Reading::Children(children)), _) if !children.is_empty() => {}
+            (Some(Reading::Manifest { children, .. }), _) if !children.is_empty() => {}
             (_, Some(bytes)) => freed.bytes += bytes.saturating_sub(left_behind(image)),
             (_, None) => freed.unknown += 1,
         }

@@ -4,10 +4,15 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::{
-    inventory::{Reading, Stock, identity},
+    inventory::{Reading, Stock, identity, may_be_index},
+    keep::date,
     select::short,
 };
 use crate::store::Image;
+
+/// Unreadable indexes that can be deleted before what they may hold. With more of them, what they may hold is kept: each
+/// image would have to wait for all of them.
+const MOST_FIRST: usize = 100;
 
 /// Why one image belongs to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,10 +52,13 @@ impl Graph {
             unreadable: Vec::new(),
         };
         for (place, image) in images.iter().enumerate() {
+            let mut read_subject = None;
             match stock.reading(image) {
                 None => {}
-                Some(Reading::Unreadable(why)) => graph.unreadable.push((place, why.clone())),
-                Some(Reading::Children(children)) => {
+                Some(Reading::Unreadable(why)) if may_be_index(image) => graph.unreadable.push((place, why.clone())),
+                Some(Reading::Unreadable(_)) => {}
+                Some(Reading::Manifest { children, subject }) => {
+                    read_subject = subject.as_ref().map(ToString::to_string);
                     let known = children.iter().filter_map(|child| places.get(child.as_str()));
                     // An index may name an image twice, for two platforms.
                     for child in known.copied().collect::<BTreeSet<_>>() {
@@ -64,7 +72,7 @@ impl Graph {
                 named |= subject.is_none();
                 subject
             });
-            let mut subjects: BTreeSet<String> = by_tag.chain(image.subject.clone()).collect();
+            let mut subjects: BTreeSet<String> = by_tag.chain(image.subject.clone()).chain(read_subject).collect();
             subjects.retain(|subject| identity(image) != Some(subject));
             graph.named[place] = named;
             graph.referrers[place] = !subjects.is_empty();
@@ -165,7 +173,39 @@ impl Graph {
         self.sort(goes, &mut pass, &mut done, |_| true);
         // Tags set by hand can make circles of attachments. Indexes cannot, because digests cannot.
         self.sort(goes, &mut pass, &mut done, |bond| bond == Bond::Held);
+        self.put_unreadable_first(goes, &mut pass);
         pass
+    }
+
+    /// An unreadable index, and the images that it belongs to, come before everything that it may hold.
+    fn put_unreadable_first(&self, goes: &[bool], pass: &mut [usize]) {
+        let mut first: Vec<usize> =
+            self.unreadable.iter().map(|(place, _)| *place).filter(|place| goes[*place]).collect();
+        let mut known: HashSet<usize> = first.iter().copied().collect();
+        let mut next = 0;
+        while let Some(place) = first.get(next).copied() {
+            next += 1;
+            let owners = self.owners[place].iter().map(|(owner, _)| *owner);
+            first.extend(owners.filter(|owner| goes[*owner] && known.insert(*owner)));
+        }
+        let Some(last) = first.iter().map(|place| pass[*place]).max() else { return };
+        for place in (0..goes.len()).filter(|place| goes[*place] && !known.contains(place)) {
+            pass[place] += last + 1;
+        }
+    }
+
+    /// The unreadable indexes that must be deleted before an image, because they may hold it.
+    pub fn before<'g>(&'g self, images: &'g [Image], place: usize) -> impl Iterator<Item = usize> + 'g {
+        let unreadable = self.unreadable.iter().map(|(index, _)| *index);
+        unreadable.filter(move |index| *index != place && may_hold(&images[*index], &images[place]))
+    }
+
+    /// Of the unreadable indexes that are kept, the one that may hold the newest images. An index can only hold images
+    /// that are not newer than itself, because a registry takes an index after its images.
+    pub fn newest_unreadable(&self, images: &[Image], kept: impl Fn(usize) -> bool) -> Option<&(usize, String)> {
+        let many = self.unreadable.len() > MOST_FIRST;
+        let kept = self.unreadable.iter().filter(|(place, _)| many || kept(*place));
+        kept.max_by_key(|(place, _)| (date(&images[*place]).is_none(), date(&images[*place])))
     }
 
     /// Gives a pass to each image that waits for no other image by the bonds that count.
@@ -194,6 +234,14 @@ impl Graph {
                 }
             }
         }
+    }
+}
+
+/// Whether an index may hold an image, judging by their dates.
+pub fn may_hold(index: &Image, image: &Image) -> bool {
+    match (date(index), date(image)) {
+        (Some(index), Some(image)) => image <= index,
+        _ => true,
     }
 }
 

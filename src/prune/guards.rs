@@ -5,10 +5,10 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, names::Names};
+use super::{Plan, Stock, names::Names};
 use crate::{
     error::{Error, Kind, Result},
-    image::Provider,
+    image::StoreRef,
     store::Image,
 };
 
@@ -90,9 +90,14 @@ impl GuardArgs {
 
 impl Guards {
     /// Why an image is protected.
-    pub fn protected(&self, provider: Provider, store: &str, image: &Image) -> Option<String> {
-        let (label, pattern) = self.protect.find(provider, store, image)?;
+    pub fn protected(&self, store: &StoreRef, image: &Image) -> Option<String> {
+        let (label, pattern) = self.protect.find(store, image)?;
         Some(format!("{label} is protected by {pattern}"))
+    }
+
+    /// The protected names that match no image of some stores, but for the defaults.
+    pub fn unmatched<'g>(&'g self, stocks: &[Stock]) -> impl Iterator<Item = &'g str> {
+        self.protect.unmatched(stocks).filter(|pattern| !PROTECTED.contains(pattern))
     }
 
     /// The guards that stop a plan. If there is one, nothing may be sent.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::{
-    error::Result,
-    image::manifest::Contents,
+    error::{Error, Result},
+    image::manifest::{self, Contents},
     image::{Digest, ImageId, StoreRef},
     store::Image,
 };
@@ -19,14 +19,18 @@ pub struct Stock {
     readings: HashMap<String, Reading>,
 }
 
-/// The contents of an index, or why they are unknown.
+/// What a manifest says, or why that is unknown.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reading {
-    /// Its images; none if it turned out not to be an index.
-    Children(Vec<Digest>),
+    /// The images that it holds if it is an index, and its subject if it is a referrer.
+    Manifest { children: Vec<Digest>, subject: Option<Digest> },
     /// Why it could not be read. Everything that it might need is kept.
     Unreadable(String),
 }
+
+/// Configurations of plain container images. A registry that names the type of an artifact also names its subject.
+/// <https://github.com/opencontainers/image-spec/blob/main/media-types.md>
+const PLAIN: [&str; 2] = ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
 
 /// Media types of single images; anything else might be an index.
 /// <https://github.com/opencontainers/image-spec/blob/main/media-types.md>, <https://distribution.github.io/distribution/spec/manifest-v2-2/>
@@ -76,7 +80,7 @@ impl Stock {
         self.place(id).map(|place| &self.images[place])
     }
 
-    /// Records the contents of an index.
+    /// Records what a manifest says.
     pub fn read(&mut self, digest: &str, reading: Reading) {
         self.readings.insert(digest.to_owned(), reading);
     }
@@ -87,7 +91,13 @@ impl Stock {
         indexes.filter_map(identity).filter(|id| !self.readings.contains_key(*id))
     }
 
-    /// The contents of an image that is, or may be, an index.
+    /// Whether only the manifest of an image can tell that it is a referrer.
+    pub fn may_be_referrer(&self, image: &Image) -> bool {
+        let read = identity(image).is_some_and(|id| self.readings.contains_key(id));
+        self.store.provider.has_containers() && !read && may_be_referrer(image)
+    }
+
+    /// What the manifest of an image says, if it was read or must be, because the image may be an index.
     pub fn reading(&self, image: &Image) -> Option<&Reading> {
         static UNREAD: std::sync::LazyLock<Reading> =
             std::sync::LazyLock::new(|| Reading::Unreadable("it was not read".into()));
@@ -102,19 +112,33 @@ impl Stock {
 }
 
 impl Reading {
-    /// Of a fetched manifest, or of the error.
-    pub fn of(contents: Result<Contents>) -> Self {
-        match contents {
-            Ok(Contents::Index(children)) => Self::Children(children.into_iter().map(|child| child.digest).collect()),
-            Ok(Contents::Image(_)) => Self::Children(Vec::new()),
-            Err(error) => Self::Unreadable(error.to_string()),
-        }
+    /// Of the bytes of a manifest, or of the error.
+    pub fn of(manifest: Result<Vec<u8>>) -> Self {
+        let read = |bytes: Vec<u8>| {
+            let children = match manifest::contents(&bytes)? {
+                Contents::Index(children) => children.into_iter().map(|child| child.digest).collect(),
+                Contents::Image(_) => Vec::new(),
+            };
+            Ok(Self::Manifest { children, subject: manifest::subject(&bytes) })
+        };
+        manifest.and_then(read).unwrap_or_else(|error: Error| Self::Unreadable(error.to_string()))
+    }
+
+    /// Of an image that holds nothing and is not attached to anything.
+    pub fn plain() -> Self {
+        Self::Manifest { children: Vec::new(), subject: None }
     }
 }
 
 /// Whether a container image may be an index, judging by its listing.
 pub fn may_be_index(image: &Image) -> bool {
     image.media_type.as_deref().is_none_or(|media_type| !SINGLE.contains(&media_type))
+}
+
+/// Whether an image may be a referrer although its listing names no subject: some registries leave that out.
+pub fn may_be_referrer(image: &Image) -> bool {
+    let plain = image.artifact_type.as_deref().is_some_and(|artifact_type| PLAIN.contains(&artifact_type));
+    image.subject.is_none() && !plain
 }
 
 /// How a store identifies an image: by digest, or by the provider's id.
@@ -154,7 +178,7 @@ mod tests {
             of(4, Some("application/x-new")),
         ];
         let mut stock = Stock::new(repository("app"), listed);
-        stock.read(&digest(3), Reading::Children(vec![]));
+        stock.read(&digest(3), Reading::plain());
         assert_eq!(stock.unread().collect::<Vec<_>>(), [digest(2), digest(4)]);
         assert_eq!(stock.reading(&stock.images()[0]), None);
         assert!(matches!(stock.reading(&stock.images()[1]), Some(Reading::Unreadable(_))));

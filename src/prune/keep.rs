@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use super::{inventory::identity, names::labels};
+use super::{Selection, inventory::identity, names::labels};
 use crate::{image::Provider, store::Image};
 
 /// How `--keep` ranks a candidate for deletion.
@@ -21,8 +21,28 @@ pub enum Rank {
     Beyond(usize),
 }
 
+/// Ranks candidates for deletion: tagged images by `--keep`, untagged ones by `--keep-untagged`. Each rank comes with its
+/// flag. A flag that was not given ranks nothing.
+pub fn ranked(
+    selection: &Selection,
+    provider: Provider,
+    images: &[Image],
+    candidates: Vec<usize>,
+) -> Vec<(usize, Rank, (&'static str, usize))> {
+    let untagged = |place: &usize| provider.has_containers() && images[*place].tags.is_empty();
+    let (untagged, tagged): (Vec<_>, Vec<_>) = candidates.into_iter().partition(untagged);
+    let flags = [("--keep", selection.keep, tagged), ("--keep-untagged", selection.keep_untagged, untagged)];
+    let mut ranks = Vec::new();
+    for (flag, keep, going) in flags {
+        let Some(keep) = keep else { continue };
+        let newest = newest(provider, images, &going, keep).into_iter();
+        ranks.extend(newest.map(|(place, rank)| (place, rank, (flag, keep))));
+    }
+    ranks
+}
+
 /// Ranks candidates for deletion within their groups, newest first.
-pub fn newest(provider: Provider, images: &[Image], going: &[usize], keep: usize) -> Vec<(usize, Rank)> {
+fn newest(provider: Provider, images: &[Image], going: &[usize], keep: usize) -> Vec<(usize, Rank)> {
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for place in going {
         groups.entry(group(provider, &images[*place])).or_default().push(*place);

@@ -256,11 +256,36 @@ fn an_image_without_a_known_pull_or_with_a_pulled_platform_is_kept() {
     assert_eq!(told.reason(4), "kept: last pulled 24 hours ago, not longer than 90d");
 }
 
+// Issue 17, 36
+#[test]
+fn an_unreadable_index_keeps_only_what_is_not_newer_than_itself() {
+    let shelf = |index: &'static str| {
+        Shelf::new().unreadable(1, &[index], 60).image(2, &[], 70).image(3, &["old"], 50).image(4, &["new"], 1)
+    };
+    let told = shelf("prod").prune(&["--older-than", "30d"]);
+    assert_eq!(told.deleted(), [3]);
+    assert_eq!(
+        told.reason(2),
+        format!("kept: prod ({}) might need it, and could not be read: it is garbled", &digest(1)[..19])
+    );
+    // A chosen one is deleted first, and then keeps nothing.
+    let told = shelf("odd").prune(&["--older-than", "30d"]);
+    assert_eq!(told.deleted(), [1, 2, 3]);
+    let saved = |row: &super::Row| Saved::of(row, &Arc::new(told.stock.images()[row.image].clone()), None).unwrap();
+    let rows = told.plan.stores[0].rows.iter().filter(|row| row.action() == Action::Delete);
+    let saved: Vec<Saved> = rows.map(saved).collect();
+    let guards = super::GuardArgs::default().compile().unwrap();
+    let steps = recheck(&saved, &told.stock, &Evidence::default(), &guards);
+    let steps: Vec<_> = steps.into_iter().map(|step| step.unwrap()).collect();
+    assert_eq!(steps.iter().map(|step| step.pass).collect::<Vec<_>>(), [0, 1, 1]);
+    assert_eq!(steps.iter().map(|step| step.after.len()).collect::<Vec<_>>(), [0, 1, 0]);
+}
+
 // snok: an index that cannot be read counts as needing everything.
 #[test]
 fn an_unreadable_index_keeps_what_it_might_need() {
     let told = Shelf::new()
-        .unreadable(1, &["odd"], 99)
+        .unreadable(1, &["odd"], 1)
         .image(2, &[], 99)
         .image(3, &["old"], 99)
         .image(4, &["new"], 1)
@@ -271,23 +296,21 @@ fn an_unreadable_index_keeps_what_it_might_need() {
     assert_eq!(told.reason(4), "kept: pushed 24 hours ago, not older than 30d");
     assert_eq!(
         told.plan.stores[0].warnings,
-        [format!("app: odd ({odd}) could not be read (it is garbled); everything that it might need is kept")]
+        [format!("app: odd ({odd}) could not be read (it is garbled); what it might need is kept")]
     );
 }
 
 #[test]
 fn unreadable_indexes_with_one_reason_are_one_warning() {
     let told = Shelf::new()
-        .unreadable(1, &["odd"], 99)
-        .unreadable(2, &["even"], 99)
-        .unreadable(3, &[], 99)
+        .unreadable(1, &["odd"], 1)
+        .unreadable(2, &["even"], 1)
+        .unreadable(3, &[], 1)
         .prune(&["--older-than", "30d"]);
     let odd = &digest(1)[..19];
     assert_eq!(
         told.plan.stores[0].warnings,
-        [format!(
-            "app: odd ({odd}) and 2 more could not be read (it is garbled); everything that they might need is kept"
-        )]
+        [format!("app: odd ({odd}) and 2 more could not be read (it is garbled); what they might need is kept")]
     );
 }
 
@@ -352,6 +375,38 @@ fn referrers_with_a_tag_of_their_own_are_not_images() {
     assert_eq!(told.plan.stops.last().unwrap().guard, "allow-empty");
     let told = tagged(11, "sbom", 50)(Shelf::new().image(1, &["v1"], 1)).prune(&["--older-than", "5d"]);
     assert_eq!(told.deleted(), NONE);
+}
+
+// Issue 17, 34
+#[test]
+fn subjects_that_a_listing_leaves_out_are_read_from_manifests() {
+    let shelf = || Shelf::new().image(1, &["v1"], 99).read_referrer(2, &[], 99, 1).image(3, &[], 99);
+    assert_eq!(shelf().prune(&["--untagged"]).deleted(), [3]);
+    let bare = Shelf::new().image(1, &["v1"], 99).image(2, &[], 99).stock();
+    assert!(bare.may_be_referrer(&bare.images()[1]));
+    let stock = shelf().stock();
+    assert!(!stock.may_be_referrer(&stock.images()[1]));
+    let mut unreadable = Shelf::new().image(1, &["v1"], 99).image(2, &[], 99).stock();
+    unreadable.read(&digest(2), super::Reading::Unreadable("it is garbled".into()));
+    let plan = planned(std::slice::from_ref(&unreadable), &["--untagged"], &Evidence::default());
+    assert_eq!(plan.totals().deleted, 0);
+}
+
+// Issue 17, 37
+#[test]
+fn keep_counts_tagged_images_and_keep_untagged_the_others() {
+    let shelf = || {
+        let releases = ["v1", "v2", "v3", "v4", "v5"].into_iter().enumerate();
+        let shelf =
+            releases.fold(Shelf::new(), |shelf, (number, tag)| shelf.image(number + 1, &[tag], 99 - number as i64));
+        (11..15).fold(shelf, |shelf, number| shelf.image(number, &[], 60 - number as i64))
+    };
+    assert_eq!(shelf().prune(&["--keep", "3"]).deleted(), [1, 2]);
+    assert_eq!(shelf().prune(&["--keep", "3", "--older-than", "30d"]).deleted(), [1, 2, 11, 12, 13, 14]);
+    assert_eq!(shelf().prune(&["--keep", "3", "--keep-untagged", "1"]).deleted(), [1, 2, 11, 12, 13]);
+    assert_eq!(shelf().prune(&["--keep-untagged", "1"]).deleted(), [11, 12, 13]);
+    assert_eq!(shelf().prune(&["--untagged", "--keep", "1"]).deleted(), [11, 12, 13]);
+    assert_eq!(shelf().prune(&["--keep-semver"]).deleted(), [1, 2, 3, 4, 5]);
 }
 
 // Azure/acr-cli#457: 140,000 manifests must not take hours.

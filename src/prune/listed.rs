@@ -3,7 +3,7 @@
 use super::{
     Selection, Stock,
     graph::Graph,
-    keep::{Rank, newest, releases},
+    keep::{Rank, ranked, releases},
     select::{Judgement, Surroundings},
 };
 
@@ -15,18 +15,18 @@ pub fn listed(stock: &Stock, selection: &Selection) -> Vec<bool> {
         let image = &images[place];
         let around = Surroundings { provider, pulled: image.pulled_at, orphan_of: graph.orphan_of(place) };
         let fits = matches!(selection.judge(image, around), Judgement::Fits(_));
-        fits && selection.excluded(provider, &stock.store.name, image).is_none()
+        fits && selection.excluded(&stock.store, image).is_none()
     };
     let mut shown: Vec<bool> = (0..images.len()).map(fits).collect();
     if selection.keep_semver {
         releases(provider, images, |place| !graph.is_referrer(place)).keys().for_each(|place| shown[*place] = false);
     }
-    if let Some(keep) = selection.keep {
+    if selection.keep.or(selection.keep_untagged).is_some() {
         // Like in `prune`, --keep does not count referrers, and only --orphans selects them.
         let (referrers, going): (Vec<usize>, Vec<usize>) =
             (0..images.len()).filter(|place| shown[*place]).partition(|place| graph.is_referrer(*place));
         referrers.into_iter().for_each(|place| shown[place] = selection.orphans);
-        for (place, rank) in newest(provider, images, &going, keep) {
+        for (place, rank, _) in ranked(selection, provider, images, going) {
             shown[place] = matches!(rank, Rank::Beyond(_));
         }
     }

@@ -27,6 +27,7 @@ pub mod rules;
 pub mod saved;
 mod select;
 mod selectors;
+mod whole;
 mod words;
 
 pub use age::ago;

@@ -1,65 +1,130 @@
 //! Globs for `--tag`, `--exclude` and `--protect`. They match tags of container images and names of machine images; a
 //! pattern with `/` or `:` also matches repositories and whole names. Reasons quote the pattern.
 
-use super::inventory::identity;
+use super::{Stock, inventory::identity};
 use crate::{
     error::{Error, Kind, Result},
-    image::Provider,
-    image::patterns::Pattern,
+    image::{ImageId, ImageRef, Located, Provider, StoreRef, patterns::Pattern},
     store::Image,
 };
 
 /// The globs of one flag. An image matches if any of them does.
 #[derive(Clone, Debug)]
 pub struct Names {
-    patterns: Vec<Pattern>,
+    names: Vec<Name>,
+}
+
+/// One glob, or a reference as imgctl prints it.
+#[derive(Clone, Debug)]
+struct Name {
+    text: String,
+    glob: Pattern,
+    /// The repository, or `REPOSITORY:TAG`, of a reference with a registry; its owner and region must match, too.
+    located: Option<Pattern>,
+    digest: Option<String>,
+    machine: Option<ImageRef>,
 }
 
 impl Names {
     /// Compiles the globs of a flag. An empty one is refused: it comes from an unset variable in a script.
     pub fn new<T: AsRef<str>>(flag: &str, texts: impl IntoIterator<Item = T>) -> Result<Self> {
-        let pattern = |text: T| {
+        let name = |text: T| {
             let text = text.as_ref();
-            text.parse::<Pattern>().map_err(|why| Error::new(Kind::Usage, format!("{flag} \"{text}\": {why}")))
+            Name::new(text).map_err(|why| Error::new(Kind::Usage, format!("{flag} \"{text}\": {why}")))
         };
-        let patterns = texts.into_iter().map(pattern).collect::<Result<_>>()?;
-        Ok(Self { patterns })
+        Ok(Self { names: texts.into_iter().map(name).collect::<Result<_>>()? })
     }
 
     pub fn is_empty(&self) -> bool {
-        self.patterns.is_empty()
+        self.names.is_empty()
     }
 
     /// The pattern that matches a tag or name.
     pub fn fit(&self, label: &str) -> Option<&str> {
-        // The name of a machine image is not a path: `*` also matches a slash in it.
-        let flat = label.contains('/').then(|| label.replace('/', "\0"));
-        let fits =
-            |pattern: &&Pattern| pattern.matches(label) || flat.as_deref().is_some_and(|flat| pattern.matches(flat));
-        self.patterns.iter().find(fits).map(Pattern::as_str)
+        self.names.iter().find(|name| name.fits(label)).map(|name| name.text.as_str())
     }
 
     /// The first match, and its pattern. A pattern is compared with tags, name and id; with a `/` or `:` in it, also with
     /// the repository and `REPOSITORY:TAG`.
-    pub fn find(&self, provider: Provider, store: &str, image: &Image) -> Option<(String, &str)> {
-        if self.is_empty() {
+    pub fn find(&self, store: &StoreRef, image: &Image) -> Option<(String, &str)> {
+        self.names.iter().find_map(|name| Some((name.find(store, image)?, name.text.as_str())))
+    }
+
+    /// The patterns that match no image of some stores.
+    pub fn unmatched<'n>(&'n self, stocks: &[Stock]) -> impl Iterator<Item = &'n str> {
+        let matches = |name: &&Name| {
+            let images = |stock: &Stock| stock.images().iter().any(|image| name.find(&stock.store, image).is_some());
+            !stocks.iter().any(images)
+        };
+        self.names.iter().filter(matches).map(|name| name.text.as_str()).collect::<Vec<_>>().into_iter()
+    }
+}
+
+impl Name {
+    fn new(text: &str) -> Result<Self, String> {
+        // A comma is fine within `{one,two}` and `[a,b]`.
+        let mut depth = 0;
+        let comma = text.chars().any(|letter| {
+            depth += i32::from(matches!(letter, '{' | '[')) - i32::from(matches!(letter, '}' | ']'));
+            letter == ',' && depth == 0
+        });
+        let cannot = |why: &str| Err(format!("it cannot match: {why}"));
+        match text {
+            _ if text.trim() != text => return cannot("remove the space around it"),
+            _ if comma => return cannot("repeat the flag for each pattern, or write {one,two}"),
+            _ if text.starts_with('^') || text.ends_with('$') => {
+                return cannot("it is a regular expression, not a glob");
+            }
+            _ => {}
+        }
+        let (head, digest) = match text.split_once('@').filter(|(_, digest)| digest.starts_with("sha256:")) {
+            Some((head, digest)) => (head, Some(digest.to_owned())),
+            None => (text, None),
+        };
+        let located = Located::of(head);
+        let located = located.provider.is_some().then(|| match located.tag {
+            Some(tag) => format!("{}:{tag}", located.repository),
+            None => located.repository.to_owned(),
+        });
+        let located = located.map(|whole| whole.parse()).transpose()?;
+        let machine = text.parse::<ImageRef>().ok().filter(|image| matches!(image.id, ImageId::Named(_)));
+        Ok(Self { glob: text.parse()?, text: text.into(), located, digest, machine })
+    }
+
+    fn fits(&self, label: &str) -> bool {
+        // The name of a machine image is not a path: `*` also matches a slash in it.
+        self.glob.matches(label) || label.contains('/') && self.glob.matches(&label.replace('/', "\0"))
+    }
+
+    /// What of an image it matches.
+    fn find(&self, store: &StoreRef, image: &Image) -> Option<String> {
+        let id = identity(image);
+        if let Some(id) = id.filter(|id| self.digest.as_deref() == Some(id)) {
+            return Some(id.to_owned());
+        }
+        if let Some(machine) = &self.machine {
+            let ImageId::Named(named) = &machine.id else { return None };
+            let same = |asked: &Option<String>, is: &Option<String>| asked.is_none() || is.is_none() || asked == is;
+            let here = machine.store.provider == store.provider
+                && same(&machine.store.region, &store.region)
+                && same(&machine.store.owner, &store.owner);
+            return id.filter(|id| here && named == id).map(Into::into);
+        }
+        if let Some(name) = labels(store.provider, image).chain(id).find(|name| self.fits(name)) {
+            return Some(name.to_owned());
+        }
+        if store.name.is_empty() || !self.text.contains(['/', ':']) {
             return None;
         }
-        let own = labels(provider, image).chain(identity(image));
-        for name in own {
-            if let Some(pattern) = self.fit(name) {
-                return Some((name.to_owned(), pattern));
-            }
-        }
-        let whole = self.patterns.iter().filter(|pattern| pattern.as_str().contains(['/', ':']));
-        for pattern in whole.filter(|_| !store.is_empty()) {
-            let tags = labels(provider, image).map(|label| format!("{store}:{label}"));
-            let mut names = tags.chain([store.to_owned()]);
-            if let Some(name) = names.find(|name| pattern.matches(name)) {
-                return Some((name, pattern.as_str()));
-            }
-        }
-        None
+        let pattern = match &self.located {
+            Some(_) if !Located::of(&self.text).may_be_in(store) => return None,
+            // `REPOSITORY@DIGEST` means one image.
+            Some(_) if self.digest.is_some() && !self.located.as_ref()?.as_str().contains(':') => return None,
+            Some(located) => located,
+            None => &self.glob,
+        };
+        let tags = labels(store.provider, image).map(|label| format!("{}:{label}", store.name));
+        tags.chain([store.name.clone()]).find(|name| pattern.matches(name))
     }
 }
 
@@ -72,6 +137,7 @@ pub fn labels(provider: Provider, image: &Image) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prune::sample::{Shelf, digest, repository, store};
 
     fn tagged(tags: &[&str]) -> Image {
         Image {
@@ -97,7 +163,7 @@ mod tests {
             ("{a,v}1", vec!["v1"], true),
         ] {
             let names = Names::new("--exclude", [pattern]).unwrap();
-            let hit = names.find(Provider::Ecr, "team/app", &tagged(&tags));
+            let hit = names.find(&repository("team/app"), &tagged(&tags));
             assert_eq!(hit.is_some(), found, "{pattern} {tags:?}");
         }
     }
@@ -116,8 +182,48 @@ mod tests {
         let names = Names::new("--protect", ["prod*", "web/*"]).unwrap();
         for name in ["prod-web", "prod/web", "web/prod", "web/a/b"] {
             let image = Image { name: Some(name.into()), ..Image::default() };
-            let found = names.find(Provider::Cvm, "", &image);
+            let found = names.find(&store(Provider::Cvm, ""), &image);
             assert_eq!(found.is_some(), name != "web/a/b", "{name}");
         }
+    }
+
+    // Issue 17, 35
+    #[test]
+    fn every_form_of_reference_is_understood_and_what_cannot_match_is_an_error() {
+        let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+        let stock = Shelf::named("r1").image(1, &["v1"], 1).image(2, &["v2"], 1).stock();
+        for (pattern, found) in [
+            (format!("{host}/r1:v1"), vec![true, false]),
+            (format!("{host}/r1"), vec![true, true]),
+            (format!("{host}/r1:v*"), vec![true, true]),
+            (format!("{host}/r1@{}", digest(2)), vec![false, true]),
+            (format!("{host}/r1:v1@{}", digest(1)), vec![true, false]),
+            (format!("r1@{}", digest(1)), vec![true, false]),
+            (digest(2), vec![false, true]),
+            ("ecr:r1:v1".into(), vec![true, false]),
+            ("ecr://123456789012@eu-west-1/r1:v2".into(), vec![false, true]),
+            ("ecr://us-east-1/r1:v1".into(), vec![false, false]),
+            ("999999999999.dkr.ecr.eu-west-1.amazonaws.com/r1:v1".into(), vec![false, false]),
+        ] {
+            let names = Names::new("--exclude", [&pattern]).unwrap();
+            let is: Vec<_> = stock.images().iter().map(|image| names.find(&stock.store, image).is_some()).collect();
+            assert_eq!(is, found, "{pattern}");
+            let unmatched = names.unmatched(std::slice::from_ref(&stock)).count();
+            assert_eq!(unmatched, usize::from(!found.contains(&true)), "{pattern}");
+        }
+        let machine = Image { id: Some(ImageId::Named("img-6pb6lrmy".into())), ..Image::default() };
+        for (pattern, found) in [
+            ("cvm://eu-west-1/img-6pb6lrmy", true),
+            ("cvm:img-6pb6lrmy", true),
+            ("img-6pb6lrmy", true),
+            ("cvm://ap-guangzhou/img-6pb6lrmy", false),
+        ] {
+            let names = Names::new("--exclude", [pattern]).unwrap();
+            assert_eq!(names.find(&store(Provider::Cvm, ""), &machine).is_some(), found, "{pattern}");
+        }
+        for pattern in ["v1,v2", "^v1$", "v1$", "v1 ", " v1"] {
+            assert!(Names::new("--exclude", [pattern]).is_err(), "{pattern}");
+        }
+        assert!(Names::new("--exclude", ["{v1,v2}"]).is_ok());
     }
 }

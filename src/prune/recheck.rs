@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Evidence, Guards, Row, Stock,
-    graph::{Bond, Graph, called},
+    graph::{Bond, Graph, called, may_hold},
     inventory::identity,
 };
 use crate::{
@@ -71,29 +71,40 @@ pub fn recheck(saved: &[Saved], fresh: &Stock, evidence: &Evidence, guards: &Gua
             }
         }
     }
-    let from: Vec<usize> = (0..images.len()).filter(|place| saved_at[*place].is_none()).collect();
-    graph.spread(from, |owner, owned, bond| {
-        let Some(number) = saved_at[owned].take() else {
-            return false;
-        };
-        let owner = called(&images[owner]);
-        verdicts[number] = Err(changed(match bond {
-            Bond::Held => format!("needed by {owner}, which this plan does not delete"),
-            Bond::Attached => {
-                format!("attached to {owner}, which this plan does not delete")
-            }
-        }));
-        true
-    });
+    loop {
+        let from: Vec<usize> = (0..images.len()).filter(|place| saved_at[*place].is_none()).collect();
+        graph.spread(from, |owner, owned, bond| {
+            let Some(number) = saved_at[owned].take() else {
+                return false;
+            };
+            let owner = called(&images[owner]);
+            verdicts[number] = Err(changed(match bond {
+                Bond::Held => format!("needed by {owner}, which this plan does not delete"),
+                Bond::Attached => format!("attached to {owner}, which this plan does not delete"),
+            }));
+            true
+        });
+        let kept = |place: usize| saved_at[place].is_none();
+        let Some((index, why)) = graph.newest_unreadable(images, kept) else { break };
+        let may_need = |place: &usize| !kept(*place) && may_hold(&images[*index], &images[*place]);
+        let needed: Vec<usize> = (0..images.len()).filter(may_need).collect();
+        if needed.is_empty() {
+            break;
+        }
+        for number in needed.into_iter().filter_map(|place| saved_at[place].take()) {
+            let index = called(&images[*index]);
+            verdicts[number] = Err(changed(format!("{index} might need it, and could not be read: {why}")));
+        }
+    }
     let goes: Vec<bool> = saved_at.iter().map(Option::is_some).collect();
     let passes = graph.passes(&goes);
     let step = |(verdict, place): (Result<()>, &Option<usize>)| {
         verdict?;
         let place = place.ok_or_else(|| Error::new(Kind::NotFound, "it no longer exists"))?;
         // Within a circle of attachments, an image waits only for those of earlier passes.
-        let owners = graph.owners(place).iter();
-        let owners = owners.filter(|(owner, _)| passes[*owner] < passes[place]);
-        let owners = owners.filter_map(|(owner, _)| saved_at[*owner]);
+        let owners = graph.owners(place).iter().map(|(owner, _)| *owner).chain(graph.before(images, place));
+        let owners = owners.filter(|owner| passes[*owner] < passes[place]);
+        let owners = owners.filter_map(|owner| saved_at[owner]);
         Ok(Step { pass: passes[place], after: owners.collect() })
     };
     verdicts.into_iter().zip(&found).map(step).collect()
@@ -109,7 +120,6 @@ fn check(
     guards: &Guards,
 ) -> Result<()> {
     let image = &fresh.images()[place];
-    let (provider, name) = (fresh.store.provider, fresh.store.name.as_str());
     match Difference::between(&saved.image, image, &HashSet::new(), saved.read_at) {
         None => {}
         Some(Difference::TagRemoved(tag)) if tags.contains_key(&*tag) => {
@@ -122,7 +132,7 @@ fn check(
     if attached > saved.attached {
         return Err(changed("a referrer was attached to it since the plan was made".into()));
     }
-    if let Some(why) = guards.protected(provider, name, image) {
+    if let Some(why) = guards.protected(&fresh.store, image) {
         return Err(Error::new(Kind::Protected, why));
     }
     if let Some(why) = evidence.of(&fresh.store, image) {
@@ -134,10 +144,6 @@ fn check(
     }
     if let Some(Hold::Refused(error)) = &image.hold {
         return Err(error.clone());
-    }
-    if let Some((index, why)) = graph.unreadable.first() {
-        let index = called(&fresh.images()[*index]);
-        return Err(changed(format!("{index} might need it, and could not be read: {why}")));
     }
     Ok(())
 }

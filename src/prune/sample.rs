@@ -78,13 +78,20 @@ impl Shelf {
 
     pub fn index(mut self, number: usize, tags: &[&str], days: i64, children: &[usize]) -> Self {
         let children = children.iter().map(|child| digest(*child).parse().unwrap()).collect();
-        self.readings.push((digest(number), Reading::Children(children)));
+        self.readings.push((digest(number), Reading::Manifest { children, subject: None }));
         self.with(number, tags, days, |image| image.media_type = Some(INDEX.into()))
     }
 
     pub fn unreadable(mut self, number: usize, tags: &[&str], days: i64) -> Self {
         self.readings.push((digest(number), Reading::Unreadable("it is garbled".into())));
         self.with(number, tags, days, |image| image.media_type = Some(INDEX.into()))
+    }
+
+    /// A manifest that was read, and names a subject that its listing left out.
+    pub fn read_referrer(mut self, number: usize, tags: &[&str], days: i64, subject: usize) -> Self {
+        let subject = digest(subject).parse().ok();
+        self.readings.push((digest(number), Reading::Manifest { children: Vec::new(), subject }));
+        self.image(number, tags, days)
     }
 
     /// Changes an image that was added before.

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use crate::{
     error::{Error, Kind, Result},
     image::{ImageId, ImageRef, StoreRef},
-    prune::{Action, Choice, GuardArgs, Guards, Reason, Saved, Stop, Totals, plan::Explained},
+    prune::{
+        Action, Choice, GuardArgs, Guards, Reason, Saved, Stop, Totals, inventory::may_be_referrer, plan::Explained,
+    },
     settings::DeletionFlags,
     store::Image,
 };
@@ -123,10 +125,10 @@ struct Item {
     error: Option<IgnoredAny>,
 }
 
-/// When the plan's run read an image's manifest, which services count as a pull. It read indexes, and with
-/// `--freed exact` every image.
+/// When the plan's run read an image's manifest, which services count as a pull. It read indexes and possible referrers,
+/// and with `--freed exact` every image.
 pub fn read_at(image: &Image, exactly: bool, made_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    (exactly || image.is_index()).then_some(made_at)
+    (exactly || image.is_index() || may_be_referrer(image)).then_some(made_at)
 }
 
 /// Reads a plan; errors quote its `name`.

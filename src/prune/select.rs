@@ -4,11 +4,15 @@
 use chrono::{DateTime, Utc};
 use regex::Regex;
 
+use super::Stock;
 use super::{
     age::{Age, Size, ago},
     names::{Names, labels},
 };
-use crate::{image::Provider, store::Image};
+use crate::{
+    image::{Provider, StoreRef},
+    store::Image,
+};
 
 /// Selectors compiled for one moment.
 #[derive(Clone, Debug)]
@@ -22,6 +26,11 @@ pub struct Selection {
     pub(super) any_tag: bool,
     pub(super) exclude: Names,
     pub(super) keep: Option<usize>,
+    pub(super) keep_untagged: Option<usize>,
+    /// Nothing but `--keep` selects, and it is about tagged images.
+    pub(super) only_tagged: bool,
+    /// Nothing but `--keep-untagged` selects.
+    pub(super) only_untagged: bool,
     pub(super) keep_semver: bool,
     pub(super) larger_than: Option<Size>,
     pub(super) state: Vec<String>,
@@ -48,7 +57,7 @@ pub struct Surroundings<'s> {
 impl Selection {
     /// Whether the answer for one image depends on all others, so that a listing cannot be filtered page by page.
     pub fn needs_all(&self) -> bool {
-        self.keep.is_some() || self.keep_semver || self.orphans
+        self.keep.is_some() || self.keep_untagged.is_some() || self.keep_semver || self.orphans
     }
 
     /// Whether the selectors may choose this image, judging by its listing. More knowledge only keeps more.
@@ -61,9 +70,9 @@ impl Selection {
         self.orphans
     }
 
-    /// The same without `--keep`: selects every image that may become a candidate.
+    /// The same without `--keep` and `--keep-untagged`: selects every image that may become a candidate.
     pub fn without_keep(&self) -> Self {
-        Self { keep: None, ..self.clone() }
+        Self { keep: None, keep_untagged: None, ..self.clone() }
     }
 
     /// Judges one image. The first selector that does not match is the reason to keep it.
@@ -87,9 +96,14 @@ impl Selection {
     }
 
     /// Why an image is excluded.
-    pub fn excluded(&self, provider: Provider, store: &str, image: &Image) -> Option<String> {
-        let (label, pattern) = self.exclude.find(provider, store, image)?;
+    pub fn excluded(&self, store: &StoreRef, image: &Image) -> Option<String> {
+        let (label, pattern) = self.exclude.find(store, image)?;
         Some(format!("{label} matches --exclude {pattern}"))
+    }
+
+    /// The exclusions that match no image of some stores.
+    pub fn unmatched<'s>(&'s self, stocks: &[Stock]) -> impl Iterator<Item = &'s str> {
+        self.exclude.unmatched(stocks)
     }
 
     fn by_orphan(&self, orphan_of: Option<&str>) -> Option<Result<String, String>> {
@@ -107,7 +121,12 @@ impl Selection {
             return Some(if bare { Ok("untagged".into()) } else { Err(tagged()) });
         }
         if self.tag.is_empty() && self.tag_regex.is_empty() {
-            return None;
+            let untagged = provider.has_containers() && labels.is_empty();
+            return match untagged {
+                true if self.only_tagged => Some(Err("untagged, and --keep selects tagged images".into())),
+                false if self.only_untagged => Some(Err("--keep-untagged selects untagged images".into())),
+                _ => None,
+            };
         }
         let fits = |label: &&str| {
             (self.tag.is_empty() || self.tag.fit(label).is_some())

@@ -50,14 +50,20 @@ pub struct Selectors {
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
 
-    /// Keep the newest N of the selected images in each repository
+    /// Keep the newest N of the selected tagged images in each repository
     ///
     /// It counts images, not tags: an image with three tags is one, and so is an index with its platforms. Machine images
     /// count by family, or by name without its trailing version or date. Example: of 10 images older than 30 days,
-    /// `--older-than 30d --keep 3` keeps the newest 3 and deletes 7, however many younger images there are.
+    /// `--older-than 30d --keep 3` keeps the newest 3 and deletes 7, however many younger images there are. Without
+    /// another selector it selects only tagged images. With --untagged it counts untagged ones.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     #[schemars(range(min = 1))]
     pub keep: Option<u32>,
+
+    /// Keep the newest N of the selected untagged images in each repository
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[schemars(range(min = 1))]
+    pub keep_untagged: Option<u32>,
 
     /// Keep the newest patch (1.2.3, v1.2.3) of each minor version (1.2); pre-releases do not count
     #[arg(long)]
@@ -98,9 +104,18 @@ impl Selectors {
         if self.untagged && by_tag {
             return Err(Error::new(Kind::Usage, "--untagged cannot be combined with --tag or --tag-regex"));
         }
-        if self.keep == Some(0) {
-            return Err(Error::new(Kind::Usage, "--keep must be at least 1"));
+        if self.keep == Some(0) || self.keep_untagged == Some(0) {
+            return Err(Error::new(Kind::Usage, "--keep and --keep-untagged must be at least 1"));
         }
+        let narrows = Self {
+            keep: None,
+            keep_untagged: None,
+            keep_semver: false,
+            exclude: Vec::new(),
+            any_tag: false,
+            ..self.clone()
+        };
+        let only_keeps = narrows == Self::default();
         Ok(Selection {
             now,
             older_than: age(&self.older_than)?,
@@ -111,6 +126,9 @@ impl Selectors {
             any_tag: self.any_tag,
             exclude: Names::new("--exclude", &self.exclude)?,
             keep: self.keep.map(|keep| keep as usize),
+            keep_untagged: self.keep_untagged.or(self.keep.filter(|_| self.untagged)).map(|keep| keep as usize),
+            only_tagged: only_keeps && (self.keep.is_some() || self.keep_semver) && self.keep_untagged.is_none(),
+            only_untagged: only_keeps && self.keep_untagged.is_some() && self.keep.is_none() && !self.keep_semver,
             keep_semver: self.keep_semver,
             larger_than: self.larger_than.clone(),
             state: self.state.iter().map(|state| state.to_ascii_lowercase()).collect(),

@@ -18,13 +18,21 @@ type Source = Box<dyn BufRead + Send>;
 #[derive(Default)]
 pub struct Files {
     sources: Vec<(String, Source)>,
-    /// Accept a list that names no image.
-    allow_empty: bool,
+    accept: Accept,
+}
+
+/// What is accepted of an in-use list.
+#[derive(Clone, Copy, Default)]
+pub struct Accept {
+    /// A list that names no image of the run.
+    pub empty: bool,
+    /// A list that names a repository of the run without saying which image.
+    pub loose: bool,
 }
 
 impl Files {
     /// Opens all lists. `-` is standard input, unless it was read already.
-    pub fn open(paths: &[PathBuf], allow_empty: bool, stdin_was_read: bool) -> Result<Self> {
+    pub fn open(paths: &[PathBuf], accept: Accept, stdin_was_read: bool) -> Result<Self> {
         let of_stdin = paths.iter().filter(|path| path.as_os_str() == "-").count();
         if of_stdin > usize::from(!stdin_was_read) {
             // The second reader would find nothing, so nothing would be in use.
@@ -50,7 +58,7 @@ impl Files {
             };
             sources.push((name, source));
         }
-        Ok(Self { sources, allow_empty })
+        Ok(Self { sources, accept })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -66,21 +74,38 @@ impl Files {
         let known = Known::of(stocks);
         let mut told = Vec::new();
         for (name, source) in self.sources.drain(..) {
-            let Tally { recognised, protected } =
-                scan(&name, source, &known, evidence).map_err(|error| Error::of_file(&name, &error))?;
-            if recognised == 0 && !self.allow_empty {
-                let message = format!("{name} names no image");
-                return Err(Error::new(Kind::Guard, message).hint(
-                    "nothing was sent; check the command that wrote it, or accept it with --allow-empty-in-use",
-                ));
-            }
-            told.push(match protected {
-                0 => {
-                    format!("{name} names {recognised} images, none of them in these stores")
-                }
-                _ => format!("{name} names {recognised} images; {protected} images of these stores are in use"),
-            });
+            let tally = scan(&name, source, &known, evidence).map_err(|error| Error::of_file(&name, &error))?;
+            told.push(self.accept.check(&name, &tally)?);
         }
         Ok(told)
+    }
+}
+
+impl Accept {
+    /// Refuses a list that does not say what is in use; else a line about it for people.
+    fn check(self, name: &str, tally: &Tally) -> Result<String> {
+        let refused = |message: String, hint: &str| {
+            Err(Error::new(Kind::Guard, message).hint(format!("nothing was sent; {hint}")))
+        };
+        let Tally { recognised, protected, unpinned, cut } = tally;
+        if *cut {
+            return refused(
+                format!("{name} is cut off: it begins as JSON, but does not end as JSON"),
+                "write it again",
+            );
+        }
+        if let (Some((line, store)), false) = (unpinned.first(), self.loose) {
+            let store = format!("{}:{}", store.provider.scheme(), store.name);
+            let message = format!("{name}:{line} names {store} but not which image");
+            return refused(message, "add the tag or digest, or continue with --in-use-loose");
+        }
+        if *protected == 0 && unpinned.is_empty() && !self.empty {
+            let message = match recognised {
+                0 => format!("{name} names no image"),
+                _ => format!("{name} names {recognised} images, none of them in these stores"),
+            };
+            return refused(message, "check the command that wrote it, or accept it with --allow-empty-in-use");
+        }
+        Ok(format!("{name} names {recognised} images; {protected} images of these stores are in use"))
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 pub use cache::Cache;
-pub use files::Files;
+pub use files::{Accept, Files};
 pub use in_use::{InUse, in_use};
 
 /// Indexes per request to the engine: several calls, so that reading starts while the listing continues.
@@ -81,7 +81,7 @@ pub async fn stock(
     if !needed {
         let indexes: Vec<_> = stock.unread().map(str::to_owned).collect();
         for index in indexes {
-            stock.read(&index, Reading::Children(Vec::new()));
+            stock.read(&index, Reading::plain());
         }
     }
     for (index, reading) in readings {
@@ -90,7 +90,31 @@ pub async fn stock(
     Ok(stock)
 }
 
-/// Reads indexes.
+/// Reads the manifests of candidates for deletion whose subjects the listing may have left out; tells whether there were
+/// any.
+pub async fn read_candidates(
+    session: &Session,
+    cache: &Cache,
+    stock: &mut Stock,
+    candidates: impl IntoIterator<Item = usize>,
+) -> Result<bool> {
+    let images = candidates.into_iter().map(|place| &stock.images()[place]);
+    let unknown = images.filter(|image| stock.may_be_referrer(image));
+    let digests: Vec<Digest> = unknown.filter_map(Image::digest).collect();
+    let mut readings = HashMap::new();
+    for digests in digests.chunks(TOGETHER) {
+        read(session, cache, digests, &mut readings).await?;
+    }
+    if let Some(error) = session.halted() {
+        return Err(error.clone());
+    }
+    for (digest, reading) in readings {
+        stock.read(digest.as_str(), reading);
+    }
+    Ok(!digests.is_empty())
+}
+
+/// Reads manifests.
 async fn read(
     session: &Session,
     cache: &Cache,
@@ -100,26 +124,26 @@ async fn read(
     for (index, answer) in indexes.iter().zip(manifests(session, cache, indexes).await) {
         match answer {
             Err(error) if error.kind.not_tried() => return Err(error),
-            contents => readings.insert(index.clone(), Reading::of(contents)),
+            manifest => readings.insert(index.clone(), Reading::of(manifest)),
         };
     }
     Ok(())
 }
 
-/// The contents of manifests, in order: from disk, or from the registry.
-async fn manifests(session: &Session, cache: &Cache, digests: &[Digest]) -> Vec<Result<Contents>> {
+/// The bytes of manifests, in order: from disk, or from the registry.
+async fn manifests(session: &Session, cache: &Cache, digests: &[Digest]) -> Vec<Result<Vec<u8>>> {
     let kept = cache.get(digests).await;
     let unknown = digests.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
     let unknown: Vec<_> = unknown.map(|(digest, _)| ImageId::Digest(digest.clone())).collect();
     let mut answers = session.manifests(&unknown).await.into_iter();
     let mut new = Vec::new();
     let contents = |kept: Option<Vec<u8>>| match kept {
-        Some(bytes) => manifest::contents(&bytes),
+        Some(bytes) => Ok(bytes),
         None => {
             let manifest = answers.next().expect("one answer per question")?;
-            let contents = manifest::contents(&manifest.bytes)?;
-            new.push((manifest.digest, manifest.bytes));
-            Ok(contents)
+            manifest::contents(&manifest.bytes)?;
+            new.push((manifest.digest, manifest.bytes.clone()));
+            Ok(manifest.bytes)
         }
     };
     let contents = kept.into_iter().map(contents).collect();
@@ -138,8 +162,8 @@ pub async fn freed(session: &Session, cache: &Cache, stock: &Stock, plan: &Store
     });
     let mut read = stream::iter(read).buffered(SIDE_BY_SIDE);
     while let Some((actions, answers)) = read.next().await {
-        for (action, contents) in actions.into_iter().zip(answers) {
-            match contents {
+        for (action, manifest) in actions.into_iter().zip(answers) {
+            match manifest.and_then(|bytes| manifest::contents(&bytes)) {
                 Ok(Contents::Image(blobs)) => exact.add(action, Some(&blobs)),
                 Ok(Contents::Index(_)) => {}
                 Err(_) => exact.add(action, None),

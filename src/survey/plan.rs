@@ -113,6 +113,7 @@ impl Made {
         interrupted(context)?;
         keep(&mut parts, &checked);
         keep(&mut stocks, &checked);
+        let plan = read_and_decide(context, &cache, &rules, &mut parts, &mut stocks, &evidence, &mut failed).await?;
         // Referrers of images in an unread store would look like orphans.
         let orphans = rules.iter().any(|rules| rules.selection.wants_orphans());
         if let (true, Some(store)) = (orphans, failed.first()) {
@@ -120,7 +121,6 @@ impl Made {
             return Err(Error::new(Kind::Guard, message).hint("nothing was sent"));
         }
 
-        let plan = decided(&rules, &parts, &stocks, &evidence);
         let mut made = Self {
             at: Utc::now(),
             freed: Vec::new(),
@@ -179,6 +179,17 @@ impl Made {
 
     pub fn stopped(&self) -> bool {
         !self.plan.stops.is_empty()
+    }
+
+    /// Patterns of --exclude and --protect that match no image of their stores.
+    pub fn unmatched(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (number, range) in ranges(&self.parts) {
+            let (Rules { selection, guards, .. }, stocks) = (&self.rules[number], &self.stocks[range]);
+            found.extend(selection.unmatched(stocks).map(|pattern| format!("--exclude {pattern} matches no image")));
+            found.extend(guards.unmatched(stocks).map(|pattern| format!("--protect {pattern} matches no image")));
+        }
+        found
     }
 
     /// Whether a deleted image may be in use by machines.
@@ -258,6 +269,39 @@ fn candidates(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evid
         }
     }
     asked
+}
+
+/// Decides, and decides again whenever the manifests of candidates tell more: some listings leave out what an image is
+/// attached to.
+async fn read_and_decide(
+    context: &Context,
+    cache: &Cache,
+    rules: &[Rules],
+    parts: &mut Vec<Part>,
+    stocks: &mut Vec<Stock>,
+    evidence: &Evidence,
+    failed: &mut Vec<Item>,
+) -> Result<Plan> {
+    loop {
+        let plan = decided(rules, parts, stocks, evidence);
+        let mut all_known = true;
+        let mut readable = Vec::with_capacity(parts.len());
+        for ((part, stock), plan) in parts.iter().zip(stocks.iter_mut()).zip(&plan.stores) {
+            let deleted = plan.rows.iter().filter(|row| row.action() == Action::Delete).map(|row| row.image);
+            let read = survey::read_candidates(&part.session, cache, stock, deleted).await;
+            all_known &= matches!(read, Ok(false));
+            readable.push(read.is_ok());
+            if let Err(error) = read {
+                failed.push(fail(context, &stock.store, error));
+            }
+        }
+        interrupted(context)?;
+        if all_known {
+            return Ok(plan);
+        }
+        keep(parts, &readable);
+        keep(stocks, &readable);
+    }
 }
 
 fn decided(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evidence) -> Plan {

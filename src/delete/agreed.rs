@@ -66,7 +66,7 @@ impl StoreOrder<'_> {
         let Some(Chosen { stock: None, saved, .. }) = &self.chosen else {
             return Ok(stock);
         };
-        let asked: Vec<Image> = saved.iter().filter_map(|saved| stock.find(&saved.id).cloned()).collect();
+        let asked: Vec<Arc<Image>> = saved.iter().filter_map(|saved| stock.find(&saved.id).cloned()).collect();
         survey::in_use(&self.session, &stock, &asked, usage.in_use, &mut usage.evidence).await?;
         Ok(stock)
     }
@@ -76,7 +76,7 @@ impl StoreOrder<'_> {
         let stock = match stock {
             Ok(stock) => stock,
             Err(error) => {
-                let verdict = Verdict::not_sent(error);
+                let verdict = Box::new(Verdict::not_sent(error));
                 return self.goes.iter_mut().for_each(|going| going.refused = Some(verdict.clone()));
             }
         };
@@ -86,13 +86,13 @@ impl StoreOrder<'_> {
             if let Some(image) = stock.find(&saved.id)
                 && fresh
             {
-                going.target.seen = Some(Arc::new(image.clone()));
+                going.target.seen = Some(Arc::clone(image));
                 // Listing the store again read its indexes.
                 going.target.read_at = saved.read_at.max(image.is_index().then(Utc::now));
             }
             match step {
                 Ok(step) => going.step = step,
-                Err(error) => going.refused = Some(Verdict::failed(error)),
+                Err(error) => going.refused = Some(Box::new(Verdict::failed(error))),
             }
         }
     }

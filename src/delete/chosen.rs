@@ -33,15 +33,15 @@ fn store<'m>(of: &OfStore<'m>, at: DateTime<Utc>, places: &mut usize) -> StoreOr
     let (mut goes, mut asked, mut saved) = (Vec::new(), Vec::new(), Vec::new());
     for row in show::rows(stock, of.plan, |row| row.action() == Action::Delete) {
         let image = &stock.images()[row.image];
-        let (image, read_at) = (Arc::new(image.clone()), read_at(image, of.exactly, at));
-        let (Some(id), Some(was)) = (image.id.clone(), Saved::of(row, &image, read_at)) else {
+        let read_at = read_at(image, of.exactly, at);
+        let (Some(id), Some(was)) = (image.id.clone(), Saved::of(row, image, read_at)) else {
             continue;
         };
         let choice = Some(Box::new(show::choice(stock, row)));
         asked.push(Asked { place: *places, id: id.clone(), choice, next: Next::Goes(goes.len()) });
         saved.push(was);
         *places += 1;
-        goes.push(Going::new(Target { id, seen: Some(image), read_at }));
+        goes.push(Going::new(Target { id, seen: Some(Arc::clone(image)), read_at }));
     }
     let chosen = Chosen { guards: of.rules.guards.clone(), stock: Some(stock), saved };
     let session = Arc::clone(of.session);

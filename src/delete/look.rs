@@ -61,7 +61,7 @@ impl Looked {
             let next = match seen.get(&name(&id)) {
                 None => pins.target(Target::exact(id.clone()), false),
                 Some(Ok(image)) => pins.pin(&id, image),
-                Some(Err(error)) => Next::Ended(Verdict::not_sent(error.clone()), None),
+                Some(Err(error)) => Next::Ended(Box::new(Verdict::not_sent(error.clone())), None),
             };
             Asked { place, id, choice: None, next }
         };
@@ -79,7 +79,7 @@ struct Pins {
 
 impl Pins {
     fn pin(&mut self, id: &ImageId, image: &Arc<Image>) -> Next {
-        let ended = |error| Next::Ended(Verdict::failed(error), Some(Arc::clone(image)));
+        let ended = |error| Next::Ended(Box::new(Verdict::failed(error)), Some(Arc::clone(image)));
         if let Some(Hold::Refused(error)) = &image.hold {
             return ended(error.clone());
         }

@@ -50,7 +50,7 @@ pub struct Going {
     /// It is already being deleted, so it is only waited for.
     pub leaving: bool,
     /// Its verdict if it is not sent, because a check or the provider refused it.
-    pub refused: Option<Verdict>,
+    pub refused: Option<Box<Verdict>>,
 }
 
 /// One image that was asked for.
@@ -68,7 +68,7 @@ pub enum Next {
     /// With the verdict on this target.
     Goes(usize),
     /// With the look at it.
-    Ended(Verdict, Option<Arc<Image>>),
+    Ended(Box<Verdict>, Option<Arc<Image>>),
 }
 
 /// Of images that rules chose: what they looked like, one for each target, and what they are compared with.
@@ -109,13 +109,13 @@ impl StoreOrder<'_> {
         let would = |going_: &Going| {
             let tags = going_.target.digest().and_then(|digest| going.get(&digest)).unwrap_or(&nothing);
             let outcome = if going_.target.takes_image(tags) { Outcome::WouldDelete } else { Outcome::WouldUntag };
-            going_.refused.clone().map_or(Verdict::of(outcome), rehearsed)
+            going_.refused.as_deref().cloned().map_or(Verdict::of(outcome), rehearsed)
         };
         let verdicts: Vec<Verdict> = self.goes.iter().map(would).collect();
         let item = |asked: &Asked| {
             let verdict = match &asked.next {
                 Next::Goes(at) => verdicts[*at].clone(),
-                Next::Ended(verdict, _) => rehearsed(verdict.clone()),
+                Next::Ended(verdict, _) => rehearsed((**verdict).clone()),
             };
             (asked.place, self.item(asked, verdict))
         };

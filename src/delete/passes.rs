@@ -15,21 +15,24 @@ use crate::{
 impl StoreOrder<'_> {
     /// Deletes the targets, and reports each image that was asked for exactly once, with its place.
     pub async fn delete(&self, options: &Options, tell: &(dyn Fn(usize, Item) + Send + Sync)) {
-        let mut askers = vec![Vec::new(); self.goes.len()];
+        let mut askers = Vec::with_capacity(self.asked.len());
         for asked in &self.asked {
             match &asked.next {
-                Next::Goes(at) => askers[*at].push(asked),
-                Next::Ended(verdict, _) => tell(asked.place, self.item(asked, verdict.clone())),
+                Next::Goes(at) => askers.push((*at, asked)),
+                Next::Ended(verdict, _) => tell(asked.place, self.item(asked, (**verdict).clone())),
             }
         }
+        askers.sort_by_key(|(at, _)| *at);
         let ends = Mutex::new(vec![None; self.goes.len()]);
         let end = |at: usize, verdict: Verdict| {
             ends.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(verdict.outcome);
-            askers[at].iter().for_each(|asked| tell(asked.place, self.item(asked, verdict.clone())));
+            let of_target = &askers[askers.partition_point(|(other, _)| *other < at)..];
+            let of_target = of_target.iter().take_while(|(other, _)| *other == at);
+            of_target.for_each(|(_, asked)| tell(asked.place, self.item(asked, verdict.clone())));
         };
         for (at, going) in self.goes.iter().enumerate() {
             if let Some(verdict) = &going.refused {
-                end(at, verdict.clone());
+                end(at, (**verdict).clone());
             }
         }
         // Rules chose from a listing, so always look again: a tag may have been added since.

@@ -114,7 +114,7 @@ impl StoreOrder<'_> {
         let mut answers: HashMap<_, _> = ids.into_iter().zip(answers).collect();
         for going in &mut self.goes {
             if let Some(Err(error)) = answers.remove(&going.target.id) {
-                going.refused = Some(Verdict::failed(error));
+                going.refused = Some(Box::new(Verdict::failed(error)));
             }
         }
     }

@@ -1,10 +1,10 @@
 //! Digests: the names that content gives itself. Of images they are strict; of layers, which a service judges itself,
 //! they only have the documented shape.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
 use super::place::{ALGORITHMS, ParseError, Part};
@@ -13,10 +13,10 @@ use super::place::{ALGORITHMS, ParseError, Part};
 /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchCheckLayerAvailability.html>
 const LONGEST: usize = 1000;
 
-/// `algorithm:hex`, well-formed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+/// `algorithm:hex`, well-formed. A run may hold many copies of each of a million, so copies share the text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema)]
 #[serde(transparent)]
-pub struct Digest(String);
+pub struct Digest(Arc<str>);
 
 impl Digest {
     pub fn as_str(&self) -> &str {
@@ -25,7 +25,7 @@ impl Digest {
 
     /// The digest of these bytes.
     pub fn sha256_of(bytes: &[u8]) -> Self {
-        Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))))
+        Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))).into())
     }
 
     /// Reads the digest of a layer: any algorithm, any number of digits. Which ones are valid, the service says.
@@ -94,6 +94,12 @@ impl FromStr for Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

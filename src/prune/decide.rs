@@ -1,7 +1,10 @@
 //! Decides for each image whether it is deleted, and why. Steps: keep protected, excluded, used and held images; ask the
 //! selectors; keep what kept images need; keep the newest; delete the rest with everything that only it needs.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 
@@ -18,7 +21,7 @@ use crate::store::{Hold, Image};
 /// All images of a run by digest or id. A signature may be in another store than its image.
 pub fn everywhere<'s>(stocks: impl IntoIterator<Item = &'s Stock>) -> HashSet<&'s str> {
     let stocks = stocks.into_iter();
-    stocks.flat_map(|stock| stock.images().iter().filter_map(identity)).collect()
+    stocks.flat_map(|stock| stock.images().iter().filter_map(|image| identity(image))).collect()
 }
 
 /// Decides for whole stores. `everywhere` are the images of the run. An index that was not read counts as unreadable.
@@ -84,7 +87,7 @@ impl Deciding<'_> {
         0..self.fates.len()
     }
 
-    fn images(&self) -> &[Image] {
+    fn images(&self) -> &[Arc<Image>] {
         self.stock.images()
     }
 

@@ -1,6 +1,6 @@
 //! The inventory of a store: its images, and the contents of its indexes. `survey` fills it; the rest of `prune` reads it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     error::{Error, Result},
@@ -13,7 +13,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stock {
     pub store: StoreRef,
-    images: Vec<Image>,
+    images: Vec<Arc<Image>>,
     /// The position of each image by digest or id.
     places: HashMap<String, usize>,
     readings: HashMap<String, Reading>,
@@ -45,12 +45,12 @@ const SINGLE: [&str; 5] = [
 impl Stock {
     /// Takes a store's whole listing. An image on two pages is one image with the tags of both.
     pub fn new(store: StoreRef, listed: impl IntoIterator<Item = Image>) -> Self {
-        let mut images: Vec<Image> = Vec::new();
+        let mut images: Vec<Arc<Image>> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         for image in listed {
             let known = identity(&image).and_then(|id| places.get(id).copied());
             if let Some(place) = known {
-                let tags = &mut images[place].tags;
+                let tags = &mut Arc::make_mut(&mut images[place]).tags;
                 for tag in image.tags {
                     if !tags.contains(&tag) {
                         tags.push(tag);
@@ -61,12 +61,12 @@ impl Stock {
             if let Some(id) = identity(&image) {
                 places.insert(id.to_owned(), images.len());
             }
-            images.push(image);
+            images.push(Arc::new(image));
         }
         Self { store, images, places, readings: HashMap::new() }
     }
 
-    pub fn images(&self) -> &[Image] {
+    pub fn images(&self) -> &[Arc<Image>] {
         &self.images
     }
 
@@ -76,7 +76,7 @@ impl Stock {
     }
 
     /// The image with this digest or id.
-    pub fn find(&self, id: &str) -> Option<&Image> {
+    pub fn find(&self, id: &str) -> Option<&Arc<Image>> {
         self.place(id).map(|place| &self.images[place])
     }
 
@@ -88,7 +88,7 @@ impl Stock {
     /// Digests whose manifests must still be read before anything can be decided.
     pub fn unread(&self) -> impl Iterator<Item = &str> {
         let indexes = self.images.iter().filter(|image| self.may_be_index(image));
-        indexes.filter_map(identity).filter(|id| !self.readings.contains_key(*id))
+        indexes.filter_map(|image| identity(image)).filter(|id| !self.readings.contains_key(*id))
     }
 
     /// Whether only the manifest of an image can tell that it is a referrer.

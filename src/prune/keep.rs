@@ -1,6 +1,7 @@
 //! Ranks images: the newest of each group (`--keep`), and the newest patch of each minor version (`--keep-semver`).
 
 use std::{
+    borrow::Borrow,
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
 };
@@ -26,10 +27,10 @@ pub enum Rank {
 pub fn ranked(
     selection: &Selection,
     provider: Provider,
-    images: &[Image],
+    images: &[impl Borrow<Image>],
     candidates: Vec<usize>,
 ) -> Vec<(usize, Rank, (&'static str, usize))> {
-    let untagged = |place: &usize| provider.has_containers() && images[*place].tags.is_empty();
+    let untagged = |place: &usize| provider.has_containers() && images[*place].borrow().tags.is_empty();
     let (untagged, tagged): (Vec<_>, Vec<_>) = candidates.into_iter().partition(untagged);
     let flags = [("--keep", selection.keep, tagged), ("--keep-untagged", selection.keep_untagged, untagged)];
     let mut ranks = Vec::new();
@@ -42,16 +43,17 @@ pub fn ranked(
 }
 
 /// Ranks candidates for deletion within their groups, newest first.
-fn newest(provider: Provider, images: &[Image], going: &[usize], keep: usize) -> Vec<(usize, Rank)> {
+fn newest(provider: Provider, images: &[impl Borrow<Image>], going: &[usize], keep: usize) -> Vec<(usize, Rank)> {
+    let image = |place: usize| images[place].borrow();
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for place in going {
-        groups.entry(group(provider, &images[*place])).or_default().push(*place);
+        groups.entry(group(provider, image(*place))).or_default().push(*place);
     }
     let mut ranks = Vec::with_capacity(going.len());
     for (_, mut places) in groups {
-        places.sort_by_key(|place| (Reverse(date(&images[*place])), identity(&images[*place])));
+        places.sort_by_key(|place| (Reverse(date(image(*place))), identity(image(*place))));
         let of = places.len();
-        let (dated, undated): (Vec<_>, Vec<_>) = places.into_iter().partition(|place| date(&images[*place]).is_some());
+        let (dated, undated): (Vec<_>, Vec<_>) = places.into_iter().partition(|place| date(image(*place)).is_some());
         ranks.extend(undated.into_iter().map(|place| (place, Rank::Undated)));
         ranks.extend(dated.into_iter().enumerate().map(|(rank, place)| {
             let rank = if rank < keep { Rank::Kept(of) } else { Rank::Beyond(of) };
@@ -127,10 +129,14 @@ fn number(text: &str) -> Option<u64> {
 }
 
 /// The images that count with the newest patch of each minor version, each with the reason to keep it.
-pub fn releases(provider: Provider, images: &[Image], counts: impl Fn(usize) -> bool) -> HashMap<usize, String> {
+pub fn releases(
+    provider: Provider,
+    images: &[impl Borrow<Image>],
+    counts: impl Fn(usize) -> bool,
+) -> HashMap<usize, String> {
     let named = || {
         images.iter().enumerate().filter(|(place, _)| counts(*place)).flat_map(move |(place, image)| {
-            labels(provider, image).filter_map(move |tag| Some((place, tag, release(tag)?)))
+            labels(provider, image.borrow()).filter_map(move |tag| Some((place, tag, release(tag)?)))
         })
     };
     let mut newest: HashMap<(u64, u64), u64> = HashMap::new();

@@ -1,8 +1,6 @@
 //! Incidents in which other image cleaners deleted too much, each as a test. Comments name the issue as
 //! repository#number.
 
-use std::sync::Arc;
-
 use super::{
     Action, Evidence, Known, Saved, Stock,
     plan::Explained,
@@ -181,7 +179,7 @@ fn a_plan_and_a_report_use_different_words() {
 #[test]
 fn an_image_that_was_tagged_again_meanwhile_is_refused() {
     let told = Shelf::new().image(1, &["old"], 99).image(2, &["new"], 1).prune(&["--older-than", "30d"]);
-    let saved = Saved::of(&told.plan.stores[0].rows[0], &Arc::new(told.stock.images()[0].clone()), None).unwrap();
+    let saved = Saved::of(&told.plan.stores[0].rows[0], &told.stock.images()[0], None).unwrap();
     let fresh = Shelf::new().image(1, &["old", "again"], 99).stock();
     let guards = super::GuardArgs::default().compile().unwrap();
     let verdicts = recheck(&[saved], &fresh, &Evidence::default(), &guards);

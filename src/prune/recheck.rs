@@ -168,7 +168,7 @@ mod tests {
         let rows = told.plan.stores[0].rows.iter().filter(|row| row.action() == Action::Delete);
         let saved = rows.map(|row| {
             // As in a plan's JSON.
-            let text = serde_json::to_string(&told.stock.images()[row.image]).unwrap();
+            let text = serde_json::to_string(&*told.stock.images()[row.image]).unwrap();
             Saved::of(row, &Arc::new(serde_json::from_str(&text).unwrap()), None).unwrap()
         });
         let saved: Vec<Saved> = saved.collect();

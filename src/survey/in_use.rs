@@ -1,6 +1,8 @@
 //! Asks providers which images are in use: users, families, shares, and groups of image servers. It asks only about stores
 //! from which something would be deleted.
 
+use std::sync::Arc;
+
 use crate::{
     engine::Session,
     error::{Error, Result},
@@ -22,7 +24,7 @@ pub struct InUse {
 pub async fn in_use(
     session: &Session,
     stock: &Stock,
-    asked: &[Image],
+    asked: &[Arc<Image>],
     wanted: InUse,
     evidence: &mut Evidence,
 ) -> Result<()> {
@@ -44,7 +46,7 @@ pub async fn in_use(
         }
     }
     if session.store.limit(Op::Sharing).is_some() {
-        let mut asked = asked.to_vec();
+        let mut asked: Vec<Image> = asked.iter().map(|image| (**image).clone()).collect();
         session.add_sharing(&mut asked).await.map_err(unchecked)?;
         evidence.shared_out(&Stock::new(stock.store.clone(), asked));
     }

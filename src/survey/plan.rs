@@ -252,7 +252,7 @@ fn once(rules: &[Rules], places: &mut HashMap<StoreRef, usize>, store: &StoreRef
 
 /// The images of each store that may be deleted. More evidence only keeps more, so nothing is asked about a store from
 /// which nothing would be deleted now.
-fn candidates(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evidence) -> Vec<Vec<Image>> {
+fn candidates(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evidence) -> Vec<Vec<Arc<Image>>> {
     let everywhere = everywhere(stocks);
     let mut asked = Vec::new();
     for (number, range) in ranges(parts) {
@@ -265,7 +265,7 @@ fn candidates(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evid
         for (stock, (now, ever)) in stocks.iter().zip(now.stores.iter().zip(&ever.stores)) {
             let goes = |row: &&Row| now.totals.deleted > 0 && row.action() == Action::Delete;
             let goes = ever.rows.iter().filter(goes);
-            asked.push(goes.map(|row| stock.images()[row.image].clone()).collect());
+            asked.push(goes.map(|row| Arc::clone(&stock.images()[row.image])).collect());
         }
     }
     asked

@@ -24,7 +24,7 @@ fn item(stock: &Stock, row: &Row) -> Item {
         None => home.clone().into(),
     };
     let choice = Some(choice(stock, row));
-    let mut item = Item { choice, ..Item::found(reference, image.clone()) };
+    let mut item = Item { choice, ..Item::found(reference, (**image).clone()) };
     if row.action() == Action::Delete {
         item.ends_with(Outcome::WouldDelete);
     }

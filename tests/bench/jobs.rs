@@ -198,7 +198,10 @@ fn prune(count: usize, latency: u64) -> Job {
     };
     Job {
         world: Box::new(world),
-        command: words(&format!("prune ecr:{} --older-than 30d --dry-run -o ndjson", name(0))),
+        command: words(&format!(
+            "prune ecr:{} --older-than 30d --dry-run --max-delete {count} --max-percent 100 --allow-empty -o ndjson",
+            name(0)
+        )),
         floor: Floor::Both(
             Box::new(Floor::Listing { repositories: vec![name(0)], pages: count.div_ceil(1000), find: false }),
             Box::new(Floor::Stages(vec![calls("BatchGetImage", &by_digest(&indexes))])),

@@ -74,7 +74,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         context.printer.ignore_missing();
     }
     let mut order = match args.given(context).await? {
-        Given::Images(images) => args.named(&images, context).await?,
+        Given::Images(images) => args.named(images, context).await?,
         Given::Plan(plan) => args.saved(plan, context).await?,
     };
     let tally = delete::run(&mut order, context, args.consent.how(None, args.ignore_missing)).await?;
@@ -88,7 +88,7 @@ impl Args {
         context.blocking(move || saved::given(&images, &files)).await
     }
 
-    async fn named(&self, images: &[ImageRef], context: &Context) -> Result<Order<'static>> {
+    async fn named(&self, images: Vec<ImageRef>, context: &Context) -> Result<Order<'static>> {
         if self.in_use.is_given() {
             let message = "cannot use --in-use or --skip-usage-check: they need a plan, and you named images";
             return Err(Error::new(Kind::Usage, message)

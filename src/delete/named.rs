@@ -24,18 +24,23 @@ pub struct Wish {
 
 impl Order<'static> {
     /// Opens the stores of these distinct images, and looks at the images that must be known.
-    pub async fn named(context: &Context, images: &[ImageRef], wish: Wish) -> Self {
-        let named = by_store(images, |image| &image.store);
+    pub async fn named(context: &Context, images: Vec<ImageRef>, wish: Wish) -> Self {
+        let named = by_store(&images, |image| &image.store).into_iter().map(|(store, images)| {
+            let ids = images.into_iter().map(|(place, image)| (place, image.id.clone()));
+            (store, ids.collect::<Vec<_>>())
+        });
+        let named: Vec<_> = named.collect();
+        // Each of up to a million references names its store in full.
+        drop(images);
         let opened = join_all(named.iter().map(|(store, _)| context.open(store))).await;
         let mut order = Self::default();
         let mut stores = Vec::new();
         for ((store, images), session) in named.into_iter().zip(opened) {
-            let images = images.into_iter().map(|(place, image)| (place, image.id.clone()));
             match session {
-                Ok(session) => stores.push((session, images.collect())),
+                Ok(session) => stores.push((session, images)),
                 Err(error) => {
                     context.printer.error(&error);
-                    order.unopened.extend(images.map(|(place, id)| (place, unopened(&store, id, &error))));
+                    order.unopened.extend(images.into_iter().map(|(place, id)| (place, unopened(&store, id, &error))));
                 }
             }
         }

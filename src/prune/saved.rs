@@ -120,7 +120,7 @@ struct Item {
     #[serde(default)]
     attached: usize,
     #[serde(flatten)]
-    image: Image,
+    image: Box<Image>,
     /// It was refused when the plan was made.
     error: Option<IgnoredAny>,
 }
@@ -168,7 +168,7 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
             }
         };
         let read_at = read_at(&item.image, exactly, head.made_at);
-        let saved = Saved { id, attached: item.attached, read_at, image: Arc::new(item.image) };
+        let saved = Saved { id, attached: item.attached, read_at, image: Arc::from(item.image) };
         let reason = Reason { rule: item.told.rule, words: item.told.reason };
         let choice = Choice { reason, needed_by: item.needed_by, attached: item.attached };
         Ok(Planned { reference, choice, saved })

@@ -1,7 +1,10 @@
 //! How the images of a repository depend on each other. An index holds images. Signatures, attestations and other
 //! referrers are attached to an image by `subject` or by a digest tag. A place is a position in [`Stock::images`].
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
 
 use super::{
     inventory::{Reading, Stock, identity, may_be_index},
@@ -195,14 +198,14 @@ impl Graph {
     }
 
     /// The unreadable indexes that must be deleted before an image, because they may hold it.
-    pub fn before<'g>(&'g self, images: &'g [Image], place: usize) -> impl Iterator<Item = usize> + 'g {
+    pub fn before<'g>(&'g self, images: &'g [Arc<Image>], place: usize) -> impl Iterator<Item = usize> + 'g {
         let unreadable = self.unreadable.iter().map(|(index, _)| *index);
         unreadable.filter(move |index| *index != place && may_hold(&images[*index], &images[place]))
     }
 
     /// Of the unreadable indexes that are kept, the one that may hold the newest images. An index can only hold images
     /// that are not newer than itself, because a registry takes an index after its images.
-    pub fn newest_unreadable(&self, images: &[Image], kept: impl Fn(usize) -> bool) -> Option<&(usize, String)> {
+    pub fn newest_unreadable(&self, images: &[Arc<Image>], kept: impl Fn(usize) -> bool) -> Option<&(usize, String)> {
         let many = self.unreadable.len() > MOST_FIRST;
         let kept = self.unreadable.iter().filter(|(place, _)| many || kept(*place));
         kept.max_by_key(|(place, _)| (date(&images[*place]).is_none(), date(&images[*place])))

@@ -389,7 +389,8 @@ mod tests {
         for (text, expected, lines) in table {
             let (tally, mut found) = protected(text.as_bytes());
             let mut expected = expected.to_vec();
-            (found.sort(), expected.sort());
+            found.sort();
+            expected.sort();
             assert_eq!(found, expected, "{text}");
             assert_eq!(tally.unpinned.iter().map(|(line, _)| *line).collect::<Vec<_>>(), lines, "{text}");
         }

@@ -269,7 +269,7 @@ fn an_unreadable_index_keeps_only_what_is_not_newer_than_itself() {
     // A chosen one is deleted first, and then keeps nothing.
     let told = shelf("odd").prune(&["--older-than", "30d"]);
     assert_eq!(told.deleted(), [1, 2, 3]);
-    let saved = |row: &super::Row| Saved::of(row, &Arc::new(told.stock.images()[row.image].clone()), None).unwrap();
+    let saved = |row: &super::Row| Saved::of(row, &told.stock.images()[row.image], None).unwrap();
     let rows = told.plan.stores[0].rows.iter().filter(|row| row.action() == Action::Delete);
     let saved: Vec<Saved> = rows.map(saved).collect();
     let guards = super::GuardArgs::default().compile().unwrap();

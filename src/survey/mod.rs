@@ -100,7 +100,7 @@ pub async fn read_candidates(
 ) -> Result<bool> {
     let images = candidates.into_iter().map(|place| &stock.images()[place]);
     let unknown = images.filter(|image| stock.may_be_referrer(image));
-    let digests: Vec<Digest> = unknown.filter_map(Image::digest).collect();
+    let digests: Vec<Digest> = unknown.filter_map(|image| image.digest()).collect();
     let mut readings = HashMap::new();
     for digests in digests.chunks(TOGETHER) {
         read(session, cache, digests, &mut readings).await?;

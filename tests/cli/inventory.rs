@@ -36,7 +36,7 @@ fn what_was_listed_is_listed_again_and_can_be_rehearsed_on() {
     run.exits(0);
 
     // A listing does not say what an index needs.
-    let run = loaded.run(&["prune", "ecr:team/app", "--older-than", "1d", "-n", "-o", "json"]);
+    let run = loaded.run(&["prune", "ecr:team/app", "--untagged", "-n", "-o", "json"]);
     assert_eq!(run.json()["summary"].get("would_delete"), None, "{}", run.transcript());
     assert!(run.stdout.contains("which holds no manifests"), "{}", run.transcript());
     let error = Clouds::load(&file).unwrap().save(&file).unwrap_err();

@@ -391,7 +391,7 @@ fn nothing_that_the_service_says_moves_the_cursor() {
         push(repository, "loose", &["pr\u{1b}[2J", "\u{202e}pr"], 90);
     })
     .fault("ecr:BatchGetImage:status=500");
-    for flags in [&["--attempts", "1"][..], &["--keep", "1", "--exclude", "v*"]] {
+    for flags in [&["--attempts", "1", "--exclude", "v*"][..], &["--keep", "1", "--exclude", "v*"]] {
         let flags = [flags, &["--older-than", "30d", "--dry-run"]].concat();
         let run = world.run(&[&["prune", STORE][..], &flags].concat());
         run.says("warning");

@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{error::Error, image::ImageId};
 
-/// Why an image that is there cannot be deleted, or need not be.
+/// Why an existing image cannot be deleted, or does not need to be.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Hold {
-    /// Already on its way out.
+    /// The provider is already deleting it.
     Going,
     /// The provider would refuse it, with this documented error.
     Refused(Error),
 }
 
-/// An image as its provider describes it. What a provider does not know is absent.
+/// An image as its provider describes it. Fields that the provider did not send are absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Image {
@@ -25,7 +25,7 @@ pub struct Image {
     /// Why it cannot, or need not, be deleted now.
     #[serde(skip)]
     pub hold: Option<Hold>,
-    /// An instance could be started from it now, as the newest of its family.
+    /// An instance could start from it now, as the newest of its family.
     #[serde(skip)]
     pub usable: bool,
     /// The answer that described it.
@@ -99,10 +99,10 @@ pub struct Image {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enterprise_project: Option<String>,
 
-    /// What a deletion takes with it, with the options of this run.
+    /// What a deletion with the options of this run also deletes.
     #[serde(skip)]
     pub takes_along: Vec<LeftBehind>,
-    /// What stays, and costs money, after this image is deleted with the options of this run.
+    /// What remains, and costs money, after a deletion with the options of this run.
     #[serde(skip)]
     pub leaves_behind: Vec<LeftBehind>,
 }
@@ -120,7 +120,7 @@ fn whole_seconds<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> 
     time.map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)).serialize(serializer)
 }
 
-/// Something around an image: a deletion leaves it behind, or takes it along.
+/// Something that belongs to an image. A deletion leaves it behind, or also deletes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftBehind {
     /// `snapshot`, `ims_image`, `server_group`, `app_group`, `instance`.

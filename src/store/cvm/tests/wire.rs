@@ -1,4 +1,4 @@
-//! What goes over the wire, what comes back over it, and what of that is logged.
+//! The bytes of requests and answers, and what the log shows of them.
 
 use std::{
     io::{Read, Write},

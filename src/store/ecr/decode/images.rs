@@ -33,7 +33,7 @@ pub fn described(asked: &[ImageId], details: &[ImageDetail], request: Option<&st
     answers
 }
 
-/// One image's details. Without a digest it cannot be named, so such an answer is not understood.
+/// One image's details. imgctl needs a digest to name the image, so an answer without one is unreadable.
 pub fn image(detail: &ImageDetail, request: Option<&str>) -> Result<Image> {
     let digest = detail.image_digest().and_then(|digest| digest.parse::<Digest>().ok()).ok_or_else(|| {
         Error::new(Kind::Unreadable, "the service described an image without a digest").request_id(request)
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_cannot_be_named_is_no_image() {
+    fn an_image_without_a_digest_is_an_error() {
         let error = image(&ImageDetail::builder().image_tags("v1").build(), None).unwrap_err();
         assert_eq!(error.kind, Kind::Unreadable);
     }

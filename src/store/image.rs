@@ -1,6 +1,6 @@
 //! An image as its provider describes it, and what a deletion means for it.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -115,6 +115,15 @@ pub struct Snapshot {
     pub bytes: u64,
 }
 
+/// No service here is older than this, so an earlier date is an error of the service.
+const FIRST_YEAR: i32 = 2010;
+
+/// A date of a service, or `None` if it cannot be right: before 2010, or after tomorrow. An image without a date is never
+/// old enough to delete.
+pub(super) fn plausible(time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    (time.year() >= FIRST_YEAR && time <= Utc::now() + TimeDelta::days(1)).then_some(time)
+}
+
 /// Times as every reader understands them: RFC 3339 in UTC, without fractions, which `jq` for one cannot read.
 fn whole_seconds<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
     time.map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)).serialize(serializer)
@@ -128,4 +137,21 @@ pub struct LeftBehind {
     pub id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_before_2010_or_after_tomorrow_is_unknown() {
+        let now = Utc::now();
+        let of_seconds = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        for wrong in [of_seconds(-1), of_seconds(0), of_seconds(1234), now + TimeDelta::hours(25)] {
+            assert_eq!(plausible(wrong), None, "{wrong}");
+        }
+        for right in ["2010-01-01T00:00:00Z".parse().unwrap(), now, now + TimeDelta::hours(23)] {
+            assert_eq!(plausible(right), Some(right));
+        }
+    }
 }

@@ -8,6 +8,7 @@ pub mod examine;
 mod image;
 pub mod workspace;
 
+use self::image::plausible;
 pub use self::{
     difference::Difference,
     image::{Hold, Image, LeftBehind, Snapshot},

@@ -9,7 +9,7 @@ use super::super::errors;
 use crate::{
     error::Error,
     image::ImageId,
-    store::{Hold, Image, LeftBehind, Snapshot},
+    store::{Hold, Image, LeftBehind, Snapshot, plausible},
 };
 
 /// Some versions of the API send null for an absent field.
@@ -69,7 +69,7 @@ impl Described {
             created_at: self
                 .created_time
                 .and_then(|time| DateTime::parse_from_rfc3339(&time).ok())
-                .map(|time| time.to_utc()),
+                .and_then(|time| plausible(time.to_utc())),
             family: text(self.image_family),
             deprecated: self.image_deprecated,
             architecture: text(self.architecture),
@@ -190,6 +190,8 @@ mod tests {
             json!({"ImageId": "img-1"}),
             json!({"ImageId": "img-1", "ImageSize": -1, "CreatedTime": "yesterday"}),
             json!({"ImageId": "img-1", "ImageSize": i64::MAX}),
+            json!({"ImageId": "img-1", "CreatedTime": "1970-01-01T00:00:00Z"}),
+            json!({"ImageId": "img-1", "CreatedTime": "2970-01-01T00:00:00Z"}),
         ] {
             let image = image(fields, false);
             assert_eq!(serde_json::to_value(&image).unwrap(), json!({}));

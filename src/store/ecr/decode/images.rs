@@ -8,7 +8,7 @@ use super::Each;
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
-    store::Image,
+    store::{Image, plausible},
 };
 
 /// What DescribeImages says of each id.
@@ -59,7 +59,7 @@ pub fn image(detail: &ImageDetail, request: Option<&str>) -> Result<Image> {
 
 fn time(time: Option<&SdkTime>) -> Option<DateTime<Utc>> {
     // The service sends seconds as a floating number; what is finer than a millisecond is an artefact of that.
-    DateTime::from_timestamp_millis(time?.to_millis().ok()?)
+    plausible(DateTime::from_timestamp_millis(time?.to_millis().ok()?)?)
 }
 
 #[cfg(test)]
@@ -95,6 +95,15 @@ mod tests {
             assert_eq!((image.bytes, image.state.as_deref()), (Some(42), Some("archived")));
         }
         assert_eq!(answers[3].1.as_ref().unwrap_err().kind, Kind::Changed);
+    }
+
+    #[test]
+    fn a_push_time_that_cannot_be_right_is_unknown() {
+        for (seconds, known) in [(-1, false), (1234, false), (1_700_000_000, true), (9_700_000_000, false)] {
+            let pushed = SdkTime::from_secs(seconds);
+            let detail = ImageDetail::builder().image_digest(hex('a')).image_pushed_at(pushed).build();
+            assert_eq!(image(&detail, None).unwrap().pushed_at.is_some(), known, "{seconds}");
+        }
     }
 
     #[test]

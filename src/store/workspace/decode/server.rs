@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     error::{Error, Kind},
     image::ImageId,
-    store::{Hold, Image, LeftBehind},
+    store::{Hold, Image, LeftBehind, plausible},
 };
 
 /// An image server: the machine that an image is built on, and what belongs to it.
@@ -110,7 +110,7 @@ fn said(text: Option<String>) -> Option<String> {
 }
 
 fn time(text: Option<String>) -> Option<DateTime<Utc>> {
-    text?.parse().ok()
+    plausible(text?.parse().ok()?)
 }
 
 #[cfg(test)]

@@ -165,12 +165,16 @@ impl ImageStore for Cvm {
             "Limit": PAGE,
         });
         let told = self.describe(0, &body).await?;
-        let total = told.content.total_count;
+        let (total, request_id) = (told.content.total_count, told.request_id.clone());
         let items: Vec<_> = self.images(told).collect();
         let seen = offset + items.len();
+        if items.is_empty() && total.is_some_and(|total| offset < total) {
+            let message = format!("CVM counts {} images but lists only {offset}", total.unwrap_or_default());
+            return Err(Error::new(Kind::Unreadable, message).request_id(Some(request_id)));
+        }
         let more = total.map_or(items.len() >= PAGE, |total| seen < total);
         Ok(Page {
-            // A page may be short without being the last; an empty one is, whatever the count says.
+            // A short page is not always the last one.
             next: (more && !items.is_empty()).then(|| seen.to_string()),
             total,
             items,

@@ -267,7 +267,12 @@ impl ImageStore for Workspace {
         let answer = self.call(&call).await?;
         let Listed { count, items } = decode::read(&call, &answer)?;
         let end = offset + items.len();
-        let more = items.len() >= PAGE && count.is_none_or(|count| end < count);
+        // The count may be wrong, so only an empty page proves that the listing is cut short.
+        if items.is_empty() && count.is_some_and(|count| offset < count) {
+            let why = format!("it counts {} image servers but lists only {offset}", count.unwrap_or_default());
+            return Err(errors::unreadable(call.operation, &answer, why));
+        }
+        let more = count.map_or(items.len() >= PAGE, |count| end < count);
         let request_id = errors::request_id(&answer, None);
         let items = items.into_iter().map(|server| server.into_image(self.recursive, request_id.clone()));
         Ok(Page { items: items.collect(), total: count, next: more.then(|| end.to_string()) })

@@ -231,16 +231,19 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_short_page_is_the_last_whatever_the_count_says() {
-    for (body, items) in [
-        (r#"{"count":500,"items":[{"id":"1"}]}"#, 1),
-        (r#"{"count":500,"items":[]}"#, 0),
-        (r#"{"items":[{"id":"1"}]}"#, 1),
+async fn a_short_page_is_the_last_only_if_the_count_agrees() {
+    for (body, items, next) in [
+        (r#"{"count":500,"items":[{"id":"1"}]}"#, 1, Some("101")),
+        (r#"{"count":101,"items":[{"id":"1"}]}"#, 1, None),
+        (r#"{"count":100,"items":[]}"#, 0, None),
+        (r#"{"items":[{"id":"1"}]}"#, 1, None),
     ] {
         let (store, _sandbox) = answered(200, body).await;
         let page = store.list(Some("100")).await.unwrap();
-        assert_eq!((page.items.len(), page.next), (items, None), "{body}");
+        assert_eq!((page.items.len(), page.next.as_deref()), (items, next), "{body}");
     }
+    let (store, _sandbox) = answered(200, r#"{"count":500,"items":[]}"#).await;
+    assert_eq!(store.list(Some("100")).await.unwrap_err().kind, Kind::Unreadable);
 }
 
 #[tokio::test]

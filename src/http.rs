@@ -1,5 +1,5 @@
-//! HTTP for the providers that are called by hand: one client, no redirects, finite timeouts, and failures sorted
-//! by what they prove. "Never sent" is not "no answer".
+//! HTTP for the providers that imgctl calls without an SDK: one client, no redirects, finite timeouts. Failures are
+//! sorted by what they prove: a request that was never sent is not the same as a lost answer.
 
 use std::{sync::Once, time::Duration};
 
@@ -20,12 +20,12 @@ use crate::{
 /// <https://www.tencentcloud.com/document/api/213/33281>
 const LARGEST_ANSWER: usize = 64 << 20;
 
-/// Where machines and containers of AWS ask for their credentials.
+/// Where AWS machines and containers get their credentials.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>
 const METADATA: [&str; 5] = ["169.254.169.254", "fd00:ec2::254", "169.254.170.2", "169.254.170.23", "fd00:ec2::23"];
 
-/// What came back, whole.
+/// A complete answer.
 #[derive(Debug)]
 pub struct Response {
     pub status: u16,
@@ -34,7 +34,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// A header's text, if it is there and is text.
+    /// A header's text, if the answer has the header and it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -59,7 +59,7 @@ pub fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
     }
 }
 
-/// How far a clock that shows `now` is ahead of a server's, by the value of its `Date`.
+/// How far a clock that shows `now` is ahead of a server's `Date`.
 pub fn clock_ahead(text: &str, now: DateTime<Utc>) -> Option<TimeDelta> {
     Some(now - date(text)?)
 }
@@ -80,7 +80,7 @@ pub fn host(endpoint: &Url) -> String {
 /// A header's value. `what` names it in an error.
 pub fn header_value(what: &str, text: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(text)
-        .map_err(|_| Error::new(Kind::Config, format!("{what} has characters that a header cannot carry")))
+        .map_err(|_| Error::new(Kind::Config, format!("{what} has characters that are not valid in a header")))
 }
 
 /// A header's value that no log shows.
@@ -102,14 +102,14 @@ impl Http {
         Self::build(timeout, is_loopback(endpoint), endpoint.scheme() == "https")
     }
 
-    /// A client that never goes through a proxy, for what only this machine's own network can answer.
+    /// A client that never uses a proxy, for services that only this machine's own network can reach.
     pub fn direct(endpoint: &Url, timeout: Duration) -> Result<Self> {
         Self::build(timeout, true, endpoint.scheme() == "https")
     }
 
     fn build(timeout: Duration, direct: bool, tls: bool) -> Result<Self> {
         static RING: Once = Once::new();
-        // Fails only where a provider is installed already, which is as good.
+        // Fails only if another provider is already installed, which works as well.
         RING.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let mut client = reqwest::Client::builder()
             .redirect(Policy::none())
@@ -120,7 +120,7 @@ impl Http {
             client = client.no_proxy();
         }
         if !tls {
-            // Spares the reading of the system's certificates.
+            // Avoids reading the system's certificates.
             client = client.tls_certs_only([]);
         }
         client
@@ -171,7 +171,7 @@ pub fn causes(error: &dyn std::error::Error) -> String {
     error.to_string()
 }
 
-/// Tells whether the connection was never made, so that the request never left.
+/// Tells whether the connection failed, so that imgctl never sent the request.
 pub fn never_sent(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -188,7 +188,7 @@ pub fn endpoint(text: &str, variable: &str) -> Result<Url> {
     checked(text, variable, is_loopback)
 }
 
-/// The same for a service that gives credentials to a machine or its containers: those listen with plain http.
+/// The same for a service that gives credentials to a machine or its containers. Those use plain http.
 pub fn metadata(text: &str, variable: &str) -> Result<Url> {
     checked(text, variable, |url| is_loopback(url) || METADATA.contains(&bare_host(url)))
 }
@@ -203,17 +203,17 @@ fn checked(text: &str, variable: &str, plain: impl Fn(&Url) -> bool) -> Result<U
         "https" if url.has_host() => {}
         "http" if plain(&url) => {}
         "http" => {
-            return Err(wrong("plain http goes only to this machine (127.0.0.1, ::1, localhost)".into()));
+            return Err(wrong("plain http is allowed only to this machine (127.0.0.1, ::1, localhost)".into()));
         }
         _ => return Err(wrong("it must begin with https://".into())),
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Error::new(Kind::Config, format!("{variable} holds a user name or password; leave them out")));
+        return Err(Error::new(Kind::Config, format!("{variable} contains a user name or password; remove them")));
     }
     Ok(url)
 }
 
-/// An endpoint as it may be shown, even where it cannot be read.
+/// An endpoint without its password, also if it is not a valid URL.
 pub fn without_password(text: &str) -> String {
     match text.rsplit_once('@') {
         None => text.to_owned(),
@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_http_goes_only_to_this_machine() {
+    fn plain_http_is_allowed_only_to_this_machine() {
         for good in ["https://cvm.example.com", "http://127.0.0.1:80", "http://localhost:1", "http://[::1]:9/"] {
             assert!(endpoint(good, "X").is_ok(), "{good}");
         }

@@ -1,4 +1,4 @@
-//! "Did you mean": finds the known word that is closest to a typed one.
+//! "Did you mean": finds the known word that is closest to what the user typed.
 
 /// Finds the candidate that is closest to `word`, if a typing error could explain the difference.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

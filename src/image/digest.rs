@@ -1,5 +1,5 @@
-//! Digests: the names that content gives itself. Of images they are strict; of layers, which a service judges itself,
-//! they only have the documented shape.
+//! Digests. An image's digest is checked strictly. A layer's digest only needs the documented shape, because the
+//! service checks it.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -28,7 +28,7 @@ impl Digest {
         Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))).into())
     }
 
-    /// Reads the digest of a layer: any algorithm, any number of digits. Which ones are valid, the service says.
+    /// Reads the digest of a layer: any algorithm, any number of digits. The service decides which ones are valid.
     pub fn layer(text: &str) -> Result<Self, ParseError> {
         let part = Part::whole(text);
         let (algorithm, digits) = halves(part)?;
@@ -49,7 +49,7 @@ impl Digest {
         let (algorithm, digits) = halves(part)?;
         let Some((_, length)) = ALGORITHMS.iter().find(|(name, _)| *name == algorithm.as_str()) else {
             let known = ALGORITHMS.map(|(name, _)| name).join(", ");
-            return Err(algorithm.wrong("images have no digests of this algorithm").or(format!("known are {known}")));
+            return Err(algorithm.wrong("not a digest algorithm of images").or(format!("the algorithms are {known}")));
         };
         if let Some((found, place)) = digits.first(|c| !matches!(c, '0'..='9' | 'a'..='f')) {
             return Err(if found.is_ascii_hexdigit() {
@@ -78,7 +78,7 @@ fn halves(part: Part) -> Result<(Part, Part), ParseError> {
     }
     match part.split_once(':') {
         Some((algorithm, digits)) if !algorithm.is_empty() && !digits.is_empty() => Ok((algorithm, digits)),
-        _ => Err(part.wrong("this is no digest").or(SHAPE)),
+        _ => Err(part.wrong("not a valid digest").or(SHAPE)),
     }
 }
 

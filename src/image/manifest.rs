@@ -67,9 +67,9 @@ pub fn subject(bytes: &[u8]) -> Option<Digest> {
 
 /// Reads a manifest of any of the four common kinds.
 pub fn contents(bytes: &[u8]) -> Result<Contents> {
-    let wrong = |why: String| Error::new(Kind::Unreadable, format!("this manifest cannot be read: {why}"));
+    let wrong = |why: String| Error::new(Kind::Unreadable, format!("cannot read this manifest: {why}"));
     let manifest: Manifest = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
-    let digest = |text: &str| text.parse::<Digest>().map_err(|_| wrong(format!("\"{text}\" is no digest")));
+    let digest = |text: &str| text.parse::<Digest>().map_err(|_| wrong(format!("\"{text}\" is not a digest")));
     if let Some(children) = manifest.manifests {
         let child = |child: Descriptor| {
             Ok(Child { digest: digest(&child.digest)?, platform: child.platform.and_then(Platform::name) })
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_manifest_is_an_error() {
+    fn a_document_that_is_not_a_manifest_is_an_error() {
         for text in ["", "{}", "[]", r#"{"layers":[{"digest":"x"}]}"#, r#"{"manifests":[{}]}"#] {
             assert_eq!(contents(text.as_bytes()).unwrap_err().kind, Kind::Unreadable, "{text}");
         }

@@ -12,7 +12,7 @@ use super::{
     reference::{ImageRef, Reference, StoreRef},
 };
 
-/// Far longer than any reference: the longest host, repository, tag and digest together stay below 1,000.
+/// Far longer than any reference: the longest host, repository, tag and digest together have fewer than 1,000.
 const LONGEST: usize = 2048;
 
 /// What people copy in front of a registry's host.
@@ -62,7 +62,7 @@ impl FromStr for Provider {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         Self::of_scheme(text).ok_or_else(|| {
-            let wrong = Part::whole(text).wrong("there is no such provider");
+            let wrong = Part::whole(text).wrong("not a known provider");
             match foreign::meant(text) {
                 Some(meant) => wrong.or(format!("did you mean {meant}")),
                 None => {
@@ -138,9 +138,9 @@ fn uri(text: Part) -> Result<Option<Read>, ParseError> {
 fn characters(whole: Part) -> Result<(), ParseError> {
     if let Some((found, place)) = whole.first(|c| !c.is_ascii_graphic()) {
         return Err(if found == ' ' {
-            place.wrong("a reference has no spaces")
+            place.wrong("a reference cannot contain spaces")
         } else if found.is_control() || found.is_whitespace() {
-            place.wrong("a reference has no control characters")
+            place.wrong("a reference cannot contain control characters")
         } else {
             place.wrong("this is not a plain character, though it may look like one").or("type it again by hand")
         });

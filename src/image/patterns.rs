@@ -1,12 +1,12 @@
-//! Globs over names: repositories and tags. `*` and `?` stay within a part between slashes, `**` stands for any number of
-//! whole parts, `[a-z]` and `[!a-z]` for one character, `{one,two}` for either. Case counts, and the whole name
-//! must match.
+//! Globs for the names of repositories and tags. `*` and `?` do not match a slash, `**` matches any number of whole
+//! parts, `[a-z]` and `[!a-z]` match one character, `{one,two}` matches either. Case matters, and the whole name must
+//! match.
 
 use std::{fmt, str::FromStr};
 
 use globset::{GlobBuilder, GlobSet};
 
-/// Braces in braces are compiled by recursion.
+/// globset compiles nested braces by recursion.
 const MOST_BRACES: usize = 100;
 
 /// A glob, ready to match names.
@@ -26,7 +26,7 @@ impl Pattern {
         &self.text
     }
 
-    /// Tells whether a text has anything in it that a glob gives a meaning to.
+    /// Tells whether a text has a character with a special meaning in a glob.
     pub fn is_in(text: &str) -> bool {
         text.contains(['*', '?', '[', ']', '{', '}'])
     }
@@ -41,9 +41,9 @@ impl FromStr for Pattern {
             return Err("the pattern is empty".into());
         }
         if text.contains('\\') {
-            return Err("a pattern has no backslashes; [*] stands for a star".into());
+            return Err("a pattern cannot contain a backslash; [*] matches a star".into());
         }
-        // globset would take `app**` for `app*`, which is not what its writer meant.
+        // globset reads `app**` as `app*`, which is not what the user meant.
         if text.split('/').any(|part| part.contains("**") && part != "**") {
             return Err("`**` stands alone between slashes, as in team/** or **/app".into());
         }
@@ -51,7 +51,7 @@ impl FromStr for Pattern {
             return Err(format!("it has more than {MOST_BRACES} braces"));
         }
         let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(false).build();
-        // A set of one: where a single glob is too much to compile, it panics.
+        // A set of one glob, because globset panics if a single glob is too large to compile.
         let matcher = glob.and_then(|glob| GlobSet::new([glob])).map_err(|error| error.kind().to_string())?;
         Ok(Self { text: text.into(), matcher })
     }

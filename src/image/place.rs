@@ -1,12 +1,12 @@
-//! Where in a reference something is, and the error that points there. The text is shown so that a person can trust
-//! what they see: control characters and everything beyond ASCII are spelled out, passwords are covered.
+//! A place in a reference, and the error that points there. Errors escape control characters and everything beyond
+//! ASCII, so that the user sees what is really there, and they hide passwords.
 
 use std::{fmt, ops::Range};
 
 use super::provider::Provider;
 use crate::error::{Error, Kind};
 
-/// Columns of the text that an error shows; longer ones are cut around the place.
+/// Columns of text that an error shows. A longer text is cut around the place.
 const SHOWN: usize = 100;
 /// Columns kept before the place.
 const BEFORE: usize = 60;
@@ -15,7 +15,7 @@ const BEFORE: usize = 60;
 /// <https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms>
 pub(super) const ALGORITHMS: [(&str, usize); 3] = [("sha256", 64), ("sha512", 128), ("blake3", 64)];
 
-/// A part of a text that knows where it stands.
+/// A part of a text, with its position.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part<'a> {
     whole: &'a str,
@@ -41,13 +41,13 @@ impl<'a> Part<'a> {
         Self { whole: self.whole, start: self.start + range.start, end: self.start + range.end }
     }
 
-    /// What stands before and after the first `separator`.
+    /// The parts before and after the first `separator`.
     pub fn split_once(self, separator: char) -> Option<(Self, Self)> {
         let at = self.as_str().find(separator)?;
         Some(self.split_at(at, separator.len_utf8()))
     }
 
-    /// What stands before and after the last `separator`.
+    /// The parts before and after the last `separator`.
     pub fn rsplit_once(self, separator: char) -> Option<(Self, Self)> {
         let at = self.as_str().rfind(separator)?;
         Some(self.split_at(at, separator.len_utf8()))
@@ -90,12 +90,12 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    /// The text as it was given, but for passwords.
+    /// The text as the user gave it, without passwords.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The bytes of the text that the error is about; empty where something is missing.
+    /// The bytes of the text that the error is about; empty if something is missing there.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
@@ -113,7 +113,7 @@ impl ParseError {
         self
     }
 
-    /// The error with the text and the place under it, without advice.
+    /// The error, the text and the carets below it, without the hint.
     fn shown(&self) -> String {
         let (text, caret) = point(&self.text, &self.span);
         format!("{}\n  {text}\n  {caret}", self.wrong)
@@ -178,8 +178,8 @@ fn point(text: &str, span: &Range<usize>) -> (String, String) {
     (line, caret)
 }
 
-/// How a character is shown: one that is not plain ASCII by its number, as look-alikes and bidirectional marks are
-/// how a text shows something other than it is.
+/// How an error shows a character. Everything beyond ASCII is escaped, because look-alikes and bidirectional marks can
+/// disguise a text.
 fn visible(c: char) -> String {
     match c {
         ' '..='~' => c.to_string(),
@@ -192,7 +192,7 @@ pub(super) fn has_known_algorithm(text: &str) -> bool {
     text.split_once(':').is_some_and(|(algorithm, _)| ALGORITHMS.iter().any(|(name, _)| *name == algorithm))
 }
 
-/// Covers what could be a password, byte for byte, so that places stay where they are.
+/// Hides what could be a password, byte for byte, so that positions do not change.
 fn cover_secrets(text: &str) -> String {
     match secret(text) {
         Some(Range { start, end }) => [&text[..start], &"*".repeat(end - start), &text[end..]].concat(),
@@ -200,11 +200,11 @@ fn cover_secrets(text: &str) -> String {
     }
 }
 
-/// Where a text holds what could be a user's name and password, or a token, before an `@`.
+/// The place of what could be a user name and password, or a token, before an `@`.
 pub(super) fn secret(text: &str) -> Option<Range<usize>> {
     let (start, pasted) = match text.split_once(':') {
         Some((scheme, rest)) if Provider::of_scheme(scheme).is_some() => {
-            // `workspace://PROJECT@REGION/…` is no secret; `//USER:PASSWORD@…` is one.
+            // `workspace://PROJECT@REGION/…` is not a secret; `//USER:PASSWORD@…` is one.
             let authority = rest.strip_prefix("//")?.split('/').next()?;
             (scheme.len() + 3 + authority.find(':')? + 1, true)
         }
@@ -214,7 +214,7 @@ pub(super) fn secret(text: &str) -> Option<Range<usize>> {
     };
     let end = text.match_indices('@').rev().find_map(|(at, _)| {
         let after = &text[at + 1..];
-        // What follows the `@` of `app:v1@sha256:…` is no host.
+        // What follows the `@` of `app:v1@sha256:…` is not a host.
         let digest = has_known_algorithm(after);
         let host = after.split('/').next().unwrap_or_default();
         (at > start && !digest && (pasted || host.contains('.'))).then_some(at)
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caret_stands_under_the_place() {
+    fn the_caret_is_below_the_place() {
         assert_eq!(shown("ecr:App", 4..5), "wrong\n  ecr:App\n      ^");
         assert_eq!(shown("ecr:app", 7..7), "wrong\n  ecr:app\n         ^");
         assert_eq!(shown("ecr:app", 4..7), "wrong\n  ecr:app\n      ^^^");
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_terminal_would_obey_is_shown_raw() {
+    fn terminal_escapes_are_shown_escaped() {
         let error = shown("a\u{1b}[31m\u{202e}\n\u{430}b", 1..2);
         assert_eq!(error, "wrong\n  a\\u{1b}[31m\\u{202e}\\n\\u{430}b\n   ^^^^^^");
     }
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_covered_and_nothing_else_is() {
+    fn passwords_are_hidden_and_nothing_else_is() {
         for (text, covered) in [
             ("https://me:pw@host.io/app:v1", "https://*****@host.io/app:v1"),
             ("https://token@host.io/app", "https://*****@host.io/app"),

@@ -1,5 +1,5 @@
-//! References within JSON: a text, an object with a `ref`, a document with `items`, or a list of those, as `imgctl`
-//! prints them and as `jq` leaves them. Read as it comes, so that a document of any length takes no memory of its own.
+//! Reads references from JSON: a string, an object with a `ref`, a document with `items`, or a list of those, as imgctl
+//! prints them and `jq` filters them. It reads a stream, so that a long document does not need more memory.
 
 use std::{fmt, hash::Hash, io::BufRead, str::FromStr};
 
@@ -12,13 +12,13 @@ use crate::{
     prune::Action,
 };
 
-/// Reads one value, over as many lines as it takes.
+/// Reads one value, which may span several lines.
 pub(super) fn value<T>(list: &mut List<T>, lines: &mut Lines<impl BufRead>) -> Result<(), Problem>
 where
     T: FromStr<Err = ParseError> + Eq + Hash,
 {
-    // Most values are a line of their own, and are read much faster from memory. One that is not is read again as a
-    // stream: what it put on the list already is there only once.
+    // Most values are on one line, and reading that from memory is much faster. A value on several lines is read again
+    // as a stream; the list keeps each reference once.
     if let Some(line) = lines.at_hand()? {
         let mut text = serde_json::Deserializer::from_slice(line);
         let references = References { list, wrong: &mut None };
@@ -30,33 +30,33 @@ where
     let begin = lines.number;
     let mut wrong = None;
     let references = References { list, wrong: &mut wrong };
-    // Objects, lists and texts end with a sign of their own, so nothing of what follows is taken.
+    // Objects, lists and strings have an end of their own, so this does not read past the value.
     let read = references.deserialize(&mut serde_json::Deserializer::from_reader(&mut *lines));
     read.map_err(|error| {
-        // It counts its lines from where it began; at column 0 it has passed the end of the line that it means.
+        // serde counts lines from the start of this value. At column 0 it is already one line too far.
         let passed = 1 + usize::from(error.column() == 0);
         let line = begin + error.line().saturating_sub(passed);
         match (wrong, error.io_error_kind()) {
             (Some(wrong), _) => Problem::Wrong(line, wrong),
             (None, Some(_)) => Problem::Unreadable(error.into()),
             (None, None) => {
-                Problem::Wrong(line, Error::new(Kind::Usage, format!("this JSON cannot be read: {}", words(&error))))
+                Problem::Wrong(line, Error::new(Kind::Usage, format!("cannot read this JSON: {}", words(&error))))
             }
         }
     })
 }
 
-/// What an error says, without its own count of lines.
+/// An error's text without its line number.
 fn words(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     text.strip_suffix(&place).unwrap_or(&text).to_owned()
 }
 
-/// Puts what it meets on the list.
+/// Adds the references that it meets to the list.
 struct References<'a, T> {
     list: &'a mut List<T>,
-    /// Why a text is no reference, in words that JSON's own errors have no place for.
+    /// Why a string is not a reference. JSON's own error type cannot hold this.
     wrong: &'a mut Option<Error>,
 }
 
@@ -67,7 +67,7 @@ impl<T> References<'_, T> {
 
     fn refuse<E: de::Error>(self, wrong: Error) -> Result<(), E> {
         *self.wrong = Some(wrong);
-        Err(E::custom("no reference"))
+        Err(E::custom("not a reference"))
     }
 }
 
@@ -119,8 +119,8 @@ where
                 "action" => kept = fields.next_value::<Action>()? == Action::Keep,
                 "plan" => {
                     return self.refuse(
-                        Error::new(Kind::Usage, "this is a plan, and is run as a whole").hint(
-                            "save it with `imgctl prune … --dry-run -o json > PLAN`, run it with `imgctl delete --from PLAN`",
+                        Error::new(Kind::Usage, "this is a saved plan, not a list of references").hint(
+                            "save a plan with `imgctl prune … --dry-run -o json > PLAN`, and run it with `imgctl delete --from PLAN`",
                         ),
                     );
                 }
@@ -128,16 +128,16 @@ where
             }
         }
         match reference {
-            // A reader that wanted only what goes would have left it out.
+            // A user who wants to delete would have filtered this item out.
             Some(reference) if kept => self.refuse(
-                Error::new(Kind::Usage, format!("a plan keeps {reference}"))
-                    .hint("take only what it deletes: select(.action == \"delete\")"),
+                Error::new(Kind::Usage, format!("the plan keeps {reference}"))
+                    .hint("select only the images to delete: select(.action == \"delete\")"),
             ),
             Some(reference) => self.visit_str(&reference),
             None if found => Ok(()),
             None => self.refuse(
                 Error::new(Kind::Usage, "this object has no \"ref\"")
-                    .hint("give what imgctl prints with -o json, or references one a line"),
+                    .hint("give the output of imgctl -o json, or one reference on each line"),
             ),
         }
     }

@@ -1,5 +1,5 @@
-//! References from where users keep them: arguments, standard input, files. A source holds references one a line, or
-//! the JSON that imgctl itself prints, whole or as a filter left it (`json`), in any mixture.
+//! Reads references from arguments, standard input and files. A source has one reference on each line, or the JSON that
+//! imgctl prints, filtered or not (`json`), or a mix of both.
 
 mod json;
 #[cfg(test)]
@@ -20,11 +20,11 @@ use crate::{
     image::ParseError,
 };
 
-/// Bytes of a line that are read; the longest reference has far fewer.
+/// The longest line in bytes. The longest reference is far shorter.
 const LONGEST_LINE: usize = 64 << 10;
 
-/// Reads all references in their order, each once, at its first place. `-` among arguments or files is standard input.
-/// An empty list is no error here: whether there must be something is for the command to say.
+/// Reads all references in order and drops repetitions. `-` among arguments or files means standard input.
+/// An empty list is not an error here; the command decides whether it needs a reference.
 pub fn read<T>(arguments: &[String], files: &[PathBuf]) -> Result<Vec<T>>
 where
     T: FromStr<Err = ParseError> + Eq + Hash,
@@ -32,7 +32,7 @@ where
     read_from(arguments, files, io::stdin())
 }
 
-/// The same from one source that is open already; `name` is what it is called.
+/// The same from one open source. Errors call it `name`.
 pub fn read_source<T>(name: &str, source: impl Read) -> Result<Vec<T>>
 where
     T: FromStr<Err = ParseError> + Eq + Hash,
@@ -116,7 +116,7 @@ where
     }
 }
 
-/// Why a source cannot be taken, and in which line.
+/// Why a source is not valid, and in which line.
 enum Problem {
     Unreadable(io::Error),
     Wrong(usize, Error),
@@ -128,10 +128,10 @@ impl From<io::Error> for Problem {
     }
 }
 
-/// A source that knows in which line it is.
+/// A source that counts its lines.
 struct Lines<R> {
     source: R,
-    /// Of what comes next, from 1.
+    /// The line of the next byte, from 1.
     number: usize,
 }
 
@@ -144,11 +144,11 @@ impl<R: BufRead> Lines<R> {
         Problem::Wrong(self.number, Error::new(Kind::Usage, message))
     }
 
-    /// Passes over the mark that some editors put before a text.
+    /// Skips the mark that some editors write at the start of a file.
     fn byte_order_mark(&mut self) -> Result<(), Problem> {
         let begin = self.source.fill_buf()?;
         if begin.starts_with(b"\xff\xfe") || begin.starts_with(b"\xfe\xff") {
-            let Problem::Wrong(line, error) = self.wrong("this text is UTF-16") else {
+            let Problem::Wrong(line, error) = self.wrong("the text is UTF-16") else {
                 return Ok(());
             };
             return Err(Problem::Wrong(line, error.hint("save it as UTF-8")));
@@ -159,7 +159,7 @@ impl<R: BufRead> Lines<R> {
         Ok(())
     }
 
-    /// Passes over white space and empty lines; the byte that comes next.
+    /// Skips white space and empty lines, and returns the next byte.
     fn next_visible(&mut self) -> io::Result<Option<u8>> {
         loop {
             match self.source.fill_buf()?.first() {
@@ -173,7 +173,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// Passes over the rest of a line, however long it is. Its end is left.
+    /// Skips the rest of a line of any length, up to its line break.
     fn skip_line(&mut self) -> io::Result<()> {
         loop {
             let buffer = self.source.fill_buf()?;
@@ -186,14 +186,14 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// The rest of a line with its end, if all of it is at hand.
+    /// The rest of a line with its line break, if the buffer has all of it.
     fn at_hand(&mut self) -> io::Result<Option<&[u8]>> {
         let buffer = self.source.fill_buf()?;
         let end = buffer.iter().position(|byte| *byte == b'\n');
         Ok(end.map(|end| &buffer[..=end]))
     }
 
-    /// The rest of a line. Its end is left, so that the number is still its own.
+    /// The rest of a line without its line break, so that the line number is still right.
     fn line<'line>(&mut self, line: &'line mut Vec<u8>) -> Result<&'line str, Problem> {
         line.clear();
         loop {
@@ -204,7 +204,7 @@ impl<R: BufRead> Lines<R> {
             line.extend_from_slice(&buffer[..length]);
             self.source.consume(length);
             if line.len() > LONGEST_LINE {
-                return Err(self.wrong("this line is longer than any reference"));
+                return Err(self.wrong("the line is too long for a reference"));
             }
             if done {
                 break;
@@ -212,7 +212,7 @@ impl<R: BufRead> Lines<R> {
         }
         match std::str::from_utf8(line) {
             Ok(text) => Ok(text.trim_ascii_end()),
-            Err(_) => Err(self.wrong("this is no UTF-8 text")),
+            Err(_) => Err(self.wrong("not valid UTF-8")),
         }
     }
 }

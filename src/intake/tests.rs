@@ -42,27 +42,27 @@ fn an_error_names_the_source_and_the_line() {
         ("ecr:aa:1\nnonsense\n", "list, line 2: the reference does not say which provider it is for"),
         ("\r\n# x\n\n ecr:aa \n", "list, line 4: this names a repository and no image"),
         ("ecr:aa:1\n{\"name\":1}", "list, line 2: this object has no \"ref\""),
-        ("ecr:aa:1\n\n{\"ref\":}", "list, line 3: this JSON cannot be read: expected value"),
-        ("{\n\"ref\":\n}", "list, line 3: this JSON cannot be read: "),
+        ("ecr:aa:1\n\n{\"ref\":}", "list, line 3: cannot read this JSON: expected value"),
+        ("{\n\"ref\":\n}", "list, line 3: cannot read this JSON: "),
         ("{\n\"items\": [\n\"ecr:aa:1\",\n{\"ref\": \"nonsense\"}\n]\n}", "list, line 4: the reference does not say"),
-        ("[\n1\n]", "list, line 2: this JSON cannot be read: invalid type: integer `1`, expected a reference"),
-        ("[\"ecr:aa:1\", null]", "list, line 1: this JSON cannot be read: invalid type: null"),
-        ("{\"ref\":null}", "list, line 1: this JSON cannot be read: invalid type: null"),
-        ("{\"items\":[\n", "list, line 1: this JSON cannot be read: EOF"),
+        ("[\n1\n]", "list, line 2: cannot read this JSON: invalid type: integer `1`, expected a reference"),
+        ("[\"ecr:aa:1\", null]", "list, line 1: cannot read this JSON: invalid type: null"),
+        ("{\"ref\":null}", "list, line 1: cannot read this JSON: invalid type: null"),
+        ("{\"items\":[\n", "list, line 1: cannot read this JSON: EOF"),
         ("[\"ecr:aa:1\"],", "list, line 1: "),
         ("{\n\"ref\":\n\"ecr:aa:1\"}\n12\n", "list, line 4: "),
         ("12\n", "list, line 1: "),
-        ("ecr:aa:1 cvm:img-2", "list, line 1: a reference has no spaces"),
+        ("ecr:aa:1 cvm:img-2", "list, line 1: a reference cannot contain spaces"),
     ] {
         let error = list(text).unwrap_err();
         assert_eq!(error.kind, Kind::Usage);
         assert!(error.message.starts_with(place), "{}", error.message);
     }
     for (bytes, said) in [
-        (b"ecr:aa:1\n\xe9\n".as_slice(), "list, line 2: this is no UTF-8 text"),
-        (b"{\"ref\":\"\xe9\"}", "list, line 1: this JSON cannot be read: invalid unicode"),
-        (b"\xff\xfee\0c\0r\0", "list, line 1: this text is UTF-16"),
-        (b"\xfe\xff\0e\0c\0r", "list, line 1: this text is UTF-16"),
+        (b"ecr:aa:1\n\xe9\n".as_slice(), "list, line 2: not valid UTF-8"),
+        (b"{\"ref\":\"\xe9\"}", "list, line 1: cannot read this JSON: invalid unicode"),
+        (b"\xff\xfee\0c\0r\0", "list, line 1: the text is UTF-16"),
+        (b"\xfe\xff\0e\0c\0r", "list, line 1: the text is UTF-16"),
     ] {
         let error = list(bytes).unwrap_err();
         assert!(error.message.starts_with(said), "{}", error.message);
@@ -105,7 +105,7 @@ fn arguments_come_first_and_a_dash_is_standard_input_at_its_place() {
 fn a_line_without_an_end_takes_no_memory() {
     let endless = io::repeat(b'x').take(1 << 30);
     let error = List::<ImageRef>::default().source("list", endless).unwrap_err();
-    assert_eq!(error.message, "list, line 1: this line is longer than any reference");
+    assert_eq!(error.message, "list, line 1: the line is too long for a reference");
     let comment = b"#".chain(io::repeat(b'x').take(1 << 22)).chain(&b"\necr:aa:1"[..]);
     let mut list = List::<ImageRef>::default();
     list.source("list", comment).unwrap();

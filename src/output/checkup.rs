@@ -1,5 +1,5 @@
-//! The findings of `doctor` for people: a paragraph per provider, a line per check, an error and a hint where one failed.
-//! Pure.
+//! The findings of `doctor` for people: a paragraph per provider, a line per check, an error and a hint where one
+//! failed. Pure.
 
 use super::{Look, human::wrapped, safe};
 use crate::{
@@ -129,7 +129,7 @@ mod tests {
 
     fn report(width: Option<u16>, color: bool) -> String {
         let mut checkup = Checkup::default();
-        checkup.unused("OTHER_KEY", "gives way to KEY");
+        checkup.unused("OTHER_KEY", "not used because of KEY");
         checkup.found(Subject::Credentials, "AKIA…0000", "KEY");
         let why =
             "the key was not believed, and this is \u{1b}[2J said at such length that no terminal shows it in one line";
@@ -147,7 +147,7 @@ mod tests {
     fn a_report_fits_the_terminal_and_keeps_its_columns() {
         let expected = "\
 AWS ECR: failed
-  credentials  unused   OTHER_KEY: gives way to KEY
+  credentials  unused   OTHER_KEY: not used because of KEY
   credentials  failed   AKIA…0000 (KEY)
                         the key was not believed, and this is \\u{1b}[2J said at
                         such length that no terminal shows it in one line

@@ -151,7 +151,7 @@ pub fn shown(endpoint: &reqwest::Url) -> &str {
 pub fn shortened(id: &str) -> String {
     let characters: Vec<_> = id.chars().collect();
     match characters.len() {
-        // Too short to leave anything out; an id is no secret.
+        // Too short to shorten; an id is not a secret.
         ..=8 => id.to_owned(),
         length => characters[..4].iter().chain(&['…']).chain(&characters[length - 4..]).collect(),
     }

@@ -1,5 +1,5 @@
-//! Regions that are worth offering to somebody who types one, and the rule for all of them. Offered are those that are set up, and those that a list is kept of
-//! anyway. It never asks anyone, and no answer is complete.
+//! Regions for completion, and the rule for valid names. Completion offers configured regions and those on known lists.
+//! It never calls a provider, so the list may be incomplete.
 
 use super::{Settings, aws, huawei, tencent};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     image::{self, Provider},
 };
 
-/// A region that something names. It becomes part of a host name that credentials are sent to.
+/// Checks a region's name. It becomes part of a host name that credentials are sent to.
 pub(super) fn checked(region: &str, from: &str) -> Result<String> {
     image::region(region).map_err(|error| {
         let error = Error::from(error);
@@ -15,7 +15,7 @@ pub(super) fn checked(region: &str, from: &str) -> Result<String> {
     })
 }
 
-/// Each once, what is in force first.
+/// Each once, the configured one first.
 pub async fn regions(settings: &Settings, provider: Provider) -> Vec<String> {
     let mut regions: Vec<String> = settings.region.iter().cloned().collect();
     regions.extend(match provider {

@@ -1,9 +1,9 @@
-//! The variables that the providers' settings read, all of them.
+//! All variables that the providers' settings read.
 
 use super::{aws, huawei, tencent};
 use crate::image::Provider;
 
-/// Variables that are read whatever the provider is.
+/// Variables that imgctl reads for every provider.
 pub(super) const COMMON: &[&str] = &[
     "ALL_PROXY",
     "GITHUB_ACTIONS",

@@ -1,5 +1,5 @@
-//! What changed about an image between two looks at it. What a person agreed to delete is compared whole right before
-//! it is sent.
+//! What changed about an image between two looks at it. imgctl compares every image with what the user agreed to delete
+//! right before it sends the deletion.
 
 use std::{collections::HashSet, fmt};
 
@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 
 use super::Image;
 
-/// The first thing that is not as it was; its text is a sentence without an end.
+/// The first difference. Its text completes a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// The image went, and the same content was pushed again.
+    /// The image was deleted, and the same content was pushed again.
     PushedAgain,
     TagAdded(String),
     TagRemoved(String),
@@ -21,8 +21,8 @@ pub enum Difference {
 }
 
 impl Difference {
-    /// Compares two looks at an image, but for the tags that this run `removed` itself. Earlier pulls than `read_at` may
-    /// be our own: services count reading a manifest as a pull.
+    /// Compares two looks at an image, but for the tags that this run `removed` itself. Earlier pulls than `read_at`
+    /// may be our own: services count reading a manifest as a pull.
     pub fn between(
         seen: &Image,
         now: &Image,
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_person_saw_of_an_image_must_be_the_same() {
+    fn every_change_since_the_user_agreed_is_a_difference() {
         let tags = |tags: &[&str]| tags.iter().map(ToString::to_string).collect();
         type Change<'c> = &'c dyn Fn(&mut Image);
         let table: [(Change, Option<&str>); 12] = [

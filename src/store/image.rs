@@ -1,21 +1,21 @@
 //! An image as its provider describes it, and what a deletion means for it.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{error::Error, image::ImageId};
 
-/// Why an image that is there cannot be deleted, or need not be.
+/// Why an existing image cannot be deleted, or does not need to be.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Hold {
-    /// Already on its way out.
+    /// The provider is already deleting it.
     Going,
     /// The provider would refuse it, with this documented error.
     Refused(Error),
 }
 
-/// An image as its provider describes it. What a provider does not know is absent.
+/// An image as its provider describes it. Fields that the provider did not send are absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Image {
@@ -25,7 +25,7 @@ pub struct Image {
     /// Why it cannot, or need not, be deleted now.
     #[serde(skip)]
     pub hold: Option<Hold>,
-    /// An instance could be started from it now, as the newest of its family.
+    /// An instance could start from it now, as the newest of its family.
     #[serde(skip)]
     pub usable: bool,
     /// The answer that described it.
@@ -99,10 +99,10 @@ pub struct Image {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enterprise_project: Option<String>,
 
-    /// What a deletion takes with it, with the options of this run.
+    /// What a deletion with the options of this run also deletes.
     #[serde(skip)]
     pub takes_along: Vec<LeftBehind>,
-    /// What stays, and costs money, after this image is deleted with the options of this run.
+    /// What remains, and costs money, after a deletion with the options of this run.
     #[serde(skip)]
     pub leaves_behind: Vec<LeftBehind>,
 }
@@ -115,12 +115,21 @@ pub struct Snapshot {
     pub bytes: u64,
 }
 
+/// No service here is older than this, so an earlier date is an error of the service.
+const FIRST_YEAR: i32 = 2010;
+
+/// A date of a service, or `None` if it cannot be right: before 2010, or after tomorrow. An image without a date is never
+/// old enough to delete.
+pub(super) fn plausible(time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    (time.year() >= FIRST_YEAR && time <= Utc::now() + TimeDelta::days(1)).then_some(time)
+}
+
 /// Times as every reader understands them: RFC 3339 in UTC, without fractions, which `jq` for one cannot read.
 fn whole_seconds<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
     time.map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)).serialize(serializer)
 }
 
-/// Something around an image: a deletion leaves it behind, or takes it along.
+/// Something that belongs to an image. A deletion leaves it behind, or also deletes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftBehind {
     /// `snapshot`, `ims_image`, `server_group`, `app_group`, `instance`.
@@ -128,4 +137,21 @@ pub struct LeftBehind {
     pub id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_before_2010_or_after_tomorrow_is_unknown() {
+        let now = Utc::now();
+        let of_seconds = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        for wrong in [of_seconds(-1), of_seconds(0), of_seconds(1234), now + TimeDelta::hours(25)] {
+            assert_eq!(plausible(wrong), None, "{wrong}");
+        }
+        for right in ["2010-01-01T00:00:00Z".parse().unwrap(), now, now + TimeDelta::hours(23)] {
+            assert_eq!(plausible(right), Some(right));
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! What the program asks of a provider, and how a provider answers. Each method of [`ImageStore`] is one call to the
-//! service; batching, pacing, retrying, halving and checking live once, above it, in `engine`.
+//! What imgctl asks a provider, and how the provider answers. Each method of [`ImageStore`] is one call to the service.
+//! `engine` does the batching, pacing, retrying, halving and checking for all providers.
 
 pub mod cvm;
 mod difference;
@@ -8,6 +8,7 @@ pub mod examine;
 mod image;
 pub mod workspace;
 
+use self::image::plausible;
 pub use self::{
     difference::Difference,
     image::{Hold, Image, LeftBehind, Snapshot},
@@ -24,35 +25,35 @@ use crate::{
     settings::Settings,
 };
 
-/// A store of images. An `Err` of a call speaks of the whole call; an [`Answer`] speaks of its items.
+/// A store of images. An `Err` is about the whole call; an [`Answer`] is about its items.
 #[async_trait]
 pub trait ImageStore: Send + Sync {
-    /// The store with all that is known of it by now: its region, and its owner once something has named it.
+    /// The store with everything known so far: its region, and its owner once an answer has named it.
     fn home(&self) -> StoreRef;
 
-    /// The documented limit of a kind of call; `None` where the provider has no such call.
+    /// The documented limit of a kind of call; `None` if the provider does not have this call.
     fn limit(&self, op: Op) -> Option<Limit>;
 
-    /// One bad id makes the service refuse a whole deletion, so ids are looked at before they are sent.
+    /// One bad id makes the service refuse a whole deletion, so imgctl checks the ids before it sends them.
     fn all_or_nothing(&self) -> bool {
         false
     }
 
-    /// Whose credentials these are, shortened, for a prompt that cannot name an account.
+    /// Whose credentials these are, shortened. A prompt shows this if it does not know the account.
     fn caller(&self) -> Option<String> {
         None
     }
 
     async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>>;
 
-    /// Whether the service can be asked beforehand what it would delete.
+    /// Whether the service offers a dry run of a deletion.
     fn rehearses(&self) -> bool {
         false
     }
 
-    /// Asks the service whether it would delete these, where it offers that.
+    /// Asks the service whether it would delete these images.
     async fn rehearse(&self, _ids: &[ImageId]) -> Result<Answer<ImageId, ()>> {
-        Err(unsupported("rehearses deletions"))
+        Err(unsupported("has no dry run of deletions"))
     }
 
     async fn get(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Image>>;
@@ -65,42 +66,42 @@ pub trait ImageStore: Send + Sync {
         true
     }
 
-    /// Asks which accounts one image of this account's own is shared with, and notes them, and the hold that follows.
+    /// Asks which accounts an image is shared with, and records them and the resulting hold on the image.
     async fn add_sharing(&self, _image: &mut Image) -> Result<()> {
-        Err(unsupported("shares images with accounts"))
+        Err(unsupported("cannot share images"))
     }
 
-    /// The calls with which a search for users of this store's images begins; none where a listing says all.
+    /// The first calls of a search for what uses this store's images; empty if the provider offers no such search.
     fn scans(&self) -> Vec<Scan> {
         Vec::new()
     }
 
-    /// One call of that search: the users that it found, and the calls that must follow.
+    /// One call of that search: the users that it found, and the calls that must follow it.
     async fn scan(&self, _scan: &Scan) -> Result<Scanned> {
-        Err(unsupported("tells who uses images"))
+        Err(unsupported("does not say what uses an image"))
     }
 
-    /// One page of the account's stores, for names with a pattern in them.
+    /// One page of the account's stores, to expand patterns in store names.
     async fn stores(&self, _after: Option<&str>) -> Result<Page<StoreRef>> {
-        Err(unsupported("has stores to list"))
+        Err(unsupported("has no stores to list"))
     }
 
-    /// The exact bytes of manifests, each with the digest that they have.
+    /// The exact bytes of manifests, each with its digest.
     async fn manifests(&self, _ids: &[ImageId]) -> Result<Answer<ImageId, Manifest>> {
-        Err(unsupported("has manifests"))
+        Err(unsupported("has no manifests"))
     }
 
     async fn check_layers(&self, _digests: &[Digest]) -> Result<Answer<Digest, LayerState>> {
-        Err(unsupported("has layers"))
+        Err(unsupported("has no layers"))
     }
 
-    /// What became of a job; `None` while it runs. `Err` with [`Kind::Failed`] is a job that failed as a whole.
+    /// The result of a job; `None` while it runs. `Err` with [`Kind::Failed`] means that the whole job failed.
     async fn poll(&self, _job: &Job) -> Result<Option<Answer<ImageId, Deletion>>> {
-        Err(unsupported("runs jobs"))
+        Err(unsupported("has no jobs"))
     }
 }
 
-/// What the stores of each provider share while a program runs.
+/// What the stores of each provider share during a run.
 #[derive(Default)]
 pub struct Clients {
     ecr: ecr::Clients,
@@ -108,7 +109,7 @@ pub struct Clients {
     workspace: workspace::Clients,
 }
 
-/// Opens a store with the credentials that the settings lead to.
+/// Opens a store with the credentials that the settings name.
 pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Arc<dyn ImageStore>> {
     Ok(match store.provider {
         Provider::Ecr => Arc::new(ecr::open(settings, &clients.ecr, store).await?),
@@ -141,26 +142,26 @@ impl<K: Eq + Hash, V: Clone> Shared<K, V> {
 }
 
 fn unsupported(what: &str) -> Error {
-    Error::new(Kind::Unsupported, format!("this provider has nothing that {what}"))
+    Error::new(Kind::Unsupported, format!("this provider {what}"))
 }
 
-/// How a provider answers a call about several items.
+/// A provider's answer to a call about several items.
 #[derive(Debug)]
 pub enum Answer<I, T> {
-    /// One answer for all that was asked.
+    /// One answer for all requested items.
     All(T),
-    /// An answer for each item that it mentions; what it leaves out stays unknown.
+    /// One answer for each item that the service mentions. The state of the others is unknown.
     Each(Vec<(I, Result<T>)>),
 }
 
-/// What a provider said of a deletion.
+/// What a provider said about a deletion.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Deletion {
     /// The image is gone.
     Deleted,
     /// The tag is gone from the image with this digest.
     Untagged(Digest),
-    /// The request was taken; nothing was said of its end, so look.
+    /// The service accepted the request and did not say how it ended, so imgctl looks.
     Requested,
     /// A job will do it.
     Accepted(Job),
@@ -188,14 +189,14 @@ pub enum Op {
     Users,
 }
 
-/// The most that one kind of call may carry, and how often it may be sent. Each figure stands beside its source.
+/// The limits of one kind of call. Each figure has the URL of its source beside it.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// The provider's name for the call: what has one name has one rate.
+    /// The provider's name for the call. Calls with the same name share one rate.
     pub call: &'static str,
     /// Items a call.
     pub batch: usize,
-    /// Calls a second: the published rate, or the most that is tried where none is published.
+    /// Calls a second: the published rate, or a maximum of our own if the provider publishes none.
     pub per_second: u32,
     /// Calls at once.
     pub in_flight: usize,
@@ -205,7 +206,7 @@ pub struct Limit {
 #[derive(Debug)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// How many there are in all, where the service says.
+    /// The number of items on all pages, if the service says so.
     pub total: Option<usize>,
     /// What to ask for next; `None` at the end.
     pub next: Option<String>,
@@ -216,7 +217,7 @@ pub struct Page<T> {
 pub struct Scan {
     /// The provider's name for the call.
     pub call: &'static str,
-    /// What it is about, where it is about one thing.
+    /// The one resource that it is about, if any.
     pub of: Option<String>,
     /// Where its page begins.
     pub offset: usize,
@@ -241,11 +242,11 @@ pub struct User {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Uses {
     Image(String),
-    /// Whatever is the newest of a family when it starts.
+    /// The newest image of a family when the instance starts.
     Family(String),
 }
 
-/// The exact bytes of a manifest and what they are.
+/// The exact bytes of a manifest, with their digest and media type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     pub digest: Digest,
@@ -253,7 +254,7 @@ pub struct Manifest {
     pub bytes: Vec<u8>,
 }
 
-/// Whether a layer can be had.
+/// Whether a layer is available.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerState {
     /// The provider's own word in lower case: `available`, `unavailable`, `archived`.

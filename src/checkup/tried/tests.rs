@@ -12,7 +12,7 @@ fn heard(seconds_ahead: i64) -> Heard {
 
 fn settings() -> Checkup {
     let mut checkup = Checkup::default();
-    checkup.unused("OTHER_KEY", "gives way to KEY");
+    checkup.unused("OTHER_KEY", "not used because of KEY");
     for subject in [Subject::Credentials, Subject::Region, Subject::Endpoint] {
         checkup.found(subject, "it", "KEY");
     }

@@ -170,7 +170,7 @@ fn what_names_no_image_is_refused_with_what_would_be_right() {
         ("ecr:app:v1:v2", ":", "a tag has letters, digits, dots, hyphens and underscores"),
         ("ecr:app:v1/x", "/", "a tag has letters, digits, dots, hyphens and underscores"),
         ("ecr:app@latest", "latest", "a digest looks like sha256: and 64 hexadecimal digits"),
-        ("ecr:app@md5:00", "md5", "known are sha256, sha512, blake3"),
+        ("ecr:app@md5:00", "md5", "the algorithms are sha256, sha512, blake3"),
         ("ecr:app@sha256:00", "00", ""),
         ("ecr:app:v1@SHA@SHA", "@", ""),
         ("cvm:ami-1", "ami-1", "an image's id looks like img-6pb6lrmy"),

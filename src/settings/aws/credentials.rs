@@ -1,5 +1,5 @@
-//! Credentials, asked for before any work, so that missing ones are told apart from everything else. Secrets stay in
-//! the SDK's own types, which do not print them.
+//! Resolves credentials before any work, so that missing ones get their own error. The SDK's types keep the secrets and
+//! do not print them.
 
 use std::{error::Error as StdError, fmt, sync::Mutex};
 
@@ -24,7 +24,7 @@ pub(super) struct Found {
     pub provider: SharedCredentialsProvider,
     /// The access key's id, shortened.
     pub caller: String,
-    /// Where they come from, in words for a person.
+    /// Where they come from, for the user.
     pub source: String,
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn ask(settings: &Settings, profile: &Profile, sdk: &SdkConfig)
         fit_header(&format!("the AWS profile {name}"), profile.keys_of(name))?;
     }
     let provider = sdk.credentials_provider().ok_or_else(|| Error::new(Kind::Auth, "no AWS credentials"))?;
-    // A program that a profile names may take for ever.
+    // A profile's credential_process may never end.
     let asked = tokio::time::timeout(settings.timeout, provider.provide_credentials()).await;
     match asked {
         Ok(Ok(first)) => {
@@ -54,7 +54,7 @@ pub(super) async fn ask(settings: &Settings, profile: &Profile, sdk: &SdkConfig)
             Kind::Auth,
             format!("AWS credentials did not come within {} s", settings.timeout.as_secs_f32()),
         )
-        .hint("look at the profile's credential_process, or allow more with --timeout")),
+        .hint("check the profile's credential_process, or allow more time with --timeout")),
     }
 }
 
@@ -64,7 +64,7 @@ fn remember(credentials: &Credentials) {
     credentials.session_token().into_iter().for_each(secrets::remember);
 }
 
-/// Refuses half a key: the SDK would pass it over and go on to other credentials.
+/// Refuses half a key pair: the SDK would ignore it and use other credentials.
 fn whole(env: &Env) -> Result<()> {
     let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
     let (set, missing) = match names.map(|name| env.get(name).is_some()) {
@@ -75,18 +75,18 @@ fn whole(env: &Env) -> Result<()> {
     Err(Error::new(Kind::Config, format!("{set} is set and {missing} is not")).hint("set both, or neither"))
 }
 
-/// Refuses what no header may carry: the SDK would panic.
+/// Refuses characters that are not valid in a header: the SDK would panic.
 fn fit_header<'v>(source: &str, values: impl IntoIterator<Item = Option<&'v str>>) -> Result<()> {
     if values.into_iter().flatten().all(|value| value.bytes().all(|byte| byte.is_ascii_graphic())) {
         return Ok(());
     }
-    let message = format!("the AWS credentials of {source} have characters that a header cannot carry");
+    let message = format!("the AWS credentials of {source} have characters that are not valid in a header");
     Err(Error::new(Kind::Config, message).hint("copy the access key ID and the session token again"))
 }
 
 fn describe(error: &CredentialsError, settings: &Settings, profile: &Profile) -> Error {
     let name = profile.name();
-    // What the error says itself is its kind in other words.
+    // The error's own text only repeats its kind.
     let why = error.source().map_or(String::new(), |source| format!(": {}", chain(source)));
     let tried = format!(
         "tried: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the profile {name:?}, web identity, the container's \
@@ -95,7 +95,7 @@ fn describe(error: &CredentialsError, settings: &Settings, profile: &Profile) ->
     match error {
         CredentialsError::CredentialsNotLoaded(_) if settings.profile.is_some() => {
             Error::new(Kind::Auth, format!("the AWS profile {name:?} has no credentials{why}"))
-                .hint("--profile uses this profile alone; without it other sources are tried")
+                .hint("with --profile, imgctl uses only this profile; without it, imgctl tries other sources")
         }
         CredentialsError::CredentialsNotLoaded(_) => {
             Error::new(Kind::Auth, format!("no AWS credentials found; {tried}"))
@@ -106,29 +106,28 @@ fn describe(error: &CredentialsError, settings: &Settings, profile: &Profile) ->
             format!("the AWS profile {name:?} is a session of `aws login`, which only AWS's own tools can use"),
         )
         .hint(format!(
-            "hand it over with `eval \"$(aws configure export-credentials --profile {name} --format env)\"`"
+            "export its credentials with `eval \"$(aws configure export-credentials --profile {name} --format env)\"`"
         )),
         CredentialsError::InvalidConfiguration(_) => {
-            Error::new(Kind::Config, format!("the AWS credentials are set up wrongly{why}"))
+            Error::new(Kind::Config, format!("the AWS credentials are not valid{why}"))
         }
         error if http::never_sent(error) => {
-            Error::new(Kind::Unreachable, format!("the source of AWS credentials cannot be reached{why}"))
+            Error::new(Kind::Unreachable, format!("cannot reach the source of AWS credentials{why}"))
                 .hint("check the network and the proxy settings (HTTPS_PROXY, NO_PROXY)")
         }
         _ => match ["sso_session", "sso_start_url"].iter().find_map(|key| profile.get(key)) {
             Some(_) => Error::new(Kind::Auth, format!("AWS gave no credentials{why}"))
                 .hint(format!("run `aws sso login --profile {name}`")),
             None if settings.profile.is_some() => Error::new(Kind::Auth, format!("AWS gave no credentials{why}"))
-                .hint(format!("look at the AWS profile {name:?}")),
-            // The last of the chain refused; that the ones before it had nothing is as much of the answer.
+                .hint(format!("check the AWS profile {name:?}")),
+            // The last source of the chain refused, and the earlier ones had nothing.
             None => Error::new(Kind::Auth, format!("no AWS credentials found{why}; {tried}"))
                 .hint("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
         },
     }
 }
 
-/// All that is said on the way to the cause, each thing once: the outermost alone says little, and so does the
-/// innermost.
+/// The texts of an error and all its causes, each once. Neither the outermost nor the innermost is enough alone.
 pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut said: Vec<String> = Vec::new();
     let mut next = Some(error);
@@ -142,7 +141,7 @@ pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
     said.join(": ")
 }
 
-/// Credentials that were fetched already; later ones come from where the first came from.
+/// Credentials that were already fetched; later ones come from the same provider.
 struct Known {
     first: Mutex<Option<Credentials>>,
     provider: SharedCredentialsProvider,

@@ -1,4 +1,4 @@
-//! The endpoints that ECR and the sources of credentials are called at. Each is checked before anything is sent.
+//! The endpoints of ECR and of the sources of credentials. imgctl checks each before it sends anything.
 
 use aws_runtime::env_config::EnvConfigValue;
 
@@ -11,12 +11,12 @@ use crate::{
 const GENERAL: &str = "AWS_ENDPOINT_URL";
 const IGNORED: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
 
-/// Services by the SDK's names: what the profile calls them follows from that.
+/// Services by the SDK's names, which profiles use too.
 const ECR: (&str, &str) = ("ECR", "AWS_ENDPOINT_URL_ECR");
 const OF_CREDENTIALS: [(&str, &str); 3] =
     [("STS", "AWS_ENDPOINT_URL_STS"), ("SSO", "AWS_ENDPOINT_URL_SSO"), ("SSO OIDC", "AWS_ENDPOINT_URL_SSO_OIDC")];
 
-/// Hosts on the machine's own network that give credentials to it and to its containers.
+/// Hosts on the machine's own network that give it and its containers credentials.
 const OF_MACHINE: [(&str, Option<&str>); 2] = [
     ("AWS_EC2_METADATA_SERVICE_ENDPOINT", Some("ec2_metadata_service_endpoint")),
     ("AWS_CONTAINER_CREDENTIALS_FULL_URI", None),
@@ -36,11 +36,11 @@ pub(super) fn of_ecr(settings: &Settings, profile: &Profile) -> Result<Option<(S
 
 /// Refuses sources of credentials that would send secrets in plain text to another machine.
 pub(super) fn check_sources(settings: &Settings, profile: &Profile) -> Result<()> {
-    // The SDK takes no notice of the variable that ignores endpoints while it looks for credentials.
+    // The SDK does not use the variable that ignores endpoints while it looks for credentials.
     let called = sources::calls_aws(settings, profile);
     for service in OF_CREDENTIALS {
         match configured(settings, profile, service) {
-            // The SDK panics at it.
+            // The SDK panics with it.
             Some((text, from)) if text.is_empty() && called => {
                 return Err(Error::new(Kind::Config, format!("{from} is empty")).hint("unset it, or give an endpoint"));
             }
@@ -63,12 +63,12 @@ pub(super) fn check_sources(settings: &Settings, profile: &Profile) -> Result<()
     Ok(())
 }
 
-/// What variables and the profile say of a service, as the SDK reads them.
+/// A service's endpoint from variables and the profile, as the SDK reads them.
 fn configured(settings: &Settings, profile: &Profile, (service, variable): (&str, &str)) -> Option<(String, String)> {
     let env = settings.env.to_sdk();
     let value = EnvConfigValue::new().env(GENERAL).profile("endpoint_url").service_id(service);
     let (text, _) = value.load(&env, Some(profile.set()))?;
-    // A variable that is empty counts for the SDK.
+    // The SDK also uses an empty variable.
     let from = [variable, GENERAL].into_iter().find(|name| env.get(name).is_ok());
     Some((text.into_owned(), from.unwrap_or("endpoint_url of the AWS profile").to_owned()))
 }

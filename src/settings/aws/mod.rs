@@ -1,6 +1,6 @@
-//! AWS: credentials, region and endpoint, through the SDK's own chain. What the SDK leaves open is made definite: a
-//! profile that was named must exist (`profile`), credentials are asked for before any work (`credentials`), waits are
-//! finite and there is one TLS stack (`transport`), an endpoint of one's own is checked, retries are the engine's.
+//! AWS: credentials, region and endpoint, through the SDK's own chain, with stricter rules. A named profile must exist
+//! (`profile`), credentials are resolved before any work (`credentials`), waits are finite and there is one TLS stack
+//! (`transport`), custom endpoints are checked (`endpoint`), and only the engine retries.
 
 mod credentials;
 mod endpoint;
@@ -28,11 +28,11 @@ use crate::{
     error::{Error, Kind, Result},
 };
 
-/// Stands in while credentials are looked for and no region is known yet, so that missing credentials are said at once
-/// and not after a wait for the machine's metadata.
+/// Stands in for the region during the search for credentials, so that missing credentials are an error at once,
+/// without a wait for the machine's metadata.
 const ANY_REGION: &str = "us-east-1";
 
-/// What a client of a service is made of, and where it was found.
+/// The settings of a client, and where they were found.
 pub struct Aws {
     pub sdk: SdkConfig,
     pub region: String,
@@ -42,16 +42,16 @@ pub struct Aws {
     pub caller: String,
     /// The profile in force, where there is one.
     pub profile: Option<String>,
-    /// A custom endpoint, which the client must be told of.
+    /// A custom endpoint for the client.
     pub endpoint: Option<String>,
 }
 
-/// Finds credentials, region and endpoint, or says what was looked at.
+/// Finds credentials, region and endpoint. An error says where imgctl looked.
 pub async fn load(settings: &Settings, region: Option<&str>) -> Result<Aws> {
     look(settings, region, &mut Checkup::default()).await
 }
 
-/// The same, and notes what was found where.
+/// The same, and records in `checkup` what was found where.
 pub async fn look(settings: &Settings, region: Option<&str>, checkup: &mut Checkup) -> Result<Aws> {
     checkup.of(Subject::Credentials, settings.env.readable(VARIABLES))?;
     let profile = checkup.of(Subject::Credentials, Profile::load(settings).await)?;
@@ -92,21 +92,21 @@ async fn sdk(settings: &Settings, profile: &Profile, region: Option<&String>, ht
     let region = Region::new(region.map_or(ANY_REGION, String::as_str).to_owned());
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http.clone())
-        // Set here, AWS_RETRY_MODE and AWS_MAX_ATTEMPTS are not read: values that other SDKs know would panic.
+        // With this, the SDK does not read AWS_RETRY_MODE and AWS_MAX_ATTEMPTS; it panics with values of other SDKs.
         .retry_config(RetryConfig::standard())
         .timeout_config(timeouts(settings.timeout))
         .profile_name(profile.name())
         .region(region.clone());
     if settings.profile.is_some() {
         let provider = ProviderConfig::without_region().with_region(Some(region)).with_http_client(http.clone());
-        // Only this profile: the chain would take keys in the environment first, and the machine's role last.
+        // Only this profile: the chain would also use keys in the environment and the machine's role.
         let only = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile.name()).build();
         loader = loader.credentials_provider(only);
     }
     loader.load().await
 }
 
-/// The region that something names, and what names it.
+/// The region, and what names it.
 fn named_region(
     settings: &Settings,
     of_reference: Option<&str>,
@@ -124,7 +124,7 @@ fn named_region(
     Ok(Some((checked(region, &from)?, from)))
 }
 
-/// The regions that variables and profiles name, to offer them.
+/// The regions that variables and profiles name, for completion.
 pub async fn regions(settings: &Settings) -> Vec<String> {
     let variables = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(|name| settings.env.get(name));
     let mut regions: Vec<_> = variables.into_iter().flatten().map(Into::into).collect();

@@ -1,5 +1,5 @@
-//! The AWS profile in force. One that somebody named must be there: without it the SDK would go on to other
-//! credentials, and delete as somebody else.
+//! The AWS profile in use. A named profile must exist: without it the SDK would use other credentials, and imgctl would
+//! delete images as somebody else.
 
 use aws_config::profile::{ProfileSet, load};
 use aws_types::os_shim_internal::Fs;
@@ -21,7 +21,7 @@ impl Profile {
         let selected = settings.profile.clone().map(Into::into);
         let set = load(&Fs::real(), &env, &Default::default(), selected).await.map_err(|error| {
             let why = super::credentials::chain(&error);
-            Error::new(Kind::Config, format!("the AWS profiles cannot be read: {why}")).hint(files(settings))
+            Error::new(Kind::Config, format!("cannot read the AWS profiles: {why}")).hint(files(settings))
         })?;
         let named = match &settings.profile {
             Some(name) => Some((name.as_str(), "--profile")),
@@ -38,12 +38,12 @@ impl Profile {
         Ok(profile)
     }
 
-    /// The profiles that this one takes its credentials from must be there for the same reason.
+    /// The profiles that this one takes its credentials from must exist for the same reason.
     fn sources(&self, settings: &Settings) -> Result<()> {
         let mut seen = vec![self.name.as_str()];
         let mut profile = self.set.get_profile(&self.name);
         while let Some(source) = profile.and_then(|profile| profile.get("source_profile")) {
-            // A loop is for the SDK to report.
+            // The SDK reports a loop.
             if seen.contains(&source) {
                 break;
             }
@@ -73,7 +73,7 @@ impl Profile {
         self.chain().into_iter().skip(1).filter_map(endpoint)
     }
 
-    /// What of a profile's keys becomes part of a header.
+    /// The profile's keys that become part of a header.
     pub fn keys_of(&self, name: &str) -> [Option<&str>; 2] {
         ["aws_access_key_id", "aws_session_token"].map(|key| self.set.get_profile(name)?.get(key))
     }
@@ -86,7 +86,7 @@ impl Profile {
         &self.name
     }
 
-    /// Tells whether the files have it; the default one need not be there.
+    /// Tells whether the files have it. The default profile does not need to exist.
     pub fn exists(&self) -> bool {
         self.set.get_profile(&self.name).is_some()
     }
@@ -100,7 +100,7 @@ impl Profile {
         all.filter_map(region).collect()
     }
 
-    /// What the profile has under this key.
+    /// The profile's value for this key.
     pub fn get(&self, key: &str) -> Option<&str> {
         let value = self.set.get_profile(&self.name)?.get(key)?;
         Some(value).filter(|value| !value.is_empty())
@@ -117,7 +117,7 @@ fn absent(name: &str, from: &str, set: &ProfileSet, settings: &Settings) -> Erro
         .hint(format!("{meant}{known}, in {}", files(settings)))
 }
 
-/// Where profiles are looked for.
+/// The files with profiles.
 fn files(settings: &Settings) -> String {
     let file = |variable, default: &str| settings.env.get(variable).unwrap_or(default).to_owned();
     format!(

@@ -1,4 +1,4 @@
-//! Where AWS credentials come from, and which are passed over for them, in words for a person.
+//! Describes where AWS credentials come from, and which ones are not used.
 
 use aws_credential_types::{Credentials, credential_feature::AwsCredentialFeature};
 
@@ -12,11 +12,11 @@ const KEYS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 const PROFILE: &str = "AWS_PROFILE";
 
-/// Variables that lead to credentials besides keys and profiles: of pods, of containers, of tasks.
+/// Variables for credentials of pods, containers and tasks.
 const ROLES: [&str; 3] =
     ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
 
-/// What makes a profile more than settings.
+/// Keys that give a profile credentials.
 const OF_PROFILE: [&str; 8] = [
     "aws_access_key_id",
     "role_arn",
@@ -28,7 +28,7 @@ const OF_PROFILE: [&str; 8] = [
     "login_session",
 ];
 
-/// Whether anything on this machine was set up to give credentials, good ones or not.
+/// Whether this machine has any credentials configured, valid or not.
 pub(super) fn any(settings: &Settings, profile: &Profile) -> bool {
     let variables = [&KEYS[..], &ROLES[..], &[PROFILE]].concat();
     settings.profile.is_some()
@@ -42,7 +42,7 @@ pub(super) fn calls_aws(settings: &Settings, profile: &Profile) -> bool {
     settings.env.get(ROLES[0]).is_some() || keys.iter().any(|key| profile.get(key).is_some())
 }
 
-/// Notes what is set and has no say.
+/// Records what is set but not used.
 pub(super) fn note_unused(settings: &Settings, checkup: &mut Checkup) {
     let set = |name: &&&str| settings.env.get(name).is_some();
     if settings.profile.is_some() {
@@ -51,12 +51,12 @@ pub(super) fn note_unused(settings: &Settings, checkup: &mut Checkup) {
             checkup.unused(name, "--profile names other credentials");
         }
     } else if settings.env.get(KEYS[0]).is_some() && settings.env.get(PROFILE).is_some() {
-        let why = format!("gives way to {}; its settings count", KEYS[0]);
+        let why = format!("not used because of {}; its settings count", KEYS[0]);
         checkup.unused(PROFILE, &why);
     }
 }
 
-/// Where the SDK found these. It says so by features, the last step of several among the first.
+/// Where the SDK found these. It marks credentials with features, and lists the last of several steps first.
 pub(super) fn of(credentials: &Credentials, env: &Env, profile: &Profile) -> String {
     use AwsCredentialFeature::*;
     let features = credentials.get_property::<Vec<AwsCredentialFeature>>();

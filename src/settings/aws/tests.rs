@@ -206,7 +206,7 @@ fn the_machines_metadata_names_a_region_where_nothing_else_does() {
     });
     let said = Case::new(&KEYS[..2])
         .set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://{address}"))
-        // What only this machine's own network can answer goes through no proxy.
+        // Services that only this machine's own network can reach never use a proxy.
         .set("HTTP_PROXY", "http://127.0.0.1:1")
         .set("HTTPS_PROXY", "http://127.0.0.1:1")
         .says();
@@ -240,7 +240,7 @@ fn nothing_at_all_is_said_soon_even_where_the_metadata_is_silent() {
 }
 
 #[test]
-fn a_profile_that_was_named_must_exist_whatever_else_there_is() {
+fn a_named_profile_must_exist_even_if_other_credentials_do() {
     let files = "[default]\nregion = eu-west-1\n[profile production]\n";
     for (variable, from) in [("AWS_PROFILE", "AWS_PROFILE"), ("TEST_PROFILE", "--profile")] {
         let said = Case::new(&KEYS).config(files).with(&[REGION, (variable, "prodution")]).says();
@@ -287,7 +287,7 @@ fn the_files_that_variables_name_are_read() {
 #[test]
 fn a_broken_file_and_a_broken_source_say_what_is_wrong() {
     let broken = Case::new(&KEYS).config("[default\nregion = x\n").set(REGION.0, REGION.1).says();
-    assert!(broken.starts_with("Config: the AWS profiles cannot be read: "), "{broken}");
+    assert!(broken.starts_with("Config: cannot read the AWS profiles: "), "{broken}");
     let looping = "[profile a]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = b\n[profile b]\nrole_arn = arn:aws:iam::1:role/y\nsource_profile = a\n";
     let looping = Case::new(&[NO_METADATA, REGION]).config(looping).set("AWS_PROFILE", "a").says();
     assert!(looping.contains("infinite loop"), "{looping}");
@@ -408,7 +408,7 @@ fn an_endpoint_that_is_not_safe_or_not_readable_is_refused_and_never_passed_over
     assert!(ignored.contains("endpoint None"), "{ignored}");
 }
 
-/// The SDK panics at it.
+/// The SDK panics with it.
 #[test]
 fn an_endpoint_that_is_empty_is_as_none_and_where_the_sdk_needs_it_an_error() {
     let none = |case: Case| case.with(&[REGION, ("TEST_CALL", "1"), ("HTTPS_PROXY", "http://127.0.0.1:1")]).says();
@@ -503,7 +503,7 @@ fn the_host_that_is_called_is_that_of_region_and_variant_and_https_goes_through_
 #[test]
 fn a_proxy_that_is_none_is_refused_without_repeating_its_password() {
     let said = Case::new(&KEYS).with(&[REGION, ("HTTPS_PROXY", "socks5://me:hunter2@x:1")]).says();
-    assert!(said.starts_with("Config: HTTPS_PROXY is no address of a proxy"), "{said}");
+    assert!(said.starts_with("Config: HTTPS_PROXY is not a valid proxy address"), "{said}");
 }
 
 #[test]
@@ -559,7 +559,7 @@ fn it_is_told_where_credentials_come_from_and_which_are_passed_over() {
         (
             [&KEYS[..], &[both, REGION]].concat(),
             vec![
-                "Credentials Unused: AWS_PROFILE <> gives way to AWS_ACCESS_KEY_ID; its settings count",
+                "Credentials Unused: AWS_PROFILE <> not used because of AWS_ACCESS_KEY_ID; its settings count",
                 of_keys,
                 "Region Found: eu-west-1 <AWS_REGION>",
             ],

@@ -32,7 +32,7 @@ impl Transport {
         Ok(Self { proxy: proxy(settings)?, tls: tls(settings, profile)? })
     }
 
-    /// The client for AWS itself, and for what gives credentials.
+    /// The client for AWS and for the sources of credentials.
     pub fn client(&self) -> SharedHttpClient {
         over_tls(self.proxy.clone(), self.tls.clone())
     }
@@ -44,7 +44,7 @@ impl Transport {
             return None;
         }
         Some(match url.scheme() {
-            // Spares the reading of the system's certificates.
+            // Avoids reading the system's certificates.
             "http" => Builder::new().build_http(),
             _ => over_tls(ProxyConfig::disabled(), self.tls.clone()),
         })
@@ -54,8 +54,8 @@ impl Transport {
 fn over_tls(proxy: ProxyConfig, tls: TlsContext) -> SharedHttpClient {
     Builder::new().build_with_connector_fn(move |settings, components| {
         if settings.is_none() {
-            // Asked for before any connection, to read the certificates early: most clients are made for credentials
-            // that then come from somewhere else.
+            // The SDK asks for a connector early, to read the certificates. Most clients are for credentials that then
+            // come from another source, so this avoids that.
             return Connector::builder().build_http();
         }
         let mut connector = Connector::builder()
@@ -70,7 +70,7 @@ fn over_tls(proxy: ProxyConfig, tls: TlsContext) -> SharedHttpClient {
     })
 }
 
-/// The proxy for https. Plain http goes only to this machine and to its metadata, where no proxy belongs between.
+/// The proxy for https. Plain http is only for this machine and its metadata service, which need no proxy.
 fn proxy(settings: &Settings) -> Result<ProxyConfig> {
     let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
     let Some((name, url)) = settings.env.first(&names) else {
@@ -80,9 +80,9 @@ fn proxy(settings: &Settings) -> Result<ProxyConfig> {
         true => url.to_owned(),
         false => format!("http://{url}"),
     };
-    // The address may hold a password, so it is not repeated.
+    // The address may contain a password, so the error does not repeat it.
     let proxy = ProxyConfig::https(url).map_err(|_| {
-        Error::new(Kind::Config, format!("{name} is no address of a proxy for AWS"))
+        Error::new(Kind::Config, format!("{name} is not a valid proxy address for AWS"))
             .hint("it looks like http://proxy.example.com:3128")
     })?;
     Ok(match settings.env.first(&["NO_PROXY", "no_proxy"]) {
@@ -101,20 +101,20 @@ fn tls(settings: &Settings, profile: &Profile) -> Result<TlsContext> {
     let from = variable.map_or("ca_bundle of the AWS profile", |_| "AWS_CA_BUNDLE");
     let wrong = |why: String| Error::new(Kind::Config, format!("{from} is {path:?}: {why}"));
     let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-    // The transport would panic on one that it cannot read.
+    // The transport panics if it cannot read a certificate.
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
         roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
     }
     if roots.is_empty() {
-        return Err(wrong("there is no certificate in it".into()));
+        return Err(wrong("it contains no certificate".into()));
     }
     let trusted = TrustStore::empty().with_pem_certificate(pem);
     TlsContext::builder().with_trust_store(trusted).build().map_err(|error| wrong(error.to_string()))
 }
 
-/// Every wait is finite; the SDK alone would wait for ever for a server that accepts and stays silent.
+/// Limits every wait. By default the SDK waits forever for a server that accepts and does not answer.
 pub(crate) fn timeouts(timeout: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(timeout.min(Duration::from_secs(10)))

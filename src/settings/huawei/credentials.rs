@@ -1,5 +1,5 @@
-//! Which credentials are in force: a profile that was named, then variables (a token; a user and a password; access
-//! keys), then the SDK's file. Half of a set is an error, because going on would act as somebody else.
+//! Which credentials imgctl uses: a named profile, then variables (a token; a user and a password; access keys), then
+//! the SDK's file. Half of a set is an error, because the next source would be another user.
 
 use secrecy::SecretString;
 
@@ -17,7 +17,7 @@ const PASSWORD: [&str; 2] = ["HW_USER_PASSWORD", "OS_PASSWORD"];
 const DOMAIN_NAME: [&str; 4] = ["HW_DOMAIN_NAME", "OS_DOMAIN_NAME", "OS_USER_DOMAIN_NAME", "OS_PROJECT_DOMAIN_NAME"];
 const DOMAIN_ID: [&str; 4] = ["HW_DOMAIN_ID", "OS_DOMAIN_ID", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_ID"];
 
-/// One family of variables that access keys come in; keys of two families are never mixed.
+/// One family of variables for access keys. imgctl never mixes two families.
 struct Family {
     access_key: &'static [&'static str],
     secret_key: &'static [&'static str],
@@ -44,11 +44,11 @@ pub(super) struct Found {
     pub credentials: Credentials,
     pub source: String,
     pub project: Project,
-    /// Where these credentials say that IAM is, with the place that says so.
+    /// The IAM endpoint that these credentials name, and where they name it.
     pub iam_endpoint: Option<(String, String)>,
 }
 
-/// What variables and files hold; within, why there is nothing at all.
+/// The credentials of variables and files; the inner error says where imgctl looked.
 pub(super) fn stored(settings: &Settings, region: &str) -> Result<Result<Found>> {
     let env = &settings.env;
     if let Some(profile) = &settings.profile {
@@ -74,16 +74,16 @@ pub(super) fn stored(settings: &Settings, region: &str) -> Result<Result<Found>>
     Ok(files::default(env, region)?.map_err(|looked| missing(env, &looked)))
 }
 
-/// Notes which variables are set and have no say beside the credentials in force.
+/// Records which variables are set but not used.
 pub(super) fn note_unused(settings: &Settings, in_force: &Credentials, source: &str, checkup: &mut Checkup) {
     let why = match settings.profile {
         Some(_) => "--profile names other credentials".to_owned(),
-        None => format!("gives way to {source}"),
+        None => format!("not used because of {source}"),
     };
     let families = FAMILIES.iter().map(|family| family.access_key);
     let groups: Vec<_> = [&TOKEN[..], &USER_NAME, &USER_ID].into_iter().chain(families).collect();
     for name in groups.iter().filter_map(|names| Some(settings.env.first(names)?.0)) {
-        // A user is found by the id or by the name, and the other of the two does no harm.
+        // Either the id or the name is enough to find a user.
         let of_user =
             matches!(in_force, Credentials::Password(_)) && [&USER_NAME[..], &USER_ID].concat().contains(&name);
         if settings.profile.is_some() || !(source.contains(name) || of_user) {
@@ -169,7 +169,7 @@ fn missing(env: &Env, file: &str) -> Error {
     if let Some(path) = env.home(".hcloud/config.json").filter(|path| path.is_file()) {
         looked.push(format!("{} (encrypted by KooCLI)", path.display()));
         hint.push_str(
-            "; KooCLI encrypts its keys and no other tool can read them, so give them to imgctl in one of these ways",
+            "; KooCLI encrypts its keys, and other tools cannot read them; give them to imgctl in one of these ways",
         );
     }
     let message = format!("no credentials for Huawei Cloud: looked at {}", looked.join("; "));

@@ -1,4 +1,4 @@
-//! Where the services of a region listen, and the variables that say otherwise.
+//! The endpoints of a region's services, and the variables that change them.
 
 use reqwest::Url;
 
@@ -14,7 +14,7 @@ pub(super) const APPSTREAM: [&str; 5] = ["cn-north-4", "cn-north-9", "cn-east-3"
 
 const CLOUD: &str = "HW_CLOUD";
 const DEFAULT_CLOUD: &str = "myhuaweicloud.com";
-/// European regions are a cloud of their own.
+/// European regions belong to a separate cloud.
 /// <https://github.com/huaweicloud/terraform-provider-huaweicloud>
 const EUROPE: (&str, &str) = ("eu-west-1", "myhuaweicloud.eu");
 
@@ -22,7 +22,7 @@ const WORKSPACE_ENDPOINT: &str = "IMGCTL_WORKSPACE_ENDPOINT";
 const IAM_ENDPOINT: &str = "IMGCTL_IAM_ENDPOINT";
 const OTHER_IAM_ENDPOINTS: [&str; 3] = ["HW_AUTH_URL", "OS_AUTH_URL", "HUAWEICLOUD_SDK_IAM_ENDPOINT"];
 
-/// Where a service listens, and what says so.
+/// A service's endpoint, and what names it.
 pub(super) struct Endpoint {
     pub url: Url,
     pub source: String,
@@ -36,7 +36,7 @@ pub(super) fn workspace(env: &Env, region: &str) -> Result<Endpoint> {
     }
 }
 
-/// IAM; `of_credentials` is what the credentials themselves say, with the place that says so.
+/// IAM; `of_credentials` is the endpoint that the credentials name, and where they name it.
 pub(super) fn iam(env: &Env, region: &str, of_credentials: Option<(String, String)>) -> Result<Endpoint> {
     if let Some(text) = env.get(IAM_ENDPOINT) {
         return given(text, IAM_ENDPOINT);
@@ -66,8 +66,8 @@ fn default(env: &Env, service: &str, region: &str) -> Result<Endpoint> {
     given(&format!("https://{service}.{region}.{cloud}"), source)
 }
 
-/// An endpoint without the API's version, which each call brings along, and with nothing that would be signed
-/// differently from how it is sent.
+/// An endpoint without the API's version, which each call adds. It must not have parts that are signed differently from
+/// how they are sent.
 fn given(text: &str, source: &str) -> Result<Endpoint> {
     let mut url = http::endpoint(text, source)?;
     let path = url.path().trim_end_matches('/');

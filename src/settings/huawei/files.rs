@@ -1,5 +1,5 @@
-//! The SDK's file of credentials: INI, a section a profile, `[basic]` unless another is named. What is wrong with it is
-//! said without its contents.
+//! The SDK's credentials file: INI with one section for each profile, `[basic]` by default. Errors do not repeat its
+//! contents.
 //! <https://github.com/huaweicloud/huaweicloud-sdk-python-v3>
 
 use std::{
@@ -21,13 +21,13 @@ const DEFAULT_SECTION: &str = "basic";
 
 type Section = HashMap<String, String>;
 
-/// The credentials of a profile that was named. Variables say nothing of its project.
+/// The credentials of a named profile. Variables do not name its project.
 pub(super) fn profile(env: &Env, name: &str, region: &str) -> Result<Found> {
     let no_such = |why: String| {
         Error::new(Kind::Auth, format!("--profile names the profile \"{name}\", but {why}"))
             .hint(format!("write a section [{name}] with ak and sk into the file"))
     };
-    let path = path(env).ok_or_else(|| no_such("there is no home folder to look in".into()))?;
+    let path = path(env).ok_or_else(|| no_such("there is no home folder".into()))?;
     let shown = path.display();
     let mut sections = read(&path)?.ok_or_else(|| no_such(format!("{shown} is not there")))?;
     let section = sections.remove(name).ok_or_else(|| no_such(format!("{shown} has no section [{name}]")))?;
@@ -35,7 +35,7 @@ pub(super) fn profile(env: &Env, name: &str, region: &str) -> Result<Found> {
     of_section(&path, name, section, own)?.ok_or_else(|| no_such(format!("[{name}] in {shown} has no ak and sk")))
 }
 
-/// The credentials of the default section, or what was looked at in vain.
+/// The credentials of the default section, or why there are none.
 pub(super) fn default(env: &Env, region: &str) -> Result<Result<Found, String>> {
     let Some(path) = path(env) else {
         return Ok(Err("~/.huaweicloud/credentials (there is no home folder)".into()));
@@ -95,7 +95,7 @@ fn broken(path: &Path, what: impl std::fmt::Display) -> Error {
     Error::new(Kind::Config, format!("{} {what}", path.display()))
 }
 
-/// The file's sections; nothing if there is no such file.
+/// The file's sections; `None` if the file does not exist.
 fn read(path: &Path) -> Result<Option<HashMap<String, Section>>> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,

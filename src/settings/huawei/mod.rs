@@ -1,5 +1,5 @@
-//! Huawei Cloud: credentials, region, project and endpoints, from everything its own tools read. Which credentials
-//! win is in `credentials`, their file in `files`, hosts in `endpoint`; nothing here talks to the provider.
+//! Huawei Cloud: credentials, region, project and endpoints, from the same places as its own tools. `credentials`
+//! chooses the credentials, `files` reads their file, `endpoint` finds the hosts. Nothing here calls the provider.
 //! <https://github.com/huaweicloud/huaweicloud-sdk-python-v3>
 //! <https://registry.terraform.io/providers/huaweicloud/huaweicloud/latest/docs#authentication>
 
@@ -28,22 +28,22 @@ const SDK_PROJECT_ID: &str = "HUAWEICLOUD_SDK_PROJECT_ID";
 const PROJECT_NAME: [&str; 2] = ["HW_PROJECT_NAME", "OS_PROJECT_NAME"];
 const ENTERPRISE_PROJECT: &str = "HW_ENTERPRISE_PROJECT_ID";
 
-/// All that calls to one region need.
+/// Everything that calls to one region need.
 pub struct Huawei {
     pub region: String,
     pub credentials: Credentials,
-    /// Where the credentials were found, in words for a person.
+    /// Where the credentials were found, for the user.
     pub source: String,
     pub project: Project,
     pub iam: Url,
     pub workspace: Url,
-    /// Listings are narrowed to this enterprise project.
+    /// Listings show only this enterprise project.
     pub enterprise_project: Option<String>,
 }
 
-/// Who calls, and what proves it.
+/// Who calls, and how they authenticate.
 pub enum Credentials {
-    /// Made elsewhere; it cannot be renewed.
+    /// imgctl did not create it and cannot renew it.
     Token(SecretString),
     /// Exchanged for a token.
     Password(Login),
@@ -54,7 +54,7 @@ pub enum Credentials {
 pub struct Login {
     pub user: Named,
     pub password: SecretString,
-    /// The project that the token is to be good for.
+    /// The project that the token is for.
     pub scope: Named,
 }
 
@@ -85,9 +85,9 @@ pub enum Domain {
 /// The project that the user means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Project {
-    /// Where it was given, with the place it was given in.
+    /// The id and where it was given, if it was.
     pub id: Option<(String, String)>,
-    /// The name to find it by; a region's own project is called as the region.
+    /// The name to find it by. A region's own project has the region's name.
     pub name: String,
 }
 
@@ -102,12 +102,12 @@ impl Named {
 }
 
 impl Huawei {
-    /// Finds all that is needed for a region: the one of a reference, of `--region`, or of the environment.
+    /// Finds the settings for the region of a reference, of `--region`, or of the environment.
     pub fn load(settings: &Settings, region: Option<&str>) -> Result<Self> {
         Self::look(settings, region, &mut Checkup::default())
     }
 
-    /// The same, and notes what was found where.
+    /// The same, and records in `checkup` what was found where.
     pub fn look(settings: &Settings, region: Option<&str>, checkup: &mut Checkup) -> Result<Self> {
         let env = &settings.env;
         checkup.of(Subject::Credentials, env.readable(VARIABLES))?;
@@ -115,7 +115,7 @@ impl Huawei {
             .map(|region| ("the reference", region))
             .or_else(|| Some(("--region", settings.region.as_deref()?)))
             .or_else(|| env.first(&REGION));
-        // Asked for first: "no credentials" is the better news for someone who has set up nothing.
+        // Before the region: "no credentials" is the better error if nothing is configured.
         let name = region.and_then(|(from, region)| checked(region, from).ok()).unwrap_or_default();
         let found = checkup.of(Subject::Credentials, credentials::stored(settings, &name))?;
         let Found { credentials, source, project, iam_endpoint } = checkup.credentials(found, || false)?;
@@ -154,7 +154,7 @@ impl Huawei {
 }
 
 impl Credentials {
-    /// Who calls, as far as the credentials say so themselves.
+    /// Who calls, if the credentials say so.
     pub fn caller(&self) -> Option<String> {
         match self {
             Self::Token(_) => None,
@@ -164,15 +164,15 @@ impl Credentials {
     }
 }
 
-/// Regions to offer: the one that is set up, and those that a list is kept of.
+/// Regions for completion: the configured one, and those on a known list.
 pub fn regions(env: &Env) -> Vec<String> {
     let own = env.first(&REGION).map(|(_, region)| region);
     let known = own.into_iter().chain(endpoint::APPSTREAM);
     known.map(Into::into).collect()
 }
 
-/// The project that variables name. A project belongs to one region, so the variables say nothing of a region other
-/// than the one they name beside it.
+/// The project that variables name. A project belongs to one region, so it counts only for the region that the
+/// variables name.
 fn project(env: &Env, region: &str, ids: &[&str]) -> Project {
     let elsewhere = env.first(&REGION).is_some_and(|(_, of_variables)| of_variables != region);
     let given = |names: &[&str]| {

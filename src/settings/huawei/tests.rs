@@ -183,7 +183,7 @@ fn the_settings_of_koocli_are_noticed_and_said_to_be_encrypted() {
         panic!("there are no credentials that can be read");
     };
     assert!(error.message.contains(".hcloud/config.json (encrypted by KooCLI)"));
-    assert!(error.hint.unwrap().contains("no other tool can read them"));
+    assert!(error.hint.unwrap().contains("other tools cannot read them"));
 }
 
 #[test]
@@ -327,15 +327,15 @@ fn what_is_set_and_has_no_say_is_told_with_what_comes_before_it() {
     assert!(unused(&[], None).is_empty());
     assert_eq!(
         unused(&[SDK_KEYS, KEYS], None),
-        ["HW_ACCESS_KEY: gives way to HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"]
+        ["HW_ACCESS_KEY: not used because of HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"]
     );
     assert_eq!(
         unused(&[PASSWORD, KEYS, &[("HW_USER_ID", "id")]], None),
-        ["HW_ACCESS_KEY: gives way to HW_USER_ID and HW_USER_PASSWORD"]
+        ["HW_ACCESS_KEY: not used because of HW_USER_ID and HW_USER_PASSWORD"]
     );
     assert_eq!(
         unused(&[TOKEN, PASSWORD, SDK_KEYS], None),
-        ["HW_USER_NAME: gives way to HW_AUTH_TOKEN", "HUAWEICLOUD_SDK_AK: gives way to HW_AUTH_TOKEN"]
+        ["HW_USER_NAME: not used because of HW_AUTH_TOKEN", "HUAWEICLOUD_SDK_AK: not used because of HW_AUTH_TOKEN"]
     );
     assert_eq!(unused(&[TOKEN], Some("other")), ["HW_AUTH_TOKEN: --profile names other credentials"]);
 }

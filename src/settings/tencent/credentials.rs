@@ -1,5 +1,5 @@
-//! Which credentials are in force: an explicit profile, variables, tccli's profile, the SDKs' file, the machine's own
-//! role. What was asked for and is not there, or is there by half, is an error, never a step to the next place.
+//! Which credentials imgctl uses: a named profile, variables, tccli's profile, the SDKs' file, then the machine's role.
+//! If a requested source is missing or incomplete, that is an error, and imgctl does not try the next one.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use crate::{
 
 pub(super) const SECRET_ID: &str = "TENCENTCLOUD_SECRET_ID";
 pub(super) const SECRET_KEY: &str = "TENCENTCLOUD_SECRET_KEY";
-/// Each of the provider's tools has its own name for it: tccli, Terraform, the Node SDK.
+/// The names that tccli, Terraform and the Node SDK use.
 const TOKENS: [&str; 3] = ["TENCENTCLOUD_TOKEN", "TENCENTCLOUD_SECURITY_TOKEN", "TENCENTCLOUD_SESSION_TOKEN"];
 pub(super) const ROLE_VARIABLES: [&str; 2] = ["TENCENTCLOUD_ROLE_ARN", "TENCENTCLOUD_ROLE_SESSION_NAME"];
 pub(super) const SDK_FILE: &str = "TENCENTCLOUD_CREDENTIALS_FILE";
@@ -33,7 +33,7 @@ pub struct Credentials {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// Credentials for as long as a run lasts.
+/// The credentials of a run.
 pub struct Keys {
     source: Source,
     found: String,
@@ -45,13 +45,13 @@ enum Source {
 }
 
 impl Keys {
-    /// The keys for a call at this moment.
+    /// The keys for a call at `now`.
     pub async fn at(&self, now: DateTime<Utc>) -> Result<Credentials> {
         match &self.source {
             Source::Role(role) => role.keys(now).await,
             Source::Given(keys) => match keys.expires_at {
                 Some(end) if end <= now => {
-                    Err(Error::new(Kind::Auth, format!("the login in {} ran out at {end}", self.found))
+                    Err(Error::new(Kind::Auth, format!("the login in {} expired at {end}", self.found))
                         .hint("log in again with tccli (`tccli auth login` or `tccli sso login`)"))
                 }
                 _ => Ok(keys.clone()),
@@ -66,7 +66,7 @@ impl Keys {
 }
 
 impl Tencent<'_> {
-    /// The credentials in force.
+    /// The credentials to use.
     pub async fn keys(&self, now: DateTime<Utc>) -> Result<Keys> {
         let mut looked = Vec::new();
         let source = match self.stored(&read, &mut looked)? {
@@ -84,7 +84,7 @@ impl Tencent<'_> {
                 },
                 source: Source::Role(role),
             }),
-            // A bad endpoint for the metadata is a mistake to mend, not a missing credential.
+            // A bad metadata endpoint is a configuration error, not a missing credential.
             (Err(error), _) if error.kind != Kind::Auth => Err(error),
             (Err(error), Some(source)) => {
                 Err(Error::new(Kind::Auth, format!("{source} asks for the role of this machine: {}", error.message)))
@@ -100,12 +100,12 @@ impl Tencent<'_> {
         }
     }
 
-    /// Whether variables or files hold anything, good or not.
+    /// Whether variables or files have credentials, valid or not.
     pub fn is_set_up(&self) -> bool {
         !matches!(self.stored(&read, &mut Vec::new()), Ok(None))
     }
 
-    /// Notes which credentials are set and have no say.
+    /// Records which credentials are set but not used.
     pub fn note_unused(&self, checkup: &mut Checkup) {
         let keys = self.env.get(SECRET_ID).is_some();
         match self.profile.by {
@@ -113,14 +113,14 @@ impl Tencent<'_> {
                 checkup.unused(SECRET_ID, "--profile names other credentials");
             }
             By::Variable(variable) if keys => {
-                let why = format!("gives way to {SECRET_ID}; its settings count");
+                let why = format!("not used because of {SECRET_ID}; its settings count");
                 checkup.unused(variable, &why);
             }
             _ => {}
         }
     }
 
-    /// What variables and files hold; notes what was looked at in vain.
+    /// The credentials of variables and files. `looked` records the places without any.
     pub(super) fn stored(&self, read: &Read<'_>, looked: &mut Vec<String>) -> Result<Option<Found<Profile>>> {
         if self.profile.by != By::Flag {
             if let Some(found) = variables(self.env)? {
@@ -134,22 +134,22 @@ impl Tencent<'_> {
                 let source = format!("profile {} in {}", self.profile.name, path.display());
                 return Ok(Some(Found { value, source }));
             }
-            if self.profile.by == By::Nobody {
+            if self.profile.by == By::Default {
                 looked.push(format!("{} (not there)", path.display()));
             }
         }
         match self.profile.by {
-            By::Nobody => self.sdk_file(read, looked),
+            By::Default => self.sdk_file(read, looked),
             By::Flag => Err(self.no_such_profile("--profile")),
             By::Variable(variable) => Err(self.no_such_profile(variable)),
         }
     }
 
-    /// A profile that was named and is not there is never replaced by other credentials.
+    /// The error for a named profile that does not exist. imgctl never uses other credentials instead.
     fn no_such_profile(&self, by: &str) -> Error {
         let place = match self.profile_file("credential") {
             Some(path) => format!("{} is not there", path.display()),
-            None => "there is no home folder to look in".into(),
+            None => "there is no home folder".into(),
         };
         let name = self.profile.name;
         Error::new(Kind::Auth, format!("{by} names the profile \"{name}\", but {place}"))
@@ -184,7 +184,7 @@ impl Tencent<'_> {
     }
 }
 
-/// Credentials in the environment. A token counts only beside the keys that it belongs to.
+/// Credentials in the environment. A token counts only together with its keys.
 fn variables(env: &Env) -> Result<Option<Found<Profile>>> {
     let (secret_id, secret_key) = match (env.get(SECRET_ID), env.get(SECRET_KEY)) {
         (None, None) => return Ok(None),
@@ -192,7 +192,7 @@ fn variables(env: &Env) -> Result<Option<Found<Profile>>> {
         (Some(_), None) => return Err(half(SECRET_ID, SECRET_KEY)),
         (None, Some(_)) => return Err(half(SECRET_KEY, SECRET_ID)),
     };
-    // tccli would act as that role; with the keys alone, imgctl would act as somebody else.
+    // tccli would assume that role; with the keys alone, imgctl would act as another user.
     if let [Some(_), Some(_)] = ROLE_VARIABLES.map(|name| env.get(name)) {
         let [role, session] = ROLE_VARIABLES;
         let message = format!("{role} and {session} ask for a role to be assumed, which imgctl does not do");

@@ -59,7 +59,7 @@ fn expiry(path: &Path, file: &serde_json::Map<String, Value>) -> Result<Option<D
             .as_i64()
             .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
             .map(Some)
-            .ok_or_else(|| broken(path, "has an \"expiresAt\" that is no time in seconds")),
+            .ok_or_else(|| broken(path, "has an \"expiresAt\" that is not a time in seconds")),
     }
 }
 
@@ -87,8 +87,8 @@ pub(super) fn configure(path: &Path, text: &str) -> Result<Configure> {
 fn object(path: &Path, text: &str) -> Result<serde_json::Map<String, Value>> {
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(broken(path, "is no JSON object")),
-        Err(error) => Err(broken(path, format!("is no JSON (line {}, column {})", error.line(), error.column()))),
+        Ok(_) => Err(broken(path, "is not a JSON object")),
+        Err(error) => Err(broken(path, format!("is not JSON (line {}, column {})", error.line(), error.column()))),
     }
 }
 
@@ -97,7 +97,7 @@ fn field<'a>(path: &Path, object: &'a serde_json::Map<String, Value>, name: &str
     match object.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-        Some(_) => Err(broken(path, format!("has a \"{name}\" that is no text"))),
+        Some(_) => Err(broken(path, format!("has a \"{name}\" that is not text"))),
     }
 }
 
@@ -182,16 +182,16 @@ mod tests {
         let json: Parser = |text| keys(text).err();
         let sdk: Parser = |text| ini(Path::new(PATH), text).err();
         for (parse, text, why) in [
-            (json, "hunter2", "is no JSON (line 1, column 1)"),
-            (json, r#"["hunter2"]"#, "is no JSON object"),
+            (json, "hunter2", "is not JSON (line 1, column 1)"),
+            (json, r#"["hunter2"]"#, "is not a JSON object"),
             (json, r#"{"secretId": "hunter2"}"#, "has no \"secretKey\""),
             (json, r#"{"secretKey": "hunter2"}"#, "has no \"secretId\""),
             (json, r#"{"secretId": "", "secretKey": "hunter2"}"#, "has no \"secretId\""),
-            (json, r#"{"secretId": 1, "secretKey": "hunter2"}"#, "a \"secretId\" that is no text"),
+            (json, r#"{"secretId": 1, "secretKey": "hunter2"}"#, "a \"secretId\" that is not text"),
             (
                 json,
                 r#"{"secretId":"I","secretKey":"hunter2","expiresAt":"hunter2"}"#,
-                "an \"expiresAt\" that is no time",
+                "an \"expiresAt\" that is not a time",
             ),
             (
                 json,

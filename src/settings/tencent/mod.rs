@@ -50,7 +50,7 @@ enum By<'a> {
     /// `--profile`: beats keys and region in the environment, as it does in tccli.
     Flag,
     Variable(&'a str),
-    Nobody,
+    Default,
 }
 
 impl<'a> Tencent<'a> {
@@ -65,7 +65,7 @@ impl<'a> Tencent<'a> {
         let profile = match (flag, env.first(&PROFILES)) {
             (Some(name), _) => Named { name, by: By::Flag },
             (None, Some((variable, name))) => Named { name, by: By::Variable(variable) },
-            (None, None) => Named { name: "default", by: By::Nobody },
+            (None, None) => Named { name: "default", by: By::Default },
         };
         if profile.name.contains(['/', '\\']) || profile.name.starts_with('.') {
             let message = format!("\"{}\" is not a profile name", profile.name);
@@ -107,7 +107,7 @@ fn read(path: &Path) -> io::Result<String> {
     std::fs::read_to_string(path)
 }
 
-/// A file's text; nothing if there is no such file.
+/// A file's text; `None` if the file does not exist.
 fn text_of(path: &Path, read: &Read<'_>) -> Result<Option<String>> {
     match read(path) {
         // Windows editors write a byte order mark.

@@ -65,7 +65,7 @@ impl Tencent<'_> {
                 let host = value.as_str().map(str::trim).ok_or_else(|| {
                     Error::new(
                         Kind::Config,
-                        format!("{} has a {service}.endpoint that is no text", self.configure_source()),
+                        format!("{} has a {service}.endpoint that is not text", self.configure_source()),
                     )
                 })?;
                 let bare = host.strip_prefix("https://").unwrap_or(host).trim_end_matches('/');
@@ -95,7 +95,7 @@ impl Tencent<'_> {
     }
 }
 
-/// Finance regions are closed off: each has a host of its own, and the common host serves all others.
+/// Each finance region has its own host. The common host serves all others.
 /// <https://www.tencentcloud.com/document/api/213/33280>
 fn host(service: &str, region: &str, root: &str) -> String {
     if region.ends_with("-fsi") { format!("{service}.{region}.{root}") } else { format!("{service}.{root}") }

@@ -1,5 +1,5 @@
-//! The role of the CVM instance that this runs on: its temporary keys, from the metadata service, fetched again
-//! before they run out. Nothing else is asked of that service.
+//! The role of the CVM instance that imgctl runs on: its temporary keys from the metadata service, renewed before they
+//! expire.
 //! <https://www.tencentcloud.com/document/product/213/4934>
 
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(super) const VARIABLE: &str = "IMGCTL_TENCENT_METADATA_ENDPOINT";
 const DEFAULT: &str = "http://metadata.tencentyun.com";
 const FOLDER: &str = "/latest/meta-data/cam/security-credentials/";
 
-/// The service is on the same host, if there is one at all.
+/// The metadata service is on the same host, if it exists.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// When the SDKs renew, too.
@@ -32,12 +32,12 @@ pub(super) struct Role {
     http: Http,
     base: Url,
     name: String,
-    /// Held while keys are fetched, so that calls in flight share one renewal.
+    /// Locked during a renewal, so that concurrent calls share it.
     keys: Mutex<Credentials>,
 }
 
 impl Role {
-    /// The role of this machine, or why there is none to be had.
+    /// The role of this machine, or why there is none.
     pub async fn find(env: &Env, now: DateTime<Utc>) -> Result<Self> {
         let base = match env.get(VARIABLE) {
             Some("off") => return Err(none(format!("{VARIABLE} is off"))),
@@ -59,7 +59,7 @@ impl Role {
         &self.name
     }
 
-    /// Keys that are good for a while yet.
+    /// Keys that are still valid for a while.
     pub async fn keys(&self, now: DateTime<Utc>) -> Result<Credentials> {
         let mut keys = self.keys.lock().await;
         let left = keys.expires_at.map(|end| end - now);
@@ -67,7 +67,7 @@ impl Role {
             match fetch(&self.http, &self.base, &self.name, now).await {
                 Ok(fresh) => *keys = fresh,
                 Err(error) if left <= Some(TimeDelta::zero()) => return Err(error),
-                // They still hold; the next call tries again.
+                // They are still valid; the next call tries again.
                 Err(_) => {}
             }
         }
@@ -94,7 +94,7 @@ async fn fetch(http: &Http, base: &Url, name: &str, now: DateTime<Utc>) -> Resul
     let keys =
         decode(&answer.body).ok_or_else(|| none(format!("the metadata service gave no keys for the role {name}")))?;
     match keys.expires_at {
-        Some(end) if end <= now => Err(none(format!("the keys of the role {name} ended {end}"))),
+        Some(end) if end <= now => Err(none(format!("the keys of the role {name} expired at {end}"))),
         _ => Ok(keys),
     }
 }

@@ -187,7 +187,7 @@ async fn a_login_that_ran_out_asks_for_another_one() {
     assert_eq!(keys.at(end - TimeDelta::seconds(1)).await.unwrap().secret_id, "I");
     let error = keys.at(end).await.err().unwrap();
     assert_eq!(error.kind, Kind::Auth);
-    assert!(error.message.contains("ran out at 2023-11-14 22:13:20 UTC"), "{error}");
+    assert!(error.message.contains("expired at 2023-11-14 22:13:20 UTC"), "{error}");
     assert!(error.hint.unwrap().contains("tccli auth login"));
 }
 

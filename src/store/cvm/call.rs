@@ -1,5 +1,5 @@
-//! One signed call over HTTP: its body, its headers, its signature, its answer. What is called and what the answer
-//! means is in `mod` and `decode`.
+//! One signed HTTP call: its body, headers, signature and answer. `mod` decides what to call, and `decode` reads the
+//! answer.
 
 use std::{sync::Arc, time::Instant};
 
@@ -43,7 +43,7 @@ pub(super) struct Api {
     service: Service,
     http: Http,
     endpoint: Url,
-    /// As it is sent and signed: with the port, unless it is the usual one.
+    /// The `Host` header: with the port, unless it is the default one.
     host: String,
     region: String,
     keys: Arc<Keys>,
@@ -87,7 +87,7 @@ impl Api {
         let body = serde_json::to_vec(body)
             .map_err(|error| Error::new(Kind::Config, format!("cannot write the call: {error}")))?;
         let mut request = Request::new(Method::POST, self.endpoint.clone());
-        // One instant for the timestamp, the date in the signature, and whether the keys still hold.
+        // One instant for the timestamp, the date in the signature, and the check of the keys' expiry.
         let now = Utc::now();
         let keys = self.keys.at(now).await?;
         let signed = sign::Request {

@@ -23,7 +23,7 @@ pub(super) const CLOCK: &str = "AuthFailure.SignatureExpire";
 
 /// Looks a code up: as it stands, else by how it begins.
 ///
-/// A code that nobody documented is taken as [`Kind::Failed`]: an error answers a whole call that was then not done,
+/// An undocumented code counts as [`Kind::Failed`]: an error answers a whole call that was then not done,
 /// so nothing is claimed; the call is cut down to the images it may be about; and nothing is sent twice for it.
 pub(super) fn meaning(code: &str) -> Meaning {
     let exact = EXACT.iter().find(|(name, ..)| *name == code);
@@ -36,8 +36,8 @@ type Row = (&'static str, Kind, &'static str);
 
 const GRANT: &str = "grant cvm:DescribeImages and cvm:DeleteImages for qcs::cvm:REGION:uin/ACCOUNT:image/* in CAM";
 const KEYS: &str = "check the secret id and key; `imgctl doctor` shows where they come from";
-const RENEW: &str = "the temporary credentials do not hold any more: get new ones";
-const MFA: &str = "this account asks for a second factor: use credentials that carry it";
+const RENEW: &str = "the temporary credentials have expired: get new ones";
+const MFA: &str = "this account requires a second factor: use credentials that include it";
 const WAIT: &str = "wait until the image's state is normal, or try again later";
 const ELSEWHERE: &str = "check the endpoint: it does not serve this API";
 const OUR_REQUEST: &str = "the request itself was wrong: please report it";
@@ -57,7 +57,7 @@ const EXACT: &[Row] = &[
     ("InvalidParameterValue.InvalidImageState", Kind::WrongState, WAIT),
     ("UnauthorizedOperation.ImageNotBelongToAccount", Kind::Protected, "it belongs to another account"),
     // Another task at the same image: nothing was done, and it passes.
-    ("MutexOperation.TaskRunning", Kind::Throttled, "another task is at work on it: try again later"),
+    ("MutexOperation.TaskRunning", Kind::Throttled, "another task is using it: try again later"),
     // More than one call may carry.
     ("InvalidParameterValue.LimitExceeded", Kind::TooMany, ""),
     ("RequestSizeLimitExceeded", Kind::TooMany, ""),
@@ -78,7 +78,7 @@ const EXACT: &[Row] = &[
     ("InvalidParameter.InstanceImageNotSupport", Kind::Protected, ""),
     ("InvalidParameter.InvalidParameterCoexistImageIdsFilters", Kind::Invalid, OUR_REQUEST),
     ("InvalidParameterValue.InstanceTypeNotFound", Kind::Invalid, ""),
-    ("InvalidParameterValue.InvalidAppIdFormat", Kind::Invalid, "the account's APPID was found wrong"),
+    ("InvalidParameterValue.InvalidAppIdFormat", Kind::Invalid, "the account's APPID is wrong"),
     ("InvalidParameterValue.InvalidParameterValueLimit", Kind::Invalid, OUR_REQUEST),
     ("InvalidParameterValue.TagKeyNotFound", Kind::Invalid, ""),
     ("InvalidParameterValue.ZoneNotSupported", Kind::Invalid, ""),
@@ -110,7 +110,7 @@ const EXACT: &[Row] = &[
     ("InvalidRequest", Kind::Invalid, OUR_REQUEST),
     ("MissingParameter", Kind::Invalid, OUR_REQUEST),
     ("UnknownParameter", Kind::Invalid, OUR_REQUEST),
-    // Would have been done. To a call that is no rehearsal it says that nothing was.
+    // A dry run would have succeeded. As the answer to a real call it means that nothing was done.
     (DRY_RUN, Kind::Failed, ""),
     // A quota, not a rate: waiting does not mend it.
     ("LimitExceeded", Kind::Failed, ""),
@@ -123,13 +123,13 @@ const PREFIXES: &[Row] = &[
     ("ResourceUnavailable", Kind::WrongState, WAIT),
     ("ResourceInUse", Kind::InUse, ""),
     ("ResourceNotFound", Kind::NotFound, ""),
-    ("MutexOperation", Kind::Throttled, "another task is at work on it: try again later"),
+    ("MutexOperation", Kind::Throttled, "another task is using it: try again later"),
     ("AuthFailure", Kind::Auth, KEYS),
     ("UnauthorizedOperation", Kind::Denied, GRANT),
     ("InvalidImageId", Kind::Invalid, ""),
     ("InvalidParameter", Kind::Invalid, ""),
     ("UnsupportedOperation", Kind::Protected, ""),
-    // The provider lost its way in the middle: what it did before that, nobody knows.
+    // The provider failed midway: what it did before that is unknown.
     ("InternalError", Kind::Lost, ""),
     ("InternalServerError", Kind::Lost, ""),
     ("ServiceUnavailable", Kind::Lost, ""),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_nobody_documented_claims_nothing_and_is_not_sent_again_as_it_is() {
+    fn an_undocumented_code_claims_nothing_and_the_call_is_not_sent_again_as_it_was() {
         for code in ["SomethingNew", "", "NotFound", "requestlimitexceeded"] {
             let kind = meaning(code).kind;
             assert_eq!(kind, Kind::Failed, "{code}");

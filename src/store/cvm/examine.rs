@@ -22,8 +22,8 @@ use crate::{
 /// <https://www.tencentcloud.com/document/api/213/33277>
 const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
-/// Well-formed, and nobody's: ids are given out at random.
-const NOBODYS: &str = "img-00000000";
+/// A valid id that no image has: ids are random.
+const UNUSED_DIGEST: &str = "img-00000000";
 
 pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checkup) -> Result<()> {
     let tencent = checkup.of(Subject::Credentials, Tencent::load(settings))?;
@@ -74,7 +74,7 @@ async fn read(api: &Api, http: &Http, checkup: &mut Checkup) -> Result<()> {
 
 /// Rehearses a deletion. Should the service take no notice of that, there is still nothing to delete.
 async fn delete(api: &Api, checkup: &mut Checkup) {
-    let body = json!({ "ImageIds": [NOBODYS], "DryRun": true });
+    let body = json!({ "ImageIds": [UNUSED_DIGEST], "DryRun": true });
     checkup.calls += 1;
     let told: Result<Told<Done>> = api.call("DeleteImages", 1, &body).await;
     match told {

@@ -1,5 +1,5 @@
-//! Tencent Cloud CVM custom images: which call does what, and what its answer means for the ids it named. A deletion
-//! has no answer per image: the call is taken as a whole or refused as a whole, and taken is not done.
+//! Tencent Cloud CVM custom images: the calls, and what their answers mean for each image. The service accepts or
+//! refuses a deletion as a whole, and does not say when it is done.
 //! <https://www.tencentcloud.com/document/api/213/33255>
 
 mod call;
@@ -41,7 +41,7 @@ pub const SCALING_ENDPOINT: &str = "IMGCTL_AS_ENDPOINT";
 /// <https://www.tencentcloud.com/document/api/213/33253>
 const PAGE: usize = 100;
 
-/// The most that one deletion names. The documents know a limit and do not say which; a call refused for it is halved.
+/// The most images in one deletion. The documents mention a limit without a number; the engine halves a refused call.
 const DELETED_AT_ONCE: usize = 10;
 
 /// Credentials: all regions share them.
@@ -54,7 +54,7 @@ pub struct Cvm {
     home: StoreRef,
     caller: String,
     delete_snapshots: bool,
-    /// The kinds of images that a listing names.
+    /// The kinds of images that a listing shows.
     listed: Vec<&'static str>,
 }
 
@@ -91,7 +91,7 @@ impl ImageStore for Cvm {
     }
 
     fn lists_all(&self) -> bool {
-        // Public images, and those that other accounts share, are found only by name.
+        // A listing leaves out public images and those that other accounts share.
         false
     }
 
@@ -104,7 +104,7 @@ impl ImageStore for Cvm {
             Op::Get | Op::List => limit("DescribeImages", PAGE, 40),
             // https://www.tencentcloud.com/document/api/213/33254
             Op::Sharing => limit("DescribeImageSharePermission", 1, 10),
-            // The slowest of the calls that search; the documents give none of them less.
+            // The lowest documented rate among the calls of the search.
             Op::Users => limit(users::INSTANCES, PAGE, 10),
             Op::Manifests | Op::Layers | Op::Poll => None,
         }
@@ -120,7 +120,7 @@ impl ImageStore for Cvm {
 
     async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
         self.delete_images(ids, false).await?;
-        // A success says that the request was taken; the image goes some time after.
+        // Success means that the service accepted the request; it deletes the image later.
         Ok(Answer::All(Deletion::Requested))
     }
 
@@ -130,7 +130,7 @@ impl ImageStore for Cvm {
 
     async fn rehearse(&self, ids: &[ImageId]) -> Result<Answer<ImageId, ()>> {
         match self.delete_images(ids, true).await {
-            // The documents show a plain success for yes, and know a code for it besides.
+            // The documents show a plain success for "yes", and also a code for it.
             Err(error) if error.code.as_deref() != Some(errors::DRY_RUN) => Err(error),
             _ => Ok(Answer::All(())),
         }
@@ -158,19 +158,23 @@ impl ImageStore for Cvm {
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>> {
         let offset: usize = after
             .map_or(Ok(0), |token| token.parse())
-            .map_err(|_| Error::new(Kind::Usage, "that is no place in a listing of CVM images"))?;
+            .map_err(|_| Error::new(Kind::Usage, "not a valid page token for CVM images"))?;
         let body = json!({
             "Filters": [{ "Name": "image-type", "Values": self.listed }],
             "Offset": offset,
             "Limit": PAGE,
         });
         let told = self.describe(0, &body).await?;
-        let total = told.content.total_count;
+        let (total, request_id) = (told.content.total_count, told.request_id.clone());
         let items: Vec<_> = self.images(told).collect();
         let seen = offset + items.len();
+        if items.is_empty() && total.is_some_and(|total| offset < total) {
+            let message = format!("CVM counts {} images but lists only {offset}", total.unwrap_or_default());
+            return Err(Error::new(Kind::Unreadable, message).request_id(Some(request_id)));
+        }
         let more = total.map_or(items.len() >= PAGE, |total| seen < total);
         Ok(Page {
-            // A page may be short without being the last; an empty one is, whatever the count says.
+            // A short page is not always the last one.
             next: (more && !items.is_empty()).then(|| seen.to_string()),
             total,
             items,
@@ -227,7 +231,7 @@ impl Cvm {
         images.map(move |image| image.into_image(self.delete_snapshots, &request_id))
     }
 
-    /// The service says nothing of an image that is not there.
+    /// The service leaves out images that do not exist.
     fn missing(&self, id: &ImageId, request_id: &str) -> Error {
         let name = match id {
             ImageId::Named(name) => name,
@@ -247,7 +251,7 @@ fn names(ids: &[ImageId]) -> Result<Vec<&str>> {
         .collect()
 }
 
-/// All that the answer to a deletion holds, besides its request id.
+/// The answer to a deletion has only a request id.
 #[derive(Deserialize)]
 struct Done {}
 

@@ -42,7 +42,7 @@ fn canonical(request: &Request<'_>) -> String {
     format!("POST\n/\n\n{headers}\n{signed}\n{payload}")
 }
 
-/// The date is that of the timestamp in UTC, whatever the machine's own zone says.
+/// The date is in UTC, in any time zone of the machine.
 fn scope(service: &str, now: DateTime<Utc>) -> String {
     format!("{}/{service}/{TERMINATOR}", now.format("%Y-%m-%d"))
 }

@@ -115,7 +115,7 @@ async fn a_deletion_that_is_refused_leaves_all_as_it_was_and_names_the_documente
             assert_eq!((error.kind, error.code.as_deref()), (kind, Some(code)));
             assert!(error.request_id.is_some());
         }
-        // Ten calls a second are all that the emulator bears.
+        // The emulator allows ten calls a second.
         tokio::time::sleep(Duration::from_millis(201)).await;
     }
     sandbox.world().cvm.most_ids = Some(1);

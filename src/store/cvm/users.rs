@@ -1,5 +1,5 @@
-//! Who uses custom images: instances, versions of launch templates, launch configurations of auto scaling. None of the
-//! calls filters by image, so each is read to its end.
+//! Finds what uses custom images: instances, versions of launch templates, and launch configurations of auto scaling.
+//! These calls cannot filter by image, so imgctl reads every page.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,8 +19,8 @@ const VERSIONS: &str = "DescribeLaunchTemplateVersions";
 /// <https://www.tencentcloud.com/document/api/377/30985>
 const CONFIGURATIONS: &str = "DescribeLaunchConfigurations";
 
-/// Pages overlap by this much: when something before them goes while they are read, what follows moves up, and must
-/// not slip between two pages.
+/// Pages overlap by this much. A deletion during the search moves the later items up, and none may slip between two
+/// pages.
 const OVERLAP: usize = 10;
 
 /// Where the search begins.
@@ -68,8 +68,8 @@ pub(super) async fn scan(cvm: &Api, scaling: &Api, scan: &Scan) -> Result<Scanne
     }
 }
 
-/// All pages after the first, side by side, as soon as the first says how many there are; and what a page left out, which
-/// may name the image that matters.
+/// The calls that must follow a page: after the first page all others, and after a short page the part that it left
+/// out.
 fn following(scan: &Scan, told: usize, total: usize) -> Result<Vec<Scan>> {
     let page = |offset| Scan { offset, ..scan.clone() };
     let mut more = Vec::new();
@@ -86,7 +86,7 @@ fn following(scan: &Scan, told: usize, total: usize) -> Result<Vec<Scan>> {
     Ok(more)
 }
 
-/// Names that are absent or empty mean no image.
+/// An absent or empty name means that no image is used.
 fn uses(who: &str, name: Option<String>, of: fn(String) -> Uses) -> Option<User> {
     let name = name.filter(|name| !name.is_empty())?;
     Some(User { who: who.to_owned(), uses: of(name) })
@@ -135,7 +135,7 @@ struct Version {
 }
 
 impl Version {
-    /// Old versions too: whoever starts one of them needs its image.
+    /// Old versions count too: a user can still start an instance from one.
     fn user(&self) -> Option<User> {
         let who = format!("launch template {} version {}", self.launch_template_id, self.launch_template_version);
         let data = self.launch_template_version_data.as_ref()?;
@@ -188,12 +188,12 @@ mod tests {
     }
 
     #[test]
-    fn what_a_short_page_left_out_is_asked_for_and_an_empty_one_is_no_answer() {
+    fn a_short_page_is_completed_and_an_empty_one_is_an_error() {
         let at = |offset| Scan { offset, ..first()[0].clone() };
         assert_eq!(following(&at(0), 50, 80).unwrap(), [at(50)]);
         assert_eq!(following(&at(90), 50, 271).unwrap(), [at(140)]);
         assert_eq!(following(&at(270), 1, 271).unwrap(), []);
-        // The last went while the pages were read.
+        // The last item was deleted during the search.
         assert_eq!(following(&at(270), 0, 270).unwrap(), []);
         for (offset, total) in [(0, 80), (90, 271)] {
             let error = following(&at(offset), 0, total).unwrap_err();

@@ -1,5 +1,5 @@
-//! One request sent through the SDK, and its raw answer. The SDK's own text says little of a failure; the codes, the
-//! HTTP status and how far the request got say all that a decision needs.
+//! Sends one request through the SDK and sorts a failure. The SDK's own text says little; the code, the HTTP status and
+//! how far the request got decide.
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +23,7 @@ use crate::{
     http::{causes, never_sent, retry_after},
 };
 
-/// Waits for an answer, notes it for `-vv` in one line without its contents, and sorts a failure.
+/// Waits for an answer, logs it for `-vv` without its contents, and sorts a failure.
 pub async fn heard<T: RequestId, E>(
     action: &str,
     ids: usize,
@@ -55,8 +55,8 @@ where
         }
         SdkError::TimeoutError(_) => Error::new(Kind::Lost, "ECR did not answer in time").code("Timeout"),
         SdkError::DispatchFailure(_) if no_credentials(error) => {
-            Error::new(Kind::Auth, format!("the AWS credentials ended and no new ones came: {}", causes(error)))
-                .hint("for a session that ended, run `aws sso login`, or get new keys")
+            Error::new(Kind::Auth, format!("the AWS credentials expired and could not be renewed: {}", causes(error)))
+                .hint("run `aws sso login`, or get new keys")
         }
         SdkError::DispatchFailure(_) if never_sent(error) => {
             Error::new(Kind::Unreachable, format!("cannot reach ECR: {}", causes(error)))
@@ -75,7 +75,7 @@ where
             let status = response.raw().status().as_u16();
             let broken = response.raw().body().bytes().is_none();
             let described = match status {
-                // The body never came whole.
+                // The body did not arrive completely.
                 200..300 if broken => {
                     Error::new(Kind::Lost, format!("ECR's answer broke off: {}", causes(error))).code("AnswerBroken")
                 }
@@ -89,7 +89,7 @@ where
             let known = meta.code().map(|code| by_code(code, meta.message()));
             let status = raw.status().as_u16();
             let mut described = match known {
-                // What a load balancer says of a backend is no word of the service, whatever it is called.
+                // A load balancer's error about its backend does not come from the service, with any code.
                 Some(known) if known.kind == Kind::Failed && status >= 500 => Error { kind: Kind::Lost, ..known },
                 Some(known) => known,
                 None => by_status(status),
@@ -102,7 +102,7 @@ where
     }
 }
 
-/// The request was never signed, so it never left.
+/// The request was never signed, so it was never sent.
 fn no_credentials(error: &(dyn StdError + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -8,12 +8,13 @@ use crate::error::{Error, Kind};
 /// Codes that mean the same, what that is, and what a person can do about it.
 type Row = (&'static [&'static str], Kind, &'static str);
 
-const EXPIRED: &str = "the session ended: run `aws sso login`, or get new keys";
+const EXPIRED: &str = "the session expired: run `aws sso login`, or get new keys";
 const SECRET: &str = "check the secret key, and this machine's clock";
 const KEY: &str = "check the access key, and that it belongs to this partition";
-const PERMISSION: &str = "the credentials are good and lack this permission; the README lists the least that is needed";
+const PERMISSION: &str =
+    "the credentials are valid but lack this permission; the README lists the permissions that imgctl needs";
 const UPSTREAM: &str = "check the credentials of the repository's pull-through cache rule in Secrets Manager";
-const ELSEWHERE: &str = "is this the endpoint of ECR? check AWS_ENDPOINT_URL_ECR";
+const ELSEWHERE: &str = "check that AWS_ENDPOINT_URL_ECR is an ECR endpoint";
 const STORE: &str = "check the repository's name, its region and the account";
 
 /// Codes of refused calls, modelled by the service or not.
@@ -40,7 +41,7 @@ const CODES: &[Row] = &[
     (&["UnknownOperationException", "InvalidAction"], Kind::Config, ELSEWHERE),
 ];
 
-const MOVED: &str = "the tag was moved meanwhile and was left alone; look again and decide again";
+const MOVED: &str = "the tag moved to another image, so it was not deleted; list the images and decide again";
 const NEEDED: &str = "delete the index that needs it first, or together with it";
 const ARCHIVED: &str = "the image is archived or being restored; restore it first";
 const KMS: &str = "check that the repository's KMS key is enabled and may be used by this caller";
@@ -64,7 +65,7 @@ const IMAGE_CODES: &[Row] = &[
 const LAYER_CODES: &[Row] =
     &[(&["MissingLayerDigest"], Kind::NotFound, ""), (&["InvalidLayerDigest"], Kind::Invalid, "")];
 
-/// Looks a code up. One that is newer than this program is a refusal for an unknown reason: certainly not done.
+/// Looks up a code. An unknown code is a refusal for an unknown reason: the call was not done.
 fn meaning(table: &[Row], code: &str) -> (Kind, Option<String>) {
     let found = table.iter().find(|(codes, ..)| codes.contains(&code));
     found.map_or((Kind::Failed, None), |(_, kind, hint)| {
@@ -105,13 +106,13 @@ pub fn by_code(code: &str, message: Option<&str>) -> Error {
 pub fn by_status(status: u16) -> Error {
     let (kind, said) = match status {
         401 => (Kind::Auth, "ECR refused the credentials"),
-        403 => (Kind::Denied, "ECR, or something before it, denied the request"),
-        404 | 405 | 300..400 => (Kind::Config, "this is no endpoint of ECR"),
-        408 => (Kind::Lost, "ECR did not get the whole request"),
+        403 => (Kind::Denied, "ECR or a proxy denied the request"),
+        404 | 405 | 300..400 => (Kind::Config, "this endpoint is not ECR"),
+        408 => (Kind::Lost, "ECR did not receive the whole request"),
         429 => (Kind::Throttled, "too many requests"),
         400..500 => (Kind::Invalid, "ECR refused the request"),
         500..600 => (Kind::Lost, "ECR failed"),
-        _ => (Kind::Unreadable, "ECR answered with a status that no answer has"),
+        _ => (Kind::Unreadable, "ECR sent an unexpected status"),
     };
     Error::new(kind, format!("{said} (HTTP {status})")).code(format!("HTTP{status}"))
 }

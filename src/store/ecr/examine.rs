@@ -28,8 +28,8 @@ use crate::{
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-signing.html>
 const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
-/// No bytes are known that have this digest, and none can be found.
-const NOBODYS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+/// No known bytes have this digest.
+const UNUSED_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
 pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checkup) -> Result<()> {
     let aws = aws::look(settings, store.region.as_deref(), checkup).await?;
@@ -65,7 +65,7 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
     match account {
         Some(account) => checkup.told(Subject::Account, account),
         None if store.owner.is_none() => {
-            checkup.unknown(Subject::Account, "there is nothing yet that would name it");
+            checkup.unknown(Subject::Account, "no answer has named it yet");
         }
         None => {}
     }
@@ -115,9 +115,10 @@ impl Ecr {
         Ok(first.and_then(|repository| repository.registry_id().map(Into::into)))
     }
 
-    /// Asks to delete an image that cannot be there. Whoever may delete is told that it is not.
+    /// Tries to delete an image that cannot exist. With the permission, ECR answers that it does not exist.
     async fn deletes_nothing(&self) -> Result<()> {
-        let digest: Digest = NOBODYS.parse().map_err(|_| Error::new(Kind::Invalid, "there is no digest to ask for"))?;
+        let digest: Digest =
+            UNUSED_DIGEST.parse().map_err(|_| Error::new(Kind::Invalid, "the test digest is not valid"))?;
         match self.delete(&[ImageId::Digest(digest)]).await? {
             Answer::All(_) => Ok(()),
             Answer::Each(answers) => answers.into_iter().try_for_each(|(_, answer)| match answer {
@@ -128,7 +129,7 @@ impl Ecr {
     }
 }
 
-/// Sees where a call goes and what time is on its answer, neither of which the SDK tells.
+/// Records a call's host and the date of its answer, which the SDK does not return.
 #[derive(Clone, Debug, Default)]
 struct Witness(Arc<Mutex<Seen>>);
 

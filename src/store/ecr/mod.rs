@@ -1,5 +1,5 @@
-//! AWS ECR: the calls, through the official SDK. How a call goes is in `call`, how answers are read in `decode`, what
-//! codes mean in `errors`; retries are the engine's, so the SDK's own are off.
+//! AWS ECR, through the official SDK. `call` sends a call, `decode` reads answers, `errors` knows the error codes. The
+//! engine retries, so the SDK's own retries are off.
 
 pub(crate) mod call;
 mod decode;
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// Manifests are wanted as they were pushed, of each of the four kinds; without this ECR may convert them.
+/// Asks for manifests as they were pushed, of all four kinds; without this list ECR may convert them.
 const MEDIA_TYPES: [&str; 4] = [
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.oci.image.manifest.v1+json",
@@ -66,8 +66,7 @@ pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> R
 }
 
 impl Ecr {
-    /// The account, as far as it is known: named in the reference, or by an answer. Without one the caller's own is
-    /// meant.
+    /// The account, if the reference or an answer named it. Without one, ECR uses the caller's own.
     fn registry(&self) -> Option<String> {
         self.store.owner.clone().or_else(|| self.registry.get().cloned())
     }
@@ -84,15 +83,15 @@ impl Ecr {
 /// The client of a kind of host, or of a custom endpoint.
 pub(crate) fn client(aws: &Aws, host: HostKind) -> Client {
     let mut config = aws_sdk_ecr::config::Builder::from(&aws.sdk)
-        // A blind repetition could delete what came anew in between; the engine repeats with care.
+        // A blind retry could delete an image that was pushed in between; the engine looks before it retries.
         .retry_config(RetryConfig::disabled());
-    // The SDK panics at an endpoint that is set and empty.
+    // The SDK panics if the endpoint is set but empty.
     config.set_endpoint_url(aws.endpoint.clone());
     if aws.endpoint.is_some() {
-        // The SDK refuses these two together with a custom endpoint.
+        // The SDK refuses both together with a custom endpoint.
         config = config.use_fips(false).use_dual_stack(false);
     } else {
-        // A host of either kind asks for it; otherwise variables and the profile say.
+        // A FIPS or dual-stack host needs it; otherwise variables and the profile decide.
         if host.fips {
             config = config.use_fips(true);
         }
@@ -138,7 +137,7 @@ impl ImageStore for Ecr {
     }
 
     async fn get(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Image>> {
-        // A pinned tag is asked for by its tag: whether the digest fits is for `decode` to say.
+        // A pinned tag is requested by its tag alone; `decode` compares the digest.
         let mut named: Vec<ImageIdentifier> = Vec::with_capacity(ids.len());
         for id in ids.iter().map(by_tag_alone) {
             if !named.contains(&id) {
@@ -160,7 +159,7 @@ impl ImageStore for Ecr {
         self.learn(answer.image_details().first().and_then(|detail| detail.registry_id()));
         let request = answer.request_id().map(str::to_owned);
         let next = answer.next_token.filter(|token| !token.is_empty());
-        // Taking an answer without a list for an empty one would call everything absent.
+        // Without this, an answer that lacks the list would make every image look absent.
         let details = answer.image_details.ok_or_else(|| no_list("imageDetails", request.as_deref()))?;
         let items = details.iter().map(|detail| decode::image(detail, request.as_deref())).collect::<Result<_>>()?;
         Ok(Page { items, total: None, next })
@@ -202,7 +201,7 @@ impl ImageStore for Ecr {
 
 fn identifier(id: &ImageId) -> ImageIdentifier {
     let tag = id.tag().or_else(|| match id {
-        // Only a tag or a digest names a container image; an id of another kind is sent as it is and refused.
+        // Only tags and digests name container images; ECR refuses any other id.
         ImageId::Named(name) => Some(name),
         _ => None,
     });

@@ -1,5 +1,4 @@
-//! One request and its answer: addressed, proven, sent once, logged. What is called and what an answer means is for
-//! others.
+//! Sends one authenticated request once and logs it. `mod` decides what to call, and `decode` reads the answer.
 
 use std::time::Duration;
 
@@ -48,19 +47,19 @@ pub struct Call<'a> {
     pub items: usize,
 }
 
-/// What shows that the caller may call.
+/// How a request authenticates.
 #[derive(Clone)]
 pub enum Proof {
     /// The body of the call itself.
     Nothing,
     Token(SecretString),
-    /// A token that is asked about itself.
+    /// A token that the call asks about.
     Itself(SecretString),
     Keys(Keys),
 }
 
 impl Proof {
-    /// What no error may repeat.
+    /// Secrets that an error must not repeat.
     pub fn secrets(&self) -> Vec<&SecretString> {
         match self {
             Self::Nothing => Vec::new(),
@@ -75,7 +74,7 @@ impl Service {
         Ok(Self { http: Http::new(endpoint, timeout)?, endpoint: endpoint.clone() })
     }
 
-    /// Sends a call once. An `Ok` is any answer, a refusal too.
+    /// Sends a call once. `Ok` is any answer, also a refusal.
     pub async fn send(&self, call: &Call<'_>, proof: &Proof) -> Result<Response> {
         let request = self.request(call, proof)?;
         let started = Instant::now();

@@ -1,5 +1,5 @@
-//! What a refusal means. The HTTP status and the kind of call decide; the provider's code and message are kept as they
-//! are, because the same codes mean different things in different lists of theirs.
+//! Reads refusals. The HTTP status and the kind of call decide the meaning. The provider's code and message are kept as
+//! they are, because its own lists give different meanings to one code.
 //! <https://support.huaweicloud.com/intl/en-us/api-workspace/BatchDeleteImageServer.html>
 
 #[cfg(test)]
@@ -14,7 +14,7 @@ use crate::{
     http::Response,
 };
 
-/// What a call is about: what is missing when the answer is "not found".
+/// What a call is about, and so what a "not found" means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
     /// Image servers of a project.
@@ -26,7 +26,7 @@ pub enum About {
     Login,
 }
 
-/// Codes of the gateway, which knows APIs and hosts and nothing of any image.
+/// Codes of the gateway, which knows only APIs and hosts, not images.
 /// <https://support.huaweicloud.com/intl/en-us/devg-apisign/apisign-devg-pdf.pdf>
 const GATEWAY: &str = "APIG";
 
@@ -38,20 +38,20 @@ const LONGEST_CODE: usize = 100;
 /// <https://support.huaweicloud.com/intl/en-us/devg-apisign/apisign-devg-pdf.pdf>
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(15);
 
-/// Reads an answer whose status is no success. Some services repeat what they were sent, so `secrets` are blotted out.
+/// Reads an answer with an error status. Some services repeat the request, so this hides `secrets`.
 pub fn refused(about: About, answer: &Response, now: DateTime<Utc>, secrets: &[&SecretString]) -> Error {
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
     let (code, message) = body.as_ref().and_then(said).unwrap_or_default();
     let message = message.map(|message| without(message, secrets));
     let status = answer.status;
     let kind = match kind(about, status) {
-        // A proxy or a wrong host answers 404 too, and an image must not be taken for gone by that.
+        // A proxy or a wrong host also answers 404, which does not prove that an image is gone.
         Kind::NotFound | Kind::NoStore if !code.as_deref().is_some_and(of_service) => Kind::Config,
         kind => kind,
     };
     let message = match message {
         Some(message) if !message.is_empty() => bounded(&message, LONGEST_MESSAGE),
-        _ => format!("HTTP status {status}, and no word on why"),
+        _ => format!("HTTP status {status} without a reason"),
     };
     let mut error = Error::new(kind, message).request_id(request_id(answer, body.as_ref()));
     error.code = Some(match code {
@@ -66,11 +66,10 @@ pub fn refused(about: About, answer: &Response, now: DateTime<Utc>, secrets: &[&
     error
 }
 
-/// An answer of success that is not what the call answers.
+/// An error for a successful answer with the wrong content.
 pub fn unreadable(operation: &str, answer: &Response, why: impl std::fmt::Display) -> Error {
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
-    let message =
-        format!("the answer to {operation} cannot be understood: {}", bounded(&why.to_string(), LONGEST_MESSAGE));
+    let message = format!("cannot read the answer to {operation}: {}", bounded(&why.to_string(), LONGEST_MESSAGE));
     Error::new(Kind::Unreadable, message).request_id(request_id(answer, body.as_ref()))
 }
 
@@ -87,7 +86,7 @@ fn kind(about: About, status: u16) -> Kind {
         (413, _) => Kind::TooMany,
         (429, _) => Kind::Throttled,
         (400..=499, _) => Kind::Invalid,
-        // No success and no refusal that HTTP knows of.
+        // Not a status that HTTP defines.
         _ => Kind::Unreadable,
     }
 }
@@ -149,17 +148,17 @@ fn hint(kind: Kind, about: About, status: u16, answer: &Response, now: DateTime<
     let hint = match (kind, about) {
         (Kind::Auth, _) if off > CLOCK_TOLERANCE => {
             let minutes = off.num_minutes();
-            return Some(format!("this machine's clock is {minutes} minutes off, and signatures are good for 15"));
+            return Some(format!("this machine's clock is {minutes} minutes off; the service allows 15"));
         }
         (Kind::Denied, About::Store | About::Image) => {
             "image servers need the permissions workspace:imageServer:list, :get and :batchDelete"
         }
         (Kind::Config, _) if (300..400).contains(&status) => {
-            "the endpoint answers with a redirect, which is not followed; give the address itself"
+            "imgctl does not follow redirects; set the final address as the endpoint"
         }
         (Kind::Config, About::Login) => "check the region, and IMGCTL_IAM_ENDPOINT or HW_AUTH_URL if one is set",
         (Kind::Config, _) => {
-            "check the region: not every region has Workspace, and IMGCTL_WORKSPACE_ENDPOINT can name another host"
+            "check the region: not every region has Workspace; IMGCTL_WORKSPACE_ENDPOINT sets another host"
         }
         _ => return None,
     };

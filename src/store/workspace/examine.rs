@@ -41,7 +41,7 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
     };
     checkup.told(Subject::Project, &access.project);
     let mut query = vec![("offset", "0"), ("limit", "1")];
-    // Whoever may see one enterprise project alone is refused without it.
+    // A user with access to only one enterprise project must name it.
     if let Some(id) = &workspace.region.enterprise_project {
         query.push(("enterprise_project_id", id));
     }

@@ -1,5 +1,5 @@
-//! Huawei Cloud Workspace image servers: the calls. Who calls is in `token`, how a request is proven in `call` and
-//! `sign`, how answers are read in `decode`, what refusals mean in `errors`.
+//! Huawei Cloud Workspace image servers: the calls. `token` logs in, `call` and `sign` authenticate a request, `decode`
+//! reads answers, `errors` reads refusals.
 
 mod call;
 mod decode;
@@ -40,7 +40,7 @@ use crate::{
 /// <https://support.huaweicloud.com/intl/en-us/api-workspace/BatchDeleteImageServer.html>
 const MOST_DELETED: usize = 20;
 
-/// The most servers on one page. Without a limit the service sends ten, and the rest looks absent.
+/// The most servers on one page. Without a limit the service sends ten, and the others would look absent.
 /// <https://support.huaweicloud.com/api-workspace/ListImageServers.html>
 const PAGE: usize = 100;
 
@@ -67,7 +67,7 @@ pub struct Workspace {
     project: OnceLock<String>,
 }
 
-/// Opens the image servers of a region. Bad credentials show here; trouble that may pass is left to the first call.
+/// Opens the image servers of a region. Bad credentials are an error here; the first call retries a passing problem.
 pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Workspace> {
     let huawei = Huawei::load(settings, store.region.as_deref())?;
     let region = clients.get(huawei.region.clone(), async { Region::new(settings, huawei).map(Arc::new) }).await?;
@@ -100,7 +100,7 @@ impl Workspace {
         }
     }
 
-    /// All that the service says of a job, whether or not it has ended.
+    /// A job as the service describes it, finished or not.
     pub async fn job(&self, id: &str) -> Result<JobReport> {
         Ok(self.ask_job(id).await?.0)
     }
@@ -115,15 +115,15 @@ impl Workspace {
         Ok((report, errors::request_id(&answer, None)))
     }
 
-    /// What to call with, if it is of the project that the reference names.
+    /// The project and the proof for a call. It is an error if the reference names another project.
     async fn access(&self) -> Result<Access> {
         let access = self.region.auth.access().await?;
         match &self.store.owner {
             Some(owner) if *owner != access.project => {
                 let message =
-                    format!("the reference names the project {owner}, and the credentials are of {}", access.project);
+                    format!("the reference names the project {owner}, but the credentials are for {}", access.project);
                 Err(Error::new(Kind::Config, message)
-                    .hint("use credentials of that project, or a reference without it"))
+                    .hint("use credentials for that project, or leave the project out of the reference"))
             }
             _ => {
                 self.project.get_or_init(|| access.project.clone());
@@ -132,7 +132,7 @@ impl Workspace {
         }
     }
 
-    /// Makes a call, and once more with a new token where the first one was refused: such a call did nothing.
+    /// Makes a call. If the service refuses the token, the call did nothing, so it is made once more with a new token.
     async fn call(&self, call: &Call<'_>) -> Result<Response> {
         let mut access = self.access().await?;
         let mut answer = self.send(call, &access).await?;
@@ -174,13 +174,13 @@ impl ImageStore for Workspace {
     }
 
     fn limit(&self, op: Op) -> Option<Limit> {
-        // What Workspace takes is not published. Other services of the provider take ten calls a second of each API:
+        // Workspace does not publish its rate. Other services of the provider take ten calls a second of each API:
         // <https://support.huaweicloud.com/intl/pt-br/api-bpconsole/en-us_topic_0000002060988265.html>
-        // More than five bad signatures in a row lock a key; those under way when the first is refused stay below.
+        // More than five bad signatures in a row lock a key. Four calls at once cannot reach that.
         // <https://support.huaweicloud.com/en-us/ocr_faq/ocr_01_0063.html>
         let read = |call, batch| Some(Limit { call, batch, per_second: 10, in_flight: 4 });
         match op {
-            // Deletions go one by one, because nothing says how they get along with each other.
+            // One deletion at a time: the documents do not say whether they may overlap.
             Op::Delete => {
                 Some(Limit { call: "BatchDeleteImageServer", batch: MOST_DELETED, per_second: 2, in_flight: 1 })
             }
@@ -212,7 +212,7 @@ impl ImageStore for Workspace {
             ..get("BatchDeleteImageServer", &["image-servers", "actions", "batch-delete"])
         };
         let answer = self.call(&call).await?;
-        // The documents show a job, and also say that the answer is empty.
+        // The documents show a job id, and also say that the answer is empty.
         #[derive(Deserialize)]
         struct Started {
             job_id: Option<String>,
@@ -240,7 +240,7 @@ impl ImageStore for Workspace {
             Ok(answer) => {
                 let server: Server = decode::read(&call, &answer)?;
                 if server.id != name {
-                    let why = format!("it describes {}, and {name} was asked for", server.id);
+                    let why = format!("it describes {} instead of {name}", server.id);
                     return Err(errors::unreadable(call.operation, &answer, why));
                 }
                 Ok(server.into_image(self.recursive, errors::request_id(&answer, None)))
@@ -256,7 +256,7 @@ impl ImageStore for Workspace {
             None => 0,
             Some(token) => token
                 .parse()
-                .map_err(|_| Error::new(Kind::Usage, format!("\"{token}\" begins no page of image servers")))?,
+                .map_err(|_| Error::new(Kind::Usage, format!("not a valid page token for image servers: {token}")))?,
         };
         let (offset_text, limit) = (offset.to_string(), PAGE.to_string());
         let mut query = vec![("offset", offset_text.as_str()), ("limit", limit.as_str())];
@@ -267,7 +267,12 @@ impl ImageStore for Workspace {
         let answer = self.call(&call).await?;
         let Listed { count, items } = decode::read(&call, &answer)?;
         let end = offset + items.len();
-        let more = items.len() >= PAGE && count.is_none_or(|count| end < count);
+        // The count may be wrong, so only an empty page proves that the listing is cut short.
+        if items.is_empty() && count.is_some_and(|count| offset < count) {
+            let why = format!("it counts {} image servers but lists only {offset}", count.unwrap_or_default());
+            return Err(errors::unreadable(call.operation, &answer, why));
+        }
+        let more = count.map_or(items.len() >= PAGE, |count| end < count);
         let request_id = errors::request_id(&answer, None);
         let items = items.into_iter().map(|server| server.into_image(self.recursive, request_id.clone()));
         Ok(Page { items: items.collect(), total: count, next: more.then(|| end.to_string()) })
@@ -287,15 +292,15 @@ fn get<'a>(operation: &'static str, path: &'a [&'a str]) -> Call<'a> {
 fn server_id(id: &ImageId) -> Result<&str> {
     match id {
         ImageId::Named(id) => checked(id),
-        _ => Err(Error::new(Kind::Invalid, "image servers are named by their id, and have no tags or digests")),
+        _ => Err(Error::new(Kind::Invalid, "image servers have ids, not tags or digests")),
     }
 }
 
-/// An id stays one segment of the path that it is put into.
+/// Checks that an id is one segment of a URL path.
 fn checked(id: &str) -> Result<&str> {
     if (1..=LONGEST_ID).contains(&id.len()) && !id.contains('/') {
         return Ok(id);
     }
-    let message = format!("an id has 1 to {LONGEST_ID} characters, and no slash");
+    let message = format!("an id has 1 to {LONGEST_ID} characters and cannot contain a slash");
     Err(Error::new(Kind::Invalid, message))
 }

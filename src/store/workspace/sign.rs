@@ -1,5 +1,5 @@
 //! Signatures with access keys, SDK-HMAC-SHA256: from a request and a time to the `Authorization` header, and nothing
-//! else. The secret key signs as it is; no date, region or service goes into it.
+//! else. The secret key signs directly; it is not combined with a date, region or service.
 //! <https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm-001.html>
 
 use chrono::{DateTime, Utc};
@@ -12,9 +12,9 @@ const ALGORITHM: &str = "SDK-HMAC-SHA256";
 /// What is signed of a request.
 pub struct Request<'a> {
     pub method: &'a str,
-    /// As it goes over the wire: each segment as [`encode`] writes it.
+    /// As sent: each segment encoded by [`encode`].
     pub path: &'a str,
-    /// As it goes over the wire: as [`query`] writes it.
+    /// As sent: encoded by [`query`].
     pub query: &'a str,
     /// Every header that is signed, `host` and `x-sdk-date` among them.
     pub headers: &'a [(&'a str, &'a str)],

@@ -23,10 +23,11 @@ use crate::{
 };
 
 /// A token is renewed this long before its end, or after two thirds of its life if that is later. "Using a token that
-/// will soon expire may cause API calling failures": <https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html>
+/// will soon expire may cause API calling failures":
+/// <https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html>
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 
-/// What a call goes out with.
+/// The project and the proof of a call.
 #[derive(Clone)]
 pub struct Access {
     pub project: String,
@@ -74,7 +75,7 @@ impl Auth {
         })
     }
 
-    /// Who calls, as far as the credentials say so themselves.
+    /// Who calls, if the credentials say so.
     pub fn caller(&self) -> Option<String> {
         self.credentials.caller()
     }
@@ -195,7 +196,7 @@ impl Auth {
         let answer = self.ask(&call, &Proof::Nothing, &[&login.password]).await?;
         let token = answer.header("x-subject-token").unwrap_or_default();
         if token.is_empty() {
-            let message = "IAM answered the login without a token";
+            let message = "IAM accepted the login but sent no token";
             return Err(Error::new(Kind::Unreadable, message));
         }
         Ok((Proof::Token(token.into()), token_of(&call, &answer)?))
@@ -235,7 +236,7 @@ impl Auth {
             several => {
                 let ids: Vec<_> = several.iter().map(|project| project.id.as_str()).collect();
                 let ids = ids.join(", ");
-                Err(Error::new(Kind::Config, format!("several projects are called {name}: {ids}"))
+                Err(Error::new(Kind::Config, format!("several projects have the name {name}: {ids}"))
                     .hint("name one of them with HW_PROJECT_ID"))
             }
         }
@@ -245,13 +246,13 @@ impl Auth {
     fn checked(&self, project: Option<String>) -> Result<String> {
         let source = &self.source;
         let project = project.ok_or_else(|| {
-            Error::new(Kind::Config, format!("the token of {source} is of no project"))
-                .hint(format!("ask for one with the scope of the project {}", self.project.name))
+            Error::new(Kind::Config, format!("the token of {source} is not for a project"))
+                .hint(format!("request a token with the scope of the project {}", self.project.name))
         })?;
         match &self.project.id {
             Some((meant, place)) if *meant != project => Err(Error::new(
                 Kind::Config,
-                format!("{place} names the project {meant}, and the token of {source} is of {project}"),
+                format!("{place} names the project {meant}, but the token of {source} is for {project}"),
             )),
             _ => Ok(project),
         }
@@ -274,14 +275,14 @@ impl Auth {
         let source = &self.source;
         let hint = match &self.credentials {
             Credentials::Token(_) => {
-                format!("the token in {source} is no longer good, or of another region")
+                format!("the token in {source} has expired or is for another region")
             }
             Credentials::Password(_) => format!(
-                "check {source}, the domain, and that the user has a role in the project {}; it is not tried again, because IAM locks users after a few failures",
+                "check {source}, the domain, and that the user has a role in the project {}; imgctl does not retry this, because IAM locks users after a few failures",
                 self.project.name
             ),
             Credentials::Keys(_) => {
-                format!("check {source}; it is not tried again, because five bad signatures lock a key")
+                format!("check {source}; imgctl does not retry this, because five bad signatures lock a key")
             }
         };
         error.hint(hint)

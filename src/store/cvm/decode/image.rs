@@ -1,5 +1,5 @@
-//! An image as CVM describes it, turned into ours: what it is, why it cannot be deleted now, and what its deletion
-//! leaves behind.
+//! Converts an image as CVM describes it: what it is, why it cannot be deleted now, and what its deletion leaves
+//! behind.
 //! <https://www.tencentcloud.com/document/api/213/15753#Image>
 
 use chrono::DateTime;
@@ -9,10 +9,10 @@ use super::super::errors;
 use crate::{
     error::Error,
     image::ImageId,
-    store::{Hold, Image, LeftBehind, Snapshot},
+    store::{Hold, Image, LeftBehind, Snapshot, plausible},
 };
 
-/// Fields that some versions of the API send as null are taken as absent.
+/// Some versions of the API send null for an absent field.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Described {
@@ -69,7 +69,7 @@ impl Described {
             created_at: self
                 .created_time
                 .and_then(|time| DateTime::parse_from_rfc3339(&time).ok())
-                .map(|time| time.to_utc()),
+                .and_then(|time| plausible(time.to_utc())),
             family: text(self.image_family),
             deprecated: self.image_deprecated,
             architecture: text(self.architecture),
@@ -90,7 +90,7 @@ fn bytes(gib: Option<i64>) -> Option<u64> {
     u64::try_from(gib?).ok()?.checked_mul(1 << 30)
 }
 
-/// An image that is there and is refused with the code that the provider documents for it.
+/// A hold with the code that the provider documents for this refusal.
 pub fn refused(code: &str, message: &str, request_id: &str) -> Hold {
     let meaning = errors::meaning(code);
     let mut error = Error::new(meaning.kind, message).code(code).request_id(Some(request_id));
@@ -98,7 +98,7 @@ pub fn refused(code: &str, message: &str, request_id: &str) -> Hold {
     Hold::Refused(error)
 }
 
-/// Images of others can be seen and used, never deleted.
+/// Images of other accounts can be used, but not deleted.
 fn foreign(image_type: Option<&str>, request_id: &str) -> Option<Hold> {
     let (code, message) = match image_type? {
         "shared_image" => (errors::SHARED_TO_YOU, "another account shares this image with yours"),
@@ -109,10 +109,10 @@ fn foreign(image_type: Option<&str>, request_id: &str) -> Option<Hold> {
     Some(refused(code, message, request_id))
 }
 
-/// A state that nobody documented holds nothing back: the service itself will say.
+/// An undocumented state does not hold the image; the service decides.
 fn unready(state: Option<&str>, request_id: &str) -> Option<Hold> {
     let message = match state? {
-        "creating" => "the image is being made",
+        "creating" => "the image is being created",
         "syncing" => "the image is being copied to another region",
         "importing" => "the image is being imported",
         // In the documents until 2025; old images may still say so.
@@ -123,7 +123,7 @@ fn unready(state: Option<&str>, request_id: &str) -> Option<Hold> {
     Some(refused(errors::INCORRECT_STATE, message, request_id))
 }
 
-/// Asked to take the snapshots along, the service takes that of the system disk only; those of data disks stay.
+/// With DeleteBindedSnap the service deletes only the snapshot of the system disk and keeps those of data disks.
 /// <https://github.com/cloud-barista/cb-spider/pull/872>
 fn left_behind(snapshots: &[Snapshot], delete_snapshots: bool) -> Vec<LeftBehind> {
     snapshots
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_null_absent_empty_or_absurd_is_unknown_and_harms_nothing() {
+    fn null_absent_empty_and_absurd_fields_are_unknown() {
         let nulls = json!({
             "ImageId": "img-1", "ImageType": null, "CreatedTime": null, "ImageName": null, "ImageDescription": "",
             "ImageSize": null, "Architecture": null, "ImageState": null, "Platform": null, "SnapshotSet": null,
@@ -190,6 +190,8 @@ mod tests {
             json!({"ImageId": "img-1"}),
             json!({"ImageId": "img-1", "ImageSize": -1, "CreatedTime": "yesterday"}),
             json!({"ImageId": "img-1", "ImageSize": i64::MAX}),
+            json!({"ImageId": "img-1", "CreatedTime": "1970-01-01T00:00:00Z"}),
+            json!({"ImageId": "img-1", "CreatedTime": "2970-01-01T00:00:00Z"}),
         ] {
             let image = image(fields, false);
             assert_eq!(serde_json::to_value(&image).unwrap(), json!({}));
@@ -257,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn snapshots_stay_unless_they_are_of_the_system_disk_and_were_asked_for() {
+    fn only_the_system_disk_snapshot_is_deleted_and_only_on_request() {
         let fields = json!({"ImageId": "img-1", "SnapshotSet": [
             {"SnapshotId": "snap-s", "DiskUsage": "SYSTEM_DISK", "DiskSize": 1},
             {"SnapshotId": "snap-d", "DiskUsage": "DATA_DISK", "DiskSize": 2},

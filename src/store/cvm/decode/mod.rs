@@ -1,5 +1,5 @@
-//! What an answer says: a success with its content, or an error with the kind that its code stands for. The service
-//! answers HTTP 200 to all that it looked at; any other status comes from something in between.
+//! Reads an answer: a success with its content, or an error with the kind that its code means. The service answers HTTP
+//! 200 to every request that it processed. Any other status comes from a proxy or gateway before it.
 
 mod image;
 
@@ -23,7 +23,7 @@ pub struct Told<T> {
     pub request_id: String,
 }
 
-/// Reads an answer that came at `now`. `host` is who was asked.
+/// Reads an answer that `host` sent at `now`.
 pub fn read<T: DeserializeOwned>(answer: &Response, host: &str, now: DateTime<Utc>) -> Result<Told<T>> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let error = reported(&body).map(|error| explain(error, answer, now));
@@ -31,12 +31,13 @@ pub fn read<T: DeserializeOwned>(answer: &Response, host: &str, now: DateTime<Ut
     match (status, error) {
         (200..=299, Some(error)) => Err(error),
         (200..=299, None) => content(&body, host),
-        (300..=399, _) => {
-            Err(Error::new(Kind::Config, format!("{host} answered HTTP {status}, a redirect, which is never followed"))
-                .hint("check the endpoint"))
-        }
+        (300..=399, _) => Err(Error::new(
+            Kind::Config,
+            format!("{host} answered HTTP {status}, a redirect; imgctl does not follow redirects"),
+        )
+        .hint("check the endpoint")),
         (429, error) => Err(between(error, Kind::Throttled, answer, host, now)),
-        // It may have been done before it failed, whatever code stands beside it.
+        // The service may have done the work before it failed, with any code.
         (408 | 500.., error) => Err(between(error, Kind::Lost, answer, host, now)),
         (_, Some(error)) => Err(error),
         (_, None) => {
@@ -45,7 +46,7 @@ pub fn read<T: DeserializeOwned>(answer: &Response, host: &str, now: DateTime<Ut
     }
 }
 
-/// The id that the service gave to a call, for whoever asks its support.
+/// The service's id of a call, for its support.
 pub fn request_id(body: &Value) -> Option<&str> {
     body.pointer("/Response/RequestId")?.as_str()
 }
@@ -70,14 +71,14 @@ fn reported(body: &Value) -> Option<Error> {
     Some(error)
 }
 
-/// Adds what the headers tell.
+/// Adds details from the headers.
 fn explain(mut error: Error, answer: &Response, now: DateTime<Utc>) -> Error {
     error.retry_after = answer.retry_after(now);
     if error.code.as_deref() == Some(errors::CLOCK)
         && let Some(ahead) = answer.clock_ahead(now)
     {
         let off = clock(ahead);
-        error.message = format!("{off}, and the service bears 5 minutes: {}", error.message);
+        error.message = format!("{off}, and the service allows 5 minutes: {}", error.message);
     }
     error
 }
@@ -89,7 +90,7 @@ fn clock(ahead: TimeDelta) -> String {
     format!("this machine's clock is {off} {side}")
 }
 
-/// An error for a status that something between us and the service answered with.
+/// An error for a status that a proxy or gateway before the service sent.
 fn between(error: Option<Error>, kind: Kind, answer: &Response, host: &str, now: DateTime<Utc>) -> Error {
     let mut error = error.unwrap_or_else(|| Error::new(kind, format!("{host} answered HTTP {}", answer.status)));
     error.kind = kind;
@@ -98,11 +99,9 @@ fn between(error: Option<Error>, kind: Kind, answer: &Response, host: &str, now:
 }
 
 fn content<T: DeserializeOwned>(body: &Value, host: &str) -> Result<Told<T>> {
-    // What is wrong with it is not said: it would repeat the answer.
-    let unreadable = || {
-        Error::new(Kind::Unreadable, format!("{host} gave an answer that makes no sense here"))
-            .request_id(request_id(body))
-    };
+    // A parser's error would repeat parts of the answer.
+    let unreadable =
+        || Error::new(Kind::Unreadable, format!("cannot read the answer of {host}")).request_id(request_id(body));
     let request_id = request_id(body).ok_or_else(unreadable)?.to_owned();
     let content = T::deserialize(&body["Response"]).map_err(|_| unreadable())?;
     Ok(Told { content, request_id })
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_is_a_documented_shape_with_a_request_id_and_nothing_less() {
+    fn a_success_has_the_documented_shape_and_a_request_id() {
         assert_eq!(heard(200, &[], r#"{"Response":{"RequestId":"r-1"}}"#).unwrap(), "r-1");
         let with_null = r#"{"Response":{"Error":null,"RequestId":"r-1"}}"#;
         assert_eq!(heard(200, &[], with_null).unwrap(), "r-1");
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shape_of_the_old_gateway_is_understood() {
+    fn errors_of_the_old_gateway_are_understood() {
         for (body, code, kind) in [
             (r#"{"code":4100,"message":"no","codeDesc":"AuthFailure"}"#, "AuthFailure", Kind::Auth),
             (
@@ -189,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_from_in_between_says_what_it_proves() {
+    fn each_status_of_a_gateway_has_the_kind_that_it_proves() {
         let busy = failed("RequestLimitExceeded");
         let wrong_key = failed("AuthFailure.SignatureFailure");
         for (status, body, kind) in [
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_clock_is_told_by_how_much_it_is_off() {
+    fn a_clock_error_says_how_far_the_clock_is_off() {
         for (date, said) in [
             ("Thu, 01 Jan 2026 00:07:30 GMT", "this machine's clock is 7m 30s behind"),
             ("Wed, 31 Dec 2025 23:50:00 GMT", "this machine's clock is 10m ahead"),

@@ -8,7 +8,7 @@ use super::Each;
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
-    store::Image,
+    store::{Image, plausible},
 };
 
 /// What DescribeImages says of each id.
@@ -33,7 +33,7 @@ pub fn described(asked: &[ImageId], details: &[ImageDetail], request: Option<&st
     answers
 }
 
-/// One image's details. Without a digest it cannot be named, so such an answer is not understood.
+/// One image's details. imgctl needs a digest to name the image, so an answer without one is unreadable.
 pub fn image(detail: &ImageDetail, request: Option<&str>) -> Result<Image> {
     let digest = detail.image_digest().and_then(|digest| digest.parse::<Digest>().ok()).ok_or_else(|| {
         Error::new(Kind::Unreadable, "the service described an image without a digest").request_id(request)
@@ -59,7 +59,7 @@ pub fn image(detail: &ImageDetail, request: Option<&str>) -> Result<Image> {
 
 fn time(time: Option<&SdkTime>) -> Option<DateTime<Utc>> {
     // The service sends seconds as a floating number; what is finer than a millisecond is an artefact of that.
-    DateTime::from_timestamp_millis(time?.to_millis().ok()?)
+    plausible(DateTime::from_timestamp_millis(time?.to_millis().ok()?)?)
 }
 
 #[cfg(test)]
@@ -98,7 +98,16 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_cannot_be_named_is_no_image() {
+    fn a_push_time_that_cannot_be_right_is_unknown() {
+        for (seconds, known) in [(-1, false), (1234, false), (1_700_000_000, true), (9_700_000_000, false)] {
+            let pushed = SdkTime::from_secs(seconds);
+            let detail = ImageDetail::builder().image_digest(hex('a')).image_pushed_at(pushed).build();
+            assert_eq!(image(&detail, None).unwrap().pushed_at.is_some(), known, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn an_image_without_a_digest_is_an_error() {
         let error = image(&ImageDetail::builder().image_tags("v1").build(), None).unwrap_err();
         assert_eq!(error.kind, Kind::Unreadable);
     }

@@ -40,7 +40,7 @@ mod tests {
     };
 
     #[test]
-    fn a_layer_is_what_the_answer_says_and_both_shapes_of_missing_are_told() {
+    fn a_layer_has_the_state_of_the_answer_and_both_forms_of_missing_are_reported() {
         let layer = |of, state| Layer::builder().layer_digest(hex(of)).layer_availability(state).build();
         let failed = |of, code: &str| {
             LayerFailure::builder().layer_digest(hex(of)).failure_code(LayerFailureCode::from(code)).build()

@@ -58,7 +58,7 @@ mod tests {
     };
 
     #[test]
-    fn a_manifest_is_handed_on_only_with_the_bytes_of_its_digest() {
+    fn a_manifest_must_have_the_bytes_of_its_digest() {
         let text = "{\"layers\":[]}";
         let right = Digest::sha256_of(text.as_bytes());
         let sent = |digest: &Digest| {

@@ -1,5 +1,5 @@
-//! How ECR's answers are read. Answers are matched by tag and digest, never by their order; what an answer does not
-//! mention gets no answer here either. Pure.
+//! Reads ECR's answers. Items are matched by tag and digest, never by their order. An id that the answer does not
+//! mention gets no answer here either.
 
 mod images;
 mod layers;
@@ -99,10 +99,10 @@ mod tests {
             (whole.clone(), vec![entry(Some("v1"), Some('b'))], None),
             (whole, vec![], None),
             (tag("v1"), vec![entry(Some("v1"), Some('a'))], untagged('a')),
-            // It took the tag from another image than the one that was seen: the engine compares.
+            // The tag was removed from another image than expected; the engine compares.
             (pinned.clone(), vec![entry(Some("v1"), Some('b'))], untagged('b')),
             (tag("v1"), vec![entry(Some("v2"), Some('a'))], None),
-            // Which image lost the tag is not said, so nothing is certain.
+            // Without the digest it is unknown which image lost the tag.
             (tag("v1"), vec![entry(Some("v1"), None)], None),
             (pinned, vec![entry(None, Some('a'))], None),
         ];
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_to_the_id_that_it_names_and_to_no_other() {
+    fn a_failure_is_for_exactly_the_id_that_it_names() {
         let asked = [tag("v1"), ImageId::Digest(digest('a')), ImageId::TagAt("v2".into(), digest('a'))];
         let named = |failure: ImageFailure| -> Vec<_> {
             deleted(&asked, &[], &[failure], None).into_iter().map(|(id, _)| id).collect()

@@ -1,5 +1,5 @@
-//! What a job says, and what that proves of each image. Only a sub-job that names an image and succeeded in deleting
-//! it proves anything; an image that no sub-job names stays open.
+//! Reads a job, and what it proves about each image. Only a sub-job that names an image and succeeded in deleting it is
+//! a proof. The outcome of an image that no sub-job names is unknown.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::{
     store::{Answer, Deletion},
 };
 
-/// A job of the service, with all that it says of itself.
+/// A job as the service describes it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct JobReport {
     #[serde(default)]
@@ -43,7 +43,7 @@ struct Resource {
     resource_id: Option<String>,
 }
 
-/// Jobs of other kinds put these on the sub-job itself, and call the message otherwise.
+/// Jobs of other kinds have these fields on the sub-job itself, with another name for the message.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 struct Failure {
     error_code: Option<String>,
@@ -52,17 +52,17 @@ struct Failure {
 }
 
 impl JobReport {
-    /// What became of each image; `None` while the job runs. An `Err` is a job that failed and does not say of whom.
+    /// The outcome of each image; `None` while the job runs. `Err` is a job that failed without naming any image.
     pub fn verdict(&self, request_id: Option<&str>) -> Result<Option<Answer<ImageId, Deletion>>> {
         let failed = match self.status.as_str() {
             "SUCCESS" => false,
             "FAILED" => true,
-            // A word that is new to us says nothing of an end.
+            // An unknown status does not prove that the job ended.
             _ => return Ok(None),
         };
         if !deletes(self.job_type.as_deref()) {
             let kind = self.job_type.as_deref().unwrap_or_default();
-            let message = format!("the job {} is no deletion, but {kind}", self.id);
+            let message = format!("the job {} is not a deletion but {kind}", self.id);
             return Err(Error::new(Kind::Invalid, message).request_id(request_id));
         }
         let mut answers: Vec<(ImageId, Result<Deletion>)> = Vec::new();
@@ -76,7 +76,7 @@ impl JobReport {
                     places.insert(id.clone(), answers.len());
                     answers.push((id, answer));
                 }
-                // All that was to be done for an image must have been done.
+                // A deletion succeeded only if all of the image's sub-jobs did.
                 Some(place) if answer.is_err() => answers[place].1 = answer,
                 Some(_) => {}
             }
@@ -95,7 +95,7 @@ impl SubJob {
         Some(id).filter(|id| !id.is_empty())
     }
 
-    /// What it proves; nothing while it has not ended.
+    /// What it proves; `None` while it runs.
     fn answer(&self, request_id: Option<&str>) -> Option<(ImageId, Result<Deletion>)> {
         let id = ImageId::Named(self.resource()?.to_owned());
         let answer = match self.status.as_str() {
@@ -128,7 +128,7 @@ impl Failure {
     }
 }
 
-/// Jobs create and build, too, and the success of those deletes nothing.
+/// Jobs also create and build. Their success deletes nothing.
 fn deletes(job_type: Option<&str>) -> bool {
     job_type.is_none_or(|kind| kind.is_empty() || kind.to_ascii_uppercase().starts_with("DELETE"))
 }

@@ -1,4 +1,4 @@
-//! How answers of success are read: one image server, a page of them, a job.
+//! Reads successful answers: one image server, a page of them, a job.
 
 mod job;
 mod server;
@@ -12,7 +12,7 @@ pub use self::{
 use super::{call::Call, errors};
 use crate::{error::Result, http::Response};
 
-/// Reads the body of an answer of success.
+/// Reads the body of a successful answer.
 pub fn read<T: DeserializeOwned>(call: &Call<'_>, answer: &Response) -> Result<T> {
     serde_json::from_slice(&answer.body).map_err(|error| errors::unreadable(call.operation, answer, error))
 }

@@ -1,5 +1,4 @@
-//! Image servers as the service describes them, read into what imgctl knows of an image. Every field may be absent,
-//! empty or the word `null`.
+//! Converts image servers as the service describes them. Every field may be absent, empty or the word `null`.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -7,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     error::{Error, Kind},
     image::ImageId,
-    store::{Hold, Image, LeftBehind},
+    store::{Hold, Image, LeftBehind, plausible},
 };
 
 /// An image server: the machine that an image is built on, and what belongs to it.
@@ -29,7 +28,7 @@ pub struct Server {
     enterprise_project_id: Option<String>,
 }
 
-/// The image that it was made from, which no deletion here touches.
+/// The image that it was made from. imgctl never deletes that one.
 #[derive(Debug, Deserialize)]
 struct Source {
     id: Option<String>,
@@ -37,7 +36,7 @@ struct Source {
 }
 
 impl Server {
-    /// `recursive` is whether a deletion in this run takes the groups and machines along.
+    /// `recursive`: a deletion in this run also deletes the groups and machines.
     pub fn into_image(self, recursive: bool, request_id: Option<String>) -> Image {
         let state = said(self.status).map(|status| status.to_lowercase());
         let hold = state.as_deref().and_then(|state| hold(state, request_id.clone()));
@@ -74,8 +73,8 @@ impl Server {
     }
 }
 
-/// What the documents say of states: servers being created or building are refused, and with them their whole batch.
-/// Which code the service gives for it is documented nowhere, so none is made up.
+/// The service refuses servers that are being created or built, and with them the whole batch. The documents name no
+/// code for that, so the hold has none.
 /// <https://support.huaweicloud.com/intl/en-us/api-workspace/BatchDeleteImageServer.html>
 fn hold(state: &str, request_id: Option<String>) -> Option<Hold> {
     let refused = |why: &str| {
@@ -83,19 +82,19 @@ fn hold(state: &str, request_id: Option<String>) -> Option<Hold> {
         Some(Hold::Refused(error.hint("wait until it is done")))
     };
     match state {
-        "creating" => refused("the image server is being created, and cannot be deleted until then"),
-        "building" => refused("its image is being built, and it cannot be deleted until then"),
+        "creating" => refused("the image server cannot be deleted while it is being created"),
+        "building" => refused("the image server cannot be deleted while its image is being built"),
         "deleting" => Some(Hold::Going),
         _ => None,
     }
 }
 
-/// The image that was built on a server; a deletion leaves it.
+/// The image that was built on a server. A deletion keeps it.
 fn product(image: &Image) -> Vec<LeftBehind> {
     named([("ims_image", &image.product_image)])
 }
 
-/// The machine and the groups around a server; only a recursive deletion takes them along.
+/// The machine and the groups of a server. Only a recursive deletion deletes them.
 /// <https://registry.terraform.io/providers/huaweicloud/huaweicloud/latest/docs/resources/workspace_app_image_server>
 fn around(image: &Image) -> Vec<LeftBehind> {
     named([("server_group", &image.server_group), ("app_group", &image.app_group), ("instance", &image.instance)])
@@ -111,7 +110,7 @@ fn said(text: Option<String>) -> Option<String> {
 }
 
 fn time(text: Option<String>) -> Option<DateTime<Utc>> {
-    text?.parse().ok()
+    plausible(text?.parse().ok()?)
 }
 
 #[cfg(test)]

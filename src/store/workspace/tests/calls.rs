@@ -1,4 +1,4 @@
-//! Each call, its answers and its faults.
+//! Each call, its answers and faults.
 
 use super::*;
 use crate::{
@@ -32,7 +32,7 @@ async fn a_deletion_starts_a_job_that_tells_what_became_of_each() {
 }
 
 #[tokio::test]
-async fn a_job_that_runs_says_nothing_yet_and_one_that_never_was_is_not_found() {
+async fn a_running_job_has_no_result_and_an_unknown_one_is_not_found() {
     let sandbox = start_with(&["1"]).await;
     sandbox.world().workspace.job_time = Duration::from_secs(600);
     let store = open_with(&sandbox, WITH_KEYS).await.unwrap();
@@ -49,7 +49,7 @@ async fn a_job_that_runs_says_nothing_yet_and_one_that_never_was_is_not_found() 
 }
 
 #[tokio::test]
-async fn recursion_goes_as_it_is_set_and_a_missing_job_means_look() {
+async fn the_recursive_flag_is_sent_as_set_and_an_answer_without_a_job_means_look() {
     for recursive in [false, true] {
         let sandbox = start_with(&["1"]).await;
         sandbox.world().workspace.names_job = false;
@@ -116,7 +116,7 @@ async fn only_the_service_itself_can_say_that_a_server_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_listing_goes_on_to_its_end_in_pages_of_a_hundred() {
+async fn a_listing_reads_all_pages_of_a_hundred() {
     for (there, pages) in [(0, 1), (99, 1), (100, 1), (101, 2), (250, 3)] {
         let ids: Vec<_> = (0..there).map(|number| number.to_string()).collect();
         let ids: Vec<_> = ids.iter().map(String::as_str).collect();
@@ -231,16 +231,19 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_short_page_is_the_last_whatever_the_count_says() {
-    for (body, items) in [
-        (r#"{"count":500,"items":[{"id":"1"}]}"#, 1),
-        (r#"{"count":500,"items":[]}"#, 0),
-        (r#"{"items":[{"id":"1"}]}"#, 1),
+async fn a_short_page_is_the_last_only_if_the_count_agrees() {
+    for (body, items, next) in [
+        (r#"{"count":500,"items":[{"id":"1"}]}"#, 1, Some("101")),
+        (r#"{"count":101,"items":[{"id":"1"}]}"#, 1, None),
+        (r#"{"count":100,"items":[]}"#, 0, None),
+        (r#"{"items":[{"id":"1"}]}"#, 1, None),
     ] {
         let (store, _sandbox) = answered(200, body).await;
         let page = store.list(Some("100")).await.unwrap();
-        assert_eq!((page.items.len(), page.next), (items, None), "{body}");
+        assert_eq!((page.items.len(), page.next.as_deref()), (items, next), "{body}");
     }
+    let (store, _sandbox) = answered(200, r#"{"count":500,"items":[]}"#).await;
+    assert_eq!(store.list(Some("100")).await.unwrap_err().kind, Kind::Unreadable);
 }
 
 #[tokio::test]

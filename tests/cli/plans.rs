@@ -110,7 +110,7 @@ fn a_plan_keeps_what_it_keeps_however_it_is_given() {
     // Its lines, as a filter may leave them.
     let lines: String = plan.json()["items"].as_array().unwrap().iter().map(|item| format!("{item}\n")).collect();
     let given = world.run_with(&["delete", "-", "--yes"], &lines);
-    given.exits(2).sends_calls(0).says("a plan keeps");
+    given.exits(2).sends_calls(0).says("the plan keeps");
     // The whole of it on standard input is as good as a file.
     let given = world.run_with(&["delete", "-", "--dry-run", "-o", "json"], &plan.stdout);
     given.exits(0).lists(9);

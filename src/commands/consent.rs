@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::values::duration;
-use crate::{delete::How, error::Result, output::somebody_can_agree, report::Sizes};
+use crate::{delete::How, error::Result, output::can_ask, report::Sizes};
 
 #[derive(clap::Args)]
 pub struct Consent {
@@ -29,7 +29,7 @@ impl Consent {
 
     /// Refuses a run that must ask for confirmation and cannot, before anything is sent.
     pub fn can_be_had(&self) -> Result<()> {
-        if self.yes || self.dry_run { Ok(()) } else { somebody_can_agree() }
+        if self.yes || self.dry_run { Ok(()) } else { can_ask() }
     }
 
     /// How to carry out an order. `shown`: what the plan frees, if the user has seen it.

@@ -116,7 +116,7 @@ mod tests {
             ("imgctl check-layers ecr:app", Some(Either)),
             ("imgctl delete -- -odd", Some(Image)),
             ("imgctl help", Some(Help)),
-            // A command, a flag's value, and what is no reference.
+            // A command, a flag's value, or a word that is not a reference.
             ("imgctl", None),
             ("imgctl delete --max-delete", None),
             ("imgctl delete -yo", None),

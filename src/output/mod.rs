@@ -74,7 +74,7 @@ impl Write for Log {
 }
 
 /// Refuses a run that needs a confirmation and has no terminal to ask at, before anything is sent.
-pub fn somebody_can_agree() -> Result<(), Error> {
+pub fn can_ask() -> Result<(), Error> {
     // The plan is shown on stderr.
     if io::stderr().is_terminal() && Terminal::open().is_ok() {
         return Ok(());

@@ -46,7 +46,7 @@ pub struct Options {
     /// How long each request waits before it is looked at.
     pub latency: Duration,
     pub faults: Vec<Fault>,
-    /// Calls a second that each operation bears; more are throttled.
+    /// Calls per second that each operation allows; more are throttled.
     pub rate: Option<u32>,
     /// Where each call is written, one JSON object a line.
     pub log: Option<PathBuf>,

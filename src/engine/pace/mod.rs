@@ -1,5 +1,5 @@
-//! How fast one account of one provider is called: so many calls at once, so many a second, and fewer after the
-//! provider throttled one. All stores of the account share it, and nothing else limits calls.
+//! How fast imgctl calls one account of one provider: calls at once, calls per second, and fewer after the provider
+//! throttled one. All stores of the account share it, and nothing else limits calls.
 
 #[cfg(test)]
 mod laws;
@@ -38,7 +38,7 @@ const OPS: [Op; 8] = [Op::Delete, Op::Get, Op::List, Op::Manifests, Op::Layers, 
 /// For a call that the provider does not have: it is never sent, because its store refuses it.
 const NO_CALL: Limit = Limit { call: "", batch: 1, per_second: 1, in_flight: 1 };
 
-/// What a run sets itself, over the limits of a provider.
+/// What the user sets, instead of the limits of a provider.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish {
     pub in_flight: Option<usize>,
@@ -68,7 +68,7 @@ impl Line {
                 per_second: wish.per_second.unwrap_or(limit.per_second).max(1),
                 ..limit
             };
-            // A provider counts what it calls by one name together, whatever it is called for.
+            // A provider counts all uses of one call together.
             let same = paces.iter().find(|(other, _)| other.call == limit.call);
             let pace = same.map_or_else(|| Arc::new(Pace::new(limit, wish.patience)), |(_, pace)| Arc::clone(pace));
             paces.push((limit, pace));
@@ -97,9 +97,9 @@ pub struct Pace {
 struct State {
     window: Window,
     rate: Rate,
-    /// Since when the provider has throttled every call.
+    /// When the provider began to throttle every call.
     throttled: Option<Instant>,
-    /// Set once it did so for too long.
+    /// The provider's error, once it throttled every call for too long.
     given_up: Option<Error>,
 }
 
@@ -126,7 +126,7 @@ impl Pace {
         self.slots.acquire().await.expect("the semaphore is never closed")
     }
 
-    /// Waits for this call's turn. An error is what the provider said last before the pace gave it up.
+    /// Waits for this call's turn. After the pace gave up, it returns the provider's last error.
     pub async fn turn<'p>(&'p self, slot: SemaphorePermit<'p>) -> Result<Turn<'p>, Error> {
         let _first = self.queue.lock().await;
         loop {

@@ -1,4 +1,4 @@
-//! The pauses between tries of one call that got no answer. A throttled call needs none of its own: its pace slowed down.
+//! The pauses between tries of a call that got no answer. A throttled call needs no pause: the pace slows down.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ impl Pauses {
         Self { left: attempts.saturating_sub(1), growing }
     }
 
-    /// The pause before the next try, or nothing when all tries are used up.
+    /// The pause before the next try, or `None` when all tries are used.
     pub fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
         self.left = self.left.checked_sub(1)?;
         let own = self.growing.next()?;

@@ -1,5 +1,5 @@
-//! The rate that a service was found to allow. Nothing limits the calls until the service throttles one; from then on
-//! the rate rises with each clean answer and falls once for each congestion, to what the service was seen to allow.
+//! Finds the rate that a service allows. Nothing limits the calls until the service throttles one. From then on, the
+//! rate rises with each clean answer and falls once per congestion, to what the service was seen to allow.
 
 use std::time::Duration;
 
@@ -15,18 +15,18 @@ const FIRST: f64 = 10.0;
 /// this many calls a second.
 const SEARCH_STEP: f64 = 5.0;
 
-/// So many clean answers between two congestions tell how fast the service is.
+/// This many clean answers between two congestions show how fast the service is.
 const ENOUGH: u32 = 4;
 
 /// The first rise from what the service allows back to it takes a second, or this many answers if they take longer:
 /// each rise ends in a throttled call.
 const RISE: f64 = 16.0;
 
-/// A call may go out this much too early to make up for one that was late: timers tick in milliseconds.
+/// A call may go out this much early to make up for one that was late: timers tick in milliseconds.
 const SLACK: Duration = Duration::from_millis(5);
 
 pub(super) struct Rate {
-    /// Calls a second; nothing before the first throttle.
+    /// Calls per second; `None` before the first throttle.
     current: Option<f64>,
     /// The rate right after the last fall.
     base: f64,

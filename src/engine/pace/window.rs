@@ -1,11 +1,11 @@
-//! The hard limit: so many calls within any second. All of them may go out at once; then each waits until the call
-//! that is so many places before it is a second old.
+//! The hard limit: at most N calls within any second. All N may go out at once; after that, each call waits until the
+//! call N places before it is a second old.
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-/// A second, and a little more: calls that leave a second apart may arrive closer together.
+/// A little more than a second, because calls that leave a second apart may arrive closer together.
 const SECOND: Duration = Duration::from_millis(1050);
 
 pub(super) struct Window {
@@ -19,7 +19,7 @@ impl Window {
         Self { most: most.max(1) as usize, sent: VecDeque::new() }
     }
 
-    /// When the next call may go out; nothing if it may go at any time.
+    /// When the next call may go out; `None` if at any time.
     pub fn ready(&self) -> Option<Instant> {
         let first = self.sent.front().filter(|_| self.sent.len() == self.most)?;
         Some(*first + SECOND)

@@ -1,5 +1,5 @@
 //! The AWS profile in use. A named profile must exist: without it the SDK would use other credentials, and imgctl would
-//! delete images as somebody else.
+//! delete images as someone else.
 
 use aws_config::profile::{ProfileSet, load};
 use aws_types::os_shim_internal::Fs;

@@ -36,7 +36,7 @@ pub(super) fn credential(path: &Path, text: &str) -> Result<Profile> {
     if field(path, &file, "type")? == Some("cvm-role") {
         return Ok(Profile::MachineRole);
     }
-    // Going on with the keys alone would act as somebody else.
+    // Using the keys alone would act as someone else.
     if field(path, &file, "role-arn")?.is_some() {
         return Err(broken(path, "asks for a role to be assumed, which imgctl does not do")
             .hint("give the role's temporary keys: TENCENTCLOUD_SECRET_ID, _SECRET_KEY and _TOKEN"));

@@ -1,6 +1,5 @@
-//! Manifests on disk, by digest. What a digest names never changes, so each is fetched once in its life; what is on the
-//! disk is believed only if it has its digest. A cache that cannot be used is none, and never an error. The disk is read
-//! and written beside the event loop.
+//! Keeps manifests on disk by digest. The content of a digest never changes, so each is fetched once; bytes from disk
+//! count only if they have the digest. An unusable cache is never an error. Disk access runs beside the event loop.
 
 mod packs;
 
@@ -24,14 +23,14 @@ impl Cache {
         Self { packs: packs.map(|packs| Arc::new(Mutex::new(packs))) }
     }
 
-    /// The bytes of each digest that is kept.
+    /// The bytes of each digest, if they are on disk.
     pub async fn get(&self, digests: &[Digest]) -> Vec<Option<Vec<u8>>> {
         let digests = digests.to_vec();
         let count = digests.len();
         self.with(move |packs| packs.get(&digests)).await.unwrap_or_else(|| vec![None; count])
     }
 
-    /// Keeps these bytes, whose digests were checked.
+    /// Stores these bytes, whose digests were checked.
     pub async fn put(&self, manifests: Vec<(Digest, Vec<u8>)>) {
         if !manifests.is_empty() {
             self.with(move |packs| packs.put(&manifests)).await;

@@ -1,7 +1,7 @@
-//! The files of the cache. Each run appends what it fetched to files of its own, so that runs never disturb each other,
-//! and reads those of all runs. A record is a digest, a length and so many bytes. What a file holds after a cut is
-//! unknown and left alone; a file with bytes of another digest is removed; so are the oldest files when there is too
-//! much. Only plain files with a name of this form are touched.
+//! The files of the cache. Each run appends to its own files, so that runs never disturb each other, and reads those of
+//! all runs. A record is a digest, a length and the bytes. The rest of a file after a cut is ignored. A file with wrong
+//! bytes is removed, and so are the oldest files when the cache grows too large. Only regular files with a name of this
+//! form are touched.
 
 use std::{
     collections::HashMap,
@@ -14,16 +14,16 @@ use std::{
 
 use crate::image::Digest;
 
-/// The most that the files may take together: some 100,000 indexes.
+/// The largest total size of the files: about 100,000 indexes.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// A file that is larger gets no more records, so that not everything goes when the oldest file does.
+/// A larger file gets no more records, so that removing the oldest file does not remove everything.
 const FULL: u64 = 16 << 20;
 
-/// More files than this are written into one, because each is opened by each run.
+/// More files than this are merged into one, because every run opens each of them.
 const MOST_FILES: usize = 32;
 
-/// A manifest that is larger than this is no manifest: registries take at most 4 MiB.
+/// Anything larger is not a manifest: registries accept at most 4 MiB.
 const LARGEST: u32 = 4 << 20;
 
 type Hash = [u8; 32];
@@ -85,7 +85,7 @@ impl Packs {
     pub fn put(&mut self, manifests: &[(Digest, Vec<u8>)]) {
         if let Err(error) = self.append(manifests) {
             tracing::debug!(folder = %self.folder.display(), %error, "cannot keep manifests");
-            // Nobody knows how much of it was written: what follows goes into another file.
+            // How much of it was written is unknown, so continue in another file.
             self.own = None;
         }
     }
@@ -125,7 +125,7 @@ impl Packs {
         Ok(Own { file, number: self.files.len() - 1, length: 0 })
     }
 
-    /// Finds out what is kept, once, and tidies up.
+    /// Reads once what is on disk, and tidies up.
     fn look(&mut self) -> io::Result<()> {
         if std::mem::replace(&mut self.looked, true) {
             return Ok(());
@@ -146,7 +146,7 @@ impl Packs {
         for (path, length) in files {
             if bytes > most {
                 bytes -= length;
-                // Whoever else trims at the same time removes the same files.
+                // Another run that trims at the same time removes the same files.
                 let _ = fs::remove_file(path);
             } else if many && length < FULL / 16 {
                 self.move_over(path)?;
@@ -157,7 +157,7 @@ impl Packs {
         Ok(())
     }
 
-    /// Notes what a file holds, up to a cut.
+    /// Records what a file holds, up to a cut.
     fn scan(&mut self, path: PathBuf) -> io::Result<()> {
         let (file, length) = match File::open(&path) {
             // Another run removed it.
@@ -198,7 +198,7 @@ impl Packs {
         fs::remove_file(path)
     }
 
-    /// Removes a file that cannot be believed.
+    /// Removes a file with wrong bytes.
     fn forget(&mut self, file: usize) {
         self.places.retain(|_, place| place.file != file);
         let _ = fs::remove_file(&self.files[file]);

@@ -31,7 +31,7 @@ fn the_region_is_the_variables_unless_a_profile_was_asked_for() {
 }
 
 #[test]
-fn the_endpoint_is_the_first_that_somebody_chose() {
+fn the_first_chosen_endpoint_is_used() {
     let configured = |endpoint: &str| format!(r#"{{"cvm":{{"endpoint":"{endpoint}"}}}}"#);
     let default = configured("cvm.tencentcloudapi.com");
     let intl = configured("cvm.intl.tencentcloudapi.com");

@@ -114,7 +114,7 @@ fn moto_is_read_and_deleted_from() {
     let word = |word: &str| word.to_owned();
     let words = |items: Vec<(String, Vec<String>)>| items.into_iter().map(|(word, _)| word).collect::<Vec<_>>();
     let (code, items) = moto.imgctl(&["get", "ecr:team/app:v1", "ecr:team/app:nope"]);
-    assert_eq!((code, words(items)), (Some(1), vec![word("-"), word("missing")]));
+    assert_eq!((code, words(items)), (Some(1), vec![word("unknown"), word("missing")]));
 
     let gone = ["delete", "--yes", "ecr:team/app:v1", "ecr:team/app:latest", "ecr:team/app:nope"];
     let (code, items) = moto.imgctl(&gone);

@@ -29,7 +29,7 @@ pub struct Item {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     /// The state that was read; absent when there is an outcome. Of an image: the provider's own word in lower case, or
-    /// `missing`. Of a layer: `available`, or why not. Of a provider: `ok`, `warning`, `failed` or `not_configured`.
+    /// `missing` or `unknown`. Of a layer: `available`, or why not. Of a provider: `ok`, `warning`, `failed` or `not_configured`.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "state")]
     #[schemars(with = "Option<String>")]
     pub state: Option<State>,

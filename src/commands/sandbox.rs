@@ -43,10 +43,18 @@ const EXAMPLES: [Example; 4] = [
 /// `imgctl sandbox` serves until Ctrl-C and prints the variables to export in another terminal. To run one command
 /// inside: `imgctl sandbox -- imgctl list 'ecr:team/*'`. To see a tour: `imgctl sandbox --tour`.
 ///
-/// A fault is SERVICE:OPERATION:KIND[=ARGUMENT][@AFTER][:TIMES]. Kinds that fail before the call has an effect:
-/// status=N, throttle, drop (closes the connection), hang (never answers). Kinds that fail after it: lose-answer,
-/// truncate (half an answer), garble (not JSON), empty ({}), slow=DURATION. AFTER lets that many calls succeed first;
-/// `*` matches any name. Examples: `ecr:BatchDeleteImage:throttle:3`, `cvm:DeleteImages:lose-answer:1`.
+/// A fault is SERVICE:OPERATION:KIND[=ARGUMENT][@AFTER][:TIMES]. AFTER lets that many calls succeed first; `*` matches
+/// any name. Examples: `ecr:BatchDeleteImage:throttle:3`, `cvm:DeleteImages:lose-answer:1`.
+///
+/// Kinds that fail before the call has an effect: status=N (status=N,blank, status=N,html and status=N,json replace the
+/// body), throttle (throttle=VALUE sets Retry-After), redirect, drop (closes the connection), hang (never answers).
+///
+/// Kinds that fail after it: lose-answer, truncate (half an answer), trickle (byte by byte), huge (256 MiB), bomb (1 GiB
+/// in gzip), slow=DURATION.
+///
+/// Kinds that answer wrongly after it: garble (HTML), empty ({}), null (all values), retype (wrong types), twice (every
+/// member), stranger (ids that were not asked for), deep (nested lists), other (the answer of another operation), repeat
+/// (the answer to the first call), endless (more pages follow).
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {

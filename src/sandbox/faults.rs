@@ -5,6 +5,8 @@
 
 use std::{fmt, ops::Range, str::FromStr, time::Duration};
 
+use super::spoil::Spoil;
+
 /// One line of the fault script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -20,12 +22,14 @@ pub struct Fault {
 }
 
 /// What goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Nothing is done; the service fails with this HTTP status.
-    Status(u16),
-    /// Nothing is done; the service says that it has been called too often.
-    Throttle,
+    /// Nothing is done; the service fails with this HTTP status, in its own way or with a body of somebody else.
+    Status(u16, Option<&'static str>),
+    /// Nothing is done; the service says that it has been called too often, perhaps with this `Retry-After`.
+    Throttle(Option<String>),
+    /// Nothing is done; the answer sends the client elsewhere.
+    Redirect,
     /// Nothing is done; the connection closes.
     Drop,
     /// It is done; the connection closes.
@@ -34,20 +38,57 @@ pub enum Kind {
     Hang,
     /// It is done; half of the answer comes, then the connection closes.
     Truncate,
-    /// It is done; the answer is 200 and no JSON.
-    Garble,
+    /// It is done; the answer comes byte by byte.
+    Trickle,
+    /// It is done; the answer is 256 MiB of spaces.
+    Huge,
     /// It is done at once; the answer comes so much later.
     Slow(Duration),
-    /// It is done; the answer is 200 and `{}`.
-    Empty,
+    /// It is done; the answer is 200 and not what it should be.
+    Spoil(Spoil),
 }
 
-const KINDS: [&str; 9] = ["status", "throttle", "drop", "lose-answer", "hang", "truncate", "garble", "slow", "empty"];
+/// The kinds that take no argument.
+const PLAIN: [(&str, Kind); 18] = [
+    ("redirect", Kind::Redirect),
+    ("drop", Kind::Drop),
+    ("lose-answer", Kind::LoseAnswer),
+    ("hang", Kind::Hang),
+    ("truncate", Kind::Truncate),
+    ("trickle", Kind::Trickle),
+    ("huge", Kind::Huge),
+    ("garble", Kind::Spoil(Spoil::Garble)),
+    ("empty", Kind::Spoil(Spoil::Empty)),
+    ("null", Kind::Spoil(Spoil::Null)),
+    ("retype", Kind::Spoil(Spoil::Retype)),
+    ("twice", Kind::Spoil(Spoil::Twice)),
+    ("stranger", Kind::Spoil(Spoil::Stranger)),
+    ("deep", Kind::Spoil(Spoil::Deep)),
+    ("other", Kind::Spoil(Spoil::Other)),
+    ("repeat", Kind::Spoil(Spoil::Repeat)),
+    ("endless", Kind::Spoil(Spoil::Endless)),
+    ("bomb", Kind::Spoil(Spoil::Bomb)),
+];
 
-const GRAMMAR: &str = "a fault is SERVICE:OPERATION:KIND[=ARGUMENT][@AFTER][:TIMES], where KIND is status=N, throttle, \
-     drop (nothing is done, no answer), lose-answer (done, no answer), hang (nothing is done, silence), \
-     truncate (done, half an answer), garble (done, an answer that is not JSON), slow=DURATION (done, a late answer) \
-     or empty (done, an answer of {}); AFTER is how many such calls pass first, and * is any name";
+/// Bodies that a status can have instead of the service's own.
+const BODIES: [(&str, &str); 3] =
+    [("blank", ""), ("html", "<html><body><h1>Proxy</h1></body></html>"), ("json", r#"[{"unexpected":null}]"#)];
+
+fn names() -> impl Iterator<Item = &'static str> {
+    ["status", "throttle", "slow"].into_iter().chain(PLAIN.map(|(name, _)| name))
+}
+
+/// What `imgctl sandbox --help` says too.
+const GRAMMAR: &str = "a fault is SERVICE:OPERATION:KIND[=ARGUMENT][@AFTER][:TIMES]; AFTER lets that many calls succeed \
+     first, and * matches any name.\n\
+     Kinds that fail before the call has an effect: status=N (status=N,blank, status=N,html and status=N,json replace \
+     the body), throttle (throttle=VALUE sets Retry-After), redirect, drop (closes the connection), hang (never \
+     answers).\n\
+     Kinds that fail after it: lose-answer, truncate (half an answer), trickle (byte by byte), huge (256 MiB), bomb (1 \
+     GiB in gzip), slow=DURATION.\n\
+     Kinds that answer wrongly after it: garble (HTML), empty ({}), null (all values), retype (wrong types), twice \
+     (every member), stranger (ids that were not asked for), deep (nested lists), other (the answer of another \
+     operation), repeat (the answer to the first call), endless (more pages follow).";
 
 /// Why a text is not a fault, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,39 +163,39 @@ fn parse_kind(text: &str, place: Range<usize>) -> Result<Kind, (Range<usize>, St
         (place, format!("{name} needs {what}"))
     };
     let given = argument.clone().map(|place| &text[place]);
-    let kind = match name {
-        "status" => given
-            .and_then(|status| status.parse().ok())
-            .filter(|status| (400..600).contains(status))
-            .map(Kind::Status)
-            .ok_or_else(|| needs("an HTTP status from 400 to 599, as in status=503"))?,
-        "slow" => given
+    let kind = match (name, given) {
+        ("status", given) => {
+            let (status, body) = given.map_or(("", None), |given| match given.split_once(',') {
+                Some((status, body)) => (status, Some(BODIES.iter().find(|(name, _)| *name == body))),
+                None => (given, None),
+            });
+            let status = status.parse().ok().filter(|status| (400..600).contains(status));
+            match (status, body) {
+                (Some(status), None) => Some(Kind::Status(status, None)),
+                (Some(status), Some(Some((name, _)))) => Some(Kind::Status(status, Some(name))),
+                _ => None,
+            }
+            .ok_or_else(|| needs("an HTTP status from 400 to 599, as in status=503 or status=503,html"))?
+        }
+        ("slow", given) => given
             .and_then(|duration| humantime::parse_duration(duration).ok())
             .map(Kind::Slow)
             .ok_or_else(|| needs("a duration, as in slow=1500ms"))?,
-        "throttle" => Kind::Throttle,
-        "drop" => Kind::Drop,
-        "lose-answer" => Kind::LoseAnswer,
-        "hang" => Kind::Hang,
-        "truncate" => Kind::Truncate,
-        "garble" => Kind::Garble,
-        "empty" => Kind::Empty,
-        _ => {
-            let near = KINDS
-                .into_iter()
-                .map(|kind| (strsim::damerau_levenshtein(kind, name), kind))
-                .min()
-                .filter(|(distance, _)| *distance <= 2)
-                .map_or(String::new(), |(_, kind)| format!("; did you mean \"{kind}\"?"));
-            return Err((place.start..name_end, format!("there is no kind \"{name}\"{near}")));
-        }
+        ("throttle", given) => Kind::Throttle(given.map(Into::into)),
+        (name, given) => match PLAIN.into_iter().find(|(plain, _)| *plain == name) {
+            Some((_, kind)) if given.is_none() => kind,
+            Some(_) => return Err((argument.unwrap_or(place), format!("{name} takes no argument"))),
+            None => {
+                let near = names()
+                    .map(|kind| (strsim::damerau_levenshtein(kind, name), kind))
+                    .min()
+                    .filter(|(distance, _)| *distance <= 2)
+                    .map_or(String::new(), |(_, kind)| format!("; did you mean \"{kind}\"?"));
+                return Err((place.start..name_end, format!("there is no kind \"{name}\"{near}")));
+            }
+        },
     };
-    match argument {
-        Some(argument) if !matches!(kind, Kind::Status(_) | Kind::Slow(_)) => {
-            Err((argument, format!("{name} takes no argument")))
-        }
-        _ => Ok(kind),
-    }
+    Ok(kind)
 }
 
 impl fmt::Display for FaultError {
@@ -172,20 +213,20 @@ impl std::error::Error for FaultError {}
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Self::Status(status) => return write!(f, "status={status}"),
-            Self::Slow(duration) => {
-                return write!(f, "slow={}", humantime::format_duration(*duration));
-            }
-            Self::Throttle => "throttle",
-            Self::Drop => "drop",
-            Self::LoseAnswer => "lose-answer",
-            Self::Hang => "hang",
-            Self::Truncate => "truncate",
-            Self::Garble => "garble",
-            Self::Empty => "empty",
-        })
+        match self {
+            Self::Status(status, None) => write!(f, "status={status}"),
+            Self::Status(status, Some(body)) => write!(f, "status={status},{body}"),
+            Self::Slow(duration) => write!(f, "slow={}", humantime::format_duration(*duration)),
+            Self::Throttle(None) => f.write_str("throttle"),
+            Self::Throttle(Some(after)) => write!(f, "throttle={after}"),
+            plain => f.write_str(PLAIN.iter().find(|(_, kind)| kind == plain).map_or("", |(name, _)| name)),
+        }
     }
+}
+
+/// The body of this name.
+pub(super) fn body(name: &str) -> &'static str {
+    BODIES.iter().find(|(known, _)| *known == name).map_or("", |(_, body)| body)
 }
 
 impl fmt::Display for Fault {
@@ -228,7 +269,7 @@ impl Script {
             let spent = line.fault.times.is_some_and(|times| line.struck >= times);
             if due.is_none() && line.seen > line.fault.after && !spent {
                 line.struck = line.struck.saturating_add(1);
-                due = Some(line.fault.kind);
+                due = Some(line.fault.kind.clone());
             }
         }
         due
@@ -248,6 +289,9 @@ mod tests {
             "workspace:*:drop",
             "*:ListImages:slow=1s 500ms@2:1",
             "ecr:PutImage:truncate@7",
+            "ecr:*:throttle=soon:1",
+            "cvm:*:status=413,html",
+            "*:*:stranger@1",
         ] {
             assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
         }
@@ -264,6 +308,7 @@ mod tests {
             ("ecr:*:explode", "explode", "there is no kind \"explode\""),
             ("ecr:*:status", "status", "needs an HTTP status"),
             ("ecr:*:status=200", "200", "needs an HTTP status"),
+            ("ecr:*:status=500,odd", "500,odd", "needs an HTTP status"),
             ("ecr:*:slow=soon:1", "soon", "needs a duration"),
             ("ecr:*:drop=1", "1", "takes no argument"),
             ("ecr:*:drop:0", "0", "TIMES must be a number from 1"),
@@ -274,7 +319,7 @@ mod tests {
             assert_eq!(&text[error.place.clone()], bad, "{text}");
             let shown = error.to_string();
             assert!(shown.contains(why), "{shown}");
-            assert!(KINDS.iter().all(|kind| shown.contains(kind)), "{shown}");
+            assert!(names().all(|kind| shown.contains(kind)), "{shown}");
         }
         let shown = "ecr:*:throtle:3".parse::<Fault>().unwrap_err().to_string();
         let lines: Vec<_> = shown.lines().collect();
@@ -289,6 +334,6 @@ mod tests {
         }
         let got: Vec<_> = ["Get", "Get", "Put", "Get", "Get"].map(|operation| script.next("ecr", operation)).into();
         use Kind::{Drop, Throttle};
-        assert_eq!(got, [Some(Drop), Some(Throttle), None, Some(Throttle), None]);
+        assert_eq!(got, [Some(Drop), Some(Throttle(None)), None, Some(Throttle(None)), None]);
     }
 }

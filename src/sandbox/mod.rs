@@ -14,6 +14,7 @@ mod inventory;
 mod rates;
 pub mod server;
 pub mod sigv4;
+mod spoil;
 pub mod workspace;
 mod world;
 

@@ -30,7 +30,8 @@ use super::{
     Call, Fault, Received, Reply, World,
     bucket::Buckets,
     calls::{self, Record},
-    faults::{Kind, Script},
+    faults::{self, Kind, Script},
+    spoil::Memory,
 };
 
 /// ECR's largest request is a layer part of 20 MiB, sent as base64.
@@ -39,6 +40,9 @@ const LARGEST_REQUEST: usize = 32 << 20;
 
 /// Long enough for the first half of an answer to leave before the connection closes.
 const HALFWAY: Duration = Duration::from_millis(50);
+
+/// The pause before each byte of an answer that trickles.
+const TRICKLE: Duration = Duration::from_millis(20);
 
 /// How a sandbox behaves.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +72,7 @@ struct Shared {
     world: Mutex<World>,
     script: Mutex<Script>,
     buckets: Option<Mutex<Buckets>>,
+    memory: Mutex<Memory>,
     record: Mutex<Record>,
     latency: Duration,
     clock_skew: TimeDelta,
@@ -88,6 +93,7 @@ impl Sandbox {
             world: Mutex::new(world),
             script: Mutex::new(script),
             buckets: options.rate.map(|rate| Mutex::new(Buckets::new(rate))),
+            memory: Mutex::default(),
             record: Mutex::new(Record::new(options.log.as_deref())?),
             latency: options.latency,
             clock_skew: options.clock_skew,
@@ -203,7 +209,13 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<R
     match fault {
         Some(Kind::Drop | Kind::LoseAnswer) => Err(io::ErrorKind::ConnectionAborted.into()),
         Some(Kind::Hang) => std::future::pending().await,
-        Some(Kind::Truncate) => Ok(respond(reply, halved)),
+        Some(Kind::Truncate) => Ok(respond(with_length(reply), halved)),
+        Some(Kind::Trickle) => {
+            Ok(respond(reply, |body| pieces(body.into_iter().map(|byte| Bytes::from(vec![byte])), TRICKLE)))
+        }
+        Some(Kind::Huge) => {
+            Ok(respond(reply, |_| pieces(std::iter::repeat_n(Bytes::from(vec![b' '; 1 << 20]), 256), Duration::ZERO)))
+        }
         Some(Kind::Slow(duration)) => {
             tokio::time::sleep(duration).await;
             Ok(respond(reply, whole))
@@ -227,20 +239,24 @@ impl Shared {
         let mut reply = match &mut mine {
             Some((_, _, service)) => {
                 items = service.items(received);
-                match fault {
+                match &fault {
                     Some(Kind::Drop | Kind::Hang) => empty(200),
-                    Some(Kind::Throttle) => service.throttled(),
                     None if self.buckets.as_ref().is_some_and(too_fast) => service.throttled(),
-                    Some(Kind::Status(status)) => service.broken(status),
+                    Some(Kind::Redirect) => with(empty(307), "location", "/elsewhere"),
+                    Some(Kind::Throttle(None)) => service.throttled(),
+                    Some(Kind::Throttle(Some(after))) => with(service.throttled(), "retry-after", after),
+                    Some(Kind::Status(status, None)) => service.broken(*status),
+                    Some(Kind::Status(status, Some(body))) => {
+                        Reply { body: faults::body(body).into(), ..empty(*status) }
+                    }
                     _ => service.answer(received),
                 }
             }
             None => empty(404),
         };
         match fault {
-            Some(Kind::Garble) => replace(&mut reply, b"<html><body>It works!"),
-            Some(Kind::Empty) => replace(&mut reply, b"{}"),
-            _ => {}
+            Some(Kind::Spoil(spoil)) => lock(&self.memory).spoil(spoil, name, &operation, &mut reply),
+            _ => lock(&self.memory).keep(name, &operation, &reply),
         }
         let silent = matches!(fault, Some(Kind::Drop | Kind::LoseAnswer | Kind::Hang));
         // Recorded while the world is locked, so that the record has the order of the work.
@@ -250,7 +266,7 @@ impl Shared {
             items,
             status: (!silent).then_some(reply.status),
             code: (!silent).then(|| calls::code(&reply)).flatten(),
-            fault: fault.map(|fault| fault.to_string()),
+            fault: fault.as_ref().map(ToString::to_string),
         });
         (reply, fault)
     }
@@ -260,15 +276,19 @@ fn empty(status: u16) -> Reply {
     Reply { status, headers: Vec::new(), body: Vec::new() }
 }
 
-/// Puts another body into an answer, and makes it a success without a code.
-fn replace(reply: &mut Reply, body: &[u8]) {
-    reply.status = 200;
-    reply.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("x-amzn-errortype"));
-    reply.body = body.to_vec();
+fn with(mut reply: Reply, name: &str, value: &str) -> Reply {
+    reply.headers.push((name.into(), value.into()));
+    reply
+}
+
+/// A client must learn that half of an answer is not all of it.
+fn with_length(reply: Reply) -> Reply {
+    let length = reply.body.len().to_string();
+    with(reply, "content-length", &length)
 }
 
 fn respond(reply: Reply, body: impl FnOnce(Vec<u8>) -> Body) -> Response<Body> {
-    let mut response = Response::builder().status(reply.status).header("content-length", reply.body.len());
+    let mut response = Response::builder().status(reply.status);
     for (name, value) in &reply.headers {
         response = response.header(name, value);
     }
@@ -298,6 +318,14 @@ fn halved(body: Vec<u8>) -> Body {
                 Some((Err(io::ErrorKind::ConnectionAborted.into()), None))
             }
         }
+    })))
+}
+
+/// The body in pieces, with a pause before each.
+fn pieces(pieces: impl Iterator<Item = Bytes> + Send + Sync + 'static, pause: Duration) -> Body {
+    BoxBody::new(StreamBody::new(stream::unfold(pieces, move |mut pieces| async move {
+        tokio::time::sleep(pause).await;
+        Some((Ok(Frame::data(pieces.next()?)), pieces))
     })))
 }
 

@@ -8,6 +8,7 @@ mod cvm;
 mod dice;
 mod doctor;
 mod ecr;
+mod faults;
 mod github;
 mod help;
 mod inputs;

@@ -1,6 +1,9 @@
 //! Random images and random faults against the real binary: its report must match the emulator's state.
 
-use crate::{conformance::CLOUDS, dice::Dice};
+use crate::{
+    conformance::{CLOUDS, is_true},
+    dice::Dice,
+};
 
 const FAULTS: [&str; 9] =
     ["throttle", "lose-answer", "drop", "status=500", "status=503", "truncate", "garble", "empty", "slow=100ms"];
@@ -43,19 +46,8 @@ fn one_run(cloud: &crate::conformance::Cloud, seed: u64) {
     assert_eq!(run.words().len(), asked.len(), "{}", case());
     for (number, word) in asked.iter().zip(run.words()) {
         let there = left.contains(number);
-        match word.as_str() {
-            "deleted" | "gone" | "missing" => {
-                assert!(!there, "{number} is {word} and there: {}", case())
-            }
-            "failed" | "refused" | "skipped" => {
-                assert!(there || *number >= count, "{number} is {word} and not there: {}", case());
-            }
-            "unknown" => {}
-            other => panic!("{other}: {}", case()),
-        }
-        if *number >= count {
-            assert_ne!(word, "deleted", "{number} was never there: {}", case());
-        }
+        let absent = *number >= count && !matches!(word.as_str(), "gone" | "missing");
+        assert!(is_true(&word, there || absent), "{number} is {word} and there: {there}: {}", case());
     }
     for number in (0..count).filter(|number| !asked.contains(number)) {
         assert!(left.contains(&number), "{number} was not asked for and is gone: {}", case());

@@ -95,6 +95,16 @@ impl Cloud {
     }
 }
 
+/// Whether an outcome is true of an image that is there, or not, after the run.
+pub fn is_true(outcome: &str, there: bool) -> bool {
+    match outcome {
+        "deleted" | "gone" | "missing" => !there,
+        "failed" | "refused" | "skipped" => there,
+        "unknown" => true,
+        _ => false,
+    }
+}
+
 #[test]
 fn many_images_are_deleted_in_full_batches_and_reported_in_order() {
     for cloud in &CLOUDS {

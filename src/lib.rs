@@ -27,6 +27,8 @@ mod engine;
 pub mod error;
 mod exit;
 mod flags;
+#[cfg(test)]
+mod fuzz;
 mod help;
 mod http;
 pub mod image;

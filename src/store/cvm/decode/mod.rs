@@ -136,6 +136,28 @@ mod tests {
     }
 
     #[test]
+    fn a_broken_answer_is_read_or_refused() {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Listed {
+            image_set: Vec<Described>,
+        }
+        let list = r#"{"Response":{"TotalCount":1,"RequestId":"r","ImageSet":[{"ImageId":"img-1","ImageType":"PRIVATE_IMAGE",
+            "CreatedTime":"2024-05-20T10:39:49Z","ImageName":"n","ImageSize":50,"ImageState":"NORMAL","Platform":null,
+            "SnapshotSet":[{"SnapshotId":"snap-1","DiskUsage":"SYSTEM_DISK","DiskSize":50}],"ImageFamily":"f"}]}}"#;
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        crate::fuzz::each(&[list, &failed("InvalidImageId.NotFound"), r#"{"code":4100,"codeDesc":"A"}"#], |text| {
+            for status in [200, 400, 429, 500] {
+                let answer = Response { status, headers: HeaderMap::new(), body: text.to_vec().into() };
+                if let Ok(told) = read::<Listed>(&answer, "cvm.example.com", now) {
+                    let images = told.content.image_set.into_iter();
+                    images.for_each(|image| drop(image.into_image(true, &told.request_id)));
+                }
+            }
+        });
+    }
+
+    #[test]
     fn a_success_has_the_documented_shape_and_a_request_id() {
         assert_eq!(heard(200, &[], r#"{"Response":{"RequestId":"r-1"}}"#).unwrap(), "r-1");
         let with_null = r#"{"Response":{"Error":null,"RequestId":"r-1"}}"#;

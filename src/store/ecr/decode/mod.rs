@@ -88,6 +88,53 @@ mod tests {
     }
 
     #[test]
+    fn a_broken_answer_is_read_or_refused() {
+        use aws_sdk_ecr::operation::{
+            batch_delete_image::{BatchDeleteImage, BatchDeleteImageOutput},
+            describe_images::{DescribeImages, DescribeImagesOutput},
+        };
+        use aws_smithy_runtime_api::client::{
+            interceptors::context::{Error, Output},
+            orchestrator::{HttpResponse, OrchestratorError},
+            runtime_plugin::RuntimePlugin,
+            ser_de::{DeserializeResponse, SharedResponseDeserializer},
+        };
+        use aws_smithy_types::config_bag::ConfigBag;
+        // What the SDK makes of a body, without a call.
+        let sdk =
+            |operation: &dyn RuntimePlugin, status: u16, body: &[u8]| -> Result<Output, OrchestratorError<Error>> {
+                let layer = operation.config().expect("an operation has a configuration");
+                let decoder = layer.load::<SharedResponseDeserializer>().expect("and a decoder");
+                let answer = HttpResponse::new(status.try_into().unwrap(), body.to_vec().into());
+                decoder.deserialize_nonstreaming_with_config(&answer, &ConfigBag::base())
+            };
+        let asked = [tag("v1"), ImageId::Digest(digest('a')), ImageId::TagAt("v1".into(), digest('a'))];
+        let details = format!(
+            r#"{{"nextToken":"t","imageDetails":[{{"registryId":"1","repositoryName":"app","imageDigest":"{}","imageTags":["v1"],
+            "imageSizeInBytes":5,"imagePushedAt":1.7e9,"imageStatus":"ACTIVE","subjectManifestDigest":"{}"}}]}}"#,
+            hex('a'),
+            hex('b')
+        );
+        let done = format!(
+            r#"{{"imageIds":[{{"imageDigest":"{}","imageTag":"v1"}}],"failures":[{{"imageId":{{"imageTag":"v2"}},
+            "failureCode":"ImageNotFound","failureReason":"why"}}]}}"#,
+            hex('a')
+        );
+        let error = r#"{"__type":"com.amazonaws#ImageNotFoundException","message":"why"}"#;
+        crate::fuzz::each(&[&details, &done, error], |text| {
+            let _ = sdk(&DescribeImages::new(), 400, text);
+            if let Ok(output) = sdk(&DescribeImages::new(), 200, text) {
+                let output = output.downcast::<DescribeImagesOutput>().expect("the output of the operation");
+                drop(described(&asked, output.image_details(), None));
+            }
+            if let Ok(output) = sdk(&BatchDeleteImage::new(), 200, text) {
+                let output = output.downcast::<BatchDeleteImageOutput>().expect("the output of the operation");
+                drop(deleted(&asked, output.image_ids(), output.failures(), None));
+            }
+        });
+    }
+
+    #[test]
     fn a_deletion_counts_for_exactly_what_the_answer_names() {
         let whole = ImageId::Digest(digest('a'));
         let pinned = ImageId::TagAt("v1".into(), digest('a'));

@@ -12,13 +12,34 @@ use reqwest::{
 };
 
 use crate::{
+    clock::{self, Clock},
     error::{Error, Kind, Result},
     secrets,
 };
 
-/// Tencent documents 50 MB as the largest answer; nothing else here comes near.
-/// <https://www.tencentcloud.com/document/api/213/33281>
-const LARGEST_ANSWER: usize = 64 << 20;
+/// How many bytes an answer may have. A larger one counts as unreadable, and the rest of it is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// A list of images or manifests. Tencent documents 50 MB as its largest answer; no other provider documents one.
+    /// <https://www.tencentcloud.com/document/api/213/33281>
+    List,
+    /// Anything else: what became of some ids, a job, a token with its catalogue.
+    Few,
+}
+
+impl Size {
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::List => 64 << 20,
+            Self::Few => 4 << 20,
+        }
+    }
+
+    /// The error of an answer that is larger.
+    pub fn exceeded(self, who: &str) -> Error {
+        Error::new(Kind::Unreadable, format!("{who} answered with more than {} MiB", self.bytes() >> 20))
+    }
+}
 
 /// Where AWS machines and containers get their credentials.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
@@ -41,31 +62,13 @@ impl Response {
 
     /// How long the service asks to wait, counted from `now`.
     pub fn retry_after(&self, now: DateTime<Utc>) -> Option<Duration> {
-        retry_after(self.header("retry-after")?, now)
+        clock::retry_after(self.header("retry-after")?, now)
     }
 
     /// How far this machine's clock was ahead of the service's `now`, when the answer came.
     pub fn clock_ahead(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
-        clock_ahead(self.header("date")?, now)
+        clock::clock_ahead(self.header("date")?, now)
     }
-}
-
-/// Reads the value of `Retry-After`: seconds, or a date.
-/// <https://www.rfc-editor.org/rfc/rfc9110#name-retry-after>
-pub fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
-    match text.trim().parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => (date(text)? - now).to_std().ok(),
-    }
-}
-
-/// How far a clock that shows `now` is ahead of a server's `Date`.
-pub fn clock_ahead(text: &str, now: DateTime<Utc>) -> Option<TimeDelta> {
-    Some(now - date(text)?)
-}
-
-fn date(text: &str) -> Option<DateTime<Utc>> {
-    Some(DateTime::parse_from_rfc2822(text.trim()).ok()?.to_utc())
 }
 
 /// The `Host` header for an endpoint: with the port, unless it is the scheme's own.
@@ -94,6 +97,7 @@ pub fn secret_value(what: &str, text: &str) -> Result<HeaderValue> {
 #[derive(Clone, Debug)]
 pub struct Http {
     client: reqwest::Client,
+    pub clock: Clock,
 }
 
 impl Http {
@@ -125,12 +129,12 @@ impl Http {
         }
         client
             .build()
-            .map(|client| Self { client })
+            .map(|client| Self { client, clock: Clock::default() })
             .map_err(|error| Error::new(Kind::Config, format!("cannot set up HTTPS: {}", causes(&error))))
     }
 
     /// Sends one request once.
-    pub async fn send(&self, request: reqwest::Request) -> Result<Response> {
+    pub async fn send(&self, request: reqwest::Request, size: Size) -> Result<Response> {
         let host = request.url().host_str().unwrap_or_default().to_owned();
         let mut answer = self.client.execute(request).await.map_err(|error| failed(&host, &error))?;
         let (status, mut headers) = (answer.status().as_u16(), std::mem::take(answer.headers_mut()));
@@ -138,10 +142,11 @@ impl Http {
         if let Some(token) = headers.get_mut("x-subject-token") {
             token.set_sensitive(true);
         }
+        self.clock.note(headers.get("date").and_then(|date| date.to_str().ok()));
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&host, &error))? {
-            if body.len() + chunk.len() > LARGEST_ANSWER {
-                return Err(Error::new(Kind::Unreadable, format!("{host} answered with more than 64 MiB")));
+            if body.len() + chunk.len() > size.bytes() {
+                return Err(size.exceeded(&host));
             }
             body.extend_from_slice(&chunk);
         }
@@ -254,21 +259,6 @@ mod tests {
             "",
         ] {
             assert_eq!(endpoint(bad, "X").unwrap_err().kind, Kind::Config, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_wait_is_given_in_seconds_or_as_a_date() {
-        let now = "2026-11-21T01:00:00Z".parse().unwrap();
-        for (text, seconds) in [
-            ("7", Some(7)),
-            (" 7 ", Some(7)),
-            ("Sat, 21 Nov 2026 01:00:30 GMT", Some(30)),
-            ("Sat, 21 Nov 2026 00:00:00 GMT", None),
-            ("-1", None),
-            ("soon", None),
-        ] {
-            assert_eq!(retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
         }
     }
 

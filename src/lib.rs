@@ -19,6 +19,7 @@
 
 mod checkup;
 pub mod cli;
+mod clock;
 mod commands;
 mod complete;
 mod context;

@@ -9,12 +9,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Checkup, State, Subject};
 use crate::{
+    clock::{self, clock_ahead, offset, span},
     error::{Error, Kind, Result},
-    http::clock_ahead,
 };
-
-/// A clock that is off by more gets a warning.
-const CLOCK_WARNING: TimeDelta = TimeDelta::minutes(1);
 
 /// Any answer: it proves that the endpoint works, and shows the time of the service.
 pub struct Heard {
@@ -74,7 +71,11 @@ impl Checkup {
             self.unknown(Subject::Clock, "the answer has no date");
             return true;
         };
-        let (off, limit) = (offset(ahead), span(tolerance));
+        let off = match ahead.num_seconds() {
+            -1..=1 => "matches the service".into(),
+            _ => offset(ahead),
+        };
+        let limit = span(tolerance);
         let hint = "set this machine's clock, for example with NTP";
         let clock = self.open(Subject::Clock);
         clock.seconds_ahead = Some(ahead.num_seconds());
@@ -85,7 +86,7 @@ impl Checkup {
             self.fail(Subject::Clock, Error::new(Kind::Config, message).hint(hint));
             return false;
         }
-        if ahead.abs() > CLOCK_WARNING {
+        if ahead.abs() > clock::TOLERANCE {
             clock.state = State::Warning;
             clock.note = Some(format!("the service allows {limit}: {hint}"));
         }
@@ -100,17 +101,4 @@ impl Checkup {
             check.state = State::Ok;
         }
     }
-}
-
-/// How far a clock is off, in words.
-fn offset(ahead: TimeDelta) -> String {
-    match ahead.num_seconds() {
-        -1..=1 => "matches the service".into(),
-        2.. => format!("{} ahead", span(ahead)),
-        _ => format!("{} behind", span(ahead)),
-    }
-}
-
-fn span(time: TimeDelta) -> String {
-    humantime::format_duration(Duration::from_secs(time.num_seconds().unsigned_abs())).to_string()
 }

@@ -167,7 +167,8 @@ async fn next_page(context: &Context, session: &Session, pages: &mut Pages<'_>) 
 fn print(context: &Context, session: &Session, images: Vec<Image>, selection: &Selection) {
     let home = session.store.home();
     let stock = Stock::new(home.clone(), images);
-    for (image, shown) in stock.images().iter().zip(listed(&stock, selection)) {
+    let selection = selection.by_clock(session.store.clock_ahead());
+    for (image, shown) in stock.images().iter().zip(listed(&stock, &selection)) {
         if let (true, Some(id)) = (shown, &image.id) {
             context.printer.progress.seen(1);
             context.printer.item(&Item::found(home.image(id.clone()), (**image).clone()));

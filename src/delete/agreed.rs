@@ -9,8 +9,9 @@ use super::order::{Chosen, Order, StoreOrder, Usage};
 use crate::{
     context::Context,
     engine::{Session, Verdict},
-    error::Result,
-    prune::{Stock, recheck},
+    error::{Error, Kind, Result},
+    image::ImageId,
+    prune::{Saved, Stock, recheck},
     store::Image,
     survey::{self, Cache},
 };
@@ -54,9 +55,28 @@ async fn stock<'m>(session: &Session, chosen: &Chosen<'m>, cache: &Cache) -> Res
         return Ok(Cow::Borrowed(stock));
     }
     let mut stock = survey::stock(session, cache, |_| true, |_| ()).await?;
+    whole(session, &stock, &chosen.saved).await?;
     let candidates: Vec<usize> = chosen.saved.iter().filter_map(|saved| stock.place(&saved.id)).collect();
     survey::read_candidates(session, cache, &mut stock, candidates).await?;
     Ok(Cow::Owned(stock))
+}
+
+/// A listing proves only what it shows. Images of the plan that it does not show are asked for by name: if one of them
+/// exists, the listing leaves out images, and what else it leaves out is unknown.
+async fn whole(session: &Session, stock: &Stock, saved: &[Saved]) -> Result<()> {
+    let unlisted = saved.iter().filter(|saved| stock.place(&saved.id).is_none());
+    let ids: Vec<ImageId> = unlisted.map(Saved::image_id).collect();
+    for (id, now) in ids.iter().zip(session.get(&ids).await) {
+        match now {
+            Err(error) if error.kind == Kind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(_) => {
+                let message = format!("the listing of {} leaves out {id}, which exists", stock.store);
+                return Err(Error::new(Kind::Unreadable, message).code("ListingIncomplete"));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl StoreOrder<'_> {

@@ -1,58 +1,76 @@
-//! Reads a listing page by page. A token that comes twice is an error: taking it for the end would hide images.
+//! Reads a listing page by page. A listing that does not end is an error: taking any of its pages for the last would hide
+//! images.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
+};
 
 use super::{pace::Op, session::Session};
 use crate::{
     error::{Error, Kind, Result},
-    image::{ImageId, StoreRef},
+    image::StoreRef,
     store::{Image, Page},
 };
 
-/// Tokens that the provider gave out so far.
+/// After so many pages in a row that bring nothing new, a listing counts as endless.
+const IDLE: usize = 20;
+
+/// How far a listing has come.
 #[derive(Default)]
-struct Tokens {
+struct Progress {
     next: Option<String>,
-    known: HashSet<String>,
     ended: bool,
+    tokens: HashSet<String>,
+    /// A hash of each item so far, because a listing may have millions. Among a million, two different ones look the same
+    /// once in 30 million listings.
+    seen: HashSet<u64>,
+    hasher: RandomState,
+    /// Pages in a row that brought nothing new.
+    idle: usize,
 }
 
-impl Tokens {
-    /// Takes a page's items, and remembers where the next page begins.
-    fn turn<T>(&mut self, page: Page<T>) -> Result<Vec<T>> {
-        match page.next {
-            None => self.ended = true,
-            Some(token) if self.known.insert(token.clone()) => self.next = Some(token),
-            Some(_) => {
+impl Progress {
+    /// Takes those items of a page that were on no page before, and remembers where the next page begins. Pages overlap
+    /// when others add or delete images meanwhile.
+    fn turn<T>(&mut self, mut page: Page<T>, hash: impl Fn(&RandomState, &T) -> Option<u64>) -> Result<Vec<T>> {
+        page.items.retain(|item| hash(&self.hasher, item).is_none_or(|hash| self.seen.insert(hash)));
+        self.idle = if page.items.is_empty() { self.idle + 1 } else { 0 };
+        let wrong = match page.next {
+            None => {
                 self.ended = true;
-                let message = "the listing does not end: the provider sent the same page token twice";
-                return Err(Error::new(Kind::Unreadable, message).code("RepeatedToken"));
+                return Ok(page.items);
             }
-        }
-        Ok(page.items)
+            Some(_) if self.idle >= IDLE => ("pages follow that bring nothing new", "NothingNew"),
+            Some(token) if self.tokens.insert(token.clone()) => {
+                self.next = Some(token);
+                return Ok(page.items);
+            }
+            Some(_) => ("the provider sent the same page token twice", "RepeatedToken"),
+        };
+        self.ended = true;
+        Err(Error::new(Kind::Unreadable, format!("the listing does not end: {}", wrong.0)).code(wrong.1))
     }
 }
 
 /// The pages of one store.
 pub struct Pages<'s> {
     session: &'s Session,
-    tokens: Tokens,
-    /// Images so far, of a listing by offsets: these shift when others add or delete images meanwhile.
-    seen: HashSet<ImageId>,
+    progress: Progress,
 }
 
 impl Session {
     pub fn pages(&self) -> Pages<'_> {
-        Pages { session: self, tokens: Tokens::default(), seen: HashSet::new() }
+        Pages { session: self, progress: Progress::default() }
     }
 
     /// All stores of the account. The caller matches the pattern in a store's name.
     pub async fn stores(&self) -> Result<Vec<StoreRef>> {
-        let mut tokens = Tokens::default();
+        let mut progress = Progress::default();
         let mut stores = Vec::new();
-        while !tokens.ended {
-            let page = self.ask(Op::List, || self.store.stores(tokens.next.as_deref())).await?;
-            stores.extend(tokens.turn(page)?);
+        while !progress.ended {
+            let page = self.ask(Op::List, || self.store.stores(progress.next.as_deref())).await?;
+            stores.extend(progress.turn(page, |hasher, store| Some(hasher.hash_one(&store.name)))?);
         }
         Ok(stores)
     }
@@ -61,16 +79,14 @@ impl Session {
 impl Pages<'_> {
     /// The next page's images, or nothing after the last page.
     pub async fn next(&mut self) -> Result<Option<Vec<Image>>> {
-        if self.tokens.ended {
+        if self.progress.ended {
             return Ok(None);
         }
-        let after = self.tokens.next.as_deref();
+        let after = self.progress.next.as_deref();
         let page = self.session.ask(Op::List, || self.session.store.list(after)).await?;
-        let by_offset = page.total.is_some();
-        let mut images = self.tokens.turn(page)?;
-        if by_offset {
-            images.retain(|image| image.id.clone().is_none_or(|id| self.seen.insert(id)));
-        }
+        // An image that lost a tag to another one meanwhile may come twice, with different tags.
+        let hash = |hasher: &RandomState, image: &Image| Some(hasher.hash_one((image.id.as_ref()?, &image.tags)));
+        let images = self.progress.turn(page, hash)?;
         Ok(Some(images))
     }
 }

@@ -128,8 +128,8 @@ impl Target {
             (Some(what @ Difference::PushedAgain), _) => Now::Replaced(changed(&what)),
             (_, Some(Hold::Going)) => Now::Going,
             (_, Some(Hold::Refused(error))) => Now::Refused(error.clone()),
-            (Some(what), None) => Now::Changed(changed(&what)),
-            (None, None) => Now::Same(now.pushed_at),
+            (Some(what), Some(Hold::Unsure) | None) => Now::Changed(changed(&what)),
+            (None, Some(Hold::Unsure) | None) => Now::Same(now.pushed_at),
         }
     }
 }

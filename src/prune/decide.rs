@@ -15,6 +15,7 @@ use super::{
     inventory::{identity, may_be_index},
     keep::{Rank, ranked, releases},
     select::{Judgement, Surroundings, short},
+    shared::taken_from_kept,
 };
 use crate::store::{Hold, Image};
 
@@ -202,9 +203,18 @@ impl Deciding<'_> {
     /// Keeps what kept images need, and what a kept index that could not be read may need.
     fn keep_what_is_needed(&mut self) {
         self.keep_what_belongs();
-        while self.keep_what_may_be_needed() {
+        while self.keep_what_may_be_needed() || self.keep_what_shares() {
             self.keep_what_belongs();
         }
+    }
+
+    /// Keeps images whose deletion would take something along that a kept image uses; tells whether there were any.
+    fn keep_what_shares(&mut self) -> bool {
+        let taken = taken_from_kept(self.images(), |place| !self.fates[place].is(Action::Keep));
+        for (place, why) in &taken {
+            self.fates[*place] = Fate::decided(Rule::Needed, why.clone());
+        }
+        !taken.is_empty()
     }
 
     /// Keeps everything that a kept index that could not be read may hold; tells whether there was anything.
@@ -375,6 +385,9 @@ fn held(image: &Image) -> Option<String> {
         _ if identity(image).is_none() => Some("the provider gave neither its digest nor its id".into()),
         Some(Hold::Going) => Some("the provider is already deleting it".into()),
         Some(Hold::Refused(error)) => Some(format!("the provider would refuse: {error}")),
+        Some(Hold::Unsure) => {
+            Some(format!("no document explains its state \"{}\"", image.state.as_deref().unwrap_or_default()))
+        }
         None => None,
     }
 }
@@ -393,6 +406,7 @@ mod tests {
         let told = Shelf::new()
             .with(1, &["a"], 9, |image| image.hold = Some(Hold::Refused(error)))
             .with(2, &["b"], 9, |image| image.hold = Some(Hold::Going))
+            .with(4, &["d"], 9, |image| (image.hold, image.state) = (Some(Hold::Unsure), Some("frozen".into())))
             .image(3, &["c"], 9)
             .prune(&["--older-than", "1d"]);
         assert_eq!(told.deleted(), [3]);

@@ -5,7 +5,7 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, Stock, names::Names};
+use super::{Plan, Stock, graph::Graph, names::Names};
 use crate::{
     error::{Error, Kind, Result},
     image::StoreRef,
@@ -128,21 +128,26 @@ impl Guards {
                 hint: format!("narrow the selection, or allow it with --max-percent {percent}"),
             });
         }
-        let emptied = plan
-            .stores
-            .iter()
-            .filter(|of| of.store.provider.has_containers() && of.totals.tagged > 0 && of.totals.tagged_kept == 0);
-        for of in emptied.filter(|_| !self.allow_empty) {
-            stops.push(Stop {
-                guard: "allow-empty".into(),
-                message: format!(
-                    "the plan deletes all {} tagged images of repository {}",
-                    of.totals.tagged, of.store.name
-                ),
-                hint: "keep some with --keep N or --exclude, or allow it with --allow-empty".into(),
-            });
+        for of in plan.stores.iter().filter(|of| of.store.provider.has_containers()) {
+            stops.extend(self.empties(&of.store, of.totals.tagged, of.totals.tagged_kept));
         }
         stops
+    }
+
+    /// The guard that stops a plan made earlier, if its store has lost the tagged images that it kept.
+    pub(super) fn emptied(&self, stock: &Stock, graph: &Graph, goes: &[bool]) -> Option<Stop> {
+        let tagged = |place: &usize| stock.store.provider.has_containers() && graph.is_tagged_image(*place);
+        let tagged: Vec<usize> = (0..goes.len()).filter(tagged).collect();
+        let kept = tagged.iter().filter(|place| !goes[**place]).count();
+        self.empties(&stock.store, tagged.len(), kept)
+    }
+
+    fn empties(&self, store: &StoreRef, tagged: usize, kept: usize) -> Option<Stop> {
+        (!self.allow_empty && tagged > 0 && kept == 0).then(|| Stop {
+            guard: "allow-empty".into(),
+            message: format!("the plan deletes all {tagged} tagged images of repository {}", store.name),
+            hint: "keep some with --keep N or --exclude, or allow it with --allow-empty".into(),
+        })
     }
 }
 

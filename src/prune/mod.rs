@@ -27,6 +27,7 @@ pub mod rules;
 pub mod saved;
 mod select;
 mod selectors;
+mod shared;
 mod whole;
 mod words;
 

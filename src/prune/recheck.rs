@@ -12,9 +12,11 @@ use super::{
     Evidence, Guards, Row, Stock,
     graph::{Bond, Graph, called, may_hold},
     inventory::identity,
+    shared::taken_from_kept,
 };
 use crate::{
     error::{Error, Kind, Result},
+    image::ImageId,
     store::{Difference, Hold, Image},
 };
 
@@ -31,7 +33,7 @@ pub struct Saved {
 }
 
 /// When an image may be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Step {
     pub pass: usize,
     /// Places in the plan of the images that must be deleted first.
@@ -42,6 +44,10 @@ impl Saved {
     /// Of a row and its image; `None` if the image has neither digest nor id.
     pub fn of(row: &Row, image: &Arc<Image>, read_at: Option<DateTime<Utc>>) -> Option<Self> {
         Some(Self { id: identity(image)?.to_owned(), image: Arc::clone(image), attached: row.attached, read_at })
+    }
+
+    pub fn image_id(&self) -> ImageId {
+        self.id.parse().map_or_else(|_| ImageId::Named(self.id.clone()), ImageId::Digest)
     }
 }
 
@@ -85,6 +91,13 @@ pub fn recheck(saved: &[Saved], fresh: &Stock, evidence: &Evidence, guards: &Gua
             true
         });
         let kept = |place: usize| saved_at[place].is_none();
+        let taken = taken_from_kept(images, |place| !kept(place));
+        if !taken.is_empty() {
+            for (place, why) in taken {
+                saved_at[place].take().into_iter().for_each(|number| verdicts[number] = Err(changed(why.clone())));
+            }
+            continue;
+        }
         let Some((index, why)) = graph.newest_unreadable(images, kept) else { break };
         let may_need = |place: &usize| !kept(*place) && may_hold(&images[*index], &images[*place]);
         let needed: Vec<usize> = (0..images.len()).filter(may_need).collect();
@@ -97,6 +110,10 @@ pub fn recheck(saved: &[Saved], fresh: &Stock, evidence: &Evidence, guards: &Gua
         }
     }
     let goes: Vec<bool> = saved_at.iter().map(Option::is_some).collect();
+    if let Some(stop) = guards.emptied(fresh, &graph, &goes) {
+        let refused = |verdict: Result<()>| verdict.and_then(|()| Err(Error::from(stop.clone())));
+        return verdicts.into_iter().map(refused).map(|verdict| verdict.map(|()| Step::default())).collect();
+    }
     let passes = graph.passes(&goes);
     let step = |(verdict, place): (Result<()>, &Option<usize>)| {
         verdict?;
@@ -142,10 +159,14 @@ fn check(
     {
         return Err(Error::new(Kind::InUse, format!("it holds an image that is {held}")));
     }
-    if let Some(Hold::Refused(error)) = &image.hold {
-        return Err(error.clone());
+    match &image.hold {
+        Some(Hold::Refused(error)) => Err(error.clone()),
+        Some(Hold::Unsure) => {
+            let state = image.state.as_deref().unwrap_or_default();
+            Err(changed(format!("its state is \"{state}\", which no document explains")))
+        }
+        Some(Hold::Going) | None => Ok(()),
     }
-    Ok(())
 }
 
 fn changed(why: String) -> Error {
@@ -172,7 +193,8 @@ mod tests {
             Saved::of(row, &Arc::new(serde_json::from_str(&text).unwrap()), None).unwrap()
         });
         let saved: Vec<Saved> = saved.collect();
-        let guards = GuardArgs::default().compile().unwrap();
+        // Most of these stores keep nothing that has a tag.
+        let guards = GuardArgs { allow_empty: true, ..GuardArgs::default() }.compile().unwrap();
         let verdicts = recheck(&saved, &now.stock(), evidence, &guards).into_iter();
         verdicts.map(|verdict| verdict.map_err(|error| format!("{:?}: {error}", error.kind))).collect()
     }
@@ -259,6 +281,23 @@ mod tests {
         let guards = GuardArgs::default().compile().unwrap();
         let verdicts = recheck(&plan, &then().stock(), &Evidence::default(), &guards);
         assert!(verdicts.iter().all(Result::is_err), "{verdicts:?}");
+    }
+
+    #[test]
+    fn a_plan_whose_kept_images_have_vanished_deletes_nothing() {
+        let now = || Shelf::new().index(1, &["a"], 99, &[2]).image(2, &[], 99).image(3, &["b"], 99);
+        let mut plan = [saved(1, &["a"]), saved(2, &[]), saved(3, &["b"])];
+        let stock = now().stock();
+        plan.iter_mut().zip(stock.images()).for_each(|(saved, image)| saved.image = Arc::clone(image));
+        let guards = GuardArgs::default().compile().unwrap();
+        for verdict in recheck(&plan, &stock, &Evidence::default(), &guards) {
+            let error = verdict.unwrap_err();
+            assert_eq!(error.message, "the plan deletes all 2 tagged images of repository app");
+            assert_eq!(error.kind, Kind::Guard);
+        }
+        let with_another = now().image(4, &["keep"], 1);
+        let verdicts = recheck(&plan, &with_another.stock(), &Evidence::default(), &guards);
+        assert!(verdicts.iter().all(Result::is_ok), "{verdicts:?}");
     }
 
     #[test]

@@ -83,7 +83,13 @@ impl SavedPlan {
     /// The protected names of each store.
     pub fn guards(&self) -> Result<HashMap<StoreRef, Guards>> {
         let of_store = |of: &OfStore| {
-            let guards = GuardArgs { protect: of.protect.clone(), no_default_protect: true, ..GuardArgs::default() };
+            let guards = GuardArgs {
+                protect: of.protect.clone(),
+                no_default_protect: true,
+                // A plan that empties a repository was made with --allow-empty, or a guard would have stopped it.
+                allow_empty: of.totals.tagged_kept == 0,
+                ..GuardArgs::default()
+            };
             Ok((of.store.parse()?, guards.compile()?))
         };
         self.head.stores.iter().map(of_store).collect()

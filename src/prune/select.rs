@@ -1,7 +1,9 @@
 //! Selectors: which images are stale, judged one by one. Every selector narrows the selection, an unknown value never
 //! matches, and each answer has a reason. `graph` knows how images depend on each other.
 
-use chrono::{DateTime, Utc};
+use std::borrow::Cow;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use regex::Regex;
 
 use super::Stock;
@@ -55,6 +57,18 @@ pub struct Surroundings<'s> {
 }
 
 impl Selection {
+    /// Reckons ages by the clock of a service, if this machine's clock is so far ahead of it that images would look older
+    /// than they are.
+    pub fn by_clock(&self, ahead: Option<TimeDelta>) -> Cow<'_, Self> {
+        let Some(ahead) = ahead else { return Cow::Borrowed(self) };
+        let mut selection = self.clone();
+        selection.now -= ahead;
+        for (moment, age) in [&mut selection.older_than, &mut selection.not_pulled_for].into_iter().flatten() {
+            *moment = age.moment(selection.now).unwrap_or(*moment);
+        }
+        Cow::Owned(selection)
+    }
+
     /// Whether the answer for one image depends on all others, so that a listing cannot be filtered page by page.
     pub fn needs_all(&self) -> bool {
         self.keep.is_some() || self.keep_untagged.is_some() || self.keep_semver || self.orphans

@@ -13,6 +13,8 @@ pub enum Hold {
     Going,
     /// The provider would refuse it, with this documented error.
     Refused(Error),
+    /// No document explains its state. The provider decides about an image that somebody named; rules never choose it.
+    Unsure,
 }
 
 /// An image as its provider describes it. Fields that the provider did not send are absent.

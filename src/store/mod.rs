@@ -17,6 +17,7 @@ pub use self::{
 use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use tokio::sync::Mutex;
 
 use crate::{
@@ -41,6 +42,11 @@ pub trait ImageStore: Send + Sync {
 
     /// Whose credentials these are, shortened. A prompt shows this if it does not know the account.
     fn caller(&self) -> Option<String> {
+        None
+    }
+
+    /// How far this machine's clock is ahead of the service's, if that is more than a minute.
+    fn clock_ahead(&self) -> Option<TimeDelta> {
         None
     }
 

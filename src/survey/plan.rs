@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 
 use crate::{
+    clock,
     context::Context,
     context::lookup,
     engine::Session,
@@ -66,7 +67,7 @@ pub struct OfStore<'m> {
 }
 
 impl Made {
-    pub async fn of(context: &Context, rules: Vec<Rules>, mut files: Files, wanted: Wanted) -> Result<Self> {
+    pub async fn of(context: &Context, mut rules: Vec<Rules>, mut files: Files, wanted: Wanted) -> Result<Self> {
         let printer = &context.printer;
         printer.progress.doing("listing", None);
         let (parts, mut failed) = open(context, &rules).await?;
@@ -94,6 +95,11 @@ impl Made {
         }
         let mut parts = known;
         interrupted(context)?;
+        if let Some(ahead) = parts.iter().filter_map(|part| part.session.store.clock_ahead()).max() {
+            let off = clock::offset(ahead);
+            printer.warn(&format!("this machine's clock is {off}; ages are counted by the clock of the service"));
+            rules.iter_mut().for_each(|rules| rules.selection = rules.selection.by_clock(Some(ahead)).into_owned());
+        }
 
         let mut evidence = Evidence::default();
         let lists = files.read(&stocks, &mut evidence)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use imgctl::sandbox::{
-    Hooked as _, World as Clouds,
+    Hooked as _, Options, World as Clouds,
     iam::{self, REGION},
     workspace::{
         Workspace,
@@ -194,4 +194,44 @@ fn a_listing_always_asks_for_full_pages() {
     let run = world.run(&["list", "workspace:", "-o", "ndjson"]);
     assert_eq!((run.code, run.stdout.lines().count()), (0, 230), "{}", run.transcript());
     run.sends(3, "ListImageServers");
+}
+
+#[test]
+fn ages_are_counted_by_the_clock_of_the_service() {
+    let mut clouds = Clouds::default();
+    let behind = TimeDelta::days(40);
+    let project = clouds.workspace.region(REGION);
+    project.add(&id(0), Utc::now() - behind - TimeDelta::hours(1));
+    project.add(&id(1), Utc::now() - behind - TimeDelta::days(31));
+    let options = Options { clock_skew: -behind, ..Options::default() };
+    let world = World::with(clouds, options);
+    let old = ["--older-than", "30d", "--recursive"];
+    let plan = world.run(&[&["prune", "workspace:", "-n", "-o", "json", "--max-percent", "100"], &old[..]].concat());
+    plan.exits(0);
+    let document = plan.json();
+    let items = document["items"].as_array().unwrap().iter();
+    let chosen: Vec<_> = items.filter(|item| item["action"] == "delete").map(|item| &item["ref"]).collect();
+    assert!(chosen.len() == 1 && chosen[0].as_str().unwrap().ends_with(&id(1)), "{}", plan.transcript());
+    let told = world.run(&[&["prune", "workspace:", "-n", "--max-percent", "100"], &old[..]].concat());
+    told.says("this machine's clock is 40 days ahead; ages are counted by the clock of the service");
+    world.run(&["list", "workspace:", "-o", "json", "--older-than", "30d"]).exits(0).lists(1);
+}
+
+#[test]
+fn a_group_that_a_kept_server_uses_and_an_unknown_state_keep_a_server() {
+    let world = world(|workspace| {
+        let project = workspace.region(REGION);
+        add(project, 4);
+        project.add(&id(9), Utc::now());
+        for number in [0, 9] {
+            project.server_mut(&id(number)).unwrap().server_group_id = "shared-group".into();
+        }
+        project.server_mut(&id(1)).unwrap().status = "FROZEN".into();
+    });
+    let prune = ["prune", "workspace:", "--older-than", "10d", "--recursive", "--yes", "--show", "all", "-o", "json"];
+    let run = world.run(&prune);
+    run.exits(0);
+    assert!(run.stdout.contains("--recursive would delete server group shared-group"), "{}", run.transcript());
+    assert!(run.stdout.contains("no document explains its state"), "{}", run.transcript());
+    assert_eq!(left(&world), 3);
 }

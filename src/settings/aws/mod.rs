@@ -2,6 +2,7 @@
 //! (`profile`), credentials are resolved before any work (`credentials`), waits are finite and there is one TLS stack
 //! (`transport`), custom endpoints are checked (`endpoint`), and only the engine retries.
 
+mod answers;
 mod credentials;
 mod endpoint;
 mod profile;
@@ -15,9 +16,11 @@ use aws_config::{
     BehaviorVersion, Region, SdkConfig, imds::region::ImdsRegionProvider, profile::ProfileFileCredentialsProvider,
     provider_config::ProviderConfig,
 };
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::{client::http::SharedHttpClient, shared::IntoShared};
 use aws_smithy_types::retry::RetryConfig;
 
+use self::answers::Bounded;
+pub(crate) use self::answers::size;
 use self::profile::Profile;
 use self::transport::Transport;
 pub(crate) use self::transport::timeouts;
@@ -25,6 +28,7 @@ pub(super) use self::variables::VARIABLES;
 use super::{Settings, regions::checked};
 use crate::{
     checkup::{Checkup, Subject},
+    clock::Clock,
     error::{Error, Kind, Result},
 };
 
@@ -44,6 +48,8 @@ pub struct Aws {
     pub profile: Option<String>,
     /// A custom endpoint for the client.
     pub endpoint: Option<String>,
+    /// How wrong this machine's clock is, as the answers show.
+    pub clock: Clock,
 }
 
 /// Finds credentials, region and endpoint. An error says where imgctl looked.
@@ -57,7 +63,9 @@ pub async fn look(settings: &Settings, region: Option<&str>, checkup: &mut Check
     let profile = checkup.of(Subject::Credentials, Profile::load(settings).await)?;
     sources::note_unused(settings, checkup);
     let transport = checkup.of(Subject::Endpoint, Transport::new(settings, &profile))?;
-    let http = transport.client();
+    let clock = Clock::default();
+    let bounded = |client| Bounded { client, clock: clock.clone() }.into_shared();
+    let http: SharedHttpClient = bounded(transport.client());
     let endpoint = checkup.of(Subject::Endpoint, endpoint::of_ecr(settings, &profile))?;
     checkup.of(Subject::Credentials, endpoint::check_sources(settings, &profile))?;
     let named = checkup.of(Subject::Region, named_region(settings, region, &profile))?;
@@ -74,7 +82,7 @@ pub async fn look(settings: &Settings, region: Option<&str>, checkup: &mut Check
     if let Some((url, from)) = &endpoint {
         checkup.found(Subject::Endpoint, url, from);
         if let Some(direct) = transport.direct(url) {
-            sdk.set_http_client(Some(direct));
+            sdk.set_http_client(Some(bounded(direct)));
         }
     }
     Ok(Aws {
@@ -84,6 +92,7 @@ pub async fn look(settings: &Settings, region: Option<&str>, checkup: &mut Check
         caller: found.caller,
         profile: profile.exists().then(|| profile.name().to_owned()),
         endpoint: endpoint.map(|(url, _)| url),
+        clock,
     })
 }
 

@@ -128,7 +128,7 @@ async fn one_process() {
     }
     if let (Ok(aws), true) = (found, env.get("TEST_CALL").is_some()) {
         let answer = client(&aws, host).describe_repositories().send().await;
-        let error = describe(&answer.unwrap_err());
+        let error = describe("BatchDeleteImage", &answer.unwrap_err());
         said = format!("{:?}: {error}; {said}", error.kind);
     }
     std::fs::write(said_to, said).unwrap();

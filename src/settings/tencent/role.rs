@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use super::Credentials;
 use crate::{
     error::{Error, Kind, Result},
-    http::{self, Http, Response},
+    http::{self, Http, Response, Size},
     settings::Env,
 };
 
@@ -79,7 +79,7 @@ async fn get(http: &Http, base: &Url, name: &str) -> Result<Response> {
     let mut url = base.clone();
     url.set_path(&format!("{FOLDER}{name}"));
     let answer = http
-        .send(Request::new(Method::GET, url))
+        .send(Request::new(Method::GET, url), Size::Few)
         .await
         .map_err(|_| none("the metadata service of a CVM instance does not answer"))?;
     match answer.status {

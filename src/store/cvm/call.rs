@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use reqwest::{
     Method, Request, Url,
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue},
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    http::{Http, header_value, host, secret_value},
+    http::{Http, Size, header_value, host, secret_value},
     settings::tencent::{Credentials, Keys},
 };
 
@@ -37,6 +37,11 @@ pub(super) const SCALING: Service = Service { name: "as", version: "2018-04-19" 
 const JSON: &str = "application/json";
 /// The documented pattern knows letters, digits and `-_,;.`.
 const CLIENT: &str = concat!("imgctl_", env!("CARGO_PKG_VERSION"));
+
+/// How large the answer to a call may be.
+fn size(action: &str) -> Size {
+    if action.starts_with("Describe") { Size::List } else { Size::Few }
+}
 
 /// The API of one region, with the keys that sign.
 pub(super) struct Api {
@@ -59,6 +64,11 @@ impl Api {
         &self.region
     }
 
+    /// How far this machine's clock is ahead of the service's.
+    pub fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.http.clock.ahead()
+    }
+
     /// Sends one call about so many ids once, and reads its answer.
     pub async fn call<T: DeserializeOwned>(
         &self,
@@ -68,7 +78,7 @@ impl Api {
     ) -> Result<Told<T>> {
         let started = Instant::now();
         let request = self.request(action, body).await?;
-        let answer = self.http.send(request).await;
+        let answer = self.http.send(request, size(action)).await;
         let milliseconds = started.elapsed().as_millis();
         let answer = answer.inspect_err(|error| {
             tracing::debug!(action, ids, error = ?error.kind, milliseconds, "no answer");

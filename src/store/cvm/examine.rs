@@ -14,7 +14,7 @@ use super::{
 use crate::{
     checkup::{Checkup, Heard, Subject},
     error::{Kind, Result},
-    http::Http,
+    http::{Http, Size},
     image::StoreRef,
     settings::{Settings, shortened, shown, tencent::Tencent},
 };
@@ -54,7 +54,7 @@ async fn read(api: &Api, http: &Http, checkup: &mut Checkup) -> Result<()> {
     let host = request.url().host_str().unwrap_or_default().to_owned();
     let started = Instant::now();
     checkup.calls += 1;
-    let answer = http.send(request).await;
+    let answer = http.send(request, Size::List).await;
     let at = Utc::now();
     let heard = answer.as_ref().ok().map(|answer| Heard {
         date: answer.header("date").map(Into::into),

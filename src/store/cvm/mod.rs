@@ -14,7 +14,7 @@ mod users;
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -88,6 +88,10 @@ pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> R
 impl ImageStore for Cvm {
     fn home(&self) -> StoreRef {
         self.home.clone()
+    }
+
+    fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.api.clock_ahead()
     }
 
     fn lists_all(&self) -> bool {

@@ -16,11 +16,14 @@ use aws_sdk_ecr::{
 };
 use aws_smithy_runtime_api::{client::orchestrator::HttpResponse, http::Headers};
 use chrono::Utc;
+use http_body_util::LengthLimitError;
 
 use super::errors::{by_code, by_status};
 use crate::{
+    clock::retry_after,
     error::{Error, Kind, Result},
-    http::{causes, never_sent, retry_after},
+    http::{causes, never_sent},
+    settings,
 };
 
 /// Waits for an answer, logs it for `-vv` without its contents, and sorts a failure.
@@ -33,7 +36,7 @@ where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     let started = Instant::now();
-    let answer = call.await.map_err(|error| describe(&error));
+    let answer = call.await.map_err(|error| describe(action, &error));
     let milliseconds = started.elapsed().as_millis();
     match &answer {
         Ok(answer) => tracing::debug!(action, ids, request_id = answer.request_id(), milliseconds, "answered"),
@@ -45,7 +48,7 @@ where
 }
 
 /// Sorts a failed call.
-pub fn describe<E>(error: &SdkError<E, HttpResponse>) -> Error
+pub fn describe<E>(action: &str, error: &SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
@@ -54,7 +57,8 @@ where
             Error::new(Kind::Config, format!("the request to ECR cannot be made: {}", causes(error)))
         }
         SdkError::TimeoutError(_) => Error::new(Kind::Lost, "ECR did not answer in time").code("Timeout"),
-        SdkError::DispatchFailure(_) if no_credentials(error) => {
+        // The request was never signed, so it was never sent.
+        SdkError::DispatchFailure(_) if caused_by::<CredentialsError>(error) => {
             Error::new(Kind::Auth, format!("the AWS credentials expired and could not be renewed: {}", causes(error)))
                 .hint("run `aws sso login`, or get new keys")
         }
@@ -76,6 +80,7 @@ where
             let broken = response.raw().body().bytes().is_none();
             let described = match status {
                 // The body did not arrive completely.
+                200..300 if caused_by::<LengthLimitError>(error) => settings::aws::size(action).exceeded("ECR"),
                 200..300 if broken => {
                     Error::new(Kind::Lost, format!("ECR's answer broke off: {}", causes(error))).code("AnswerBroken")
                 }
@@ -102,11 +107,11 @@ where
     }
 }
 
-/// The request was never signed, so it was never sent.
-fn no_credentials(error: &(dyn StdError + 'static)) -> bool {
+/// An error of this type is among the causes.
+fn caused_by<T: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.is::<CredentialsError>() {
+        if error.is::<T>() {
             return true;
         }
         next = error.source();

@@ -37,6 +37,7 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
         client: client(&aws, HostKind::of(store)),
         store: store.clone().with_region(aws.region),
         caller: aws.caller,
+        clock: aws.clock,
         registry: OnceLock::new(),
     };
     if let Some(owner) = &store.owner {

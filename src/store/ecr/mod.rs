@@ -15,10 +15,12 @@ use aws_sdk_ecr::{
     types::{DescribeImagesFilter, ImageIdentifier, ImageStatusFilter, TagStatus},
 };
 use aws_smithy_types::retry::RetryConfig;
+use chrono::TimeDelta;
 
 use self::call::heard;
 use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, Page, Shared};
 use crate::{
+    clock::Clock,
     error::{Error, Kind, Result},
     image::{Digest, ImageId, StoreRef, ecr::HostKind},
     settings::{
@@ -43,12 +45,14 @@ pub struct Opened {
     client: Client,
     region: String,
     caller: String,
+    clock: Clock,
 }
 
 pub struct Ecr {
     client: Client,
     store: StoreRef,
     caller: String,
+    clock: Clock,
     /// The account, once an answer has named it.
     registry: OnceLock<String>,
 }
@@ -58,11 +62,11 @@ pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> R
     let host = HostKind::of(store);
     let opened = clients.get((store.region.clone(), host), async {
         let aws = aws::load(settings, store.region.as_deref()).await?;
-        Ok(Opened { client: client(&aws, host), region: aws.region, caller: aws.caller })
+        Ok(Opened { client: client(&aws, host), region: aws.region, caller: aws.caller, clock: aws.clock })
     });
-    let Opened { client, region, caller } = opened.await?;
+    let Opened { client, region, caller, clock } = opened.await?;
     let store = StoreRef { region: Some(region), ..store.clone() };
-    Ok(Ecr { client, store, caller, registry: OnceLock::new() })
+    Ok(Ecr { client, store, caller, clock, registry: OnceLock::new() })
 }
 
 impl Ecr {
@@ -113,6 +117,10 @@ impl ImageStore for Ecr {
         Some(self.caller.clone())
     }
 
+    fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.clock.ahead()
+    }
+
     fn limit(&self, op: Op) -> Option<Limit> {
         // Batches: <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html> and its
         // siblings. Rates: <https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html>. None is
@@ -133,7 +141,7 @@ impl ImageStore for Ecr {
         let call = call.repository_name(&self.store.name).set_image_ids(Some(ids.iter().map(identifier).collect()));
         let answer = heard("BatchDeleteImage", ids.len(), call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
-        Ok(Answer::Each(decode::deleted(ids, answer.image_ids(), answer.failures(), request.as_deref())))
+        decode::deleted(ids, answer.image_ids(), answer.failures(), request.as_deref()).map(Answer::Each)
     }
 
     async fn get(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Image>> {
@@ -147,8 +155,9 @@ impl ImageStore for Ecr {
         let call = self.client.describe_images().set_registry_id(self.registry());
         let call = call.repository_name(&self.store.name).set_image_ids(Some(named)).filter(in_any_state());
         let answer = heard("DescribeImages", ids.len(), call.send()).await?;
+        let answers = decode::described(ids, answer.image_details(), answer.request_id())?;
         self.learn(answer.image_details().first().and_then(|detail| detail.registry_id()));
-        Ok(Answer::Each(decode::described(ids, answer.image_details(), answer.request_id())))
+        Ok(Answer::Each(answers))
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>> {
@@ -184,9 +193,10 @@ impl ImageStore for Ecr {
         let call = call.set_image_ids(Some(ids.iter().map(by_tag_alone).collect()));
         let call = call.set_accepted_media_types(Some(MEDIA_TYPES.map(String::from).into()));
         let answer = heard("BatchGetImage", ids.len(), call.send()).await?;
-        self.learn(answer.images().first().and_then(|image| image.registry_id()));
         let request = answer.request_id().map(str::to_owned);
-        Ok(Answer::Each(decode::manifests(ids, answer.images(), answer.failures(), request.as_deref())))
+        let answers = decode::manifests(ids, answer.images(), answer.failures(), request.as_deref())?;
+        self.learn(answer.images().first().and_then(|image| image.registry_id()));
+        Ok(Answer::Each(answers))
     }
 
     async fn check_layers(&self, digests: &[Digest]) -> Result<Answer<Digest, LayerState>> {
@@ -195,7 +205,7 @@ impl ImageStore for Ecr {
         let call = call.set_layer_digests(Some(digests.iter().map(ToString::to_string).collect()));
         let answer = heard("BatchCheckLayerAvailability", digests.len(), call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
-        Ok(Answer::Each(decode::layers(digests, answer.layers(), answer.failures(), request.as_deref())))
+        decode::layers(digests, answer.layers(), answer.failures(), request.as_deref()).map(Answer::Each)
     }
 }
 

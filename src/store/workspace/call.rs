@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use reqwest::{
     Method, Request, Url,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue},
@@ -74,11 +74,16 @@ impl Service {
         Ok(Self { http: Http::new(endpoint, timeout)?, endpoint: endpoint.clone() })
     }
 
+    /// How far this machine's clock is ahead of the service's.
+    pub fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.http.clock.ahead()
+    }
+
     /// Sends a call once. `Ok` is any answer, also a refusal.
     pub async fn send(&self, call: &Call<'_>, proof: &Proof) -> Result<Response> {
         let request = self.request(call, proof)?;
         let started = Instant::now();
-        let answer = self.http.send(request).await;
+        let answer = self.http.send(request, call.about.size()).await;
         let milliseconds = started.elapsed().as_millis();
         let (operation, items) = (call.operation, call.items);
         match &answer {

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     error::{Error, Kind},
-    http::Response,
+    http::{Response, Size},
 };
 
 /// What a call is about, and so what a "not found" means.
@@ -24,6 +24,16 @@ pub enum About {
     Job,
     /// A token or a project, at IAM.
     Login,
+}
+
+impl About {
+    /// How large an answer may be.
+    pub fn size(self) -> Size {
+        match self {
+            Self::Store => Size::List,
+            Self::Image | Self::Job | Self::Login => Size::Few,
+        }
+    }
 }
 
 /// Codes of the gateway, which knows only APIs and hosts, not images.

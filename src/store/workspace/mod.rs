@@ -16,7 +16,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
@@ -171,6 +171,10 @@ impl ImageStore for Workspace {
 
     fn caller(&self) -> Option<String> {
         self.region.auth.caller()
+    }
+
+    fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.region.service.clock_ahead()
     }
 
     fn limit(&self, op: Op) -> Option<Limit> {

@@ -109,7 +109,6 @@ fn foreign(image_type: Option<&str>, request_id: &str) -> Option<Hold> {
     Some(refused(code, message, request_id))
 }
 
-/// An undocumented state does not hold the image; the service decides.
 fn unready(state: Option<&str>, request_id: &str) -> Option<Hold> {
     let message = match state? {
         "creating" => "the image is being created",
@@ -118,7 +117,8 @@ fn unready(state: Option<&str>, request_id: &str) -> Option<Hold> {
         // In the documents until 2025; old images may still say so.
         "using" => "the image is in use",
         "deleting" => return Some(Hold::Going),
-        _ => return None,
+        "normal" | "createfailed" | "importfailed" => return None,
+        _ => return Some(Hold::Unsure),
     };
     Some(refused(errors::INCORRECT_STATE, message, request_id))
 }
@@ -217,7 +217,6 @@ mod tests {
             ("PRIVATE_IMAGE", "NORMAL", None),
             ("PRIVATE_IMAGE", "CREATEFAILED", None),
             ("PRIVATE_IMAGE", "IMPORTFAILED", None),
-            ("PRIVATE_IMAGE", "SOMETHING_NEW", None),
             ("PRIVATE_IMAGE", "CREATING", state),
             ("PRIVATE_IMAGE", "SYNCING", state),
             ("PRIVATE_IMAGE", "IMPORTING", state),
@@ -232,7 +231,7 @@ mod tests {
             assert_eq!(image.state, Some(image_state.to_lowercase()));
             match image.hold {
                 None => assert_eq!(expected, None, "{image_type} {image_state}"),
-                Some(Hold::Going) => panic!("{image_type} {image_state}"),
+                Some(Hold::Going | Hold::Unsure) => panic!("{image_type} {image_state}"),
                 Some(Hold::Refused(error)) => {
                     assert_eq!(error.code.as_deref().zip(Some(error.kind)), expected);
                     assert_eq!(error.request_id.as_deref(), Some("r-1"));
@@ -242,6 +241,9 @@ mod tests {
         }
         let going = image(json!({"ImageId": "img-1", "ImageState": "DELETING"}), false);
         assert_eq!(going.hold, Some(Hold::Going));
+        let new = image(json!({"ImageId": "img-1", "ImageState": "SOMETHING_NEW"}), false);
+        assert_eq!(new.hold, Some(Hold::Unsure));
+        assert_eq!(image(json!({"ImageId": "img-1"}), false).hold, None);
     }
 
     #[test]

@@ -3,15 +3,14 @@
 
 mod image;
 
-use std::time::Duration;
-
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use self::image::{Described, refused};
 use super::errors;
 use crate::{
+    clock::offset,
     error::{Error, Kind, Result},
     http::Response,
 };
@@ -77,17 +76,10 @@ fn explain(mut error: Error, answer: &Response, now: DateTime<Utc>) -> Error {
     if error.code.as_deref() == Some(errors::CLOCK)
         && let Some(ahead) = answer.clock_ahead(now)
     {
-        let off = clock(ahead);
-        error.message = format!("{off}, and the service allows 5 minutes: {}", error.message);
+        error.message =
+            format!("this machine's clock is {}, and the service allows 5 minutes: {}", offset(ahead), error.message);
     }
     error
-}
-
-/// How far this machine's clock is off, in words.
-fn clock(ahead: TimeDelta) -> String {
-    let side = if ahead < TimeDelta::zero() { "behind" } else { "ahead" };
-    let off = humantime::format_duration(Duration::from_secs(ahead.num_seconds().unsigned_abs()));
-    format!("this machine's clock is {off} {side}")
 }
 
 /// An error for a status that a proxy or gateway before the service sent.
@@ -109,6 +101,8 @@ fn content<T: DeserializeOwned>(body: &Value, host: &str) -> Result<Told<T>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
     use serde::Deserialize;
 

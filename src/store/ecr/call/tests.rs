@@ -53,7 +53,7 @@ async fn call(endpoint: &str, timeout: Duration) -> Result<usize, Error> {
         .batch_delete_image()
         .repository_name("app")
         .image_ids(image);
-    call.send().await.map(|answer| answer.image_ids().len()).map_err(|error| describe(&error))
+    call.send().await.map(|answer| answer.image_ids().len()).map_err(|error| describe("BatchDeleteImage", &error))
 }
 
 fn http(status: &str, headers: &str, body: &str) -> Option<Vec<u8>> {
@@ -192,7 +192,7 @@ async fn credentials_that_end_on_the_way_are_told_from_a_broken_connection() {
     }
     let config = config("http://127.0.0.1:9", Duration::from_secs(5)).credentials_provider(Ended).build();
     let call = Client::from_conf(config).describe_repositories().send();
-    let error = describe(&call.await.unwrap_err());
+    let error = describe("BatchDeleteImage", &call.await.unwrap_err());
     assert_eq!(error.kind, Kind::Auth, "{error:?}");
     assert!(error.message.contains("the session ended"), "{error:?}");
 }

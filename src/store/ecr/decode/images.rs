@@ -1,18 +1,27 @@
 //! What DescribeImages says.
 
-use aws_sdk_ecr::types::ImageDetail;
+use aws_sdk_ecr::types::{ImageDetail, ImageStatus};
 use aws_smithy_types::DateTime as SdkTime;
 use chrono::{DateTime, Utc};
 
-use super::Each;
+use super::{Each, asked_for, only};
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
-    store::{Image, plausible},
+    store::{Hold, Image, plausible},
 };
 
 /// What DescribeImages says of each id.
-pub fn described(asked: &[ImageId], details: &[ImageDetail], request: Option<&str>) -> Each<ImageId, Image> {
+pub fn described<'d>(
+    asked: &[ImageId],
+    details: &'d [ImageDetail],
+    request: Option<&str>,
+) -> Result<Each<ImageId, Image>> {
+    let named = |detail: &'d ImageDetail| {
+        let digest = detail.image_digest();
+        detail.image_tags().iter().map(move |tag| (Some(&**tag), digest)).chain([(None, digest)])
+    };
+    only(asked_for(asked), details.iter().flat_map(named), request)?;
     let mut answers = Vec::with_capacity(asked.len());
     for id in asked {
         let detail = details.iter().find(|detail| match id {
@@ -30,7 +39,7 @@ pub fn described(asked: &[ImageId], details: &[ImageDetail], request: Option<&st
         });
         answers.push((id.clone(), image));
     }
-    answers
+    Ok(answers)
 }
 
 /// One image's details. imgctl needs a digest to name the image, so an answer without one is unreadable.
@@ -43,6 +52,7 @@ pub fn image(detail: &ImageDetail, request: Option<&str>) -> Result<Image> {
     Ok(Image {
         id: Some(ImageId::Digest(digest.clone())),
         request_id: request.map(str::to_owned),
+        hold: detail.image_status().and_then(unsure),
         state: detail.image_status().map(|status| status.as_str().to_ascii_lowercase()),
         digest: Some(digest.to_string()),
         tags,
@@ -57,6 +67,11 @@ pub fn image(detail: &ImageDetail, request: Option<&str>) -> Result<Image> {
     })
 }
 
+fn unsure(status: &ImageStatus) -> Option<Hold> {
+    let known = [ImageStatus::Active, ImageStatus::Archived, ImageStatus::Activating];
+    (!known.contains(status)).then_some(Hold::Unsure)
+}
+
 fn time(time: Option<&SdkTime>) -> Option<DateTime<Utc>> {
     // The service sends seconds as a floating number; what is finer than a millisecond is an artefact of that.
     plausible(DateTime::from_timestamp_millis(time?.to_millis().ok()?)?)
@@ -64,8 +79,6 @@ fn time(time: Option<&SdkTime>) -> Option<DateTime<Utc>> {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ecr::types::ImageStatus;
-
     use super::{
         super::tests::{digest, hex, tag},
         *,
@@ -80,6 +93,7 @@ mod tests {
             .image_size_in_bytes(42)
             .image_status(ImageStatus::Archived)
             .build();
+        let details = [detail];
         let asked = [
             tag("v1"),
             ImageId::Digest(digest('a')),
@@ -87,7 +101,7 @@ mod tests {
             ImageId::TagAt("v1".into(), digest('b')),
             tag("v3"),
         ];
-        let answers = described(&asked, &[detail], Some("r1"));
+        let answers = described(&asked, &details, Some("r1")).unwrap();
         assert_eq!(answers.len(), 4, "nothing is said of v3");
         for (id, answer) in &answers[..3] {
             let image = answer.as_ref().unwrap();
@@ -95,6 +109,8 @@ mod tests {
             assert_eq!((image.bytes, image.state.as_deref()), (Some(42), Some("archived")));
         }
         assert_eq!(answers[3].1.as_ref().unwrap_err().kind, Kind::Changed);
+        let stranger = [ImageDetail::builder().image_digest(hex('c')).image_tags("v9").build()];
+        assert_eq!(described(&asked, &stranger, None).unwrap_err().kind, Kind::Unreadable);
     }
 
     #[test]

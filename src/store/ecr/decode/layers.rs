@@ -1,9 +1,11 @@
 //! What BatchCheckLayerAvailability says.
 
+use std::collections::HashSet;
+
 use aws_sdk_ecr::types::{Layer, LayerFailure};
 
-use super::{Each, errors};
-use crate::{image::Digest, store::LayerState};
+use super::{Each, Named, errors, only};
+use crate::{error::Result, image::Digest, store::LayerState};
 
 /// What BatchCheckLayerAvailability says of each layer.
 pub fn layers(
@@ -11,7 +13,11 @@ pub fn layers(
     layers: &[Layer],
     failures: &[LayerFailure],
     request: Option<&str>,
-) -> Each<Digest, LayerState> {
+) -> Result<Each<Digest, LayerState>> {
+    let digests: HashSet<&str> = asked.iter().map(Digest::as_str).collect();
+    let named = layers.iter().map(Layer::layer_digest).chain(failures.iter().map(LayerFailure::layer_digest));
+    let asked_for = |(_, digest): Named| digest.is_some_and(|digest| digests.contains(digest));
+    only(asked_for, named.map(|digest| (None, digest)), request)?;
     let mut answers = Vec::with_capacity(asked.len());
     for digest in asked {
         for layer in layers.iter().filter(|layer| layer.layer_digest() == Some(digest.as_str())) {
@@ -27,7 +33,7 @@ pub fn layers(
             answers.push((digest.clone(), Err(errors::of_layer(failure, request))));
         }
     }
-    answers
+    Ok(answers)
 }
 
 #[cfg(test)]
@@ -38,6 +44,7 @@ mod tests {
         super::tests::{digest, hex},
         *,
     };
+    use crate::error::Kind;
 
     #[test]
     fn a_layer_has_the_state_of_the_answer_and_both_forms_of_missing_are_reported() {
@@ -52,7 +59,8 @@ mod tests {
             layer('b', LayerAvailability::Unavailable),
         ];
         let answers =
-            layers(&asked, &there, &[failed('d', "MissingLayerDigest"), failed('e', "InvalidLayerDigest")], None);
+            layers(&asked, &there, &[failed('d', "MissingLayerDigest"), failed('e', "InvalidLayerDigest")], None)
+                .unwrap();
         let words: Vec<_> = answers
             .iter()
             .map(|(_, answer)| match answer {
@@ -61,5 +69,7 @@ mod tests {
             })
             .collect();
         assert_eq!(words, ["available", "unavailable", "archived", "NotFound", "Invalid"], "and nothing of the last");
+        let stranger = layers(&asked[..1], &there, &[], None);
+        assert_eq!(stranger.unwrap_err().kind, Kind::Unreadable);
     }
 }

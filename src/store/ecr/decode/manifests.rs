@@ -2,7 +2,7 @@
 
 use aws_sdk_ecr::types::{Image as SdkImage, ImageFailure, ImageIdentifier};
 
-use super::{Each, failed};
+use super::{Each, asked_for, failed, only};
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
@@ -15,7 +15,10 @@ pub fn manifests(
     images: &[SdkImage],
     failures: &[ImageFailure],
     request: Option<&str>,
-) -> Each<ImageId, Manifest> {
+) -> Result<Each<ImageId, Manifest>> {
+    let entries =
+        images.iter().filter_map(SdkImage::image_id).chain(failures.iter().filter_map(ImageFailure::image_id));
+    only(asked_for(asked), entries.map(super::named), request)?;
     let mut answers = Vec::with_capacity(asked.len());
     for id in asked {
         let named = |matches: &dyn Fn(&ImageIdentifier) -> bool| {
@@ -28,7 +31,7 @@ pub fn manifests(
         answers.extend(image.map(|image| (id.clone(), manifest(id, image, request))));
     }
     answers.extend(failed(asked, failures, request));
-    answers
+    Ok(answers)
 }
 
 fn manifest(asked: &ImageId, image: &SdkImage, request: Option<&str>) -> Result<Manifest> {
@@ -66,15 +69,17 @@ mod tests {
             SdkImage::builder().image_id(id).image_manifest(text).build()
         };
         let asked = [tag("v1"), ImageId::Digest(right.clone()), ImageId::TagAt("v1".into(), digest('b'))];
-        let good = manifests(&asked, &[sent(&right), sent(&right)], &[], None);
+        let good = manifests(&asked, &[sent(&right), sent(&right)], &[], None).unwrap();
         assert_eq!(good[0].1.as_ref().unwrap().bytes, text.as_bytes());
         assert_eq!(good[1].1.as_ref().unwrap().digest, right);
         assert_eq!(good[2].1.as_ref().unwrap_err().kind, Kind::Changed);
         let by_digest = ImageIdentifier::builder().image_digest(right.as_str()).build();
         let by_digest = SdkImage::builder().image_id(by_digest).image_manifest(text).build();
-        let named = manifests(&[ImageId::TagAt("v1".into(), right.clone())], &[by_digest], &[], None);
+        let named = manifests(&[ImageId::TagAt("v1".into(), right.clone())], &[by_digest], &[], None).unwrap();
         assert_eq!(named[0].1.as_ref().unwrap().digest, right);
-        let forged = manifests(&asked[..1], &[sent(&digest('b'))], &[], None);
+        let forged = manifests(&asked[..1], &[sent(&digest('b'))], &[], None).unwrap();
         assert_eq!(forged[0].1.as_ref().unwrap_err().kind, Kind::Failed);
+        let stranger = manifests(&[ImageId::Digest(digest('c'))], &[sent(&right)], &[], None);
+        assert_eq!(stranger.unwrap_err().kind, Kind::Unreadable);
     }
 }

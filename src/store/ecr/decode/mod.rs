@@ -5,6 +5,8 @@ mod images;
 mod layers;
 mod manifests;
 
+use std::collections::HashSet;
+
 use aws_sdk_ecr::types::{ImageFailure, ImageIdentifier};
 
 pub use self::{
@@ -13,9 +15,50 @@ pub use self::{
     manifests::manifests,
 };
 use super::errors;
-use crate::{error::Result, image::ImageId, store::Deletion};
+use crate::{
+    error::{Error, Kind, Result},
+    image::{Digest, ImageId},
+    store::Deletion,
+};
 
 type Each<I, T> = Vec<(I, Result<T>)>;
+
+/// The tag and the digest by which an answer names an image.
+type Named<'e> = (Option<&'e str>, Option<&'e str>);
+
+/// Refuses the answer to another call: one about an image that was not asked for. An answer to a tag names its digest
+/// and may name other tags of that digest.
+fn only<'e>(
+    asked_for: impl Fn(Named) -> bool,
+    entries: impl Iterator<Item = Named<'e>> + Clone,
+    request: Option<&str>,
+) -> Result<()> {
+    let known: HashSet<&str> =
+        entries.clone().filter(|entry| asked_for(*entry)).filter_map(|(_, digest)| digest).collect();
+    let mut others = entries.filter(|entry| {
+        !asked_for(*entry) && !entry.1.is_some_and(|digest| known.contains(digest)) && *entry != (None, None)
+    });
+    match others.next() {
+        None => Ok(()),
+        Some((tag, digest)) => {
+            let name = digest.or(tag).unwrap_or_default();
+            let message = format!("ECR's answer is about {name}, which was not asked for");
+            Err(Error::new(Kind::Unreadable, message).request_id(request))
+        }
+    }
+}
+
+fn asked_for(asked: &[ImageId]) -> impl Fn(Named) -> bool {
+    let tags: HashSet<&str> = asked.iter().filter_map(ImageId::tag).collect();
+    let digests: HashSet<&str> = asked.iter().filter_map(ImageId::digest).map(Digest::as_str).collect();
+    move |(tag, digest)| {
+        tag.is_some_and(|tag| tags.contains(tag)) || digest.is_some_and(|digest| digests.contains(digest))
+    }
+}
+
+fn named(entry: &ImageIdentifier) -> Named<'_> {
+    (entry.image_tag(), entry.image_digest())
+}
 
 /// What BatchDeleteImage did. The answer lists one entry a removed tag, each with its digest.
 pub fn deleted(
@@ -23,7 +66,9 @@ pub fn deleted(
     done: &[ImageIdentifier],
     failures: &[ImageFailure],
     request: Option<&str>,
-) -> Each<ImageId, Deletion> {
+) -> Result<Each<ImageId, Deletion>> {
+    let entries = done.iter().chain(failures.iter().filter_map(ImageFailure::image_id));
+    only(asked_for(asked), entries.map(named), request)?;
     let mut answers = Vec::with_capacity(asked.len());
     for id in asked {
         let removed = match id {
@@ -40,7 +85,7 @@ pub fn deleted(
         answers.extend(removed.map(|deletion| (id.clone(), Ok(deletion))));
     }
     answers.extend(failed(asked, failures, request));
-    answers
+    Ok(answers)
 }
 
 /// The failures that an answer lists, each for the id that it names.
@@ -65,7 +110,6 @@ mod tests {
     use aws_sdk_ecr::types::ImageFailureCode;
 
     use super::*;
-    use crate::{error::Kind, image::Digest};
 
     pub fn hex(of: char) -> String {
         format!("sha256:{}", String::from(of).repeat(64))
@@ -154,10 +198,30 @@ mod tests {
             (pinned, vec![entry(None, Some('a'))], None),
         ];
         for (asked, done, expected) in table {
-            let answers = deleted(std::slice::from_ref(&asked), &done, &[], None);
+            let answers = deleted(std::slice::from_ref(&asked), &done, &[], None).unwrap_or_default();
             let expected: Vec<_> = expected.into_iter().map(|deletion| (asked.clone(), Ok(deletion))).collect();
             assert_eq!(answers, expected, "{asked:?} {done:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_about_another_image_is_unreadable() {
+        let whole = ImageId::Digest(digest('a'));
+        let refused = |asked: &ImageId, done: &[ImageIdentifier], failures: &[ImageFailure]| {
+            let answer = deleted(std::slice::from_ref(asked), done, failures, Some("r1"));
+            answer.err().map(|error| (error.kind, error.request_id))
+        };
+        let unreadable = Some((Kind::Unreadable, Some("r1".to_owned())));
+        for stranger in [entry(None, Some('b')), entry(Some("v9"), None), entry(Some("v9"), Some('b'))] {
+            // Also beside what was asked for.
+            let beside = [entry(None, Some('a')), stranger.clone()];
+            assert_eq!(refused(&whole, &beside, &[]), unreadable, "{stranger:?}");
+            assert_eq!(refused(&whole, &[], &[failure(stranger.clone(), "ImageNotFound")]), unreadable, "{stranger:?}");
+        }
+        // A tag's answer names the digest, and perhaps its other tags. A failure may name nothing.
+        let other_tag = [entry(Some("v1"), Some('b')), entry(Some("v2"), Some('b'))];
+        assert_eq!(refused(&tag("v1"), &other_tag, &[]), None);
+        assert_eq!(refused(&whole, &[], &[failure(entry(None, None), "MissingDigestAndTag")]), None);
     }
 
     #[test]
@@ -177,7 +241,7 @@ mod tests {
             ("SomethingNewer", Kind::Failed),
         ];
         for (code, kind) in table {
-            let answers = deleted(&[tag("v1")], &[], &[failure(entry(Some("v1"), None), code)], Some("r1"));
+            let answers = deleted(&[tag("v1")], &[], &[failure(entry(Some("v1"), None), code)], Some("r1")).unwrap();
             let [(_, Err(error))] = &answers[..] else { panic!("{answers:?}") };
             assert_eq!((error.kind, error.code.as_deref()), (kind, Some(code)));
             assert_eq!((error.message.as_str(), error.request_id.as_deref()), ("why", Some("r1")));
@@ -188,7 +252,7 @@ mod tests {
     fn a_failure_is_for_exactly_the_id_that_it_names() {
         let asked = [tag("v1"), ImageId::Digest(digest('a')), ImageId::TagAt("v2".into(), digest('a'))];
         let named = |failure: ImageFailure| -> Vec<_> {
-            deleted(&asked, &[], &[failure], None).into_iter().map(|(id, _)| id).collect()
+            deleted(&asked, &[], &[failure], None).unwrap().into_iter().map(|(id, _)| id).collect()
         };
         assert_eq!(named(failure(entry(Some("v1"), None), "ImageNotFound")), [asked[0].clone()]);
         assert_eq!(named(failure(entry(None, Some('a')), "ImageNotFound")), [asked[1].clone()]);

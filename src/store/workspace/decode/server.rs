@@ -85,7 +85,8 @@ fn hold(state: &str, request_id: Option<String>) -> Option<Hold> {
         "creating" => refused("the image server cannot be deleted while it is being created"),
         "building" => refused("the image server cannot be deleted while its image is being built"),
         "deleting" => Some(Hold::Going),
-        _ => None,
+        "active" | "built" | "error" => None,
+        _ => Some(Hold::Unsure),
     }
 }
 
@@ -175,7 +176,8 @@ mod tests {
             ("ACTIVE", "free"),
             ("BUILT", "free"),
             ("ERROR", "free"),
-            ("NEW_WORD", "free"),
+            ("NEW_WORD", "unsure"),
+            ("null", "free"),
         ] {
             let image = image(&format!(r#"{{"id":"1","status":"{status}"}}"#), false);
             let found = match image.hold {
@@ -187,6 +189,7 @@ mod tests {
                     "refused"
                 }
                 Some(Hold::Going) => "going",
+                Some(Hold::Unsure) => "unsure",
                 None => "free",
             };
             assert_eq!(found, expected, "{status}");

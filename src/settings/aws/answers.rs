@@ -1,0 +1,58 @@
+//! What the SDK takes of an answer: no more than a limit, so that no service fills the memory; and its date.
+
+use aws_smithy_runtime_api::{
+    client::{
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+            SharedHttpConnector,
+        },
+        orchestrator::HttpRequest,
+        runtime_components::RuntimeComponents,
+    },
+    shared::IntoShared,
+};
+use aws_smithy_types::body::SdkBody;
+use http_body_util::Limited;
+
+use crate::{clock::Clock, http::Size};
+
+/// A client whose answers are bounded, and whose clock is compared with ours.
+#[derive(Clone, Debug)]
+pub(super) struct Bounded {
+    pub client: SharedHttpClient,
+    pub clock: Clock,
+}
+
+impl HttpClient for Bounded {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let connector = self.client.http_connector(settings, components);
+        Connector { connector, clock: self.clock.clone() }.into_shared()
+    }
+}
+
+#[derive(Debug)]
+struct Connector {
+    connector: SharedHttpConnector,
+    clock: Clock,
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let size = size(request.headers().get("x-amz-target").unwrap_or_default());
+        let clock = self.clock.clone();
+        let answer = self.connector.call(request);
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await?;
+            clock.note(answer.headers().get("date"));
+            Ok(answer.map(|body| SdkBody::from_body_1_x(Limited::new(body, size.bytes()))))
+        })
+    }
+}
+
+/// How large the answer to an operation may be: `AmazonEC2ContainerRegistry_V20150921.DescribeImages`.
+pub(crate) fn size(target: &str) -> Size {
+    match target.rsplit('.').next() {
+        Some("DescribeImages" | "BatchGetImage" | "DescribeRepositories") => Size::List,
+        _ => Size::Few,
+    }
+}

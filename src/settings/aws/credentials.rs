@@ -11,6 +11,7 @@ use aws_credential_types::{
 
 use super::{
     super::{Env, Settings},
+    children::Children,
     profile::Profile,
     sources,
 };
@@ -39,7 +40,11 @@ pub(super) async fn ask(settings: &Settings, profile: &Profile, sdk: &SdkConfig)
     }
     let provider = sdk.credentials_provider().ok_or_else(|| Error::new(Kind::Auth, "no AWS credentials"))?;
     // A profile's credential_process may never end.
+    let children = Children::watched();
     let asked = tokio::time::timeout(settings.timeout, provider.provide_credentials()).await;
+    if asked.is_ok() {
+        children.done();
+    }
     match asked {
         Ok(Ok(first)) => {
             let caller = shortened(first.access_key_id());

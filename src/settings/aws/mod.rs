@@ -3,6 +3,7 @@
 //! (`transport`), custom endpoints are checked (`endpoint`), and only the engine retries.
 
 mod answers;
+mod children;
 mod credentials;
 mod endpoint;
 mod profile;

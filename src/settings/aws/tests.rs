@@ -317,11 +317,25 @@ fn a_session_that_only_aws_can_read_is_said_to_be_one() {
 #[test]
 fn a_program_that_gives_credentials_is_not_waited_for_without_end() {
     let (said, took) = Case::new(&[NO_METADATA, REGION, ("TEST_TIMEOUT", "300")])
-        .config("[default]\ncredential_process = sleep 30\n")
+        .config("[default]\ncredential_process = sh -c 'sleep 30.125; true'\n")
         .set("PATH", "/usr/bin:/bin")
         .run();
     assert!(said.starts_with("Auth: AWS credentials did not come within 0.3 s"), "{said}");
     assert!(took < SOON);
+    if cfg!(target_os = "linux") {
+        let left = || {
+            let processes = std::fs::read_dir("/proc").unwrap().flatten();
+            let mut lines =
+                processes.filter_map(|process| std::fs::read_to_string(process.path().join("cmdline")).ok());
+            lines.any(|line| line.contains("30.125"))
+        };
+        // A process takes a moment to end.
+        let begun = Instant::now();
+        while left() {
+            assert!(begun.elapsed() < SOON, "the command still runs");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
 }
 
 #[test]

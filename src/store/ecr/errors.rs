@@ -110,7 +110,8 @@ pub fn by_status(status: u16) -> Error {
         404 | 405 | 300..400 => (Kind::Config, "this endpoint is not ECR"),
         408 => (Kind::Lost, "ECR did not receive the whole request"),
         429 => (Kind::Throttled, "too many requests"),
-        400..500 => (Kind::Invalid, "ECR refused the request"),
+        // Without a code it comes from something in between, and smaller calls would fare no better.
+        400..500 => (Kind::Config, "something between here and ECR refused the request"),
         500..600 => (Kind::Lost, "ECR failed"),
         _ => (Kind::Unreadable, "ECR sent an unexpected status"),
     };

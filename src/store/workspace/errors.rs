@@ -57,6 +57,8 @@ pub fn refused(about: About, answer: &Response, now: DateTime<Utc>, secrets: &[&
     let kind = match kind(about, status) {
         // A proxy or a wrong host also answers 404, which does not prove that an image is gone.
         Kind::NotFound | Kind::NoStore if !code.as_deref().is_some_and(of_service) => Kind::Config,
+        // Without any code it comes from something in between, and smaller calls would fare no better.
+        Kind::TooMany | Kind::Invalid | Kind::WrongState if code.is_none() => Kind::Config,
         kind => kind,
     };
     let message = match message {

@@ -6,6 +6,7 @@
 
 mod agreed;
 mod chosen;
+mod foresee;
 mod look;
 mod named;
 mod order;

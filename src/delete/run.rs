@@ -75,6 +75,7 @@ impl Order<'_> {
     /// The result of each image as things are now, in the order asked. Asks services that can say what they would delete.
     async fn rehearse(&mut self, context: &Context) -> Result<Vec<Item>> {
         self.check(context).await?;
+        self.foresee(context).await;
         join_all(self.stores.iter_mut().map(StoreOrder::ask_service)).await;
         Ok(self.expected())
     }

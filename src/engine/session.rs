@@ -38,6 +38,12 @@ impl Session {
         Self { store, stop, line, attempts: attempts.max(1), calls, halted: OnceLock::new() }
     }
 
+    /// The same store and pace, for calls whose failure must not stop this session.
+    pub fn aside(&self) -> Self {
+        let (store, line) = (Arc::clone(&self.store), Arc::clone(&self.line));
+        Self::new(store, line, self.stop.clone(), self.attempts, Arc::clone(&self.calls))
+    }
+
     pub fn limit(&self, op: Op) -> Limit {
         self.line.limit(op)
     }

@@ -12,6 +12,7 @@
 mod age;
 mod decide;
 mod evidence;
+mod foreseen;
 mod freed;
 mod graph;
 mod guards;
@@ -34,6 +35,7 @@ mod words;
 pub use age::ago;
 pub use decide::{decide, everywhere};
 pub use evidence::Evidence;
+pub use foreseen::{Foreseen, foresee};
 pub use freed::{Exact, Freed};
 pub use guards::{GuardArgs, Guards, Stop};
 pub use in_use::{Known, Tally, scan};

@@ -253,3 +253,38 @@ fn the_same_stop_has_the_same_exit_code_in_prune_and_delete() {
     assert_eq!((run.code, run.words()), delete, "{}", run.transcript());
     run.ends(3, ["failed"]);
 }
+
+#[test]
+fn a_dry_run_foresees_what_an_index_will_refuse() {
+    let fill = |repository: &mut Repository| {
+        push_index(repository, "multi", &["v1"], 40);
+        push(repository, "plain", &["v2"], 40);
+        let signature = Manifest::attached("sbom", "application/spdx+json", &Manifest::image("plain", 2));
+        repository.push(&signature, &[], Utc::now());
+        push(repository, "dangling", &[], 40);
+    };
+    let world = world(fill);
+    let untagged = world.run(&["list", "ecr:team/app", "--untagged", "-o", "json"]).json();
+    let untagged = untagged["items"].as_array().unwrap().iter();
+    let list: String = untagged.map(|item| format!("{}\n", item["ref"].as_str().unwrap())).collect();
+    let run = world.run_with(&["delete", "-", "--dry-run"], &list);
+    run.says("1 of these is a signature or another referrer of an image that will stay; `imgctl prune` keeps those");
+    let run = world.run_with(&["delete", "-", "--dry-run", "-o", "json"], &list);
+    let refused = run.words().iter().filter(|word| *word == "would_refuse").count();
+    assert_eq!((run.code, refused, list.lines().count()), (1, 2, 4), "{}", run.transcript());
+    assert!(run.stdout.contains("needed by v1 (sha256:"), "{}", run.transcript());
+    // The registry says the same.
+    let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
+    assert_eq!(run.count("BatchGetImage"), 0, "{}", run.transcript());
+    let refused = run.words().iter().filter(|word| *word == "refused").count();
+    assert_eq!((run.code, refused), (1, 2), "{}", run.transcript());
+}
+
+#[test]
+fn what_an_index_needs_is_not_asked_with_a_permission_that_is_missing() {
+    let world = world(|repository| drop(push(repository, "dangling", &[], 40)));
+    let list = world.run(&["list", "ecr:team/app", "-o", "json"]).json();
+    let world = world.fault("ecr:DescribeImages:status=403@1:1");
+    let run = world.run(&["delete", list["items"][0]["ref"].as_str().unwrap(), "--dry-run"]);
+    run.exits(0).says("cannot tell which images of");
+}

@@ -1,0 +1,82 @@
+//! What a dry run and a question tell of named images beyond a look at each: which of them an index that stays still
+//! needs. A registry refuses those.
+
+use std::collections::{HashMap, HashSet};
+
+use super::order::{Order, StoreOrder};
+use crate::{
+    context::Context,
+    engine::{Verdict, tags_going},
+    error::{Error, Kind, Result},
+    image::Digest,
+    prune::{Foreseen, foresee},
+    survey::{self, Cache},
+};
+
+impl Order<'_> {
+    /// Lists the stores of named images, reads their indexes, and refuses what one that stays needs. It only warns where
+    /// that fails: the registry refuses these images itself.
+    pub(super) async fn foresee(&mut self, context: &Context) {
+        let cache = Cache::new(context.settings.env.cache());
+        let mut attached = 0;
+        for of in &mut self.stores {
+            match of.foreseen(context, &cache).await {
+                Ok(Some(foreseen)) => {
+                    attached += foreseen.attached;
+                    of.refuse(&foreseen.needed);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let store = of.session.store.home();
+                    context.printer.warn(&format!("cannot tell which images of {store} an index needs: {error}"));
+                }
+            }
+        }
+        if attached > 0 {
+            let (are, image) =
+                if attached == 1 { ("is a signature", "an image") } else { ("are signatures", "images") };
+            context.printer.warn(&format!(
+                "{attached} of these {are} or another referrer of {image} that will stay; `imgctl prune` keeps those"
+            ));
+        }
+    }
+}
+
+impl StoreOrder<'_> {
+    /// Lists the store, unless no index can need anything that goes: rules know their indexes already.
+    async fn foreseen(&self, context: &Context, cache: &Cache) -> Result<Option<Foreseen>> {
+        let whole = self.whole();
+        let parts = whole.iter().any(|(place, _)| !self.goes[*place].target.is_index());
+        if self.chosen.is_some() || !parts || !self.session.store.home().provider.has_containers() {
+            return Ok(None);
+        }
+        let progress = &context.printer.progress;
+        progress.doing("looking for indexes", None);
+        // A permission that is missing here must not stop the deletion.
+        let aside = self.session.aside();
+        let stock = survey::stock(&aside, cache, |_| true, |images| progress.seen(images)).await?;
+        Ok(Some(foresee(&stock, whole.iter().map(|(_, digest)| digest.as_str()))))
+    }
+
+    /// The targets that go as whole images, by place, with their digests.
+    fn whole(&self) -> Vec<(usize, Digest)> {
+        let going = tags_going(self.goes.iter().map(|going| &going.target));
+        let nothing = HashSet::new();
+        let whole = self.goes.iter().enumerate().filter_map(|(place, of)| {
+            let digest = of.target.digest()?;
+            let takes = of.target.takes_image(going.get(&digest).unwrap_or(&nothing));
+            (takes && of.refused.is_none() && !of.leaving).then_some((place, digest))
+        });
+        whole.collect()
+    }
+
+    fn refuse(&mut self, needed: &HashMap<String, String>) {
+        for (place, digest) in self.whole() {
+            if let Some(why) = needed.get(digest.as_str()) {
+                let error = Error::new(Kind::InUse, why.clone()).code("ImageReferencedByManifestList");
+                let error = error.hint("delete the index that needs it first, or together with it");
+                self.goes[place].refused = Some(Box::new(Verdict::failed(error)));
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What a registry will say to the deletion of named images, from a listing: an index that stays keeps what it holds.
+
+use std::collections::HashMap;
+
+use super::{
+    Stock,
+    graph::{Bond, Graph, called},
+};
+
+/// What is known of named images before they are sent.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Foreseen {
+    /// The index that stays and holds an image, by the image's digest.
+    pub needed: HashMap<String, String>,
+    /// How many of the images are signatures or other referrers of images that stay.
+    pub attached: usize,
+}
+
+/// Looks for images that stay and need some of those that go, given by their digests.
+pub fn foresee<'g>(stock: &Stock, goes: impl IntoIterator<Item = &'g str>) -> Foreseen {
+    let graph = Graph::of(stock);
+    let images = stock.images();
+    let mut stays = vec![true; images.len()];
+    goes.into_iter().filter_map(|id| stock.place(id)).for_each(|place| stays[place] = false);
+    let mut foreseen = Foreseen::default();
+    let from: Vec<usize> = (0..images.len()).filter(|place| stays[*place]).collect();
+    graph.spread(from, |owner, owned, bond| {
+        let refused = bond == Bond::Held && !stays[owned];
+        if let (true, Some(digest)) = (refused, &images[owned].digest) {
+            stays[owned] = true;
+            foreseen.needed.insert(digest.clone(), format!("needed by {}, which stays", called(&images[owner])));
+        }
+        refused
+    });
+    let attached = |place: &usize| {
+        let mut owners = graph.owners(*place).iter();
+        !stays[*place] && owners.any(|(owner, bond)| *bond == Bond::Attached && stays[*owner])
+    };
+    foreseen.attached = (0..images.len()).filter(attached).count();
+    foreseen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prune::sample::{Shelf, digest};
+
+    #[test]
+    fn an_index_that_stays_keeps_what_it_holds_also_through_another_index() {
+        let shelf = Shelf::new()
+            .index(1, &["outer"], 9, &[2])
+            .index(2, &[], 9, &[3])
+            .image(3, &[], 9)
+            .image(4, &["alone"], 9)
+            .referrer(5, 9, 4);
+        let stock = shelf.stock();
+        let foreseen = |goes: &[usize]| {
+            let digests: Vec<String> = goes.iter().map(|number| digest(*number)).collect();
+            let foreseen = foresee(&stock, digests.iter().map(String::as_str));
+            let mut needed: Vec<usize> =
+                (1..=5).filter(|number| foreseen.needed.contains_key(&digest(*number))).collect();
+            needed.sort_unstable();
+            (needed, foreseen.attached)
+        };
+        assert_eq!(foreseen(&[3]), (vec![3], 0));
+        assert_eq!(foreseen(&[2, 3]), (vec![2, 3], 0));
+        assert_eq!(foreseen(&[1, 2, 3]), (vec![], 0));
+        assert_eq!(foreseen(&[1, 3]), (vec![3], 0));
+        assert_eq!(foreseen(&[5]), (vec![], 1));
+        assert_eq!(foreseen(&[4, 5]), (vec![], 0));
+        let said = foresee(&stock, [&*digest(3)]).needed;
+        assert_eq!(said[&digest(3)], format!("needed by {}, which stays", &digest(2)[..19]));
+    }
+}

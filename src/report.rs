@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, LazyLock},
 };
 
 use schemars::JsonSchema;
@@ -34,7 +35,7 @@ pub struct Item {
     #[schemars(with = "Option<String>")]
     pub state: Option<State>,
     #[serde(flatten)]
-    pub image: Image,
+    pub image: Arc<Image>,
     #[serde(flatten)]
     pub choice: Option<Choice>,
     /// Of a layer: the platforms of the image that need it.
@@ -55,6 +56,9 @@ pub struct Item {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
 }
+
+/// Of an image that nothing is known of. A run may report a million.
+static NOTHING: LazyLock<Arc<Image>> = LazyLock::new(Arc::default);
 
 /// How JSON names the subject of an item.
 #[derive(Serialize, JsonSchema)]
@@ -109,7 +113,7 @@ impl Item {
             reference: reference.into(),
             outcome: None,
             state: None,
-            image: Image::default(),
+            image: NOTHING.clone(),
             choice: None,
             platforms: Vec::new(),
             takes_along: Vec::new(),
@@ -121,7 +125,8 @@ impl Item {
     }
 
     /// An image as its provider describes it.
-    pub fn found(reference: impl Into<Reference>, image: Image) -> Self {
+    pub fn found(reference: impl Into<Reference>, image: impl Into<Arc<Image>>) -> Self {
+        let image = image.into();
         let state = image.state.clone().map_or(State::Unknown, State::Said);
         Self { state: Some(state), image, ..Self::new(reference) }
     }
@@ -132,8 +137,8 @@ impl Item {
         self.outcome = Some(outcome);
         use Outcome::*;
         if matches!(outcome, Deleted | Gone | Accepted | WouldDelete) {
-            self.left_behind = std::mem::take(&mut self.image.leaves_behind);
-            self.takes_along = std::mem::take(&mut self.image.takes_along);
+            self.left_behind = self.image.leaves_behind.clone();
+            self.takes_along = self.image.takes_along.clone();
         } else {
             self.left_behind.clear();
             self.takes_along.clear();
@@ -141,7 +146,7 @@ impl Item {
     }
 
     /// Sets the result of a deletion in this store.
-    pub fn end(&mut self, home: &StoreRef, verdict: Verdict) {
+    pub fn end(&mut self, home: &Arc<StoreRef>, verdict: Verdict) {
         self.ends_with(verdict.outcome);
         self.job = verdict.job.map(|job| home.image(ImageId::Named(job.id)).to_string());
         self.error = verdict.error;

@@ -1,6 +1,9 @@
 //! `imgctl check-layers`: checks that layers exist, or everything that images consist of on every platform.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
     context::Context,
@@ -116,7 +119,7 @@ async fn check(context: &Context, session: &Session, checks: Vec<Check>) -> Vec<
     checks.into_iter().zip(answers).map(|(check, answer)| item(&home, check, answer)).collect()
 }
 
-fn item(home: &StoreRef, check: Check, answer: Result<LayerState>) -> Item {
+fn item(home: &Arc<StoreRef>, check: Check, answer: Result<LayerState>) -> Item {
     let (bytes, media_type) = check.blob.map(|blob| (blob.bytes, blob.media_type)).unwrap_or_default();
     let mut image = Image { digest: Some(check.digest.to_string()), bytes, media_type, ..Image::default() };
     let (state, error) = match answer {
@@ -135,7 +138,7 @@ fn item(home: &StoreRef, check: Check, answer: Result<LayerState>) -> Item {
         }
     };
     let reference = home.image(ImageId::Digest(check.digest));
-    Item { state: Some(state), image, platforms: check.platforms, error, ..Item::new(reference) }
+    Item { state: Some(state), image: image.into(), platforms: check.platforms, error, ..Item::new(reference) }
 }
 
 /// The state that the provider's word for a layer stands for.
@@ -197,7 +200,7 @@ async fn walk(session: &Session, images: impl IntoIterator<Item = ImageId>) -> (
     (checks, failed)
 }
 
-fn unread(home: &StoreRef, id: ImageId, error: Error) -> Item {
+fn unread(home: &Arc<StoreRef>, id: ImageId, error: Error) -> Item {
     let state = if error.kind == Kind::NotFound { State::Unavailable("missing".into()) } else { State::Unknown };
     Item { state: Some(state), error: Some(error), ..Item::new(home.image(id)) }
 }

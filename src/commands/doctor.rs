@@ -1,6 +1,6 @@
 //! `imgctl doctor`: checks credentials, region, endpoint and permissions.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 
@@ -110,7 +110,7 @@ fn item(store: StoreRef, checkup: Checkup, lenient: bool) -> Item {
     let worst = [State::Missing, State::Failed, State::Warning].into_iter().find(|state| checkup.any(*state));
     let mut item = Item::new(home);
     item.state = Some(report::State::Checked(worst.unwrap_or(State::Ok)));
-    item.image.name = name;
+    Arc::make_mut(&mut item.image).name = name;
     item.error = checkup.error().filter(|_| !(unconfigured && lenient)).cloned();
     item.checks = checkup.checks;
     item.checks.sort_by_key(|check| check.check);

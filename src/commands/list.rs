@@ -171,7 +171,7 @@ fn print(context: &Context, session: &Session, images: Vec<Image>, selection: &S
     for (image, shown) in stock.images().iter().zip(listed(&stock, &selection)) {
         if let (true, Some(id)) = (shown, &image.id) {
             context.printer.progress.seen(1);
-            context.printer.item(&Item::found(home.image(id.clone()), (**image).clone()));
+            context.printer.item(&Item::found(home.image(id.clone()), Arc::clone(image)));
         }
     }
     context.printer.flush();

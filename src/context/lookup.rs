@@ -20,14 +20,14 @@ use crate::{
 /// Groups items by store, in the order of each store's first item. Each item keeps its place among all.
 pub fn by_store<T>(
     items: impl IntoIterator<Item = T>,
-    store: impl Fn(&T) -> &StoreRef,
-) -> Vec<(StoreRef, Vec<(usize, T)>)> {
-    let mut order: HashMap<StoreRef, usize> = HashMap::new();
-    let mut stores: Vec<(StoreRef, Vec<(usize, T)>)> = Vec::new();
+    store: impl Fn(&T) -> &Arc<StoreRef>,
+) -> Vec<(Arc<StoreRef>, Vec<(usize, T)>)> {
+    let mut order: HashMap<Arc<StoreRef>, usize> = HashMap::new();
+    let mut stores: Vec<(Arc<StoreRef>, Vec<(usize, T)>)> = Vec::new();
     for (place, item) in items.into_iter().enumerate() {
         let store = store(&item);
-        let of_store = *order.entry(store.clone()).or_insert_with(|| {
-            stores.push((store.clone(), Vec::new()));
+        let of_store = *order.entry(Arc::clone(store)).or_insert_with(|| {
+            stores.push((Arc::clone(store), Vec::new()));
             stores.len() - 1
         });
         stores[of_store].1.push((place, item));
@@ -57,7 +57,7 @@ pub async fn images(context: &Context, images: &[ImageRef], mut each: impl FnMut
     }
 }
 
-async fn describe(context: &Context, store: StoreRef, images: Vec<(usize, &ImageRef)>) -> Vec<(usize, Item)> {
+async fn describe(context: &Context, store: Arc<StoreRef>, images: Vec<(usize, &ImageRef)>) -> Vec<(usize, Item)> {
     let ids: Vec<ImageId> = images.iter().map(|(_, image)| image.id.clone()).collect();
     let (home, answers) = match context.open(&store).await {
         Ok(session) => {
@@ -82,7 +82,7 @@ async fn describe(context: &Context, store: StoreRef, images: Vec<(usize, &Image
     images.iter().map(|(place, _)| *place).zip(items).collect()
 }
 
-fn item(home: &StoreRef, id: ImageId, answer: Result<Image>) -> Item {
+fn item(home: &Arc<StoreRef>, id: ImageId, answer: Result<Image>) -> Item {
     let complete = match (&answer, &id) {
         (Ok(image), ImageId::Tag(tag)) => {
             image.digest().map_or(id.clone(), |digest| ImageId::TagAt(tag.clone(), digest))

@@ -96,7 +96,7 @@ impl Context {
         let home = store.home();
         let line = {
             let mut lines = self.lines.lock().expect("no holder of this lock panics");
-            let account = (home.provider, home.region);
+            let account = (home.provider, home.region.clone());
             let line = || Arc::new(Line::new(&*store, self.wish()));
             Arc::clone(lines.entry(account).or_insert_with(line))
         };

@@ -55,7 +55,7 @@ impl StoreOrder<'_> {
         // A permission that is missing here must not stop the deletion.
         let aside = self.session.aside();
         let stock = survey::stock(&aside, cache, |_| true, |images| progress.seen(images)).await?;
-        Ok(Some(foresee(&stock, whole.iter().map(|(_, digest)| digest.as_str()))))
+        Ok(Some(foresee(&stock, whole.iter().map(|(_, digest)| digest))))
     }
 
     /// The targets that go as whole images, by place, with their digests.
@@ -72,7 +72,7 @@ impl StoreOrder<'_> {
 
     fn refuse(&mut self, needed: &HashMap<String, String>) {
         for (place, digest) in self.whole() {
-            if let Some(why) = needed.get(digest.as_str()) {
+            if let Some(why) = needed.get(&digest.to_string()) {
                 let error = Error::new(Kind::InUse, why.clone()).code("ImageReferencedByManifestList");
                 let error = error.hint("delete the index that needs it first, or together with it");
                 self.goes[place].refused = Some(Box::new(Verdict::failed(error)));

@@ -42,7 +42,7 @@ impl Looked {
 
     /// The store, with everything that the look told about it.
     pub fn home(&self) -> StoreRef {
-        self.session.store.home().by_any_host()
+        Arc::unwrap_or_clone(self.session.store.home()).by_any_host()
     }
 
     /// Takes over the images of the same store under another name. An image named both ways is one image.

@@ -1,6 +1,6 @@
 //! Makes an order of named images: opens their stores side by side, looks at the images, and pins each to what was seen.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use futures_util::future::join_all;
 
@@ -71,10 +71,10 @@ impl Order<'static> {
 
 /// What is known about a store before any answer, however it was named.
 fn without_owner(session: &Session) -> StoreRef {
-    StoreRef { owner: None, ..session.store.home().by_any_host() }
+    StoreRef { owner: None, ..Arc::unwrap_or_clone(session.store.home()).by_any_host() }
 }
 
-pub fn unopened(store: &StoreRef, id: ImageId, error: &Error) -> Item {
+pub fn unopened(store: &Arc<StoreRef>, id: ImageId, error: &Error) -> Item {
     let Verdict { outcome, error, .. } = Verdict::not_sent(error.clone());
     let item = Item::new(store.image(id));
     Item { outcome: Some(outcome), error, ..item }

@@ -1,12 +1,15 @@
 //! What to delete, store by store: each target once, and every image that was asked for with its result so far.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use tokio::time::Instant;
 
 use crate::{
     engine::{Outcome, Session, Target, Verdict, tags_going},
-    image::ImageId,
+    image::{Digest, ImageId},
     prune::{Choice, Evidence, Guards, Saved, Step, Stock},
     report::Item,
     store::Image,
@@ -95,33 +98,55 @@ impl Order<'_> {
         self.stores.iter_mut().filter_map(|of| of.chosen.as_mut()).for_each(|chosen| chosen.stock = None);
     }
 
-    /// The result of each image if all goes well, in the order asked.
-    pub fn expected(&self) -> Vec<Item> {
-        let of_stores = self.stores.iter().flat_map(StoreOrder::expected);
-        in_order(self.unopened.iter().cloned().chain(of_stores).collect())
+    /// The result of each image if all goes well, in the order asked. There may be a million, so each is made when it is
+    /// looked at.
+    pub fn expected(&self) -> impl Iterator<Item = Item> {
+        let expectations: Vec<_> = self.stores.iter().map(Expectation::of).collect();
+        let unopened = self.unopened.iter().map(|(place, item)| (*place, Expected::Unopened(item)));
+        let asked = self.stores.iter().enumerate();
+        let asked = asked.flat_map(|(store, of)| of.asked.iter().map(move |asked| (asked, store)));
+        let mut all: Vec<_> = unopened.chain(asked.map(|(asked, of)| (asked.place, Expected::Of(of, asked)))).collect();
+        all.sort_by_key(|(place, _)| *place);
+        all.into_iter().map(move |(_, expected)| match expected {
+            Expected::Unopened(item) => item.clone(),
+            Expected::Of(store, asked) => expectations[store].item(asked),
+        })
+    }
+}
+
+enum Expected<'o> {
+    Unopened(&'o Item),
+    /// Of a store, by its number.
+    Of(usize, &'o Asked),
+}
+
+/// A store's results if all goes well.
+struct Expectation<'o> {
+    order: &'o StoreOrder<'o>,
+    going: HashMap<Digest, HashSet<String>>,
+}
+
+impl<'o> Expectation<'o> {
+    fn of(order: &'o StoreOrder<'o>) -> Self {
+        Self { order, going: tags_going(order.goes.iter().map(|going| &going.target)) }
+    }
+
+    fn item(&self, asked: &Asked) -> Item {
+        let verdict = match &asked.next {
+            Next::Ended(verdict, _) => (**verdict).clone(),
+            Next::Goes(at) => {
+                let Going { target, refused, .. } = &self.order.goes[*at];
+                let tags = target.digest().and_then(|digest| self.going.get(&digest));
+                let whole = target.takes_image(tags.unwrap_or(&HashSet::new()));
+                let outcome = if whole { Outcome::WouldDelete } else { Outcome::WouldUntag };
+                refused.as_deref().cloned().unwrap_or(Verdict::of(outcome))
+            }
+        };
+        self.order.item(asked, rehearsed(verdict))
     }
 }
 
 impl StoreOrder<'_> {
-    fn expected(&self) -> Vec<(usize, Item)> {
-        let going = tags_going(self.goes.iter().map(|going| &going.target));
-        let nothing = HashSet::new();
-        let would = |going_: &Going| {
-            let tags = going_.target.digest().and_then(|digest| going.get(&digest)).unwrap_or(&nothing);
-            let outcome = if going_.target.takes_image(tags) { Outcome::WouldDelete } else { Outcome::WouldUntag };
-            going_.refused.as_deref().cloned().map_or(Verdict::of(outcome), rehearsed)
-        };
-        let verdicts: Vec<Verdict> = self.goes.iter().map(would).collect();
-        let item = |asked: &Asked| {
-            let verdict = match &asked.next {
-                Next::Goes(at) => verdicts[*at].clone(),
-                Next::Ended(verdict, _) => rehearsed((**verdict).clone()),
-            };
-            (asked.place, self.item(asked, verdict))
-        };
-        self.asked.iter().map(item).collect()
-    }
-
     /// The item that reports the result of an image.
     pub fn item(&self, asked: &Asked, verdict: Verdict) -> Item {
         let home = self.session.store.home();
@@ -133,14 +158,18 @@ impl StoreOrder<'_> {
                     (ImageId::Tag(tag), Some(digest)) => ImageId::TagAt(tag.clone(), digest),
                     (id, _) => id.clone(),
                 };
-                (id, target.seen.as_deref())
+                (id, target.seen.as_ref())
             }
-            Next::Ended(_, image) => (asked.id.clone(), image.as_deref()),
+            Next::Ended(_, image) => (asked.id.clone(), image.as_ref()),
         };
         let mut item = Item::new(home.image(id));
-        item.image = image.cloned().unwrap_or_default();
-        if item.image.digest.is_none() {
-            item.image.digest = asked.id.digest().map(ToString::to_string);
+        if let Some(image) = image {
+            item.image = Arc::clone(image);
+        }
+        if item.image.digest.is_none()
+            && let Some(digest) = asked.id.digest()
+        {
+            Arc::make_mut(&mut item.image).digest = Some(digest.to_string());
         }
         item.choice = asked.choice.as_deref().cloned();
         item.end(&home, verdict);

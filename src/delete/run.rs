@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -40,10 +40,14 @@ pub struct How {
 pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<Tally> {
     let mut agreed = false;
     if how.dry_run {
-        let items = order.rehearse(context).await?;
-        items.iter().for_each(|item| context.printer.item(item));
+        order.rehearse(context).await?;
+        let mut tally = Tally::new(how.ignore_missing);
+        for item in order.expected() {
+            context.printer.item(&item);
+            tally.add(&item);
+        }
         tell_halted(order, context);
-        return Ok(Tally::of(&items, how.ignore_missing));
+        return Ok(tally);
     }
     if !how.yes && !order.is_empty() {
         ask(order, context, how.shown).await?;
@@ -55,11 +59,16 @@ pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<T
 }
 
 async fn ask(order: &mut Order<'_>, context: &Context, shown: Option<Sizes>) -> Result<()> {
-    let items = if shown.is_some() { order.expected() } else { order.rehearse(context).await? };
+    if shown.is_none() {
+        order.rehearse(context).await?;
+    }
+    let items: Vec<Item> = order.expected().collect();
     if shown.is_none() {
         context.printer.plan(&items);
     }
-    let places = order.sessions().map(|session| Place { home: session.store.home(), caller: session.store.caller() });
+    let places = order
+        .sessions()
+        .map(|session| Place { home: Arc::unwrap_or_clone(session.store.home()), caller: session.store.caller() });
     context.agreed(&question(&items, shown, places)?).await?;
     // Answering takes a while, so look at everything again.
     order.forget_stocks();
@@ -72,12 +81,12 @@ fn tell_halted(order: &Order, context: &Context) {
 }
 
 impl Order<'_> {
-    /// The result of each image as things are now, in the order asked. Asks services that can say what they would delete.
-    async fn rehearse(&mut self, context: &Context) -> Result<Vec<Item>> {
+    /// Finds out what would be refused as things are now. Asks services that can say what they would delete.
+    async fn rehearse(&mut self, context: &Context) -> Result<()> {
         self.check(context).await?;
         self.foresee(context).await;
         join_all(self.stores.iter_mut().map(StoreOrder::ask_service)).await;
-        Ok(self.expected())
+        Ok(())
     }
 
     async fn carry_out(&self, context: &Context, options: &Options, ignore_missing: bool) -> Tally {

@@ -76,8 +76,8 @@ impl Fake {
 
 #[async_trait]
 impl ImageStore for Fake {
-    fn home(&self) -> StoreRef {
-        StoreRef { provider: Provider::Cvm, owner: None, region: None, name: String::new(), host: None }
+    fn home(&self) -> Arc<StoreRef> {
+        Arc::new(StoreRef::of(Provider::Cvm))
     }
 
     fn limit(&self, op: Op) -> Option<Limit> {

@@ -1,5 +1,7 @@
 //! Any reference there can be, for tests that hold for all of them.
 
+use std::sync::Arc;
+
 use proptest::{option, prelude::*};
 
 use super::{Digest, ImageId, ImageRef, Provider, StoreRef};
@@ -37,6 +39,7 @@ pub fn image() -> impl Strategy<Value = ImageRef> {
             Provider::Cvm => "img-[0-9a-z]{1,12}".prop_map(ImageId::Named).boxed(),
             Provider::Workspace => "[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127}".prop_map(ImageId::Named).boxed(),
         };
+        let store = Arc::new(store);
         id.prop_map(move |id| store.image(id))
     })
 }

@@ -3,7 +3,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
@@ -13,19 +13,48 @@ use super::place::{ALGORITHMS, ParseError, Part};
 /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchCheckLayerAvailability.html>
 const LONGEST: usize = 1000;
 
-/// `algorithm:hex`, well-formed. A run may hold many copies of each of a million, so copies share the text.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema)]
-#[serde(transparent)]
-pub struct Digest(Arc<str>);
+/// How a digest that is not of another algorithm begins.
+const SHA256: &str = "sha256:";
+
+/// `algorithm:hex`, well-formed. A run may hold a million, so those of SHA-256 are kept as bytes.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest(Form);
+
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Form {
+    /// With lower-case digits.
+    Sha256([u8; 32]),
+    Other(Arc<str>),
+}
 
 impl Digest {
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn of_sha256(bytes: [u8; 32]) -> Self {
+        Self(Form::Sha256(bytes))
+    }
+
+    /// The bytes of a SHA-256 digest.
+    pub fn sha256(&self) -> Option<&[u8; 32]> {
+        match &self.0 {
+            Form::Sha256(bytes) => Some(bytes),
+            Form::Other(_) => None,
+        }
+    }
+
+    /// Whether a text is this digest.
+    pub fn is(&self, text: &str) -> bool {
+        match &self.0 {
+            Form::Sha256(bytes) => sha256(text).as_ref() == Some(bytes),
+            Form::Other(digest) => **digest == *text,
+        }
+    }
+
+    fn new(text: &str) -> Self {
+        Self(sha256(text).map_or_else(|| Form::Other(text.into()), Form::Sha256))
     }
 
     /// The digest of these bytes.
     pub fn sha256_of(bytes: &[u8]) -> Self {
-        Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))).into())
+        Self(Form::Sha256(Sha256::digest(bytes).into()))
     }
 
     /// Reads the digest of a layer: any algorithm, any number of digits. The service decides which ones are valid.
@@ -41,7 +70,7 @@ impl Digest {
         if let Some((_, place)) = digits.first(|c| !c.is_ascii_hexdigit()) {
             return Err(place.wrong("a digest has hexadecimal digits: 0 to 9 and a to f"));
         }
-        Ok(Self(text.into()))
+        Ok(Self::new(text))
     }
 
     /// Reads the digest of an image.
@@ -67,8 +96,16 @@ impl Digest {
                 digits.as_str().len()
             )));
         }
-        Ok(Self(part.as_str().into()))
+        Ok(Self::new(part.as_str()))
     }
+}
+
+/// The bytes of a SHA-256 digest that is written with lower-case digits.
+fn sha256(text: &str) -> Option<[u8; 32]> {
+    let digits = text.strip_prefix(SHA256)?;
+    let mut bytes = [0; 32];
+    let lower = digits.bytes().all(|digit| !digit.is_ascii_uppercase());
+    (lower && hex::decode_to_slice(digits, &mut bytes).is_ok()).then_some(bytes)
 }
 
 fn halves(part: Part) -> Result<(Part, Part), ParseError> {
@@ -93,13 +130,41 @@ impl FromStr for Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.0)
+        match &self.0 {
+            Form::Sha256(bytes) => {
+                let mut digits = [0; 64];
+                hex::encode_to_slice(bytes, &mut digits).map_err(|_| fmt::Error)?;
+                f.write_str(SHA256)?;
+                f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
+            }
+            Form::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Digest({self})")
     }
 }
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Digest {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Digest".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+
+    fn inline_schema() -> bool {
+        true
     }
 }
 
@@ -119,7 +184,7 @@ mod tests {
     #[test]
     fn the_digest_of_nothing_is_the_well_known_one() {
         assert_eq!(
-            Digest::sha256_of(b"").as_str(),
+            Digest::sha256_of(b"").to_string(),
             "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
     }
@@ -128,7 +193,7 @@ mod tests {
     fn an_image_digest_is_complete_and_in_lower_case() {
         let good = [format!("sha256:{ZEROS}"), format!("sha512:{ZEROS}{ZEROS}"), format!("blake3:{ZEROS}")];
         for text in &good {
-            assert_eq!(text.parse::<Digest>().unwrap().as_str(), text);
+            assert_eq!(text.parse::<Digest>().unwrap().to_string(), *text);
         }
         let bad = [
             String::new(),
@@ -151,7 +216,7 @@ mod tests {
     #[test]
     fn a_layer_digest_only_needs_the_documented_shape() {
         for good in ["sha256:00", "tarsum.v1+sha256:ABCdef", "a-b_c:1"] {
-            assert_eq!(Digest::layer(good).unwrap().as_str(), good);
+            assert_eq!(Digest::layer(good).unwrap().to_string(), good);
         }
         let long = format!("sha256:{}", "0".repeat(1000));
         for bad in ["", "sha256", "sha256:", ":00", "sha256:xyz", "a b:00", "sha256:00:00", &long] {

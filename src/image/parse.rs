@@ -1,6 +1,6 @@
 //! The one door: text becomes a reference here and nowhere else.
 
-use std::str::FromStr;
+use std::{str::FromStr, sync::Arc};
 
 use super::{
     foreign,
@@ -24,7 +24,7 @@ impl FromStr for ImageRef {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let read = read(text, Wanted::Image)?;
         match read.id {
-            Some(id) => Ok(read.store.image(id)),
+            Some(id) => Ok(Arc::new(read.store).image(id)),
             None => Err(no_image(&read)),
         }
     }
@@ -51,7 +51,7 @@ impl FromStr for Reference {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let read = read(text, Wanted::Either)?;
         Ok(match read.id {
-            Some(id) => Self::Image(read.store.image(id)),
+            Some(id) => Self::Image(Arc::new(read.store).image(id)),
             None => Self::Store(read.store),
         })
     }

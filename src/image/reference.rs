@@ -1,5 +1,7 @@
 //! References as values: an image, its store, and the provider.
 
+use std::sync::Arc;
+
 use super::{
     digest::Digest,
     patterns::Pattern,
@@ -36,7 +38,7 @@ pub enum ImageId {
 /// One image, named completely enough to ask for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ImageRef {
-    pub store: StoreRef,
+    pub store: Arc<StoreRef>,
     pub id: ImageId,
 }
 
@@ -70,8 +72,8 @@ impl StoreRef {
     }
 
     /// The image of this store with that id.
-    pub fn image(&self, id: ImageId) -> ImageRef {
-        ImageRef { store: self.clone(), id }
+    pub fn image(self: &Arc<Self>, id: ImageId) -> ImageRef {
+        ImageRef { store: Arc::clone(self), id }
     }
 
     /// The same store, whichever of its hosts named it.
@@ -114,6 +116,12 @@ impl From<ImageRef> for Reference {
 impl From<StoreRef> for Reference {
     fn from(store: StoreRef) -> Self {
         Self::Store(store)
+    }
+}
+
+impl From<Arc<StoreRef>> for Reference {
+    fn from(store: Arc<StoreRef>) -> Self {
+        Self::Store(Arc::unwrap_or_clone(store))
     }
 }
 

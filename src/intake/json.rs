@@ -1,22 +1,18 @@
 //! Reads references from JSON: a string, an object with a `ref`, a document with `items`, or a list of those, as imgctl
 //! prints them and `jq` filters them. It reads a stream, so that a long document does not need more memory.
 
-use std::{fmt, hash::Hash, io::BufRead, str::FromStr};
+use std::{fmt, io::BufRead};
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{Lines, List, Problem};
 use crate::{
     error::{Error, Kind},
-    image::ParseError,
     prune::Action,
 };
 
 /// Reads one value, which may span several lines.
-pub(super) fn value<T>(list: &mut List<T>, lines: &mut Lines<impl BufRead>) -> Result<(), Problem>
-where
-    T: FromStr<Err = ParseError> + Eq + Hash,
-{
+pub(super) fn value(list: &mut List, lines: &mut Lines<impl BufRead>) -> Result<(), Problem> {
     // Most values are on one line, and reading that from memory is much faster. A value on several lines is read again
     // as a stream; the list keeps each reference once.
     if let Some(line) = lines.at_hand()? {
@@ -54,14 +50,14 @@ fn words(error: &serde_json::Error) -> String {
 }
 
 /// Adds the references that it meets to the list.
-struct References<'a, T> {
-    list: &'a mut List<T>,
+struct References<'a> {
+    list: &'a mut List,
     /// Why a string is not a reference. JSON's own error type cannot hold this.
     wrong: &'a mut Option<Error>,
 }
 
-impl<T> References<'_, T> {
-    fn again(&mut self) -> References<'_, T> {
+impl References<'_> {
+    fn again(&mut self) -> References<'_> {
         References { list: self.list, wrong: self.wrong }
     }
 
@@ -71,10 +67,7 @@ impl<T> References<'_, T> {
     }
 }
 
-impl<'de, T> DeserializeSeed<'de> for References<'_, T>
-where
-    T: FromStr<Err = ParseError> + Eq + Hash,
-{
+impl<'de> DeserializeSeed<'de> for References<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -82,10 +75,7 @@ where
     }
 }
 
-impl<'de, T> Visitor<'de> for References<'_, T>
-where
-    T: FromStr<Err = ParseError> + Eq + Hash,
-{
+impl<'de> Visitor<'de> for References<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {

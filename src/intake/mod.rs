@@ -7,17 +7,16 @@ mod tests;
 
 use std::{
     fs::File,
-    hash::Hash,
     io::{self, BufRead, BufReader, Read},
     path::PathBuf,
-    str::FromStr,
+    sync::Arc,
 };
 
 use indexmap::IndexSet;
 
 use crate::{
     error::{Error, Kind, Result},
-    image::ParseError,
+    image::{ImageRef, ParseError},
 };
 
 /// The longest line in bytes. The longest reference is far shorter.
@@ -25,28 +24,19 @@ const LONGEST_LINE: usize = 64 << 10;
 
 /// Reads all references in order and drops repetitions. `-` among arguments or files means standard input.
 /// An empty list is not an error here; the command decides whether it needs a reference.
-pub fn read<T>(arguments: &[String], files: &[PathBuf]) -> Result<Vec<T>>
-where
-    T: FromStr<Err = ParseError> + Eq + Hash,
-{
+pub fn read(arguments: &[String], files: &[PathBuf]) -> Result<Vec<ImageRef>> {
     read_from(arguments, files, io::stdin())
 }
 
 /// The same from one open source. Errors call it `name`.
-pub fn read_source<T>(name: &str, source: impl Read) -> Result<Vec<T>>
-where
-    T: FromStr<Err = ParseError> + Eq + Hash,
-{
+pub fn read_source(name: &str, source: impl Read) -> Result<Vec<ImageRef>> {
     let mut list = List::default();
     list.source(name, source)?;
     Ok(list.references.into_iter().collect())
 }
 
 /// The same with another standard input.
-fn read_from<T>(arguments: &[String], files: &[PathBuf], mut stdin: impl Read) -> Result<Vec<T>>
-where
-    T: FromStr<Err = ParseError> + Eq + Hash,
-{
+fn read_from(arguments: &[String], files: &[PathBuf], mut stdin: impl Read) -> Result<Vec<ImageRef>> {
     let mut list = List::default();
     for argument in arguments {
         match argument.as_str() {
@@ -68,21 +58,19 @@ where
 }
 
 /// References in their order, each once.
-struct List<T> {
-    references: IndexSet<T>,
+#[derive(Default)]
+struct List {
+    references: IndexSet<ImageRef>,
 }
 
-impl<T> Default for List<T> {
-    fn default() -> Self {
-        Self { references: IndexSet::default() }
-    }
-}
-
-impl<T> List<T>
-where
-    T: FromStr<Err = ParseError> + Eq + Hash,
-{
-    fn add(&mut self, reference: T) {
+impl List {
+    fn add(&mut self, mut reference: ImageRef) {
+        // A list may have a million references of one store.
+        if let Some(last) = self.references.last()
+            && last.store == reference.store
+        {
+            reference.store = Arc::clone(&last.store);
+        }
         self.references.insert(reference);
     }
 

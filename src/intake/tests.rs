@@ -3,10 +3,10 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::image::{ImageRef, Reference, arbitrary};
+use crate::image::{ImageRef, arbitrary};
 
 fn list(text: &(impl AsRef<[u8]> + ?Sized)) -> Result<Vec<String>> {
-    let mut list = List::<ImageRef>::default();
+    let mut list = List::default();
     list.source("list", text.as_ref())?;
     Ok(list.references.iter().map(ToString::to_string).collect())
 }
@@ -85,14 +85,14 @@ fn arguments_come_first_and_a_dash_is_standard_input_at_its_place() {
     std::fs::write(&file, "ecr:ff:1\necr:aa:1\n").unwrap();
     let read = |arguments: &[&str], files: &[PathBuf]| {
         let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
-        let found = read_from::<Reference>(&arguments, files, "ecr:ss:1\ncvm:\n".as_bytes());
+        let found = read_from(&arguments, files, "ecr:ss:1\ncvm:img-00000001\n".as_bytes());
         found.map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     assert_eq!(
         read(&["ecr:aa:1", "-", "ecr:bb:1", "-"], std::slice::from_ref(&file)).unwrap(),
-        ["ecr:aa:1", "ecr:ss:1", "cvm:", "ecr:bb:1", "ecr:ff:1"]
+        ["ecr:aa:1", "ecr:ss:1", "cvm:img-00000001", "ecr:bb:1", "ecr:ff:1"]
     );
-    assert_eq!(read(&[], &["-".into()]).unwrap(), ["ecr:ss:1", "cvm:"]);
+    assert_eq!(read(&[], &["-".into()]).unwrap(), ["ecr:ss:1", "cvm:img-00000001"]);
     assert!(read(&[], &[]).unwrap().is_empty());
     let missing = read(&[], &[folder.path().join("none")]).unwrap_err();
     assert_eq!(missing.kind, Kind::Usage);
@@ -104,10 +104,10 @@ fn arguments_come_first_and_a_dash_is_standard_input_at_its_place() {
 #[test]
 fn a_line_without_an_end_takes_no_memory() {
     let endless = io::repeat(b'x').take(1 << 30);
-    let error = List::<ImageRef>::default().source("list", endless).unwrap_err();
+    let error = List::default().source("list", endless).unwrap_err();
     assert_eq!(error.message, "list, line 1: the line is too long for a reference");
     let comment = b"#".chain(io::repeat(b'x').take(1 << 22)).chain(&b"\necr:aa:1"[..]);
-    let mut list = List::<ImageRef>::default();
+    let mut list = List::default();
     list.source("list", comment).unwrap();
     assert_eq!(list.references.len(), 1);
 }
@@ -144,7 +144,7 @@ proptest! {
                 expected.push(image);
             }
         }
-        let mut list = List::<ImageRef>::default();
+        let mut list = List::default();
         list.source("list", Dripping(text.as_bytes())).unwrap();
         prop_assert_eq!(list.references.into_iter().collect::<Vec<_>>(), expected);
     }

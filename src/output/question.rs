@@ -66,12 +66,14 @@ impl std::fmt::Display for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{image::Provider, store::Image};
 
     fn item(outcome: Outcome, bytes: Option<u64>) -> Item {
         let image = Image { bytes, ..Image::default() };
-        Item { image, outcome: Some(outcome), ..Item::new(StoreRef::of(Provider::Ecr)) }
+        Item { image: image.into(), outcome: Some(outcome), ..Item::new(StoreRef::of(Provider::Ecr)) }
     }
 
     fn place(region: &str, owner: Option<&str>, caller: Option<&str>) -> Place {
@@ -93,9 +95,11 @@ mod tests {
     #[test]
     fn an_image_with_three_tags_counts_once_in_the_question() {
         let item = |tag: &str| Item {
-            image: Image { digest: Some("sha256:1".into()), bytes: Some(103 << 20), ..Image::default() },
+            image: Image { digest: Some("sha256:1".into()), bytes: Some(103 << 20), ..Image::default() }.into(),
             outcome: Some(Outcome::WouldDelete),
-            ..Item::new(StoreRef::of(Provider::Ecr).with_name("app").image(crate::image::ImageId::Tag(tag.into())))
+            ..Item::new(
+                Arc::new(StoreRef::of(Provider::Ecr).with_name("app")).image(crate::image::ImageId::Tag(tag.into())),
+            )
         };
         let asked = question(&["a", "b", "c"].map(item), None, [place("eu-west-1", None, None)]).unwrap();
         assert!(asked.starts_with("Delete 1 image, which frees at most 103 MiB, in "), "{asked}");

@@ -127,7 +127,7 @@ fn common(items: &[Item]) -> String {
         return String::new();
     };
     let pinned = |item: &Item| match &item.reference {
-        Reference::Image(image) => image.store == *store && matches!(image.id, ImageId::Digest(_)),
+        Reference::Image(image) => *image.store == *store && matches!(image.id, ImageId::Digest(_)),
         Reference::Store(_) => false,
     };
     match (items.iter().all(pinned), &store.region) {
@@ -256,10 +256,10 @@ fn words(outcome: Outcome) -> String {
 fn shorten(reference: &Reference, common: &str) -> String {
     let whole = reference.to_string();
     let rest = whole.strip_prefix(common).unwrap_or(&whole);
-    match reference.digest().map(Digest::as_str) {
+    match reference.digest().map(Digest::to_string) {
         Some(digest) => {
-            let hex = digest.split(':').next_back().unwrap_or(digest);
-            rest.replace(digest, &format!("{}…", &hex[..SHORT_DIGEST]))
+            let hex = digest.split(':').next_back().unwrap_or(&digest);
+            rest.replace(&digest, &format!("{}…", &hex[..SHORT_DIGEST]))
         }
         None => rest.to_owned(),
     }

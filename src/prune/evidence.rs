@@ -105,6 +105,8 @@ fn find<'e>(uses: &'e HashMap<String, Vec<Use>>, key: &str, store: &StoreRef) ->
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         image::Provider,
@@ -151,7 +153,7 @@ mod tests {
         evidence.family_in(&here.store, "web", "in use, launch configuration asc-1 names its family");
         assert_eq!(kept(&here, &evidence), ["img-1"]);
         let mut there = here.clone();
-        there.store.region = Some("elsewhere".into());
+        Arc::make_mut(&mut there.store).region = Some("elsewhere".into());
         assert_eq!(kept(&there, &evidence), [""; 0]);
     }
 

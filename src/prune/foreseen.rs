@@ -6,6 +6,7 @@ use super::{
     Stock,
     graph::{Bond, Graph, called},
 };
+use crate::image::Digest;
 
 /// What is known of named images before they are sent.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -17,11 +18,11 @@ pub struct Foreseen {
 }
 
 /// Looks for images that stay and need some of those that go, given by their digests.
-pub fn foresee<'g>(stock: &Stock, goes: impl IntoIterator<Item = &'g str>) -> Foreseen {
+pub fn foresee<'g>(stock: &Stock, goes: impl IntoIterator<Item = &'g Digest>) -> Foreseen {
     let graph = Graph::of(stock);
     let images = stock.images();
     let mut stays = vec![true; images.len()];
-    goes.into_iter().filter_map(|id| stock.place(id)).for_each(|place| stays[place] = false);
+    goes.into_iter().filter_map(|digest| stock.place(&digest.to_string())).for_each(|place| stays[place] = false);
     let mut foreseen = Foreseen::default();
     let from: Vec<usize> = (0..images.len()).filter(|place| stays[*place]).collect();
     graph.spread(from, |owner, owned, bond| {
@@ -55,8 +56,8 @@ mod tests {
             .referrer(5, 9, 4);
         let stock = shelf.stock();
         let foreseen = |goes: &[usize]| {
-            let digests: Vec<String> = goes.iter().map(|number| digest(*number)).collect();
-            let foreseen = foresee(&stock, digests.iter().map(String::as_str));
+            let digests: Vec<Digest> = goes.iter().map(|number| digest(*number).parse().unwrap()).collect();
+            let foreseen = foresee(&stock, &digests);
             let mut needed: Vec<usize> =
                 (1..=5).filter(|number| foreseen.needed.contains_key(&digest(*number))).collect();
             needed.sort_unstable();
@@ -68,7 +69,7 @@ mod tests {
         assert_eq!(foreseen(&[1, 3]), (vec![3], 0));
         assert_eq!(foreseen(&[5]), (vec![], 1));
         assert_eq!(foreseen(&[4, 5]), (vec![], 0));
-        let said = foresee(&stock, [&*digest(3)]).needed;
+        let said = foresee(&stock, [&digest(3).parse().unwrap()]).needed;
         assert_eq!(said[&digest(3)], format!("needed by {}, which stays", &digest(2)[..19]));
     }
 }

@@ -62,7 +62,7 @@ impl Graph {
                 Some(Reading::Unreadable(_)) => {}
                 Some(Reading::Manifest { children, subject }) => {
                     read_subject = subject.as_ref().map(ToString::to_string);
-                    let known = children.iter().filter_map(|child| places.get(child.as_str()));
+                    let known = children.iter().filter_map(|child| places.get(child.to_string().as_str()));
                     // An index may name an image twice, for two platforms.
                     for child in known.copied().collect::<BTreeSet<_>>() {
                         graph.join(place, child, Bond::Held);

@@ -177,7 +177,7 @@ impl<'s> Scan<'_, 's> {
         }
         let pinned: HashSet<usize> = self.protected.iter().map(|(place, _)| *place).collect();
         let open = unpinned.into_iter().filter(|(place, _)| !pinned.contains(place));
-        open.map(|(place, line)| (line, self.known.stocks[place].store.clone())).collect()
+        open.map(|(place, line)| (line, (*self.known.stocks[place].store).clone())).collect()
     }
 
     /// Whether the word before, on the same line, is a key whose value is a repository.

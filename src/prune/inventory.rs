@@ -12,7 +12,7 @@ use crate::{
 /// The images of one store (a repository, a region or a project), each once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stock {
-    pub store: StoreRef,
+    pub store: Arc<StoreRef>,
     images: Vec<Arc<Image>>,
     /// The position of each image by digest or id.
     places: HashMap<String, usize>,
@@ -44,7 +44,7 @@ const SINGLE: [&str; 5] = [
 
 impl Stock {
     /// Takes a store's whole listing. An image on two pages is one image with the tags of both.
-    pub fn new(store: StoreRef, listed: impl IntoIterator<Item = Image>) -> Self {
+    pub fn new(store: impl Into<Arc<StoreRef>>, listed: impl IntoIterator<Item = Image>) -> Self {
         let mut images: Vec<Arc<Image>> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         for image in listed {
@@ -63,7 +63,7 @@ impl Stock {
             }
             images.push(Arc::new(image));
         }
-        Self { store, images, places, readings: HashMap::new() }
+        Self { store: store.into(), images, places, readings: HashMap::new() }
     }
 
     pub fn images(&self) -> &[Arc<Image>] {
@@ -146,8 +146,7 @@ pub fn identity(image: &Image) -> Option<&str> {
     match (&image.id, &image.digest) {
         (Some(ImageId::Named(id)), _) => Some(id),
         (_, Some(digest)) => Some(digest),
-        (Some(id), None) => id.digest().map(Digest::as_str),
-        (None, None) => None,
+        (_, None) => None,
     }
 }
 

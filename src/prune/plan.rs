@@ -1,5 +1,7 @@
 //! The plan: an action and a reason for every image. `decide` makes it.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +18,7 @@ pub struct Plan {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct StorePlan {
-    pub store: StoreRef,
+    pub store: Arc<StoreRef>,
     /// One per image, in the order of [`super::Stock::images`].
     pub rows: Vec<Row>,
     pub totals: Totals,

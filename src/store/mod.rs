@@ -30,7 +30,7 @@ use crate::{
 #[async_trait]
 pub trait ImageStore: Send + Sync {
     /// The store with everything known so far: its region, and its owner once an answer has named it.
-    fn home(&self) -> StoreRef;
+    fn home(&self) -> Arc<StoreRef>;
 
     /// The documented limit of a kind of call; `None` if the provider does not have this call.
     fn limit(&self, op: Op) -> Option<Limit>;

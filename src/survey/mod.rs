@@ -85,7 +85,7 @@ pub async fn stock(
         }
     }
     for (index, reading) in readings {
-        stock.read(index.as_str(), reading);
+        stock.read(&index.to_string(), reading);
     }
     Ok(stock)
 }
@@ -109,7 +109,7 @@ pub async fn read_candidates(
         return Err(error.clone());
     }
     for (digest, reading) in readings {
-        stock.read(digest.as_str(), reading);
+        stock.read(&digest.to_string(), reading);
     }
     Ok(!digests.is_empty())
 }

@@ -1,6 +1,6 @@
 //! Presents the plan: an item per image, a line per store, and the header of the JSON document.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use super::plan::{Made, OfStore, Wanted};
 use crate::{
@@ -24,7 +24,7 @@ fn item(stock: &Stock, row: &Row) -> Item {
         None => home.clone().into(),
     };
     let choice = Some(choice(stock, row));
-    let mut item = Item { choice, ..Item::found(reference, (**image).clone()) };
+    let mut item = Item { choice, ..Item::found(reference, Arc::clone(image)) };
     if row.action() == Action::Delete {
         item.ends_with(Outcome::WouldDelete);
     }

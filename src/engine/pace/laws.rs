@@ -77,8 +77,8 @@ impl Service {
 
 #[async_trait]
 impl ImageStore for Service {
-    fn home(&self) -> StoreRef {
-        StoreRef { provider: Provider::Cvm, owner: None, region: None, name: String::new(), host: Default::default() }
+    fn home(&self) -> Arc<StoreRef> {
+        Arc::new(StoreRef::of(Provider::Cvm))
     }
 
     fn limit(&self, _op: Op) -> Option<Limit> {

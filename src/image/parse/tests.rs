@@ -116,13 +116,13 @@ fn a_host_says_account_region_and_variant() {
     let image: ImageRef = "123456789012.dkr-ecr-fips.us-east-1.on.aws/team/app:v1".parse().unwrap();
     assert_eq!(
         image,
-        StoreRef {
+        Arc::new(StoreRef {
             provider: Provider::Ecr,
             owner: Some("123456789012".into()),
             region: Some("us-east-1".into()),
             name: "team/app".into(),
             host: Some("dkr-ecr-fips".into()),
-        }
+        })
         .image(ImageId::Tag("v1".into()))
     );
 }

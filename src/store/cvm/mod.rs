@@ -51,7 +51,7 @@ pub type Clients = Shared<(), Arc<Keys>>;
 pub struct Cvm {
     api: Api,
     scaling: Api,
-    home: StoreRef,
+    home: Arc<StoreRef>,
     caller: String,
     delete_snapshots: bool,
     /// The kinds of images that a listing shows.
@@ -71,7 +71,7 @@ pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> R
     let kinds = settings.options.kinds;
     let others = [(kinds.shared, "SHARED_IMAGE"), (kinds.public, "PUBLIC_IMAGE")];
     Ok(Cvm {
-        home: StoreRef { region: Some(region.clone()), ..store.clone() },
+        home: Arc::new(StoreRef { region: Some(region.clone()), ..store.clone() }),
         scaling: Api::new(call::SCALING, http.clone(), scaling, &region, Arc::clone(&keys)),
         api: Api::new(call::CVM, http, endpoint, &region, keys),
         caller,
@@ -86,8 +86,8 @@ pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> R
 
 #[async_trait]
 impl ImageStore for Cvm {
-    fn home(&self) -> StoreRef {
-        self.home.clone()
+    fn home(&self) -> Arc<StoreRef> {
+        Arc::clone(&self.home)
     }
 
     fn clock_ahead(&self) -> Option<TimeDelta> {

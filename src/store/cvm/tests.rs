@@ -69,7 +69,7 @@ async fn the_region_is_the_references_then_the_flags_then_the_settings() {
     ] {
         let settings = Settings { region: flag.map(Into::into), ..settings(&sandbox) };
         let store = open(&settings, &Default::default(), &store_ref(reference)).await.unwrap();
-        assert_eq!(store.home(), store_ref(Some(expected)));
+        assert_eq!(*store.home(), store_ref(Some(expected)));
         assert_eq!(store.caller().as_deref(), Some("AKID…7F3Q"));
     }
     let nowhere = Settings::default();

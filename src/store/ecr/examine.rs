@@ -35,10 +35,10 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
     let aws = aws::look(settings, store.region.as_deref(), checkup).await?;
     let ecr = Ecr {
         client: client(&aws, HostKind::of(store)),
-        store: store.clone().with_region(aws.region),
+        store: Arc::new(store.clone().with_region(aws.region)),
         caller: aws.caller,
         clock: aws.clock,
-        registry: OnceLock::new(),
+        home: OnceLock::new(),
     };
     if let Some(owner) = &store.owner {
         checkup.found(Subject::Account, owner, "the reference");

@@ -6,7 +6,7 @@ mod decode;
 mod errors;
 pub(super) mod examine;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use aws_sdk_ecr::{
@@ -50,11 +50,12 @@ pub struct Opened {
 
 pub struct Ecr {
     client: Client,
-    store: StoreRef,
+    /// As it was opened.
+    store: Arc<StoreRef>,
     caller: String,
     clock: Clock,
-    /// The account, once an answer has named it.
-    registry: OnceLock<String>,
+    /// With its account, once an answer has named that.
+    home: OnceLock<Arc<StoreRef>>,
 }
 
 /// Opens a repository, or all repositories of a region.
@@ -66,20 +67,20 @@ pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> R
     });
     let Opened { client, region, caller, clock } = opened.await?;
     let store = StoreRef { region: Some(region), ..store.clone() };
-    Ok(Ecr { client, store, caller, clock, registry: OnceLock::new() })
+    Ok(Ecr { client, store: Arc::new(store), caller, clock, home: OnceLock::new() })
 }
 
 impl Ecr {
     /// The account, if the reference or an answer named it. Without one, ECR uses the caller's own.
     fn registry(&self) -> Option<String> {
-        self.store.owner.clone().or_else(|| self.registry.get().cloned())
+        self.home().owner.clone()
     }
 
     /// Remembers the account that an answer names.
     fn learn(&self, registry: Option<&str>) {
-        if let Some(registry) = registry {
+        if let (Some(registry), None) = (registry, &self.store.owner) {
             // Every answer of one store names the same account.
-            let _ = self.registry.set(registry.to_owned());
+            self.home.get_or_init(|| Arc::new(StoreRef { owner: Some(registry.to_owned()), ..(*self.store).clone() }));
         }
     }
 }
@@ -108,9 +109,8 @@ pub(crate) fn client(aws: &Aws, host: HostKind) -> Client {
 
 #[async_trait]
 impl ImageStore for Ecr {
-    fn home(&self) -> StoreRef {
-        let owner = self.registry();
-        StoreRef { owner, ..self.store.clone() }
+    fn home(&self) -> Arc<StoreRef> {
+        Arc::clone(self.home.get().unwrap_or(&self.store))
     }
 
     fn caller(&self) -> Option<String> {
@@ -182,7 +182,7 @@ impl ImageStore for Ecr {
         let repositories = answer.repositories.ok_or_else(|| no_list("repositories", request.as_deref()))?;
         let items = repositories.into_iter().filter_map(|repository| {
             let owner = repository.registry_id.or_else(|| self.registry());
-            Some(StoreRef { owner, name: repository.repository_name?, ..self.store.clone() })
+            Some(StoreRef { owner, name: repository.repository_name?, ..(*self.store).clone() })
         });
         let next = answer.next_token.filter(|token| !token.is_empty());
         Ok(Page { items: items.collect(), total: None, next })

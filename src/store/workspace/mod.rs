@@ -61,10 +61,11 @@ pub struct Region {
 /// The image servers of one project in one region.
 pub struct Workspace {
     region: Arc<Region>,
-    store: StoreRef,
+    /// As it was opened.
+    store: Arc<StoreRef>,
     recursive: bool,
-    /// The credentials' project, once they have been asked.
-    project: OnceLock<String>,
+    /// With the credentials' project, once they have been asked.
+    home: OnceLock<Arc<StoreRef>>,
 }
 
 /// Opens the image servers of a region. Bad credentials are an error here; the first call retries a passing problem.
@@ -93,10 +94,10 @@ impl Workspace {
     /// The image servers of a region, before any login.
     fn new(settings: &Settings, region: Arc<Region>, store: &StoreRef) -> Self {
         Self {
-            store: StoreRef { region: Some(region.name.clone()), ..store.clone() },
+            store: Arc::new(StoreRef { region: Some(region.name.clone()), ..store.clone() }),
             region,
             recursive: settings.options.deletion.recursive,
-            project: OnceLock::new(),
+            home: OnceLock::new(),
         }
     }
 
@@ -126,7 +127,8 @@ impl Workspace {
                     .hint("use credentials for that project, or leave the project out of the reference"))
             }
             _ => {
-                self.project.get_or_init(|| access.project.clone());
+                let owner = || Some(access.project.clone());
+                self.home.get_or_init(|| Arc::new(StoreRef { owner: owner(), ..(*self.store).clone() }));
                 Ok(access)
             }
         }
@@ -164,9 +166,8 @@ impl Workspace {
 
 #[async_trait]
 impl ImageStore for Workspace {
-    fn home(&self) -> StoreRef {
-        let owner = self.project.get().cloned();
-        StoreRef { owner: owner.or_else(|| self.store.owner.clone()), ..self.store.clone() }
+    fn home(&self) -> Arc<StoreRef> {
+        Arc::clone(self.home.get().unwrap_or(&self.store))
     }
 
     fn caller(&self) -> Option<String> {

@@ -224,13 +224,11 @@ fn read(open: &mut Option<(usize, BufReader<File>)>, files: &[PathBuf], place: &
 
 /// Digests of other kinds cannot be checked here, so they are not kept.
 fn hash(digest: &Digest) -> Option<Hash> {
-    let mut hash = [0; 32];
-    hex::decode_to_slice(digest.as_str().strip_prefix("sha256:")?, &mut hash).ok()?;
-    Some(hash)
+    digest.sha256().copied()
 }
 
 fn digest(hash: &Hash) -> Digest {
-    format!("sha256:{}", hex::encode(hash)).parse().expect("64 digits are a digest")
+    Digest::of_sha256(*hash)
 }
 
 fn is_ours(name: &str) -> bool {

@@ -26,7 +26,7 @@ pub fn described<'d>(
     for id in asked {
         let detail = details.iter().find(|detail| match id {
             ImageId::Tag(tag) | ImageId::TagAt(tag, _) => detail.image_tags().contains(tag),
-            ImageId::Digest(digest) => detail.image_digest() == Some(digest.as_str()),
+            ImageId::Digest(digest) => detail.image_digest().is_some_and(|text| digest.is(text)),
             ImageId::Named(_) => false,
         });
         let Some(detail) = detail else { continue };

@@ -14,13 +14,13 @@ pub fn layers(
     failures: &[LayerFailure],
     request: Option<&str>,
 ) -> Result<Each<Digest, LayerState>> {
-    let digests: HashSet<&str> = asked.iter().map(Digest::as_str).collect();
+    let digests: HashSet<String> = asked.iter().map(ToString::to_string).collect();
     let named = layers.iter().map(Layer::layer_digest).chain(failures.iter().map(LayerFailure::layer_digest));
     let asked_for = |(_, digest): Named| digest.is_some_and(|digest| digests.contains(digest));
     only(asked_for, named.map(|digest| (None, digest)), request)?;
     let mut answers = Vec::with_capacity(asked.len());
     for digest in asked {
-        for layer in layers.iter().filter(|layer| layer.layer_digest() == Some(digest.as_str())) {
+        for layer in layers.iter().filter(|layer| layer.layer_digest().is_some_and(|text| digest.is(text))) {
             let state = layer.layer_availability().map(|state| state.as_str().to_ascii_lowercase());
             let known = state.map(|state| LayerState {
                 state,
@@ -29,7 +29,7 @@ pub fn layers(
             });
             answers.extend(known.map(|state| (digest.clone(), Ok(state))));
         }
-        for failure in failures.iter().filter(|failure| failure.layer_digest() == Some(digest.as_str())) {
+        for failure in failures.iter().filter(|failure| failure.layer_digest().is_some_and(|text| digest.is(text))) {
             answers.push((digest.clone(), Err(errors::of_layer(failure, request))));
         }
     }

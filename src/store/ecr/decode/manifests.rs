@@ -26,7 +26,8 @@ pub fn manifests(
         };
         let by_tag = id.tag().and_then(|tag| named(&|named| named.image_tag() == Some(tag)));
         // Some registries answer a request for a tag and its digest with the digest alone.
-        let by_digest = || id.digest().and_then(|digest| named(&|named| named.image_digest() == Some(digest.as_str())));
+        let by_digest =
+            || id.digest().and_then(|digest| named(&|named| named.image_digest().is_some_and(|text| digest.is(text))));
         let image = by_tag.or_else(by_digest);
         answers.extend(image.map(|image| (id.clone(), manifest(id, image, request))));
     }
@@ -41,7 +42,7 @@ fn manifest(asked: &ImageId, image: &SdkImage, request: Option<&str>) -> Result<
     };
     let named = image.image_id().and_then(|id| id.image_digest()).unwrap_or_default();
     let digest = Digest::sha256_of(text.as_bytes());
-    if digest.as_str() != named {
+    if !digest.is(named) {
         return wrong(Kind::Failed, format!("the manifest's bytes have the digest {digest}, not {named}"));
     }
     if let ImageId::TagAt(tag, expected) = asked
@@ -65,7 +66,7 @@ mod tests {
         let text = "{\"layers\":[]}";
         let right = Digest::sha256_of(text.as_bytes());
         let sent = |digest: &Digest| {
-            let id = ImageIdentifier::builder().image_tag("v1").image_digest(digest.as_str()).build();
+            let id = ImageIdentifier::builder().image_tag("v1").image_digest(digest.to_string()).build();
             SdkImage::builder().image_id(id).image_manifest(text).build()
         };
         let asked = [tag("v1"), ImageId::Digest(right.clone()), ImageId::TagAt("v1".into(), digest('b'))];
@@ -73,7 +74,7 @@ mod tests {
         assert_eq!(good[0].1.as_ref().unwrap().bytes, text.as_bytes());
         assert_eq!(good[1].1.as_ref().unwrap().digest, right);
         assert_eq!(good[2].1.as_ref().unwrap_err().kind, Kind::Changed);
-        let by_digest = ImageIdentifier::builder().image_digest(right.as_str()).build();
+        let by_digest = ImageIdentifier::builder().image_digest(right.to_string()).build();
         let by_digest = SdkImage::builder().image_id(by_digest).image_manifest(text).build();
         let named = manifests(&[ImageId::TagAt("v1".into(), right.clone())], &[by_digest], &[], None).unwrap();
         assert_eq!(named[0].1.as_ref().unwrap().digest, right);

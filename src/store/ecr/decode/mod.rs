@@ -17,7 +17,7 @@ pub use self::{
 use super::errors;
 use crate::{
     error::{Error, Kind, Result},
-    image::{Digest, ImageId},
+    image::ImageId,
     store::Deletion,
 };
 
@@ -50,7 +50,7 @@ fn only<'e>(
 
 fn asked_for(asked: &[ImageId]) -> impl Fn(Named) -> bool {
     let tags: HashSet<&str> = asked.iter().filter_map(ImageId::tag).collect();
-    let digests: HashSet<&str> = asked.iter().filter_map(ImageId::digest).map(Digest::as_str).collect();
+    let digests: HashSet<String> = asked.iter().filter_map(ImageId::digest).map(ToString::to_string).collect();
     move |(tag, digest)| {
         tag.is_some_and(|tag| tags.contains(tag)) || digest.is_some_and(|digest| digests.contains(digest))
     }
@@ -77,7 +77,7 @@ pub fn deleted(
                 entry.and_then(|entry| entry.image_digest()?.parse().ok()).map(Deletion::Untagged)
             }
             ImageId::Digest(digest) => {
-                let listed = done.iter().any(|entry| entry.image_digest() == Some(digest.as_str()));
+                let listed = done.iter().any(|entry| entry.image_digest().is_some_and(|text| digest.is(text)));
                 listed.then_some(Deletion::Deleted)
             }
             ImageId::Named(_) => None,
@@ -96,7 +96,7 @@ fn failed<T>(asked: &[ImageId], failures: &[ImageFailure], request: Option<&str>
         let named = |id: &&ImageId| match (failure.image_id(), id) {
             (Some(entry), ImageId::Tag(tag) | ImageId::TagAt(tag, _)) => entry.image_tag() == Some(tag),
             (Some(entry), ImageId::Digest(digest)) => {
-                entry.image_tag().is_none() && entry.image_digest() == Some(digest.as_str())
+                entry.image_tag().is_none() && entry.image_digest().is_some_and(|text| digest.is(text))
             }
             _ => false,
         };
@@ -110,6 +110,7 @@ mod tests {
     use aws_sdk_ecr::types::ImageFailureCode;
 
     use super::*;
+    use crate::image::Digest;
 
     pub fn hex(of: char) -> String {
         format!("sha256:{}", String::from(of).repeat(64))

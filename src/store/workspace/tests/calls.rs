@@ -225,7 +225,7 @@ async fn a_redirect_is_not_followed() {
     let error = store.list(None).await.unwrap_err();
     assert_eq!((error.kind, error.code.as_deref()), (Kind::Config, Some("HTTP 307")));
     assert!(error.hint.unwrap().contains("redirect"));
-    let project = store.home().owner.unwrap();
+    let project = store.home().owner.clone().unwrap();
     let path = format!("/elsewhere/v1/{project}/image-servers 307");
     assert_eq!(seen(&sandbox)[1..], [path]);
 }

@@ -13,7 +13,7 @@ async fn each_way_to_show_who_calls_is_believed_and_leads_to_the_project() {
         let project = sandbox.world().workspace.iam.project_id(REGION);
         let store = open_with(&sandbox, variables).await.unwrap();
         let home = store.home();
-        assert_eq!((home.owner, home.region.as_deref()), (project, Some(REGION)));
+        assert_eq!((home.owner.clone(), home.region.as_deref()), (project, Some(REGION)));
         assert_eq!(store.caller(), caller);
         let page = store.list(None).await.unwrap();
         assert_eq!((page.items.len(), page.total, page.next), (1, Some(1), None));

@@ -17,13 +17,16 @@ use crate::{
     store::{Image, Op},
 };
 
+/// Items of one store, each with its place among all.
+pub type OfStore<T> = (Arc<StoreRef>, Vec<(usize, T)>);
+
 /// Groups items by store, in the order of each store's first item. Each item keeps its place among all.
 pub fn by_store<T>(
     items: impl IntoIterator<Item = T>,
     store: impl Fn(&T) -> &Arc<StoreRef>,
-) -> Vec<(Arc<StoreRef>, Vec<(usize, T)>)> {
+) -> Vec<OfStore<T>> {
     let mut order: HashMap<Arc<StoreRef>, usize> = HashMap::new();
-    let mut stores: Vec<(Arc<StoreRef>, Vec<(usize, T)>)> = Vec::new();
+    let mut stores: Vec<OfStore<T>> = Vec::new();
     for (place, item) in items.into_iter().enumerate() {
         let store = store(&item);
         let of_store = *order.entry(Arc::clone(store)).or_insert_with(|| {

@@ -86,9 +86,19 @@ pub fn header_value(what: &str, text: &str) -> Result<HeaderValue> {
         .map_err(|_| Error::new(Kind::Config, format!("{what} has characters that are not valid in a header")))
 }
 
+/// An `Authorization` header, which no log shows.
+pub fn signature_value(what: &str, text: &str) -> Result<HeaderValue> {
+    secrets::remember_signature(text);
+    sensitive(what, text)
+}
+
 /// A header's value that no log shows.
 pub fn secret_value(what: &str, text: &str) -> Result<HeaderValue> {
     secrets::remember(text);
+    sensitive(what, text)
+}
+
+fn sensitive(what: &str, text: &str) -> Result<HeaderValue> {
     let mut value = header_value(what, text)?;
     value.set_sensitive(true);
     Ok(value)

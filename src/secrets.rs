@@ -3,8 +3,10 @@
 
 use std::{
     borrow::Cow,
-    sync::{PoisonError, RwLock},
+    sync::{LazyLock, PoisonError, RwLock},
 };
+
+use indexmap::IndexSet;
 
 /// Masking shorter ones would hide ordinary words.
 const SHORTEST: usize = 6;
@@ -12,6 +14,14 @@ const SHORTEST: usize = 6;
 const MASK: &str = "***";
 
 static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
+
+/// The signatures of the last calls: a call a thousand calls ago has no answer to come.
+const SIGNATURES: usize = 1000;
+
+/// How many hexadecimal digits a signature has, in all three schemes.
+const DIGITS: usize = 64;
+
+static SIGNED: LazyLock<RwLock<IndexSet<String>>> = LazyLock::new(RwLock::default);
 
 pub fn remember(secret: &str) {
     let quoted = serde_json::json!(secret).to_string();
@@ -28,6 +38,16 @@ pub fn remember(secret: &str) {
     }
 }
 
+/// Remembers the signature in an `Authorization` header: all schemes end with `Signature=` and its digits.
+pub fn remember_signature(authorization: &str) {
+    let Some((_, signature)) = authorization.rsplit_once("Signature=") else { return };
+    let mut signed = SIGNED.write().unwrap_or_else(PoisonError::into_inner);
+    if signed.len() == SIGNATURES {
+        signed.shift_remove_index(0);
+    }
+    signed.insert(signature.trim().to_owned());
+}
+
 /// Remembers the password of a URL, if it has one.
 pub fn remember_password_of(url: &str) {
     let user = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
@@ -42,7 +62,18 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     for secret in secrets.iter().filter(|secret| text.contains(secret.as_str())) {
         masked = Cow::Owned(masked.replace(secret.as_str(), MASK));
     }
+    let found = signatures(&masked);
+    for signature in found {
+        masked = Cow::Owned(masked.replace(&signature, MASK));
+    }
     masked
+}
+
+/// The signatures of this run in a text. Digests have as many digits, so only those that may be one are compared.
+fn signatures(text: &str) -> Vec<String> {
+    let runs = text.split(|letter: char| !letter.is_ascii_hexdigit()).filter(|run| run.len() == DIGITS);
+    let signed = SIGNED.read().unwrap_or_else(PoisonError::into_inner);
+    runs.filter(|run| signed.contains(*run)).map(Into::into).collect()
 }
 
 #[cfg(test)]
@@ -58,5 +89,8 @@ mod tests {
         assert_eq!(masked(&json), "\"***\"");
         assert_eq!(masked("word-of-a-test"), "***");
         assert_eq!(masked("nothing"), "nothing");
+        let (signature, digest) = ("ab".repeat(32), "cd".repeat(32));
+        remember_signature(&format!("TC3-HMAC-SHA256 Credential=x, SignedHeaders=host, Signature={signature}"));
+        assert_eq!(masked(&format!("got {signature}, sha256:{digest}")), format!("got ***, sha256:{digest}"));
     }
 }

@@ -21,10 +21,7 @@ use crate::{
 pub type OfStore<T> = (Arc<StoreRef>, Vec<(usize, T)>);
 
 /// Groups items by store, in the order of each store's first item. Each item keeps its place among all.
-pub fn by_store<T>(
-    items: impl IntoIterator<Item = T>,
-    store: impl Fn(&T) -> &Arc<StoreRef>,
-) -> Vec<OfStore<T>> {
+pub fn by_store<T>(items: impl IntoIterator<Item = T>, store: impl Fn(&T) -> &Arc<StoreRef>) -> Vec<OfStore<T>> {
     let mut order: HashMap<Arc<StoreRef>, usize> = HashMap::new();
     let mut stores: Vec<OfStore<T>> = Vec::new();
     for (place, item) in items.into_iter().enumerate() {

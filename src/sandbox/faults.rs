@@ -42,6 +42,8 @@ pub enum Kind {
     Trickle,
     /// It is done; the answer is 256 MiB of spaces.
     Huge,
+    /// Nothing is done; the service fails and repeats the request in its message.
+    Echo,
     /// It is done at once; the answer comes so much later.
     Slow(Duration),
     /// It is done; the answer is 200 and not what it should be.
@@ -49,7 +51,8 @@ pub enum Kind {
 }
 
 /// The kinds that take no argument.
-const PLAIN: [(&str, Kind); 18] = [
+const PLAIN: [(&str, Kind); 19] = [
+    ("echo", Kind::Echo),
     ("redirect", Kind::Redirect),
     ("drop", Kind::Drop),
     ("lose-answer", Kind::LoseAnswer),
@@ -82,8 +85,8 @@ fn names() -> impl Iterator<Item = &'static str> {
 const GRAMMAR: &str = "a fault is SERVICE:OPERATION:KIND[=ARGUMENT][@AFTER][:TIMES]; AFTER lets that many calls succeed \
      first, and * matches any name.\n\
      Kinds that fail before the call has an effect: status=N (status=N,blank, status=N,html and status=N,json replace \
-     the body), throttle (throttle=VALUE sets Retry-After), redirect, drop (closes the connection), hang (never \
-     answers).\n\
+     the body), throttle (throttle=VALUE sets Retry-After), redirect, echo (repeats the request in an \
+     error), drop (closes the connection), hang (never answers).\n\
      Kinds that fail after it: lose-answer, truncate (half an answer), trickle (byte by byte), huge (256 MiB), bomb (1 \
      GiB in gzip), slow=DURATION.\n\
      Kinds that answer wrongly after it: garble (HTML), empty ({}), null (all values), retype (wrong types), twice \

@@ -242,6 +242,7 @@ impl Shared {
                 match &fault {
                     Some(Kind::Drop | Kind::Hang) => empty(200),
                     None if self.buckets.as_ref().is_some_and(too_fast) => service.throttled(),
+                    Some(Kind::Echo) => echo(received),
                     Some(Kind::Redirect) => with(empty(307), "location", "/elsewhere"),
                     Some(Kind::Throttle(None)) => service.throttled(),
                     Some(Kind::Throttle(Some(after))) => with(service.throttled(), "retry-after", after),
@@ -270,6 +271,19 @@ impl Shared {
         });
         (reply, fault)
     }
+}
+
+/// An error in the form of every service, with the headers and the body of the request in its message.
+fn echo(received: &Received) -> Reply {
+    let headers = received.headers.iter().filter_map(|(name, value)| Some(format!("{name}: {}", value.to_str().ok()?)));
+    let body = String::from_utf8_lossy(&received.body).into_owned();
+    let message = headers.chain([body]).collect::<Vec<_>>().join("; ");
+    let body = serde_json::json!({
+        "__type": "InvalidParameterException", "message": message,
+        "Response": { "Error": { "Code": "InvalidParameterValue", "Message": message }, "RequestId": "echo" },
+        "error_code": "WKS.00211102", "error_msg": message,
+    });
+    Reply { body: body.to_string().into(), ..empty(400) }
 }
 
 fn empty(status: u16) -> Reply {

@@ -12,8 +12,9 @@ use crate::{
 
 const MARK: &str = "TRIPWIRE";
 
-const FAULTS: [&str; 10] = [
+const FAULTS: [&str; 11] = [
     "",
+    "echo",
     "status=401",
     "status=403,html",
     "status=500",
@@ -85,9 +86,11 @@ fn leaks(folder: &Path) -> Vec<String> {
     found
 }
 
-/// A mark, or a token that the emulator gave for a password.
+/// A mark, a token that the emulator gave for a password, or the signature of a request.
 fn has_secret(text: &str) -> bool {
-    text.contains(MARK) || text.contains("MIISandboxToken")
+    let signed =
+        text.split("Signature=").skip(1).any(|rest| rest.starts_with(|letter: char| letter.is_ascii_hexdigit()));
+    text.contains(MARK) || text.contains("MIISandboxToken") || signed
 }
 
 fn commands(cloud: &Cloud) -> Vec<Vec<String>> {

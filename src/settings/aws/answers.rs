@@ -1,4 +1,5 @@
-//! What the SDK takes of an answer: no more than a limit, so that no service fills the memory; and its date.
+//! What the SDK takes of an answer: no more than a limit, so that no service fills the memory; and its date. The
+//! signature of each request is remembered, because a service may send it back.
 
 use aws_smithy_runtime_api::{
     client::{
@@ -14,7 +15,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 
-use crate::{clock::Clock, http::Size};
+use crate::{clock::Clock, http::Size, secrets};
 
 /// A client whose answers are bounded, and whose clock is compared with ours.
 #[derive(Clone, Debug)]
@@ -38,6 +39,7 @@ struct Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        request.headers().get("authorization").into_iter().for_each(secrets::remember_signature);
         let size = size(request.headers().get("x-amz-target").unwrap_or_default());
         let clock = self.clock.clone();
         let answer = self.connector.call(request);

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    http::{Http, Size, header_value, host, secret_value},
+    http::{Http, Size, header_value, host, secret_value, signature_value},
     settings::tencent::{Credentials, Keys},
 };
 
@@ -127,7 +127,7 @@ impl Api {
         ] {
             headers.insert(HeaderName::from_static(name), value);
         }
-        headers.insert(AUTHORIZATION, secret_value("the secret id", signature)?);
+        headers.insert(AUTHORIZATION, signature_value("the secret id", signature)?);
         if let Some(token) = &keys.token {
             let token = secret_value("the token", token.expose_secret())?;
             headers.insert(HeaderName::from_static("x-tc-token"), token);

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    http::{Http, Response, header_value, host, secret_value},
+    http::{Http, Response, header_value, host, secret_value, signature_value},
     settings::huawei::Keys,
 };
 
@@ -158,7 +158,7 @@ impl Service {
             &keys.secret_key,
             now,
         );
-        headers.insert(AUTHORIZATION, secret_value("the access key's id", &authorization)?);
+        headers.insert(AUTHORIZATION, signature_value("the access key's id", &authorization)?);
         Ok(())
     }
 }

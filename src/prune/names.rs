@@ -60,6 +60,13 @@ impl Names {
     }
 }
 
+/// What a regular expression has and no glob: anchors, classes such as `\d`, `(a|b)`, `.+`.
+fn is_regex(text: &str) -> bool {
+    let group = text.find('(').is_some_and(|open| text[open..].contains('|') && text[open..].contains(')'));
+    let classes = ["\\d", "\\w", "\\s", "\\b", "\\.", ".+", "(?:"];
+    text.starts_with('^') || text.ends_with('$') || group || classes.iter().any(|class| text.contains(class))
+}
+
 impl Name {
     fn new(text: &str) -> Result<Self, String> {
         // A comma is fine within `{one,two}` and `[a,b]`.
@@ -72,7 +79,7 @@ impl Name {
         match text {
             _ if text.trim() != text => return cannot("remove the space around it"),
             _ if comma => return cannot("repeat the flag for each pattern, or write {one,two}"),
-            _ if text.starts_with('^') || text.ends_with('$') => {
+            _ if is_regex(text) => {
                 return cannot("it is a regular expression, not a glob");
             }
             _ => {}
@@ -221,9 +228,10 @@ mod tests {
             let names = Names::new("--exclude", [pattern]).unwrap();
             assert_eq!(names.find(&store(Provider::Cvm, ""), &machine).is_some(), found, "{pattern}");
         }
-        for pattern in ["v1,v2", "^v1$", "v1$", "v1 ", " v1"] {
+        for pattern in ["v1,v2", "^v1$", "v1$", "v1 ", " v1", r"v\d+", "(v1|v2)", "v.+", r"v1\.2"] {
             assert!(Names::new("--exclude", [pattern]).is_err(), "{pattern}");
         }
         assert!(Names::new("--exclude", ["{v1,v2}"]).is_ok());
+        assert!(Names::new("--exclude", ["web (old)", "v1.*", "a+b"]).is_ok());
     }
 }

@@ -28,8 +28,8 @@ mod engine;
 pub mod error;
 mod exit;
 mod flags;
-#[cfg(test)]
-mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod help;
 mod http;
 pub mod image;

@@ -29,6 +29,8 @@ use crate::{
     },
 };
 use call::Api;
+#[cfg(any(test, fuzzing))]
+pub use decode::any_answer;
 use decode::{Described, Told};
 
 /// Points this store at another host.

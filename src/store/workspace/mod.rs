@@ -21,6 +21,8 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
+#[cfg(any(test, fuzzing))]
+pub use self::decode::any_answer;
 pub use self::decode::{JobReport, SubJob};
 use self::{
     call::{Call, Service},

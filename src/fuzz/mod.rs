@@ -1,0 +1,61 @@
+//! What every parser is held to, whatever it reads: it may refuse a text, but it must not panic, and what it accepts must
+//! be consistent. `cargo test` tries each with 20,000 broken texts, and `tests/fuzz` has a target for each.
+
+#[cfg(test)]
+mod broken;
+
+#[cfg(test)]
+pub use broken::each;
+
+pub use crate::store::{cvm::any_answer as cvm_answer, workspace::any_answer as workspace_answer};
+use crate::{
+    image::{ImageRef, Provider, Reference, StoreRef},
+    intake,
+    prune::{self, Evidence, Known, Stock, saved, scan},
+};
+
+/// A reference is refused, or printed as it is read.
+pub fn reference(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    match text.parse::<Reference>() {
+        Ok(read) => assert_eq!(read.to_string().parse::<Reference>().as_ref(), Ok(&read)),
+        Err(error) => {
+            assert!(text.get(error.span()).is_some(), "{error}");
+            assert!(!error.to_string().is_empty());
+        }
+    }
+    let _ = (text.parse::<ImageRef>(), text.parse::<StoreRef>(), text.parse::<Provider>());
+}
+
+/// A list of references.
+pub fn list(text: &[u8]) {
+    match intake::read_source("list", text) {
+        Ok(images) => {
+            images.iter().for_each(|image| assert_eq!(image.to_string().parse::<ImageRef>().as_ref(), Ok(image)))
+        }
+        Err(error) => assert!(!error.message.is_empty()),
+    }
+}
+
+/// A saved plan.
+pub fn plan(text: &[u8]) {
+    saved::is_plan(text);
+    if let Ok(plan) = saved::read("plan", text) {
+        assert!(plan.head.stops.is_empty());
+        let _ = plan.guards();
+    }
+}
+
+/// A file of policies.
+pub fn policy(text: &[u8]) {
+    if let Ok(policies) = prune::policy::parse("policy.toml", &String::from_utf8_lossy(text)) {
+        assert!(!policies.is_empty());
+        policies.values().for_each(|policy| drop(policy.guard.compile()));
+    }
+}
+
+/// A list of images in use.
+pub fn in_use(text: &[u8]) {
+    let stocks: [Stock; 0] = [];
+    scan("list", text, &Known::of(&stocks), &mut Evidence::default()).expect("it is in memory");
+}

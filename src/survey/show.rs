@@ -10,7 +10,7 @@ use crate::{
     output::{human, safe},
     prune::Choice,
     prune::saved,
-    prune::{Action, Row, Rule, Stock, StorePlan, identity},
+    prune::{Action, Row, Rule, Stock, StorePlan, Totals, identity},
     report::{Item, Sizes},
 };
 
@@ -116,7 +116,7 @@ pub fn head(context: &Context, made: &Made, wanted: Wanted) -> saved::Head {
     let of_store = |of: OfStore| saved::OfStore {
         store: of.plan.store.to_string(),
         policy: of.rules.name.clone(),
-        totals: of.plan.totals,
+        totals: Totals { unsized_images: of.freed.unknown, ..of.plan.totals },
         freed_bytes: of.freed.bytes,
         freed_exactly: of.exactly && of.freed.unknown == 0,
         protect: of.rules.guarding.protects().map(Into::into).collect(),

@@ -288,3 +288,17 @@ fn what_an_index_needs_is_not_asked_with_a_permission_that_is_missing() {
     let run = world.run(&["delete", list["items"][0]["ref"].as_str().unwrap(), "--dry-run"]);
     run.exits(0).says("cannot tell which images of");
 }
+
+#[test]
+fn what_could_not_be_counted_exactly_is_counted_as_unknown() {
+    let world = world(|repository| {
+        let archived = push(repository, "archived", &["v1"], 40);
+        repository.archive(&archived.parse().unwrap(), Utc::now());
+        push(repository, "plain", &["v2"], 40);
+        push(repository, "kept", &["v3"], 1);
+    });
+    let plan = plan(&world, &["--older-than", "30d", "--freed", "exact"]);
+    let store = serde_json::from_str::<serde_json::Value>(&plan).unwrap()["plan"]["stores"][0].clone();
+    assert_eq!((&store["deleted"], &store["unsized_images"]), (&2.into(), &1.into()), "{store}");
+    assert_eq!(store["freed_exactly"], false);
+}

@@ -38,7 +38,9 @@ pub use evidence::Evidence;
 pub use foreseen::{Foreseen, foresee};
 pub use freed::{Exact, Freed};
 pub use guards::{GuardArgs, Guards, Stop};
-pub use in_use::{Known, Tally, scan};
+#[cfg(test)]
+pub use in_use::scan;
+pub use in_use::{Known, Scan, Tally};
 pub use inventory::{Reading, Stock, identity, may_be_index};
 pub use listed::listed;
 pub use plan::{Action, Choice, Plan, Reason, Row, Rule, StorePlan, Totals};

@@ -11,6 +11,7 @@ mod ecr;
 mod faults;
 mod github;
 mod help;
+mod in_use;
 mod inputs;
 mod interrupts;
 mod inventory;

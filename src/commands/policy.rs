@@ -3,19 +3,21 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 use clap::Subcommand;
+use regex::Regex;
 
 use crate::{
     context::Context,
     context::lookup,
-    error::Result,
+    error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
     image::StoreRef,
-    output::{self, human::size},
-    prune::rules::of_file,
+    output::{self, Format, Printer, human::size},
+    prune::rules::{Overlap, Rules, of_file, overlap, shared},
     store::Image,
 };
 
@@ -52,13 +54,22 @@ pub enum Verb {
     },
 }
 
-/// Prints the stores of each policy.
+/// Prints the stores and rules of each policy.
 pub fn check(file: &Path) -> Result<Exit> {
-    for rules in of_file(file, &[])? {
+    let all = of_file(file, &[])?;
+    for rules in &all {
         let stores: Vec<_> = rules.stores.iter().map(ToString::to_string).collect();
-        let name = rules.name.unwrap_or_default();
-        output::plain(&output::safe(&format!("{name}: {}", stores.join(", "))));
-        output::plain("\n");
+        let mut lines = vec![format!("{}: {}", rules.name.as_deref().unwrap_or_default(), stores.join(", "))];
+        for (_, clause) in rules.clauses.all() {
+            let does = if clause.selection().is_some() { "deletes" } else { "keeps" };
+            lines.extend(clause.name.iter().map(|name| format!("  {name} {does}")));
+        }
+        lines.iter().for_each(|line| output::plain(&format!("{}\n", output::safe(line))));
+    }
+    for (store, one, other) in shared(&all, Overlap::Maybe) {
+        let name = |rules: &Rules| rules.name.clone().unwrap_or_default();
+        let message = format!("{store} may be under policies {} and {}; prune refuses that", name(one), name(other));
+        Printer::for_errors(Format::Table).warn(&message);
     }
     Ok(Exit::Done)
 }
@@ -67,6 +78,7 @@ pub fn check(file: &Path) -> Result<Exit> {
 pub async fn init(stores: &[String], context: &Context) -> Result<Exit> {
     let parsed = stores.iter().map(|text| Ok(text.parse::<StoreRef>()?));
     let parsed: Vec<_> = parsed.collect::<Result<_>>()?;
+    apart(&parsed)?;
     context.one_profile(parsed.iter().map(|store| store.provider))?;
     context.printer.progress.doing("listing", None);
     let mut text = String::from(HEAD);
@@ -90,6 +102,17 @@ pub async fn init(stores: &[String], context: &Context) -> Result<Exit> {
     context.printer.progress.end();
     output::plain(&text);
     Ok(Exit::Done)
+}
+
+/// Refuses stores that are named twice: each would be under two policies.
+fn apart(stores: &[StoreRef]) -> Result<()> {
+    for (number, store) in stores.iter().enumerate() {
+        if let Some(other) = stores[..number].iter().find(|other| overlap(store, other) == Overlap::Sure) {
+            let message = format!("{store} is also in {other}");
+            return Err(Error::new(Kind::Usage, message).hint("name each store once"));
+        }
+    }
+    Ok(())
 }
 
 const HEAD: &str = "\
@@ -120,11 +143,7 @@ impl Found {
                 self.branches.insert(pattern);
             }
         }
-        let version = |tag: &String| {
-            let rest = tag.strip_prefix('v').unwrap_or(tag);
-            rest.split('.').count() == 3 && rest.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit())
-        };
-        self.versions += usize::from(image.tags.iter().any(version));
+        self.versions += usize::from(image.tags.iter().any(|tag| RELEASE.is_match(tag)));
     }
 
     fn policy(&self, name: &str, written: &str, store: &StoreRef) -> String {
@@ -133,31 +152,43 @@ impl Found {
         if store.provider.has_containers() {
             text.push_str(&format!(", in {} repositories; {} have no tag", self.stores, self.untagged));
         }
-        text.push_str(&format!("\n[policy.{name}]\nstores = [{written:?}]\n\n"));
-        text.push_str(&format!(
-            "[policy.{name}.select]\n\
-             # An image is deleted only if it matches all of these.\n\
-             older-than = \"90d\"\n\
-             # Keep the newest of those, per repository, family or name.\n\
-             keep = 10\n"
-        ));
-        if self.versions > 0 {
-            text.push_str("# Keep the newest patch of each minor version.\nkeep-semver = true\n");
-        }
-        if store.provider.has_containers() {
-            text.push_str("# not-pulled-for = \"90d\"\n# untagged = true\n");
-        }
+        text.push_str(&format!("\n[policy.{name}]\nstores = [{written:?}]\n"));
+        let protect: Vec<_> = self.branches.iter().map(|pattern| format!("{pattern:?}")).collect();
         text.push_str(&format!(
             "\n[policy.{name}.guard]\n\
              # Protected in addition to latest, stable, prod* and release*.\n\
              protect = [{}]\n\
-             max-delete = {}\n",
-            self.branches.iter().map(|pattern| format!("{pattern:?}")).collect::<Vec<_>>().join(", "),
+             max-delete = {}\n\
+             # Stop unless --in-use says which images are in use.\n\
+             # require-in-use = true\n",
+            protect.join(", "),
             (self.images / 2).clamp(10, 1000),
         ));
+        text.push_str("\n# The first rule that matches an image decides about it.\n");
+        let mut rule = |name_of: &str, matching: &str, delete: &str| {
+            text.push_str(&format!(
+                "[[policy.{name}.rule]]\nname = \"{name_of}\"\n{matching}delete = {{ {delete} }}\n\n"
+            ));
+        };
+        if self.versions > 0 {
+            let matching = format!("match = {{ tag-regex = ['{VERSION}'], any-tag = true }}\n");
+            // The newest patch of each minor version stays.
+            rule("releases", &matching, "older-than = \"180d\", keep = 10, keep-semver = true");
+        }
+        if store.provider.has_containers() {
+            rule("untagged", "match = { untagged = true }\n", "older-than = \"14d\"");
+        }
+        rule("the rest", "", "older-than = \"90d\", keep = 10");
+        text.truncate(text.trim_end().len());
+        text.push('\n');
         text
     }
 }
+
+/// Tags of releases: `1.2.3`, `v1.2.3`.
+const VERSION: &str = r"^v?\d+\.\d+\.\d+$";
+
+static RELEASE: LazyLock<Regex> = LazyLock::new(|| Regex::new(VERSION).expect("a constant"));
 
 /// A unique name that TOML accepts without quotes.
 fn name(store: &StoreRef, used: &mut BTreeMap<String, usize>) -> String {
@@ -176,7 +207,7 @@ fn name(store: &StoreRef, used: &mut BTreeMap<String, usize>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prune::policy;
+    use crate::prune::{policy, rules::clauses};
 
     #[test]
     fn a_first_policy_is_one_that_is_understood() {
@@ -196,8 +227,8 @@ mod tests {
         assert_eq!(all, ["ecr-team", "ecr-team-2"]);
         let policy = &policies["ecr-team"];
         assert_eq!(policy.guard.protect, ["main*"]);
-        assert!(policy.select.keep_semver);
-        assert!(policy.select.compile(chrono::Utc::now()).is_ok());
+        assert_eq!(policy.rule.len(), 3);
+        assert!(clauses(policy, chrono::Utc::now()).is_ok());
         assert!(policy.guard.compile().is_ok());
     }
 }

@@ -22,17 +22,22 @@ pub enum Rank {
     Beyond(usize),
 }
 
-/// Ranks candidates for deletion: tagged images by `--keep`, untagged ones by `--keep-untagged`. Each rank comes with its
-/// flag. A flag that was not given ranks nothing.
+/// Ranks candidates for deletion: tagged images by `--keep`, untagged ones by `--keep-untagged`, all by `--keep-total`. Each
+/// rank comes with its flag. A flag that was not given ranks nothing.
 pub fn ranked(
     selection: &Selection,
     provider: Provider,
     images: &[impl Borrow<Image>],
     candidates: Vec<usize>,
 ) -> Vec<(usize, Rank, (&'static str, usize))> {
+    let all = candidates.clone();
     let untagged = |place: &usize| provider.has_containers() && images[*place].borrow().tags.is_empty();
     let (untagged, tagged): (Vec<_>, Vec<_>) = candidates.into_iter().partition(untagged);
-    let flags = [("--keep", selection.keep, tagged), ("--keep-untagged", selection.keep_untagged, untagged)];
+    let flags = [
+        ("--keep", selection.keep, tagged),
+        ("--keep-untagged", selection.keep_untagged, untagged),
+        ("--keep-total", selection.keep_total, all),
+    ];
     let mut ranks = Vec::new();
     for (flag, keep, going) in flags {
         let Some(keep) = keep else { continue };

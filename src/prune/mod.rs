@@ -10,6 +10,7 @@
 //! referrers such as signatures, follow the images that they belong to.
 
 mod age;
+mod clauses;
 mod decide;
 mod evidence;
 mod foreseen;
@@ -21,6 +22,7 @@ mod inventory;
 mod keep;
 mod listed;
 mod names;
+mod overlap;
 mod plan;
 pub mod policy;
 mod recheck;
@@ -33,6 +35,7 @@ mod whole;
 mod words;
 
 pub use age::ago;
+pub use clauses::{Clause, Clauses, Verdict};
 pub use decide::{decide, everywhere};
 pub use evidence::Evidence;
 pub use foreseen::{Foreseen, foresee};
@@ -52,5 +55,7 @@ pub use selectors::Selectors;
 mod laws;
 #[cfg(test)]
 mod lessons;
+#[cfg(test)]
+mod order;
 #[cfg(test)]
 mod sample;

@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::{
     image::{ImageRef, Provider, Reference, StoreRef},
     intake,
-    prune::{Evidence, Known, Stock, policy, saved, scan},
+    prune::{Evidence, Known, Stock, import::import, policy, rules::clauses, saved, scan},
     sandbox::dice::Dice,
+    store::own_rules,
 };
 
 /// How many inputs each parser gets.
@@ -177,10 +178,30 @@ tag = ["pr-*"]
 protect = ["latest"]
 max-percent = 30
 "#;
-    each(&[policy, "[policy.machines]\nstores = [\"cvm:\"]\nselect.older-than = \"30d\"\n"], |text| {
+    let rules = "[policy.web]\nstores = [\"ecr:team/*\"]\n[[policy.web.rule]]\nname = \"releases\"\n\
+                 match = { has-tag = [\"v*\"], any-tag = false }\nkeep = true\n[[policy.web.rule]]\n\
+                 delete = { older-than = \"90d\", keep-total = 3 }\n";
+    each(&[policy, rules, "[policy.machines]\nstores = [\"cvm:\"]\nselect.older-than = \"30d\"\n"], |text| {
         if let Ok(policies) = policy::parse("policy.toml", &String::from_utf8_lossy(text)) {
             assert!(!policies.is_empty());
-            policies.values().for_each(|policy| drop(policy.guard.compile()));
+            let now = chrono::Utc::now();
+            policies.values().for_each(|policy| drop((policy.guard.compile(), clauses(policy, now))));
+        }
+    });
+}
+
+#[test]
+fn what_is_imported_of_a_broken_lifecycle_policy_is_a_policy() {
+    let policy = r#"{"rules":[{"rulePriority":1,"description":"Keep","selection":{"tagStatus":"tagged","tagPatternList":
+        ["v*"],"countType":"imageCountMoreThan","countNumber":3},"action":{"type":"expire"}},{"rulePriority":2,
+        "selection":{"tagStatus":"any","countType":"sinceImagePushed","countUnit":"days","countNumber":9},
+        "action":{"type":"expire"}}]}"#;
+    each(&[policy], |text| {
+        if let Ok((_, own)) = own_rules("policy.json", &String::from_utf8_lossy(text)) {
+            let head = String::from("[policy.x]\nstores = [\"ecr:app\"]\n");
+            let text = import(&own).iter().fold(head, |text, rule| text + &rule.toml("x"));
+            let policies = policy::parse("p", &text).unwrap_or_else(|error| panic!("{error} in {text}"));
+            clauses(&policies["x"], chrono::Utc::now()).unwrap_or_else(|error| panic!("{error} in {text}"));
         }
     });
 }

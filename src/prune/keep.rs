@@ -56,7 +56,9 @@ fn newest(provider: Provider, images: &[impl Borrow<Image>], going: &[usize], ke
     }
     let mut ranks = Vec::with_capacity(going.len());
     for (_, mut places) in groups {
-        places.sort_by_key(|place| (Reverse(date(image(*place))), identity(image(*place))));
+        // An image that came back from the archive counts from then on.
+        let since = |place: &usize| date(image(*place)).max(image(*place).activated_at);
+        places.sort_by_key(|place| (Reverse(since(place)), identity(image(*place))));
         let of = places.len();
         let (dated, undated): (Vec<_>, Vec<_>) = places.into_iter().partition(|place| date(image(*place)).is_some());
         ranks.extend(undated.into_iter().map(|place| (place, Rank::Undated)));

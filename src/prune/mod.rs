@@ -17,6 +17,7 @@ mod foreseen;
 mod freed;
 mod graph;
 mod guards;
+pub mod import;
 mod in_use;
 mod inventory;
 mod keep;

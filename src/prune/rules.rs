@@ -114,7 +114,9 @@ pub fn shared(rules: &[Rules], how: Overlap) -> impl Iterator<Item = (&StoreRef,
     let pairs =
         rules.iter().enumerate().flat_map(|(number, one)| rules[number + 1..].iter().map(move |other| (one, other)));
     pairs.flat_map(move |(one, other)| {
-        let stores = one.stores.iter().filter(move |store| other.stores.iter().any(|also| overlap(store, also) == how));
-        stores.map(move |store| (store, one, other))
+        let both = one.stores.iter().flat_map(|store| other.stores.iter().map(move |also| (store, also)));
+        let meet = both.filter(move |(store, also)| overlap(store, also) == how);
+        // The error names the one store, not the pattern that it is in.
+        meet.map(move |(store, also)| (if store.is_pattern() { also } else { store }, one, other))
     })
 }

@@ -109,7 +109,7 @@ impl Selection {
             self.by_labels(image, around.provider),
             self.by_each_tag(image, around.provider),
             self.by_age(image),
-            self.by_pull(around.pulled),
+            self.by_pull(image, around.pulled),
             self.by_archiving(image),
             self.by_size(image),
             self.by_state(image),
@@ -192,17 +192,19 @@ impl Selection {
 
     fn by_age(&self, image: &Image) -> Option<Result<String, String>> {
         let (moment, age) = self.older_than.as_ref()?;
-        Some(match (image.pushed_at, image.created_at) {
+        Some(match (image.pushed_at.max(image.activated_at), image.created_at) {
             (None, None) => Err("its age is unknown".into()),
+            (Some(at), _) if Some(at) > image.pushed_at => self.compare("restored", "older than", at, *moment, age),
             (Some(at), _) => self.compare("pushed", "older than", at, *moment, age),
             (None, Some(at)) => self.compare("created", "older than", at, *moment, age),
         })
     }
 
-    fn by_pull(&self, pulled: Option<DateTime<Utc>>) -> Option<Result<String, String>> {
+    fn by_pull(&self, image: &Image, pulled: Option<DateTime<Utc>>) -> Option<Result<String, String>> {
         let (moment, age) = self.not_pulled_for.as_ref()?;
-        Some(match pulled {
+        Some(match pulled.map(|at| at.max(image.activated_at.unwrap_or(at))) {
             None => Err("no pull is recorded".into()),
+            Some(at) if Some(at) > pulled => self.compare("restored", "longer than", at, *moment, age),
             Some(at) => self.compare("last pulled", "longer than", at, *moment, age),
         })
     }

@@ -18,6 +18,7 @@ mod inventory;
 mod moto;
 mod output;
 mod plans;
+mod policy;
 mod promises;
 mod prompt;
 mod prune;

@@ -8,6 +8,7 @@ mod forms;
 mod keys;
 mod known;
 mod mentions;
+mod pairs;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
@@ -24,7 +25,7 @@ use self::{
     bare::Bare,
     keys::{is_repository_key, is_value_key},
     known::is_hex,
-    mentions::{At, Meant, Mentions, Sure},
+    mentions::{At, Is, Meant, Mentions, Sure},
 };
 use super::{Evidence, whole::Whole, words::Words};
 use crate::image::{Located, Provider, StoreRef};
@@ -163,18 +164,15 @@ impl<'a, 's> Scan<'a, 's> {
 
     /// Ends the source.
     pub fn end(mut self) -> Tally {
-        let meant = self.mentions.end(self.known);
-        self.protect_all(meant);
         let (apart, whole) = std::mem::take(&mut self.bare).latest(self.known);
-        self.protect_all(whole);
-        let pinned: HashSet<usize> = self.protected.iter().map(|(place, _)| *place).collect();
-        let open = self.mentions.named().filter(|(place, _)| !pinned.contains(place));
-        let unpinned = open.map(|(place, at)| {
+        whole.iter().for_each(|(place, ..)| self.mentions.pin(*place));
+        let (values, open) = std::mem::take(&mut self.mentions).end(self.known);
+        [values, whole, apart].into_iter().for_each(|meant| self.protect_all(meant));
+        let unpinned = open.into_iter().map(|(place, at)| {
             let store = (*self.known.stocks[place].store).clone();
             (format!("{}:{}", self.files[at.file], at.line), store)
         });
         let unpinned = unpinned.collect();
-        self.protect_all(apart);
         Tally {
             recognised: self.seen.len(),
             protected: self.protected.len(),
@@ -237,8 +235,9 @@ impl<'a, 's> Scan<'a, 's> {
             if let Some(id) = tagged {
                 self.protect(place, id, at);
             }
-            if !found {
-                self.mention(place, sure, at);
+            match found {
+                true => self.mentions.pin(place),
+                false => self.mention(place, sure, at),
             }
             if is_bare {
                 self.bare.found(place, self.mentions.words_read(), at);
@@ -312,12 +311,13 @@ impl<'a, 's> Scan<'a, 's> {
 
     /// Notes what a word, or a part of it, may mean of a repository that is named elsewhere.
     fn note(&mut self, word: &str, at: At) {
-        let is_value = is_value_key(&self.before.1);
+        let is = Is { value: is_value_key(&self.before.1), alone: !word.contains(['/', ':', '@']) };
+        let is = Is { alone: is.alone || find_digest(word) == Some(0), ..is };
         for part in word.split(['/', ':', '@']) {
             let trimmed = part.trim_end_matches(['-', '.']);
             for part in [Some(part), Some(trimmed).filter(|trimmed| *trimmed != part)].into_iter().flatten() {
                 if self.known.may_mean(part) {
-                    let near = self.mentions.word(self.known, part, is_value, at);
+                    let near = self.mentions.word(self.known, part, is, at);
                     self.protect_all(near);
                 }
             }

@@ -7,10 +7,8 @@ use super::{
     keys::is_tag_key,
     known::Known,
     mentions::{At, Meant, are_near},
+    pairs::CLOSE,
 };
-
-/// Words between such a name and the key for its tag, at most: no other name fits between.
-const CLOSE: usize = 4;
 
 /// By store, the names that a source leaves without a tag.
 #[derive(Default)]

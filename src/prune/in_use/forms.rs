@@ -193,12 +193,22 @@ fn a_repository_without_its_image_is_left_open_and_latest_does_not_hide_it() {
         ("image: HOST/team/app:v9", &["f:1"]),
         ("image: HOST/charts/web", &["f:1"]),
         ("url: oci://HOST/team/app\nsemver: \">=1.0\"", &["f:1"]),
+        // A tag of one repository says nothing of another that has the same tags.
+        ("repository: HOST/team/app\ntag: v1\n---\nrepository: HOST/app", &["f:4"]),
+        ("repository: HOST/team/app\n---\nrepository: HOST/app\ntag: v1", &["f:1"]),
+        ("tag: v1\nrepository: HOST/team/app\n---\nrepository: HOST/app", &["f:4"]),
+        ("HOST/team/app:v1\nrepository: HOST/app", &["f:2"]),
+        ("name: app\nnewTag: v1\nrepository: HOST/team/app", &["f:3"]),
+        ("repository: HOST/team/app\ntag: v1\nrepository: HOST/app\ntag: v1", &[]),
+        ("tag: v1\nrepository: HOST/team/app\ntag: v1\nrepository: HOST/app", &[]),
+        ("a: HOST/team/app\nb: HOST/app\n# one two three four five\ntag: v1", &[]),
+        ("digest: DIGEST\nrepository: HOST/team/app", &[]),
         // It may be another repository, or anything.
         ("image: mirror.example.com/x/team/app", &[]),
         ("app: app", &[]),
     ];
     for (text, expected) in table {
-        let (_, tally) = kept(text.replace("HOST", HOST).as_bytes());
+        let (_, tally) = kept(text.replace("HOST", HOST).replace("DIGEST", &digest(3)).as_bytes());
         let places: Vec<_> = tally.unpinned.iter().map(|(place, _)| place.as_str()).collect();
         assert_eq!(&places, expected, "{text}");
     }

@@ -74,6 +74,11 @@ impl<'s> Known<'s> {
         self.by_tag(place, word).into_iter().chain(begins)
     }
 
+    /// Whether a word alone may mean an image of a repository.
+    pub fn names(&self, place: usize, word: &str) -> bool {
+        self.meant(place, word).next().is_some()
+    }
+
     /// The digests that begin with a word. Docker shows twelve of their digits, Git seven of a commit.
     fn beginning(&self, word: &str) -> impl Iterator<Item = &(&'s str, usize, &'s str)> {
         let is_digits = (7..=DIGITS).contains(&word.len()) && word.bytes().all(is_hex);

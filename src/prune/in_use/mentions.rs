@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::known::Known;
+use super::{known::Known, pairs::Pairs};
 
 /// Words between a repository and its tag, at most, in whichever order: those of a short YAML block.
 const NEAR: usize = 16;
@@ -51,6 +51,7 @@ pub struct Mentions {
     read: usize,
     near_names: VecDeque<(usize, usize)>,
     near_words: VecDeque<(usize, String, At)>,
+    pairs: Pairs,
 }
 
 impl Mentions {
@@ -79,16 +80,21 @@ impl Mentions {
         if sure > Sure::Word {
             self.here.insert(place);
         }
+        self.pairs.name(known, place, sure, self.read);
         self.near_names.push_back((self.read, place));
         resolve(known, [&place], self.near_words.iter().map(|(_, word, at)| (word, at)))
     }
 
-    /// Records what a word may mean; returns the images whose repository is named near before it.
-    pub fn word<'s>(&mut self, known: &Known<'s>, word: &str, is_value: bool, at: At) -> Vec<Meant<'s>> {
+    /// Records what a word may mean, which stands alone or is part of a reference; returns the images whose repository is
+    /// named near before it.
+    pub fn word<'s>(&mut self, known: &Known<'s>, word: &str, is: Is, at: At) -> Vec<Meant<'s>> {
+        if is.alone {
+            self.pairs.word(known, word, is.value, self.read);
+        }
         if !self.words.contains_key(word) {
             self.words.insert(word.to_owned(), at);
         }
-        if is_value && !self.values.contains_key(word) {
+        if is.value && !self.values.contains_key(word) {
             self.values.insert(word.to_owned(), at);
         }
         self.near_words.push_back((self.read, word.to_owned(), at));
@@ -102,18 +108,33 @@ impl Mentions {
         self.near_names.clear();
         self.near_words.clear();
         let (here, words) = (std::mem::take(&mut self.here), std::mem::take(&mut self.words));
+        self.pairs.end_file(known, &here);
         resolve(known, &here, &words)
     }
 
-    /// Ends the source; returns what the values of keys mean in the repositories that it names.
-    pub fn end<'s>(&mut self, known: &Known<'s>) -> Vec<Meant<'s>> {
-        resolve(known, self.named.keys(), &self.values)
+    /// Records that the source names an image of a repository.
+    pub fn pin(&mut self, place: usize) {
+        self.pairs.pin(place);
     }
 
-    /// The repositories that must have an image in use.
-    pub fn named(&self) -> impl Iterator<Item = (usize, At)> {
-        self.named.iter().filter(|(_, (sure, _))| *sure == Sure::Named).map(|(place, (_, at))| (*place, *at))
+    /// Ends the source; returns what the values of keys mean in the repositories that it names, and the repositories of which
+    /// it does not say which image.
+    pub fn end<'s>(self, known: &Known<'s>) -> (Vec<Meant<'s>>, Vec<(usize, At)>) {
+        let values = resolve(known, self.named.keys(), &self.values);
+        let pinned = self.pairs.end(known, &self.named.keys().copied().collect());
+        let named = self.named.into_iter().filter(|(_, (sure, _))| *sure == Sure::Named);
+        let open = named.filter(|(place, _)| !pinned.contains(place)).map(|(place, (_, at))| (place, at));
+        (values, open.collect())
     }
+}
+
+/// How a word stands.
+#[derive(Clone, Copy)]
+pub struct Is {
+    /// After a key such as `tag`.
+    pub value: bool,
+    /// Not as part of a reference.
+    pub alone: bool,
 }
 
 /// The images that words mean in repositories.

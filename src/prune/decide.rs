@@ -184,7 +184,7 @@ impl Deciding<'_> {
         };
         let clause = self.clauses.rule(*number);
         match &clause.verdict {
-            Verdict::Keep => Fate::decided(Rule::KeepRule, clause.says(matches)),
+            Verdict::Keep => Fate::decided(Rule::Policy, clause.says(matches)),
             Verdict::Delete(selection) => match selection.judge(image, around) {
                 Judgement::Fits(why) => Fate::Chosen(why),
                 Judgement::Not(why) => Fate::decided(Rule::NotSelected, clause.says(&why)),

@@ -121,7 +121,7 @@ proptest! {
             };
             prop_assert!(said == format!("rule {}", first + 1) || said.starts_with(&format!("rule {}:", first + 1)), "{}: {}", number, said);
             match rules[first].delete {
-                None => prop_assert_eq!(row.reason.rule, Reasoned::KeepRule),
+                None => prop_assert_eq!(row.reason.rule, Reasoned::Policy),
                 Some((age, keep)) => {
                     // The images of the same rule that are old enough, newest first.
                     let same = |other: &usize| rules.iter().position(|rule| rule.matches(tag(*other))) == Some(first);

@@ -51,7 +51,7 @@ pub enum Rule {
     /// The provider would refuse to delete it, or is deleting it already.
     Held,
     /// A rule of the policy keeps its images.
-    KeepRule,
+    Policy,
     /// A selector does not match.
     NotSelected,
     /// The newest patch of a minor version.

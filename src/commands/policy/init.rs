@@ -109,6 +109,15 @@ impl Found {
             protect.join(", "),
             (self.images / 2).clamp(10, 1000),
         ));
+        if !store.provider.has_containers() {
+            text.push_str(&format!(
+                "\n[policy.{name}.select]\n\
+                 # An image is deleted only if it matches all of these; the newest count per family or name.\n\
+                 older-than = \"90d\"\n\
+                 keep = 10\n"
+            ));
+            return text;
+        }
         text.push_str("\n# The first rule that matches an image decides about it.\n");
         let mut rule = |name_of: &str, matching: &str, delete: &str| {
             text.push_str(&format!(
@@ -120,9 +129,7 @@ impl Found {
             // The newest patch of each minor version stays.
             rule("releases", &matching, "older-than = \"180d\", keep = 10, keep-semver = true");
         }
-        if store.provider.has_containers() {
-            rule("untagged", "match = { untagged = true }\n", "older-than = \"14d\"");
-        }
+        rule("untagged", "match = { untagged = true }\n", "older-than = \"14d\"");
         rule("the rest", "", "older-than = \"90d\", keep = 10");
         text.truncate(text.trim_end().len());
         text.push('\n');

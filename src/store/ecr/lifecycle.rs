@@ -223,7 +223,7 @@ mod tests {
             limit: OwnLimit::Newer(3),
             action: OwnAction::Delete,
         };
-        assert_eq!(read.unwrap(), [expected.clone()]);
+        assert_eq!(read.unwrap(), [expected]);
         let days = |status: &str, class: &str, count: &str| json!({"tagStatus": status, "storageClass": class, "countType": count, "countUnit": "days", "countNumber": 9});
         let read = expire(days("untagged", "standard", "sinceImagePushed")).unwrap();
         assert_eq!((&read[0].about, read[0].limit), (&About::Untagged, OwnLimit::PushedDaysAgo(9)));

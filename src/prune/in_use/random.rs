@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{Known, Scan};
 use crate::{
-    image::Provider,
+    image::ImageId,
     prune::{
         Evidence, Stock,
         sample::{Shelf, digest, repository},
@@ -127,11 +127,10 @@ fn check(written: &Written, files: bool) {
     assert!(named.is_empty() || tally.protected > 0);
     for (name, tag) in named {
         let store = repository(name);
-        assert_eq!(store.provider, Provider::Ecr);
         let number = tag.map_or(100, |tag| TAGS.iter().position(|known| *known == tag).unwrap() + 1);
         let image = Image {
             digest: Some(digest(number)),
-            id: digest(number).parse().ok().map(crate::image::ImageId::Digest),
+            id: digest(number).parse().ok().map(ImageId::Digest),
             ..Image::default()
         };
         let why = evidence.of(&store, &image);

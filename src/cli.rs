@@ -127,10 +127,7 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
         Command::CheckLayers(args) => context.run(check_layers::run(args, &context)).await,
         Command::List(args) => context.run(list::run(args, &context)).await,
         Command::Prune(args) => context.run(prune::run(args, &context)).await,
-        Command::Policy(policy::Args { verb: policy::Verb::Check { file } }) => offline(policy::check(&file)),
-        Command::Policy(policy::Args { verb: policy::Verb::Init { stores } }) => {
-            context.run(policy::init(&stores, &context)).await
-        }
+        Command::Policy(policy::Args { verb }) => context.run(verb.run(&context)).await,
         Command::Doctor(args) => context.run(doctor::run(args, &context)).await,
         // The sandbox ends with the exit code of the command that ran inside.
         Command::Sandbox(args) => return sandbox::run(args).await.unwrap_or_else(|error| offline(Err(error)).into()),

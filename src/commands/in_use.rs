@@ -4,15 +4,17 @@ use std::path::PathBuf;
 
 use crate::{
     context::Context,
-    error::Result,
+    error::{Error, Kind, Result},
+    prune::rules::Rules,
     survey::{Accept, Files},
 };
 
 /// Which images are in use, besides those that the provider reports.
 #[derive(clap::Args)]
 pub struct InUseArgs {
-    /// Keep every image that this text or JSON names: pods, task definitions, a list; `-` reads standard input
-    #[arg(long, value_name = "FILE")]
+    /// Keep every image that this text or JSON names: pods, task definitions, a list, a folder of charts; `-` reads standard
+    /// input
+    #[arg(long, value_name = "FILE or DIR")]
     in_use: Vec<PathBuf>,
     /// Accept an in-use list that names no image of these stores
     #[arg(long, requires = "in_use")]
@@ -30,6 +32,22 @@ impl InUseArgs {
         let paths = self.in_use.clone();
         let accept = Accept { empty: self.allow_empty_in_use, loose: self.in_use_loose };
         context.blocking(move || Files::open(&paths, accept, stdin_was_read)).await
+    }
+
+    /// Whether anything besides the providers says what is in use.
+    fn has_source(&self) -> bool {
+        !self.in_use.is_empty()
+    }
+
+    /// Stops a run that must know what is in use, but has no source for it.
+    pub fn demand(&self, rules: &[Rules]) -> Result<()> {
+        let Some(rules) = rules.iter().find(|rules| rules.guarding.require_in_use && !self.has_source()) else {
+            return Ok(());
+        };
+        let who =
+            rules.name.as_ref().map_or("--require-in-use".into(), |name| format!("policy {name}: require-in-use"));
+        let message = format!("{who}: nothing says which images are in use");
+        Err(Error::new(Kind::Guard, message).hint("nothing was sent; name the images in use with --in-use FILE"))
     }
 
     pub fn check(&self) -> bool {

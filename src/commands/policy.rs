@@ -1,7 +1,11 @@
-//! `imgctl policy`: checks a policy file without any call, and writes a first one from existing images.
+//! `imgctl policy`: checks a policy file without any call, and writes one, from existing images or from the rules that a
+//! registry has.
+
+mod import;
+mod init;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
@@ -9,20 +13,22 @@ use clap::Subcommand;
 
 use crate::{
     context::Context,
-    context::lookup,
     error::Result,
     exit::Exit,
     help::{Example, examples},
     image::StoreRef,
-    output::{self, human::size},
-    prune::rules::of_file,
-    store::Image,
+    output::{self, Format, Printer},
+    prune::rules::{Overlap, Rules, of_file, shared},
 };
 
 /// Examples at the end of the help.
-const EXAMPLES: [Example; 3] = [
+const EXAMPLES: [Example; 4] = [
     ("Write a first policy from existing images.", "imgctl policy init 'ecr:team/*' cvm: > clean.toml"),
     ("Check a policy file.", "imgctl policy init cvm: > c.toml && imgctl policy check c.toml"),
+    (
+        "Take over a repository's lifecycle policy.",
+        "imgctl policy import ecr:tools/ci > ci.toml && imgctl policy check ci.toml",
+    ),
     ("Show what a policy would do.", "imgctl policy init cvm: > c.toml && imgctl prune --policy c.toml -n"),
 ];
 
@@ -50,113 +56,48 @@ pub enum Verb {
         #[arg(value_name = "STORE", required = true)]
         stores: Vec<String>,
     },
+    /// Print a lifecycle policy of ECR as rules of a policy; changes nothing
+    ///
+    /// The rules mean the same, or keep more; comments and warnings say where.
+    Import {
+        /// A repository (`ecr:team/app`, `ecr:team/*`), or a JSON file with the lifecycle policy; `-` reads standard input
+        #[arg(value_name = "SOURCE")]
+        source: String,
+        /// Stores that the policy is for [default: the repository]
+        #[arg(value_name = "STORE")]
+        stores: Vec<String>,
+    },
 }
 
-/// Prints the stores of each policy.
-pub fn check(file: &Path) -> Result<Exit> {
-    for rules in of_file(file, &[])? {
+impl Verb {
+    /// A check needs neither settings nor a network.
+    pub async fn run(self, context: &Context) -> Result<Exit> {
+        match self {
+            Self::Check { file } => check(&file),
+            Self::Init { stores } => init::run(&stores, context).await,
+            Self::Import { source, stores } => import::run(&source, &stores, context).await,
+        }
+    }
+}
+
+/// Prints the stores and rules of each policy.
+fn check(file: &Path) -> Result<Exit> {
+    let all = of_file(file, &[])?;
+    for rules in &all {
         let stores: Vec<_> = rules.stores.iter().map(ToString::to_string).collect();
-        let name = rules.name.unwrap_or_default();
-        output::plain(&output::safe(&format!("{name}: {}", stores.join(", "))));
-        output::plain("\n");
+        let mut lines = vec![format!("{}: {}", rules.name.as_deref().unwrap_or_default(), stores.join(", "))];
+        for (_, clause) in rules.clauses.all() {
+            let does = if clause.selection().is_some() { "deletes" } else { "keeps" };
+            lines.extend(clause.name.iter().map(|name| format!("  {name} {does}")));
+        }
+        lines.iter().for_each(|line| output::plain(&format!("{}\n", output::safe(line))));
+    }
+    for (store, one, other) in shared(&all, Overlap::Maybe) {
+        let name = |rules: &Rules| rules.name.clone().unwrap_or_default();
+        let message = format!("{store} may be under policies {} and {}; prune refuses that", name(one), name(other));
+        Printer::for_errors(Format::Table).warn(&message);
     }
     Ok(Exit::Done)
-}
-
-/// Lists the stores, and prints a policy for each.
-pub async fn init(stores: &[String], context: &Context) -> Result<Exit> {
-    let parsed = stores.iter().map(|text| Ok(text.parse::<StoreRef>()?));
-    let parsed: Vec<_> = parsed.collect::<Result<_>>()?;
-    context.one_profile(parsed.iter().map(|store| store.provider))?;
-    context.printer.progress.doing("listing", None);
-    let mut text = String::from(HEAD);
-    let mut names = BTreeMap::new();
-    for (written, store) in stores.iter().zip(&parsed) {
-        let mut found = Found::default();
-        for session in lookup::stores(context, store).await? {
-            found.stores += 1;
-            let mut pages = session.pages();
-            while let Some(images) = pages.next().await? {
-                context.printer.progress.seen(images.len());
-                images.iter().for_each(|image| found.add(image));
-            }
-        }
-        if let Some(stopped) = context.stop.error() {
-            return Err(stopped);
-        }
-        let name = name(store, &mut names);
-        text.push_str(&found.policy(&name, written, store));
-    }
-    context.printer.progress.end();
-    output::plain(&text);
-    Ok(Exit::Done)
-}
-
-const HEAD: &str = "\
-# Policies for imgctl. Show what they would do:  imgctl prune --policy FILE --dry-run
-# Check this file:  imgctl policy check FILE  ·  All fields:  imgctl schema policy
-";
-
-/// The images in the stores of one policy.
-#[derive(Default)]
-struct Found {
-    stores: usize,
-    images: usize,
-    untagged: usize,
-    bytes: u64,
-    /// Tags of branches, which point to the latest build.
-    branches: BTreeSet<&'static str>,
-    /// Images with a release tag.
-    versions: usize,
-}
-
-impl Found {
-    fn add(&mut self, image: &Image) {
-        self.images += 1;
-        self.untagged += usize::from(image.tags.is_empty());
-        self.bytes += image.bytes.filter(|_| !image.is_index()).unwrap_or(0);
-        for (branch, pattern) in [("main", "main*"), ("master", "master*")] {
-            if image.tags.iter().any(|tag| tag.starts_with(branch)) {
-                self.branches.insert(pattern);
-            }
-        }
-        let version = |tag: &String| {
-            let rest = tag.strip_prefix('v').unwrap_or(tag);
-            rest.split('.').count() == 3 && rest.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit())
-        };
-        self.versions += usize::from(image.tags.iter().any(version));
-    }
-
-    fn policy(&self, name: &str, written: &str, store: &StoreRef) -> String {
-        let (images, bytes) = (self.images, size(self.bytes));
-        let mut text = format!("\n# {images} images, {bytes}");
-        if store.provider.has_containers() {
-            text.push_str(&format!(", in {} repositories; {} have no tag", self.stores, self.untagged));
-        }
-        text.push_str(&format!("\n[policy.{name}]\nstores = [{written:?}]\n\n"));
-        text.push_str(&format!(
-            "[policy.{name}.select]\n\
-             # An image is deleted only if it matches all of these.\n\
-             older-than = \"90d\"\n\
-             # Keep the newest of those, per repository, family or name.\n\
-             keep = 10\n"
-        ));
-        if self.versions > 0 {
-            text.push_str("# Keep the newest patch of each minor version.\nkeep-semver = true\n");
-        }
-        if store.provider.has_containers() {
-            text.push_str("# not-pulled-for = \"90d\"\n# untagged = true\n");
-        }
-        text.push_str(&format!(
-            "\n[policy.{name}.guard]\n\
-             # Protected in addition to latest, stable, prod* and release*.\n\
-             protect = [{}]\n\
-             max-delete = {}\n",
-            self.branches.iter().map(|pattern| format!("{pattern:?}")).collect::<Vec<_>>().join(", "),
-            (self.images / 2).clamp(10, 1000),
-        ));
-        text
-    }
 }
 
 /// A unique name that TOML accepts without quotes.
@@ -170,34 +111,5 @@ fn name(store: &StoreRef, used: &mut BTreeMap<String, usize>) -> String {
     match times {
         1 => name,
         times => format!("{name}-{times}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::prune::policy;
-
-    #[test]
-    fn a_first_policy_is_one_that_is_understood() {
-        let store: StoreRef = "ecr:team/*".parse().unwrap();
-        let mut names = BTreeMap::new();
-        let mut found = Found::default();
-        for tag in ["v1.2.3", "main-3", "value", "x"] {
-            found.add(&Image { tags: vec![tag.into()], ..Image::default() });
-        }
-        let mut text = String::from(HEAD);
-        for _ in 0..2 {
-            let name = name(&store, &mut names);
-            text.push_str(&found.policy(&name, "ecr:team/*", &store));
-        }
-        let policies = policy::parse("p", &text).unwrap();
-        let all: Vec<_> = policies.keys().map(String::as_str).collect();
-        assert_eq!(all, ["ecr-team", "ecr-team-2"]);
-        let policy = &policies["ecr-team"];
-        assert_eq!(policy.guard.protect, ["main*"]);
-        assert!(policy.select.keep_semver);
-        assert!(policy.select.compile(chrono::Utc::now()).is_ok());
-        assert!(policy.guard.compile().is_ok());
     }
 }

@@ -103,6 +103,7 @@ impl Args {
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let rules = args.rules()?;
+    args.in_use.demand(&rules)?;
     context.one_profile(rules.iter().flat_map(|rules| &rules.stores).map(|store| store.provider))?;
     // An image that no longer exists needs no deletion.
     context.printer.ignore_missing();

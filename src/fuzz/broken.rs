@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{in_use, list, plan, policy, reference};
+use super::{in_use, lifecycle, list, plan, policy, reference};
 use crate::{
     prune::{policy as policies, saved},
     sandbox::dice::Dice,
@@ -156,7 +156,20 @@ protect = ["latest"]
 max-percent = 30
 "#;
     policies::parse("policy.toml", good).expect("it is a policy");
-    each(&[good, "[policy.machines]\nstores = [\"cvm:\"]\nselect.older-than = \"30d\"\n"], policy);
+    let rules = "[policy.web]\nstores = [\"ecr:team/*\"]\n[[policy.web.rule]]\nname = \"releases\"\n\
+                 match = { has-tag = [\"v*\"], any-tag = false }\nkeep = true\n[[policy.web.rule]]\n\
+                 delete = { older-than = \"90d\", keep-total = 3 }\n";
+    policies::parse("policy.toml", rules).expect("it is a policy");
+    each(&[good, rules, "[policy.machines]\nstores = [\"cvm:\"]\nselect.older-than = \"30d\"\n"], policy);
+}
+
+#[test]
+fn what_is_imported_of_a_broken_lifecycle_policy_is_a_policy() {
+    let good = r#"{"rules":[{"rulePriority":1,"description":"Keep","selection":{"tagStatus":"tagged","tagPatternList":
+        ["v*"],"countType":"imageCountMoreThan","countNumber":3},"action":{"type":"expire"}},{"rulePriority":2,
+        "selection":{"tagStatus":"any","countType":"sinceImagePushed","countUnit":"days","countNumber":9},
+        "action":{"type":"expire"}}]}"#;
+    each(&[good], lifecycle);
 }
 
 #[test]

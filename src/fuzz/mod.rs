@@ -11,7 +11,8 @@ pub use crate::store::{cvm::any_answer as cvm_answer, workspace::any_answer as w
 use crate::{
     image::{ImageRef, Provider, Reference, StoreRef},
     intake,
-    prune::{self, Evidence, Known, Stock, saved, scan},
+    prune::{self, Evidence, Known, Stock, import::import, rules::clauses, saved, scan},
+    store::own_rules,
 };
 
 /// A reference is refused, or printed as it is read.
@@ -50,7 +51,18 @@ pub fn plan(text: &[u8]) {
 pub fn policy(text: &[u8]) {
     if let Ok(policies) = prune::policy::parse("policy.toml", &String::from_utf8_lossy(text)) {
         assert!(!policies.is_empty());
-        policies.values().for_each(|policy| drop(policy.guard.compile()));
+        let now = chrono::Utc::now();
+        policies.values().for_each(|policy| drop((policy.guard.compile(), clauses(policy, now))));
+    }
+}
+
+/// A registry's own lifecycle policy: what is imported of it is a policy.
+pub fn lifecycle(text: &[u8]) {
+    if let Ok((_, own)) = own_rules("policy.json", &String::from_utf8_lossy(text)) {
+        let head = String::from("[policy.x]\nstores = [\"ecr:app\"]\n");
+        let text = import(&own).iter().fold(head, |text, rule| text + &rule.toml("x"));
+        let policies = prune::policy::parse("p", &text).unwrap_or_else(|error| panic!("{error} in {text}"));
+        clauses(&policies["x"], chrono::Utc::now()).unwrap_or_else(|error| panic!("{error} in {text}"));
     }
 }
 

@@ -7,6 +7,8 @@ use super::{provider::Provider, reference::StoreRef};
 pub struct Located<'w> {
     /// The provider whose registry it names, by scheme or host, if it names one.
     pub provider: Option<Provider>,
+    /// It begins with a host, of whatever registry.
+    pub has_host: bool,
     owner: Option<&'w str>,
     region: Option<&'w str>,
     pub repository: &'w str,
@@ -38,9 +40,9 @@ impl<'w> Located<'w> {
                 match registry {
                     Some((provider, owner, region)) => {
                         let (owner, region) = (Some(owner), Some(region));
-                        Self { provider: Some(provider), owner, region, ..Self::at(path) }
+                        Self { provider: Some(provider), has_host: true, owner, region, ..Self::at(path) }
                     }
-                    None => Self::at(path),
+                    None => Self { has_host: true, ..Self::at(path) },
                 }
             }
             _ => Self::at(word),
@@ -54,13 +56,13 @@ impl<'w> Located<'w> {
             Some(colon) => (&path[..last + colon], Some(&path[last + colon + 1..])),
             None => (path, None),
         };
-        Self { provider: None, owner: None, region: None, repository, tag }
+        Self { provider: None, has_host: false, owner: None, region: None, repository, tag }
     }
 
     /// Whether it may be in this store. A part that one of them leaves out matches anything.
     pub fn may_be_in(&self, store: &StoreRef) -> bool {
         let same = |known: &Option<String>, said: Option<&str>| match (known, said) {
-            (Some(known), Some(said)) => known == said,
+            (Some(known), Some(said)) => known.eq_ignore_ascii_case(said),
             _ => true,
         };
         self.provider.is_none_or(|provider| provider == store.provider)

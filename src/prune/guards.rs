@@ -40,11 +40,22 @@ pub struct GuardArgs {
     /// Allow the plan to delete the last tagged image of a repository
     #[arg(long)]
     pub allow_empty: bool,
+
+    /// Stop before anything is sent if nothing says which images are in use
+    #[arg(long)]
+    pub require_in_use: bool,
 }
 
 impl Default for GuardArgs {
     fn default() -> Self {
-        Self { protect: Vec::new(), no_default_protect: false, max_delete: 1000, max_percent: 90, allow_empty: false }
+        Self {
+            protect: Vec::new(),
+            no_default_protect: false,
+            max_delete: 1000,
+            max_percent: 90,
+            allow_empty: false,
+            require_in_use: false,
+        }
     }
 }
 

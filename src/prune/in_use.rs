@@ -1,250 +1,359 @@
-//! Finds images in use in any text: pods, task definitions, lists. The text is read as a stream of words, whatever quotes
-//! and brackets surround them, so neither a huge file nor an endless line fills the memory. An ambiguous word protects
-//! every image that it may name.
+//! Finds images in use in any text: pods, task definitions, values of charts, lists. The text is read as a stream of
+//! words, whatever quotes and brackets surround them, so neither a huge file nor an endless line fills the memory. An
+//! ambiguous word protects every image that it may name.
+
+mod bare;
+#[cfg(test)]
+mod forms;
+mod keys;
+mod known;
+mod mentions;
+mod pairs;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, hash_map::RandomState},
+    collections::{BTreeMap, HashSet, hash_map::RandomState},
     hash::BuildHasher,
     io::{self, BufRead},
 };
 
-use super::{Evidence, Stock, inventory::identity, whole::Whole, words::Words};
+pub use self::known::Known;
+use self::{
+    bare::Bare,
+    keys::{is_repository_key, is_value_key},
+    known::is_hex,
+    mentions::{At, Is, Meant, Mentions, Sure},
+};
+use super::{Evidence, whole::Whole, words::Words};
 use crate::image::{Located, Provider, StoreRef};
 
-/// How many images a text names.
+/// How many images a source names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Distinct references, digests and ids in the text.
+    /// Distinct references, digests and ids in the source.
     pub recognised: usize,
     /// Images of these stores that they name.
     pub protected: usize,
-    /// Repositories that the text names without saying which image, with the line.
-    pub unpinned: Vec<(usize, StoreRef)>,
-    /// It opens as JSON, but does not end as JSON.
-    pub cut: bool,
+    /// Distinct references and ids that no store of the run has.
+    pub elsewhere: usize,
+    /// The first of them, each with its place: `pods.json line 7: app:v1`.
+    pub examples: Vec<String>,
+    /// Repositories that the source names without saying which image, with the place.
+    pub unpinned: Vec<(String, StoreRef)>,
 }
 
-/// Finds images of some stores by name.
-pub struct Known<'s> {
-    stocks: Vec<&'s Stock>,
-    /// Digests and provider ids, with the stores that have them.
-    ids: HashMap<&'s str, Vec<usize>>,
-    repositories: HashMap<&'s str, Vec<usize>>,
-    tags: HashMap<(usize, &'s str), &'s str>,
-    /// The stores and images that have a tag.
-    tagged: HashMap<&'s str, Vec<(usize, &'s str)>>,
-    /// The digits of all digests, sorted, with their stores.
-    digits: Vec<(&'s str, usize, &'s str)>,
-}
+/// The examples that a tally keeps.
+const MOST_EXAMPLES: usize = 100;
 
-impl<'s> Known<'s> {
-    pub fn of(stocks: impl IntoIterator<Item = &'s Stock>) -> Self {
-        let mut known = Self {
-            stocks: stocks.into_iter().collect(),
-            ids: HashMap::new(),
-            repositories: HashMap::new(),
-            tags: HashMap::new(),
-            tagged: HashMap::new(),
-            digits: Vec::new(),
-        };
-        for (place, stock) in known.stocks.iter().enumerate() {
-            if stock.store.provider.has_containers() {
-                known.repositories.entry(&stock.store.name).or_default().push(place);
-            }
-            for image in stock.images() {
-                let Some(id) = identity(image) else { continue };
-                known.ids.entry(id).or_default().push(place);
-                known.tags.extend(image.tags.iter().map(|tag| ((place, tag.as_str()), id)));
-                for tag in &image.tags {
-                    known.tagged.entry(tag).or_default().push((place, id));
-                }
-                known.digits.extend(id.strip_prefix("sha256:").map(|digits| (digits, place, id)));
-            }
-        }
-        known.digits.sort_unstable();
-        known
-    }
-
-    fn has(&self, place: usize, id: &str) -> bool {
-        self.ids.get(id).is_some_and(|places| places.contains(&place))
-    }
-}
-
-/// Reads text and records the images that it names, with the source's name and the line.
-pub fn scan(source: &str, mut text: impl BufRead, known: &Known, evidence: &mut Evidence) -> io::Result<Tally> {
-    let mut scan = Scan {
-        source,
-        known,
-        evidence,
-        seen: HashSet::new(),
-        protected: HashSet::new(),
-        hash: RandomState::new(),
-        before: (0, String::new()),
-        unpinned: BTreeMap::new(),
-        possible: HashMap::new(),
-        looked_up: HashSet::new(),
-    };
-    let (mut words, mut whole) = (Words::default(), Whole::default());
-    loop {
-        let bytes = text.fill_buf()?;
-        if bytes.is_empty() {
-            break;
-        }
-        for byte in bytes {
-            whole.byte(*byte);
-            words.byte(*byte, |word, line| scan.word(word, line));
-        }
-        let length = bytes.len();
-        text.consume(length);
-    }
-    // Ends the last word.
-    words.byte(b'\n', |word, line| scan.word(word, line));
-    let unpinned = scan.pin();
-    Ok(Tally { recognised: scan.seen.len(), protected: scan.protected.len(), unpinned, cut: whole.is_cut() })
-}
-
-struct Scan<'a, 's> {
-    source: &'a str,
+/// Reads one source: a file, or all files of a folder. A repository and its tag may stand in two of them.
+pub struct Scan<'a, 's> {
     known: &'a Known<'s>,
     evidence: &'a mut Evidence,
+    /// The names of the files read so far.
+    files: Vec<String>,
     /// Hashes of what was recognised, which take less memory than the words.
     seen: HashSet<u64>,
     protected: HashSet<(usize, &'s str)>,
+    /// Hashes of what no store has.
+    elsewhere: HashSet<u64>,
+    examples: Vec<String>,
     hash: RandomState,
     /// The word before, and its line.
     before: (usize, String),
-    /// Repositories that are named without an image of theirs, with the first line.
-    unpinned: BTreeMap<usize, usize>,
-    /// By store, images with a tag or digest that some word equals, with the line.
-    possible: HashMap<usize, Vec<(&'s str, usize)>>,
-    looked_up: HashSet<u64>,
+    mentions: Mentions,
+    halves: BTreeMap<Split, Halves>,
+    bare: Bare,
 }
 
-/// Keys, without case and `_`, whose value is a repository; its tag stands elsewhere.
-const REPOSITORY_KEYS: [&str; 7] =
-    ["repository", "repositoryurl", "repositoryuri", "repo", "repourl", "newname", "url"];
+/// A repository whose name a source may give in two halves: its place, and where its name is split.
+type Split = (usize, usize);
 
-impl<'s> Scan<'_, 's> {
-    fn word(&mut self, word: &str, line: usize) {
-        // Punctuation after a reference.
-        let word = word.trim_end_matches(['.', ':', '/', '@']);
-        let (path, digest) = match find_digest(word) {
-            Some(at) => (word[..at].trim_end_matches(['@', '/', ':']), Some(&word[at..at + DIGEST])),
-            None => (word, None),
+/// Which halves of a name were seen, and where.
+#[derive(Default)]
+struct Halves {
+    folder: Option<usize>,
+    ending: Option<usize>,
+    /// The folder was named as one of a registry.
+    sure: bool,
+}
+
+/// A word, and where it says that an image is.
+struct Word<'w> {
+    /// Without punctuation before it.
+    whole: &'w str,
+    /// Without punctuation after it, too.
+    text: &'w str,
+    located: Located<'w>,
+    digest: Option<&'w str>,
+}
+
+impl<'w> Word<'w> {
+    fn of(word: &'w str) -> Self {
+        let whole = word.trim_start_matches(['.', ':', '/', '@', '-']);
+        let text = whole.trim_end_matches(['.', ':', '/', '@']);
+        let (path, digest) = match find_digest(text) {
+            Some(digest) => (text[..digest].trim_end_matches(['@', '/', ':']), Some(&text[digest..digest + DIGEST])),
+            None => (text, None),
         };
-        let located = Located::of(path);
-        if let Some(digest) = digest {
-            self.recognised(word);
-            self.digest(&located, digest, line);
-        }
-        self.tag(&located, word, digest, line);
-        self.ids(word, line);
-        self.note(word, line);
-        self.before.0 = line;
-        self.before.1.clear();
-        self.before.1.push_str(word);
+        Self { whole, text, located: Located::of(path), digest }
     }
 
-    /// Notes the images that a word may mean: one of its parts equals a tag, or begins a digest.
-    fn note(&mut self, word: &str, line: usize) {
-        for part in word.split(['/', ':', '@']).map(|part| part.trim_matches(['-', '.'])) {
-            // Docker shows twelve digits of a digest, Git seven of a commit.
-            let is_digits = (7..=64).contains(&part.len()) && part.bytes().all(is_hex);
-            let tagged = self.known.tagged.get(part);
-            if tagged.is_none() && !is_digits || !self.looked_up.insert(self.hash.hash_one(part)) {
-                continue;
+    /// Its tag, if that ends with a dot.
+    fn dotted(&self) -> Option<&'w str> {
+        Located::of(self.whole.trim_end_matches([':', '/', '@'])).tag
+    }
+
+    /// A variable may follow the colon.
+    fn is_open(&self) -> bool {
+        self.whole.ends_with(':')
+    }
+}
+
+/// Reads a text and records the images that it names, with the source's name and the line.
+#[cfg(test)]
+pub fn scan(source: &str, text: impl BufRead, known: &Known, evidence: &mut Evidence) -> io::Result<Tally> {
+    let mut scan = Scan::new(known, evidence);
+    scan.file(source, text)?;
+    Ok(scan.end())
+}
+
+impl<'a, 's> Scan<'a, 's> {
+    pub fn new(known: &'a Known<'s>, evidence: &'a mut Evidence) -> Self {
+        Self {
+            known,
+            evidence,
+            files: Vec::new(),
+            seen: HashSet::new(),
+            protected: HashSet::new(),
+            elsewhere: HashSet::new(),
+            examples: Vec::new(),
+            hash: RandomState::new(),
+            before: (0, String::new()),
+            mentions: Mentions::default(),
+            halves: BTreeMap::new(),
+            bare: Bare::default(),
+        }
+    }
+
+    /// Reads a file of the source; tells whether it opens as JSON, but does not end as JSON.
+    pub fn file(&mut self, name: &str, mut text: impl BufRead) -> io::Result<bool> {
+        self.files.push(name.into());
+        self.before = (0, String::new());
+        let (mut words, mut whole) = (Words::default(), Whole::default());
+        loop {
+            let bytes = text.fill_buf()?;
+            if bytes.is_empty() {
+                break;
             }
-            for (place, id) in tagged.into_iter().flatten() {
-                self.possible.entry(*place).or_default().push((id, line));
+            for byte in bytes {
+                whole.byte(*byte);
+                words.byte(*byte, |word, line| self.word(word, line));
             }
-            if is_digits {
-                let first = self.known.digits.partition_point(|(digits, ..)| *digits < part);
-                for (_, place, id) in self.known.digits[first..].iter().take_while(|known| known.0.starts_with(part)) {
-                    self.possible.entry(*place).or_default().push((id, line));
+            let length = bytes.len();
+            text.consume(length);
+        }
+        // Ends the last word.
+        words.byte(b'\n', |word, line| self.word(word, line));
+        let meant = self.mentions.end_file(self.known);
+        self.protect_all(meant);
+        Ok(whole.is_cut())
+    }
+
+    /// Ends the source.
+    pub fn end(mut self) -> Tally {
+        let (apart, whole) = std::mem::take(&mut self.bare).latest(self.known);
+        whole.iter().for_each(|(place, ..)| self.mentions.pin(*place));
+        let (values, open) = std::mem::take(&mut self.mentions).end(self.known);
+        [values, whole, apart].into_iter().for_each(|meant| self.protect_all(meant));
+        let unpinned = open.into_iter().map(|(place, at)| {
+            let store = (*self.known.stocks[place].store).clone();
+            (format!("{}:{}", self.files[at.file], at.line), store)
+        });
+        let unpinned = unpinned.collect();
+        Tally {
+            recognised: self.seen.len(),
+            protected: self.protected.len(),
+            elsewhere: self.elsewhere.len(),
+            examples: self.examples,
+            unpinned,
+        }
+    }
+
+    fn word(&mut self, word: &str, line: usize) {
+        let word = Word::of(word);
+        if word.text.is_empty() {
+            return;
+        }
+        let at = At { file: self.files.len() - 1, line };
+        self.mentions.next_word();
+        self.bare.next_word(word.text, self.mentions.words_read(), self.known, at);
+        if let Some(digest) = word.digest {
+            self.recognised(word.text);
+            self.digest(&word.located, digest, at);
+        }
+        self.image(&word, at);
+        self.ids(word.text, at);
+        if word.digest.is_none() {
+            self.halves(&word.located, at);
+        }
+        self.note(word.whole, at);
+        self.before.0 = line;
+        self.before.1.clear();
+        self.before.1.push_str(word.text);
+    }
+
+    /// A digest with a repository of these stores names that one. Any other repository may be a mirror.
+    fn digest(&mut self, located: &Located, digest: &str, at: At) {
+        let exact = self.stocks(located, located.repository);
+        let elsewhere = located.provider.is_some();
+        let places = self.known.ids.get(digest).into_iter().flatten();
+        let places = places.filter(|place| exact.contains(place) || exact.is_empty() && !elsewhere);
+        places.for_each(|place| self.protect(*place, digest, at));
+    }
+
+    /// An image of a repository, or a repository.
+    fn image(&mut self, word: &Word, at: At) {
+        let located = &word.located;
+        let (is_ours, tag) = (located.provider.is_some(), located.tag);
+        let exact = self.stocks(located, located.repository);
+        let copies = if exact.is_empty() { self.copies(located) } else { Vec::new() };
+        let is_value = self.follows(at.line, is_repository_key);
+        let is_named = is_ours || is_value || located.repository.contains('/');
+        let sure = if is_named { Sure::Named } else { Sure::Word };
+        let is_image = tag.is_some() || word.digest.is_some();
+        let is_bare = is_ours && !is_image && !is_value && !word.is_open();
+        let mut any = false;
+        let exact_and_copies = exact.iter().map(|place| (*place, sure));
+        for (place, sure) in exact_and_copies.chain(copies.into_iter().map(|copy| (copy, Sure::Maybe))) {
+            let tags = [tag, word.dotted()].into_iter().flatten();
+            let tagged = tags.filter_map(|tag| self.known.by_tag(place, tag)).next();
+            let found = tagged.is_some() || word.digest.is_some_and(|digest| self.known.has(place, digest));
+            any |= found;
+            if let Some(id) = tagged {
+                self.protect(place, id, at);
+            }
+            match found {
+                true => self.mentions.pin(place),
+                false => self.mention(place, sure, at),
+            }
+            if is_bare {
+                self.bare.found(place, self.mentions.words_read(), at);
+            }
+        }
+        if (is_ours || !exact.is_empty() || any) && (tag.is_some() || is_bare) {
+            self.recognised(word.text);
+        }
+        if is_ours && !any && (is_image || exact.is_empty()) {
+            self.elsewhere(word.text, at);
+        }
+    }
+
+    /// Repositories that a name elsewhere may be a copy of, or that are copies of it: a mirror or proxy puts names before
+    /// ours, and a pull-through cache puts ours before theirs.
+    fn copies(&self, located: &Located) -> Vec<usize> {
+        let path = located.repository;
+        if located.provider.is_some() || path.is_empty() {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for (slash, _) in path.match_indices('/') {
+            found.extend(self.stocks(located, &path[slash + 1..]));
+        }
+        // Docker Hub's own images are in `library`.
+        let official = (!path.contains('/') && !located.has_host).then(|| format!("library/{path}"));
+        let whole = (path.contains('/') || located.has_host).then_some(path);
+        for theirs in whole.into_iter().chain(official.as_deref()) {
+            found.extend(self.known.endings.get(theirs).into_iter().flatten());
+        }
+        found
+    }
+
+    /// A word that may be one half of a repository's name: a registry with its folder, or a name in that folder.
+    fn halves(&mut self, located: &Located, at: At) {
+        let name = located.repository;
+        let is_sure = located.has_host || located.provider.is_some() || self.follows(at.line, is_repository_key);
+        let places = |names: Option<&Vec<usize>>| names.cloned().unwrap_or_default();
+        let read = self.mentions.words_read();
+        let mut complete = Vec::new();
+        if located.tag.is_none() {
+            for place in places(self.known.folders.get(name)) {
+                if located.may_be_in(&self.known.stocks[place].store) {
+                    let halves = self.halves.entry((place, name.len())).or_default();
+                    halves.folder = Some(read);
+                    halves.sure |= is_sure;
+                    complete.push((place, name.len()));
+                }
+            }
+        }
+        for place in places(self.known.endings.get(name)) {
+            let split = self.known.stocks[place].store.name.len() - name.len() - 1;
+            self.halves.entry((place, split)).or_default().ending = Some(read);
+            complete.push((place, split));
+        }
+        for (place, split) in complete {
+            match self.halves[&(place, split)] {
+                Halves { folder: Some(_), ending: Some(_), sure: true } => self.mention(place, Sure::Maybe, at),
+                Halves { folder: Some(one), ending: Some(other), .. } if mentions::are_near(one, other) => {
+                    self.mention(place, Sure::Word, at);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn mention(&mut self, place: usize, sure: Sure, at: At) {
+        let near = self.mentions.repository(self.known, place, sure, at);
+        self.protect_all(near);
+    }
+
+    /// Notes what a word, or a part of it, may mean of a repository that is named elsewhere.
+    fn note(&mut self, word: &str, at: At) {
+        let is = Is { value: is_value_key(&self.before.1), alone: !word.contains(['/', ':', '@']) };
+        let is = Is { alone: is.alone || find_digest(word) == Some(0), ..is };
+        for part in word.split(['/', ':', '@']) {
+            let trimmed = part.trim_end_matches(['-', '.']);
+            for part in [Some(part), Some(trimmed).filter(|trimmed| *trimmed != part)].into_iter().flatten() {
+                if self.known.may_mean(part) {
+                    let near = self.mentions.word(self.known, part, is, at);
+                    self.protect_all(near);
                 }
             }
         }
     }
 
-    /// Protects what the text may mean in repositories that it names without an image of theirs; returns those in which
-    /// it protects nothing.
-    fn pin(&mut self) -> Vec<(usize, StoreRef)> {
-        let unpinned = std::mem::take(&mut self.unpinned);
-        for place in unpinned.keys() {
-            for (id, line) in self.possible.remove(place).unwrap_or_default() {
-                self.protect(*place, id, line);
-            }
-        }
-        let pinned: HashSet<usize> = self.protected.iter().map(|(place, _)| *place).collect();
-        let open = unpinned.into_iter().filter(|(place, _)| !pinned.contains(place));
-        open.map(|(place, line)| (line, (*self.known.stocks[place].store).clone())).collect()
-    }
-
-    /// Whether the word before, on the same line, is a key whose value is a repository.
-    fn follows_repository_key(&self, line: usize) -> bool {
-        let key: String = self.before.1.chars().filter(|letter| *letter != '_').collect();
-        self.before.0 == line && REPOSITORY_KEYS.iter().any(|known| key.eq_ignore_ascii_case(known))
-    }
-
-    /// A digest with a repository of these stores names that one. Any other repository may be a mirror.
-    fn digest(&mut self, located: &Located, digest: &str, line: usize) {
-        let Some(places) = self.known.ids.get(digest) else {
-            return;
-        };
-        let exact = self.stocks(located);
-        let elsewhere = located.provider.is_some();
-        for place in places {
-            if exact.contains(place) || exact.is_empty() && !elsewhere {
-                self.protect(*place, digest, line);
-            }
-        }
-    }
-
-    fn tag(&mut self, located: &Located, word: &str, digest: Option<&str>, line: usize) {
-        let places = self.stocks(located);
-        let is_value = self.follows_repository_key(line);
-        // An image without a tag, with its registry, is `latest`.
-        let latest = located.provider.is_some() && digest.is_none() && !is_value;
-        let tag = located.tag.or(latest.then_some("latest"));
-        if tag.is_some() && (located.provider.is_some() || !places.is_empty()) {
-            self.recognised(word);
-        }
-        // A word without a slash may be anything.
-        let is_repository = located.provider.is_some() || is_value || located.repository.contains('/');
-        for place in places {
-            let by_digest = digest.is_some_and(|digest| self.known.has(place, digest));
-            let tagged = tag.and_then(|tag| self.known.tags.get(&(place, tag)));
-            if let Some(id) = tagged {
-                self.protect(place, id, line);
-            }
-            // Even what may be `latest` can have its tag elsewhere, as in the table of `docker images`.
-            if is_repository && !by_digest && (tagged.is_none() || located.tag.is_none()) {
-                self.unpinned.entry(place).or_insert(line);
-            }
-        }
+    /// Whether the word before, on the same line, is such a key.
+    fn follows(&self, line: usize, is_key: impl Fn(&str) -> bool) -> bool {
+        self.before.0 == line && is_key(&self.before.1)
     }
 
     /// Provider ids, alone or as part of a path. They are opaque: a word is an id if a store has it, or if its form is
     /// unmistakable.
-    fn ids(&mut self, word: &str, line: usize) {
+    fn ids(&mut self, word: &str, at: At) {
         let parts = word.split(['/', ':', '@']).filter(|part| part.len() < word.len());
         for part in parts.chain([word]) {
-            let known = self.known.ids.get_key_value(part);
-            let known = known.filter(|(id, _)| !id.starts_with("sha256:"));
-            if known.is_some() || Provider::ALL.into_iter().any(|provider| provider.is_id(part)) {
+            // A digest without its algorithm.
+            let digest = (part.len() == DIGITS && part.bytes().all(is_hex) && part.len() == word.len())
+                .then(|| format!("sha256:{part}"));
+            let known = self.known.ids.get_key_value(digest.as_deref().unwrap_or(part));
+            let known = known.filter(|(id, _)| digest.is_some() || !id.starts_with("sha256:"));
+            let is_id = Provider::ALL.into_iter().any(|provider| provider.is_id(part));
+            if known.is_some() || is_id {
                 self.recognised(part);
             }
-            if let Some((_, places)) = known {
-                for place in places {
-                    self.protect(*place, part, line);
-                }
+            match known {
+                Some((id, places)) => places.iter().for_each(|place| self.protect(*place, id, at)),
+                None if is_id => self.elsewhere(part, at),
+                None => {}
             }
         }
     }
 
-    /// The repositories of these stores that a word may name.
-    fn stocks(&self, located: &Located) -> Vec<usize> {
-        let places = self.known.repositories.get(located.repository).into_iter().flatten().copied();
+    /// The repositories of these stores that a name may mean where a word says that it is.
+    fn stocks(&self, located: &Located, name: &str) -> Vec<usize> {
+        let places = self.known.repositories.get(name).into_iter().flatten().copied();
         places.filter(|place| located.may_be_in(&self.known.stocks[*place].store)).collect()
     }
 
@@ -252,153 +361,39 @@ impl<'s> Scan<'_, 's> {
         self.seen.insert(self.hash.hash_one(what));
     }
 
-    fn protect(&mut self, place: usize, id: &str, line: usize) {
-        let Some((id, _)) = self.known.ids.get_key_value(id) else {
-            return;
-        };
-        if self.protected.insert((place, id)) {
-            let why = format!("in use, {} line {line}", self.source);
+    fn elsewhere(&mut self, what: &str, at: At) {
+        if self.elsewhere.insert(self.hash.hash_one(what)) && self.examples.len() < MOST_EXAMPLES {
+            self.examples.push(format!("{} line {}: {what}", self.files[at.file], at.line));
+        }
+    }
+
+    fn protect_all(&mut self, meant: Vec<Meant<'s>>) {
+        for (place, id, at) in meant {
+            self.protect(place, id, at);
+        }
+    }
+
+    fn protect(&mut self, place: usize, id: &str, at: At) {
+        if let Some((id, _)) = self.known.ids.get_key_value(id)
+            && self.protected.insert((place, id))
+        {
+            let why = format!("in use, {} line {}", self.files[at.file], at.line);
             self.evidence.id_in(&self.known.stocks[place].store, id, why);
         }
     }
 }
 
-/// The length of `sha256:` and 64 digits.
-const DIGEST: usize = 7 + 64;
+/// The length of a digest's digits.
+const DIGITS: usize = 64;
 
-fn is_hex(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
-}
+/// The length of `sha256:` and the digits.
+const DIGEST: usize = 7 + DIGITS;
 
 /// The position of a whole digest in a word.
 fn find_digest(word: &str) -> Option<usize> {
     let whole = |at: &usize| {
         let rest = &word.as_bytes()[*at + 7..];
-        rest.iter().take_while(|byte| is_hex(**byte)).count() == 64
+        rest.iter().take_while(|byte| is_hex(**byte)).count() == DIGITS
     };
     word.match_indices("sha256:").map(|(at, _)| at).find(whole)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::prune::sample::{Shelf, digest, machine, store};
-
-    fn stocks() -> Vec<Stock> {
-        vec![
-            Shelf::named("team/app").image(1, &["v1", "v1.0"], 1).image(2, &["latest"], 1).image(3, &[], 1).stock(),
-            Shelf::named("other").image(1, &["v1"], 1).stock(),
-            Stock::new(store(Provider::Cvm, ""), [machine("img-6pb6lrmy", "web", None, 1)]),
-            Stock::new(store(Provider::Workspace, ""), [machine("697612196993040384", "web", None, 1)]),
-        ]
-    }
-
-    /// What a text protects, as `STORE/NUMBER line`.
-    fn protected(text: &[u8]) -> (Tally, Vec<String>) {
-        let stocks = stocks();
-        let mut evidence = Evidence::default();
-        let buffer = io::BufReader::with_capacity(7, text);
-        let tally = scan("f", buffer, &Known::of(&stocks), &mut evidence).unwrap();
-        let mut found = Vec::new();
-        for stock in &stocks {
-            for image in stock.images() {
-                if let Some(why) = evidence.of(&stock.store, image) {
-                    let why = why.strip_prefix("in use, ").unwrap();
-                    let id = identity(image).unwrap();
-                    found.push(format!(
-                        "{}/{} {why}",
-                        stock.store.name,
-                        id.trim_start_matches("sha256:").trim_start_matches('0')
-                    ));
-                }
-            }
-        }
-        (tally, found)
-    }
-
-    const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
-
-    #[test]
-    fn references_of_every_form_are_recognised() {
-        let (one, two, three) = (digest(1), digest(2), digest(3));
-        let table: Vec<(String, Vec<&str>)> = vec![
-            (format!("{HOST}/team/app:v1"), vec!["team/app/1 f line 1"]),
-            (format!("\n\n  \"image\": \"{HOST}/team/app:v1.0\","), vec!["team/app/1 f line 3"]),
-            (format!("{HOST}/team/app@{two}"), vec!["team/app/2 f line 1"]),
-            (format!("{HOST}/team/app:v1@{three}"), vec!["team/app/1 f line 1", "team/app/3 f line 1"]),
-            (format!("{HOST}/team/app"), vec!["team/app/2 f line 1"]),
-            (format!("docker-pullable://{HOST}/team/app@{one}"), vec!["team/app/1 f line 1"]),
-            ("123456789012.dkr-ecr-fips.eu-west-1.on.aws/team/app:v1".into(), vec!["team/app/1 f line 1"]),
-            ("ecr:team/app:v1".into(), vec!["team/app/1 f line 1"]),
-            (format!("ecr://123456789012@eu-west-1/team/app@{two}"), vec!["team/app/2 f line 1"]),
-            ("team/app:v1".into(), vec!["team/app/1 f line 1"]),
-            ("registry.example.com:5000/team/app:v1.".into(), vec!["team/app/1 f line 1"]),
-            (format!("mirror.example.com/copies/app@{two}"), vec!["team/app/2 f line 1"]),
-            // A bare digest is in use in every store.
-            (one.clone(), vec!["team/app/1 f line 1", "other/1 f line 1"]),
-            (format!("arn:aws:ecr:eu-west-1:123456789012:repository/team/app/{three}"), vec!["team/app/3 f line 1"]),
-            (format!("{{\"image\":\"{}\"}}", "team/app:v1".replace('/', "\\/")), vec!["team/app/1 f line 1"]),
-            ("\"{\\\"a\\\":\\\"x\\nteam/app:v1\\n\\\"}\"".into(), vec!["team/app/1 f line 1"]),
-            ("team\\u002fapp\\u003av1".into(), vec!["team/app/1 f line 1"]),
-            ("IMAGE=team/app:v1;".into(), vec!["team/app/1 f line 1"]),
-            ("img-6pb6lrmy".into(), vec!["/img-6pb6lrmy f line 1"]),
-            ("cvm://ap-guangzhou/img-6pb6lrmy".into(), vec!["/img-6pb6lrmy f line 1"]),
-            ("workspace://p@cn-north-4/697612196993040384".into(), vec!["/697612196993040384 f line 1"]),
-            // Images of other registries, and words that only look like references.
-            ("999999999999.dkr.ecr.eu-west-1.amazonaws.com/team/app:v1".into(), vec![]),
-            (format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app@{one}"), vec![]),
-            ("app:v1 v1 team/app:v10 1697612196993040384".into(), vec!["team/app/1 f line 1"]),
-            ("app:v1 v1 1697612196993040384".into(), vec![]),
-            (format!("{one}0"), vec![]),
-        ];
-        for (text, expected) in table {
-            assert_eq!(protected(text.as_bytes()).1, expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn each_reference_counts_once_and_other_words_do_not_count() {
-        let text = format!("{HOST}/team/app:v1 {HOST}/team/app:v1 {HOST}/gone:v2 img-00000000 team/app:nope");
-        let (tally, _) = protected(text.as_bytes());
-        assert_eq!(tally, Tally { recognised: 4, protected: 1, ..Tally::default() });
-        for text in ["", "{}", "{\"items\":[]}", "time 12:30:45 at 10.0.0.1:80 docker.io/library/nginx:1.25", "\0\0"] {
-            assert_eq!(protected(text.as_bytes()).0, Tally::default(), "{text}");
-        }
-    }
-
-    // Issue 16
-    #[test]
-    fn a_repository_that_is_named_without_its_image_is_pinned_by_words_or_reported() {
-        let (one, three) = (digest(1), digest(3));
-        let table: [(String, &[&str], &[usize]); 12] = [
-            ("image:\n  repository: team/app\n  tag: v1.0\n".into(), &["team/app/1 f line 3"], &[]),
-            (format!("image: {{repository: {HOST}/team/app, tag: v1}}"), &["team/app/1 f line 1"], &[]),
-            (format!("repository_url = \"{HOST}/team/app\"\nimage_tag = \"v1\""), &["team/app/1 f line 2"], &[]),
-            (format!("newName: team/app\ndigest: {three}"), &["team/app/3 f line 2"], &[]),
-            (format!("{HOST}/team/app  <none>  {}", &one[7..]), &["team/app/2 f line 1", "team/app/1 f line 1"], &[]),
-            ("TEAM=team/app:${TAG:-v1}".into(), &["team/app/1 f line 1"], &[]),
-            // An image is `latest`, a repository is not.
-            (format!("image: {HOST}/team/app"), &["team/app/2 f line 1"], &[]),
-            (format!("\nrepository: {HOST}/team/app"), &[], &[2]),
-            ("repository: team/app\ntag: v9".into(), &[], &[1]),
-            ("team/app:gone".into(), &[], &[1]),
-            ("repository: other".into(), &[], &[1]),
-            // The name of anything.
-            ("name: other".into(), &[], &[]),
-        ];
-        for (text, expected, lines) in table {
-            let (tally, mut found) = protected(text.as_bytes());
-            let mut expected = expected.to_vec();
-            found.sort();
-            expected.sort();
-            assert_eq!(found, expected, "{text}");
-            assert_eq!(tally.unpinned.iter().map(|(line, _)| *line).collect::<Vec<_>>(), lines, "{text}");
-        }
-    }
-
-    #[test]
-    fn utf_16_files_of_powershell_are_read() {
-        let wide: Vec<u8> = "\u{feff}x\nteam/app:v1\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert_eq!(protected(&wide).1, ["team/app/1 f line 2"]);
-    }
 }

@@ -22,17 +22,22 @@ pub enum Rank {
     Beyond(usize),
 }
 
-/// Ranks candidates for deletion: tagged images by `--keep`, untagged ones by `--keep-untagged`. Each rank comes with its
-/// flag. A flag that was not given ranks nothing.
+/// Ranks candidates for deletion: tagged images by `--keep`, untagged ones by `--keep-untagged`, all by `--keep-total`. Each
+/// rank comes with its flag. A flag that was not given ranks nothing.
 pub fn ranked(
     selection: &Selection,
     provider: Provider,
     images: &[impl Borrow<Image>],
     candidates: Vec<usize>,
 ) -> Vec<(usize, Rank, (&'static str, usize))> {
+    let all = candidates.clone();
     let untagged = |place: &usize| provider.has_containers() && images[*place].borrow().tags.is_empty();
     let (untagged, tagged): (Vec<_>, Vec<_>) = candidates.into_iter().partition(untagged);
-    let flags = [("--keep", selection.keep, tagged), ("--keep-untagged", selection.keep_untagged, untagged)];
+    let flags = [
+        ("--keep", selection.keep, tagged),
+        ("--keep-untagged", selection.keep_untagged, untagged),
+        ("--keep-total", selection.keep_total, all),
+    ];
     let mut ranks = Vec::new();
     for (flag, keep, going) in flags {
         let Some(keep) = keep else { continue };
@@ -51,7 +56,9 @@ fn newest(provider: Provider, images: &[impl Borrow<Image>], going: &[usize], ke
     }
     let mut ranks = Vec::with_capacity(going.len());
     for (_, mut places) in groups {
-        places.sort_by_key(|place| (Reverse(date(image(*place))), identity(image(*place))));
+        // An image that came back from the archive counts from then on.
+        let since = |place: &usize| date(image(*place)).max(image(*place).activated_at);
+        places.sort_by_key(|place| (Reverse(since(place)), identity(image(*place))));
         let of = places.len();
         let (dated, undated): (Vec<_>, Vec<_>) = places.into_iter().partition(|place| date(image(*place)).is_some());
         ranks.extend(undated.into_iter().map(|place| (place, Rank::Undated)));

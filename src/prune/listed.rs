@@ -21,7 +21,7 @@ pub fn listed(stock: &Stock, selection: &Selection) -> Vec<bool> {
     if selection.keep_semver {
         releases(provider, images, |place| !graph.is_referrer(place)).keys().for_each(|place| shown[*place] = false);
     }
-    if selection.keep.or(selection.keep_untagged).is_some() {
+    if selection.keeps_newest() {
         // Like in `prune`, --keep does not count referrers, and only --orphans selects them.
         let (referrers, going): (Vec<usize>, Vec<usize>) =
             (0..images.len()).filter(|place| shown[*place]).partition(|place| graph.is_referrer(*place));

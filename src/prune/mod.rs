@@ -10,17 +10,20 @@
 //! referrers such as signatures, follow the images that they belong to.
 
 mod age;
+mod clauses;
 mod decide;
 mod evidence;
 mod foreseen;
 mod freed;
 mod graph;
 mod guards;
+pub mod import;
 mod in_use;
 mod inventory;
 mod keep;
 mod listed;
 mod names;
+mod overlap;
 mod plan;
 pub mod policy;
 mod recheck;
@@ -33,12 +36,15 @@ mod whole;
 mod words;
 
 pub use age::ago;
+pub use clauses::{Clause, Clauses, Verdict};
 pub use decide::{decide, everywhere};
 pub use evidence::Evidence;
 pub use foreseen::{Foreseen, foresee};
 pub use freed::{Exact, Freed};
 pub use guards::{GuardArgs, Guards, Stop};
-pub use in_use::{Known, Tally, scan};
+#[cfg(test)]
+pub use in_use::scan;
+pub use in_use::{Known, Scan, Tally};
 pub use inventory::{Reading, Stock, identity, may_be_index};
 pub use listed::listed;
 pub use plan::{Action, Choice, Plan, Reason, Row, Rule, StorePlan, Totals};
@@ -50,5 +56,7 @@ pub use selectors::Selectors;
 mod laws;
 #[cfg(test)]
 mod lessons;
+#[cfg(test)]
+mod order;
 #[cfg(test)]
 mod sample;

@@ -39,6 +39,11 @@ impl Names {
         self.names.is_empty()
     }
 
+    /// All patterns, as written.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| name.text.as_str())
+    }
+
     /// The pattern that matches a tag or name.
     pub fn fit(&self, label: &str) -> Option<&str> {
         self.names.iter().find(|name| name.fits(label)).map(|name| name.text.as_str())

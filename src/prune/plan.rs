@@ -50,6 +50,8 @@ pub enum Rule {
     InUse,
     /// The provider would refuse to delete it, or is deleting it already.
     Held,
+    /// A rule of the policy keeps its images.
+    Policy,
     /// A selector does not match.
     NotSelected,
     /// The newest patch of a minor version.

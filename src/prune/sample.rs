@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Mutex};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::plan::Explained;
-use super::{Action, Evidence, GuardArgs, Guards, Plan, Reading, Selection, Selectors, Stock, decide, everywhere};
+use super::{
+    Action, Clauses, Evidence, GuardArgs, Guards, Plan, Reading, Selection, Selectors, Stock, decide, everywhere,
+};
 use crate::{
     image::{ImageId, Provider, StoreRef},
     store::Image,
@@ -148,7 +150,7 @@ struct Flags {
 /// Decides with flags as on the command line.
 pub fn planned(stocks: &[Stock], flags: &[&str], evidence: &Evidence) -> Plan {
     let (selection, guards) = compiled(flags);
-    decide(stocks, &everywhere(stocks), &selection, evidence, &guards)
+    decide(stocks, &everywhere(stocks), &Clauses::from(selection), evidence, &guards)
 }
 
 /// Compiles flags as on the command line.

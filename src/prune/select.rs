@@ -22,13 +22,17 @@ pub struct Selection {
     pub(super) now: DateTime<Utc>,
     pub(super) older_than: Option<(DateTime<Utc>, Age)>,
     pub(super) not_pulled_for: Option<(DateTime<Utc>, Age)>,
+    pub(super) archived_for: Option<(DateTime<Utc>, Age)>,
     pub(super) untagged: bool,
     pub(super) tag: Names,
     pub(super) tag_regex: Vec<Regex>,
     pub(super) any_tag: bool,
+    /// Each must match a tag.
+    pub(super) has_tag: Vec<Names>,
     pub(super) exclude: Names,
     pub(super) keep: Option<usize>,
     pub(super) keep_untagged: Option<usize>,
+    pub(super) keep_total: Option<usize>,
     /// Nothing but `--keep` selects, and it is about tagged images.
     pub(super) only_tagged: bool,
     /// Nothing but `--keep-untagged` selects.
@@ -63,7 +67,10 @@ impl Selection {
         let Some(ahead) = ahead else { return Cow::Borrowed(self) };
         let mut selection = self.clone();
         selection.now -= ahead;
-        for (moment, age) in [&mut selection.older_than, &mut selection.not_pulled_for].into_iter().flatten() {
+        for (moment, age) in [&mut selection.older_than, &mut selection.not_pulled_for, &mut selection.archived_for]
+            .into_iter()
+            .flatten()
+        {
             *moment = age.moment(selection.now).unwrap_or(*moment);
         }
         Cow::Owned(selection)
@@ -71,7 +78,12 @@ impl Selection {
 
     /// Whether the answer for one image depends on all others, so that a listing cannot be filtered page by page.
     pub fn needs_all(&self) -> bool {
-        self.keep.is_some() || self.keep_untagged.is_some() || self.keep_semver || self.orphans
+        self.keeps_newest() || self.keep_semver || self.orphans
+    }
+
+    /// Whether it keeps the newest of some images.
+    pub fn keeps_newest(&self) -> bool {
+        self.keep.or(self.keep_untagged).or(self.keep_total).is_some()
     }
 
     /// Whether the selectors may choose this image, judging by its listing. More knowledge only keeps more.
@@ -84,9 +96,9 @@ impl Selection {
         self.orphans
     }
 
-    /// The same without `--keep` and `--keep-untagged`: selects every image that may become a candidate.
+    /// The same without `--keep` and its like: selects every image that may become a candidate.
     pub fn without_keep(&self) -> Self {
-        Self { keep: None, keep_untagged: None, ..self.clone() }
+        Self { keep: None, keep_untagged: None, keep_total: None, ..self.clone() }
     }
 
     /// Judges one image. The first selector that does not match is the reason to keep it.
@@ -95,8 +107,10 @@ impl Selection {
         let tests = [
             self.by_orphan(around.orphan_of),
             self.by_labels(image, around.provider),
+            self.by_each_tag(image, around.provider),
             self.by_age(image),
-            self.by_pull(around.pulled),
+            self.by_pull(image, around.pulled),
+            self.by_archiving(image),
             self.by_size(image),
             self.by_state(image),
         ];
@@ -157,19 +171,40 @@ impl Selection {
         })
     }
 
+    fn by_each_tag(&self, image: &Image, provider: Provider) -> Option<Result<String, String>> {
+        let mut found = Vec::new();
+        for names in &self.has_tag {
+            match labels(provider, image).find(|label| names.fit(label).is_some()) {
+                Some(label) => found.push(format!("has tag {label}")),
+                None => return Some(Err(format!("no tag matches {}", names.all().collect::<Vec<_>>().join(", ")))),
+            }
+        }
+        (!found.is_empty()).then(|| Ok(found.join(", ")))
+    }
+
+    fn by_archiving(&self, image: &Image) -> Option<Result<String, String>> {
+        let (moment, age) = self.archived_for.as_ref()?;
+        Some(match image.archived_at {
+            None => Err("it was never archived".into()),
+            Some(at) => self.compare("archived", "longer than", at, *moment, age),
+        })
+    }
+
     fn by_age(&self, image: &Image) -> Option<Result<String, String>> {
         let (moment, age) = self.older_than.as_ref()?;
-        Some(match (image.pushed_at, image.created_at) {
+        Some(match (image.pushed_at.max(image.activated_at), image.created_at) {
             (None, None) => Err("its age is unknown".into()),
+            (Some(at), _) if Some(at) > image.pushed_at => self.compare("restored", "older than", at, *moment, age),
             (Some(at), _) => self.compare("pushed", "older than", at, *moment, age),
             (None, Some(at)) => self.compare("created", "older than", at, *moment, age),
         })
     }
 
-    fn by_pull(&self, pulled: Option<DateTime<Utc>>) -> Option<Result<String, String>> {
+    fn by_pull(&self, image: &Image, pulled: Option<DateTime<Utc>>) -> Option<Result<String, String>> {
         let (moment, age) = self.not_pulled_for.as_ref()?;
-        Some(match pulled {
+        Some(match pulled.map(|at| at.max(image.activated_at.unwrap_or(at))) {
             None => Err("no pull is recorded".into()),
+            Some(at) if Some(at) > pulled => self.compare("restored", "longer than", at, *moment, age),
             Some(at) => self.compare("last pulled", "longer than", at, *moment, age),
         })
     }

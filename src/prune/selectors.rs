@@ -28,10 +28,15 @@ pub struct Selectors {
     #[schemars(with = "Option<String>")]
     pub not_pulled_for: Option<Age>,
 
+    /// Only images archived longer ago than this
+    #[arg(long, value_name = "AGE")]
+    #[schemars(with = "Option<String>")]
+    pub archived_for: Option<Age>,
+
     /// Only images without a tag
     ///
     /// Keeps images that a kept index needs, and signatures of kept images.
-    #[arg(long, conflicts_with_all = ["tag", "tag_regex", "any_tag"])]
+    #[arg(long, conflicts_with_all = ["tag", "tag_regex", "any_tag", "has_tag"])]
     pub untagged: bool,
 
     /// Only images whose tags (machine images: name) all match one of these globs
@@ -45,6 +50,10 @@ pub struct Selectors {
     /// With --tag and --tag-regex: one matching tag is enough; the image is deleted with all its tags
     #[arg(long)]
     pub any_tag: bool,
+
+    /// Only images with a tag that matches this glob, whatever their other tags; repeat it: each glob must match a tag
+    #[arg(long, value_name = "GLOB")]
+    pub has_tag: Vec<String>,
 
     /// Never images with a matching tag or name; always wins. A glob with / or : is matched against REPOSITORY and REPOSITORY:TAG
     #[arg(long, value_name = "GLOB")]
@@ -64,6 +73,11 @@ pub struct Selectors {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     #[schemars(range(min = 1))]
     pub keep_untagged: Option<u32>,
+
+    /// Keep the newest N of the selected images in each repository, tagged or not
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["keep", "keep_untagged"])]
+    #[schemars(range(min = 1))]
+    pub keep_total: Option<u32>,
 
     /// Keep the newest patch (1.2.3, v1.2.3) of each minor version (1.2); pre-releases do not count
     #[arg(long)]
@@ -101,32 +115,42 @@ impl Selectors {
         if self.any_tag && !by_tag {
             return Err(Error::new(Kind::Usage, "--any-tag needs --tag or --tag-regex"));
         }
-        if self.untagged && by_tag {
-            return Err(Error::new(Kind::Usage, "--untagged cannot be combined with --tag or --tag-regex"));
+        if self.untagged && (by_tag || !self.has_tag.is_empty()) {
+            let message = "--untagged cannot be combined with --tag, --tag-regex or --has-tag";
+            return Err(Error::new(Kind::Usage, message));
         }
-        if self.keep == Some(0) || self.keep_untagged == Some(0) {
-            return Err(Error::new(Kind::Usage, "--keep and --keep-untagged must be at least 1"));
+        let keeps = [self.keep, self.keep_untagged, self.keep_total];
+        if keeps.contains(&Some(0)) {
+            return Err(Error::new(Kind::Usage, "--keep, --keep-untagged and --keep-total must be at least 1"));
+        }
+        if self.keep_total.is_some() && keeps.iter().flatten().count() > 1 {
+            return Err(Error::new(Kind::Usage, "--keep-total cannot be combined with --keep or --keep-untagged"));
         }
         let narrows = Self {
             keep: None,
             keep_untagged: None,
+            keep_total: None,
             keep_semver: false,
             exclude: Vec::new(),
             any_tag: false,
             ..self.clone()
         };
-        let only_keeps = narrows == Self::default();
+        // --keep-total is about all images.
+        let only_keeps = narrows == Self::default() && self.keep_total.is_none();
         Ok(Selection {
             now,
             older_than: age(&self.older_than)?,
             not_pulled_for: age(&self.not_pulled_for)?,
+            archived_for: age(&self.archived_for)?,
             untagged: self.untagged,
             tag: Names::new("--tag", &self.tag)?,
             tag_regex: self.tag_regex.iter().map(regex).collect::<Result<_>>()?,
             any_tag: self.any_tag,
+            has_tag: self.has_tag.iter().map(|glob| Names::new("--has-tag", [glob])).collect::<Result<_>>()?,
             exclude: Names::new("--exclude", &self.exclude)?,
             keep: self.keep.map(|keep| keep as usize),
             keep_untagged: self.keep_untagged.or(self.keep.filter(|_| self.untagged)).map(|keep| keep as usize),
+            keep_total: self.keep_total.map(|keep| keep as usize),
             only_tagged: only_keeps && (self.keep.is_some() || self.keep_semver) && self.keep_untagged.is_none(),
             only_untagged: only_keeps && self.keep_untagged.is_some() && self.keep.is_none() && !self.keep_semver,
             keep_semver: self.keep_semver,

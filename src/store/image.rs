@@ -59,6 +59,9 @@ pub struct Image {
     pub pulled_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
     pub archived_at: Option<DateTime<Utc>>,
+    /// When it last came back from the archive.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
+    pub activated_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,12 +6,14 @@ mod difference;
 pub mod ecr;
 pub mod examine;
 mod image;
+mod own;
 pub mod workspace;
 
 use self::image::plausible;
 pub use self::{
     difference::Difference,
     image::{Hold, Image, LeftBehind, Snapshot},
+    own::{About, OwnAction, OwnLimit, OwnRule, own_rules},
 };
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
@@ -90,6 +92,11 @@ pub trait ImageStore: Send + Sync {
     /// One page of the account's stores, to expand patterns in store names.
     async fn stores(&self, _after: Option<&str>) -> Result<Page<StoreRef>> {
         Err(unsupported("has no stores to list"))
+    }
+
+    /// The provider's own rules for deleting images of this store; `None` if it has none.
+    async fn own_rules(&self) -> Result<Option<Vec<OwnRule>>> {
+        Err(unsupported("has no rules of its own"))
     }
 
     /// The exact bytes of manifests, each with its digest.
@@ -193,6 +200,8 @@ pub enum Op {
     Sharing,
     /// [`ImageStore::scan`]
     Users,
+    /// [`ImageStore::own_rules`]
+    Rules,
 }
 
 /// The limits of one kind of call. Each figure has the URL of its source beside it.

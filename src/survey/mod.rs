@@ -8,6 +8,7 @@ mod files;
 mod in_use;
 pub mod plan;
 pub mod show;
+mod tree;
 
 use std::collections::HashMap;
 

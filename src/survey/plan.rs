@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Kind, Result},
     exit::{Exit, Tally},
     image::StoreRef,
-    prune::rules::Rules,
+    prune::rules::{Rules, under_two},
     prune::saved::Failed,
     prune::{Action, Evidence, Freed, Plan, Row, Stock, Stop, StorePlan, decide, everywhere},
     report::Item,
@@ -75,7 +75,7 @@ impl Made {
         let taking = parts.iter().map(|part| {
             let of = &rules[part.rules];
             let provider = part.session.store.home().provider;
-            let may_go = move |image: &Image| of.selection.may_choose(image, provider);
+            let may_go = move |image: &Image| of.clauses.may_choose(image, provider);
             survey::stock(&part.session, &cache, may_go, |images| printer.progress.seen(images))
         });
         let taken: Vec<_> = stream::iter(taking).buffered(SIDE_BY_SIDE).collect().await;
@@ -98,7 +98,7 @@ impl Made {
         if let Some(ahead) = parts.iter().filter_map(|part| part.session.store.clock_ahead()).max() {
             let off = clock::offset(ahead);
             printer.warn(&format!("this machine's clock is {off}; ages are counted by the clock of the service"));
-            rules.iter_mut().for_each(|rules| rules.selection = rules.selection.by_clock(Some(ahead)).into_owned());
+            rules.iter_mut().for_each(|rules| rules.clauses = rules.clauses.by_clock(ahead));
         }
 
         let mut evidence = Evidence::default();
@@ -121,7 +121,7 @@ impl Made {
         keep(&mut stocks, &checked);
         let plan = read_and_decide(context, &cache, &rules, &mut parts, &mut stocks, &evidence, &mut failed).await?;
         // Referrers of images in an unread store would look like orphans.
-        let orphans = rules.iter().any(|rules| rules.selection.wants_orphans());
+        let orphans = rules.iter().any(|rules| rules.clauses.want_orphans());
         if let (true, Some(store)) = (orphans, failed.first()) {
             let message = format!("--orphans needs all stores of the run, but {} could not be read", store.reference);
             return Err(Error::new(Kind::Guard, message).hint("nothing was sent"));
@@ -191,8 +191,8 @@ impl Made {
     pub fn unmatched(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (number, range) in ranges(&self.parts) {
-            let (Rules { selection, guards, .. }, stocks) = (&self.rules[number], &self.stocks[range]);
-            found.extend(selection.unmatched(stocks).map(|pattern| format!("--exclude {pattern} matches no image")));
+            let (Rules { clauses, guards, .. }, stocks) = (&self.rules[number], &self.stocks[range]);
+            found.extend(clauses.unmatched(stocks).map(|pattern| format!("--exclude {pattern} matches no image")));
             found.extend(guards.unmatched(stocks).map(|pattern| format!("--protect {pattern} matches no image")));
         }
         found
@@ -251,9 +251,7 @@ fn once(rules: &[Rules], places: &mut HashMap<StoreRef, usize>, store: &StoreRef
     if other == number {
         return Ok(false);
     }
-    let name = |number: usize| rules[number].name.as_deref().unwrap_or_default();
-    let message = format!("{store} is under policies {} and {}", name(other), name(number));
-    Err(Error::new(Kind::Usage, message).hint("list it in only one of them, or run them one after the other"))
+    Err(under_two(&store.to_string(), &rules[other], &rules[number]))
 }
 
 /// The images of each store that may be deleted. More evidence only keeps more, so nothing is asked about a store from
@@ -262,12 +260,12 @@ fn candidates(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evid
     let everywhere = everywhere(stocks);
     let mut asked = Vec::new();
     for (number, range) in ranges(parts) {
-        let Rules { selection, guards, .. } = &rules[number];
+        let Rules { clauses, guards, .. } = &rules[number];
         let stocks = &stocks[range];
-        let decide = |selection: &_| decide(stocks, &everywhere, selection, evidence, guards);
-        let now = decide(selection);
+        let decide = |clauses: &_| decide(stocks, &everywhere, clauses, evidence, guards);
+        let now = decide(clauses);
         // An image that --keep keeps now may turn out to be in use; then --keep keeps another.
-        let ever = decide(&selection.without_keep());
+        let ever = decide(&clauses.without_keep());
         for (stock, (now, ever)) in stocks.iter().zip(now.stores.iter().zip(&ever.stores)) {
             let goes = |row: &&Row| now.totals.deleted > 0 && row.action() == Action::Delete;
             let goes = ever.rows.iter().filter(goes);
@@ -315,7 +313,7 @@ fn decided(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evidenc
     let mut whole = Plan { stores: Vec::new(), stops: Vec::new() };
     for (number, range) in ranges(parts) {
         let of = &rules[number];
-        let Plan { stores, stops } = decide(&stocks[range], &everywhere, &of.selection, evidence, &of.guards);
+        let Plan { stores, stops } = decide(&stocks[range], &everywhere, &of.clauses, evidence, &of.guards);
         whole.stores.extend(stores);
         whole.stops.extend(stops.into_iter().map(|stop| Stop {
             message: match &of.name {

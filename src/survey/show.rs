@@ -101,6 +101,7 @@ fn words(rule: Rule) -> &'static str {
         Rule::Excluded => "excluded",
         Rule::InUse => "in use",
         Rule::Held => "held by the provider",
+        Rule::Policy => "kept by a rule",
         Rule::NotSelected => "not selected",
         Rule::Release => "newest releases",
         Rule::Newest => "newest",

@@ -55,7 +55,7 @@ pub fn said(run: &Run, digest: &str) -> [String; 3] {
     ["action", "rule", "reason"].map(|name| item[name].as_str().unwrap().to_owned())
 }
 
-fn tagged(run: &Run, action: &str) -> Vec<String> {
+pub fn tagged(run: &Run, action: &str) -> Vec<String> {
     let document = run.json();
     let items = document["items"].as_array().unwrap().iter();
     let mut tags: Vec<String> = items
@@ -446,52 +446,4 @@ fn a_plan_reads_well_and_says_why() {
     insta::assert_snapshot!(run.transcript());
     let run = world.run(&["prune", STORE, "--older-than", "30d", "--yes"]);
     insta::assert_snapshot!("pruning_tells_what_became_of_each_image", run.transcript());
-}
-
-#[test]
-fn policies_of_a_file_are_run_side_by_side_and_one_store_has_one_policy() {
-    let mut clouds = Clouds::default();
-    for name in ["team/app", "team/api"] {
-        let repository = clouds.ecr.repository(REGION, name, Utc::now());
-        push(repository, "old", &["pr-1"], 90);
-        push(repository, "older", &["v1"], 400);
-        push(repository, "young", &["v2"], 1);
-    }
-    let world = World::new(clouds);
-    let write = |text: &str| std::fs::write(world.home().join("p.toml"), text).unwrap();
-    let good = r#"
-        [policy.requests]
-        stores = ["ecr:team/app"]
-        select = { tag = ["pr-*"], older-than = "30d" }
-        [policy.ancient]
-        stores = ["ecr:team/api"]
-        select = { older-than = "1y" }
-        guard = { protect = ["pr-*"] }
-    "#;
-    write(good);
-    let run = world.run(&["prune", "--policy", "p.toml", "--dry-run", "-o", "json"]);
-    assert_eq!((run.code, tagged(&run, "delete")), (0, vec!["pr-1".into(), "v1".into()]), "{}", run.transcript());
-    let run = world.run(&["prune", "--policy", "p.toml", "ancient", "--dry-run", "-o", "json"]);
-    assert_eq!(tagged(&run, "delete"), ["v1"], "{}", run.transcript());
-    world.run(&["policy", "check", "p.toml"]).exits(0);
-
-    for (arguments, words) in [
-        (&["prune", "--policy", "p.toml", "ancients", "--yes"][..], "did you mean ancient?"),
-        (&["prune", "--policy", "p.toml", "--keep", "3", "--yes"], "the policy file sets them"),
-        (&["prune", "--policy", "q.toml", "--yes"], "cannot read q.toml"),
-    ] {
-        let run = world.run(arguments);
-        run.exits(2).sends_calls(0).says(words);
-    }
-    write(&good.replace("older-than", "oldr-than"));
-    let run = world.run(&["policy", "check", "p.toml"]);
-    run.exits(2).says("did you mean older-than?");
-    write(&good.replace("team/api", "team/*"));
-    let run = world.run(&["prune", "--policy", "p.toml", "--yes"]);
-    run.exits(2).sends(0, "BatchDeleteImage").says("is under policies");
-
-    let run = world.run(&["policy", "init", "ecr:team/*"]);
-    write(&run.stdout);
-    let run = world.run(&["prune", "--policy", "p.toml", "--dry-run"]);
-    run.exits(0);
 }

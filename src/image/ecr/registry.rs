@@ -67,9 +67,13 @@ pub fn is_meant(host: &str) -> bool {
 
 /// Account and region of a host in text of any kind. Looser than [`Registry::read`]: every variant counts.
 pub fn locate(host: &str) -> Option<(&str, &str)> {
+    // In any case, as hosts are.
+    fn after<'h>(host: &'h str, start: &str) -> Option<&'h str> {
+        host.get(..start.len()).filter(|begins| begins.eq_ignore_ascii_case(start)).map(|_| &host[start.len()..])
+    }
     let (account, rest) = host.split_once('.')?;
-    let rest = rest.strip_prefix("dkr.ecr").or_else(|| rest.strip_prefix("dkr-ecr"))?;
-    let rest = rest.strip_prefix("-fips").unwrap_or(rest).strip_prefix('.')?;
+    let rest = after(rest, "dkr.ecr").or_else(|| after(rest, "dkr-ecr"))?;
+    let rest = after(rest, "-fips").unwrap_or(rest).strip_prefix('.')?;
     let (region, _) = rest.split_once('.')?;
     (account.len() == 12).then_some((account, region))
 }

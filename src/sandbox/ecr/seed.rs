@@ -22,6 +22,16 @@ const REPOSITORIES: [(&str, usize, Release); 5] = [
 
 type Release = fn(&mut Builder);
 
+/// The repository that has a lifecycle policy.
+const WITH_POLICY: &str = "tools/ci";
+
+/// The sandbox keeps the policy and does not carry it out.
+const POLICY: &str = r#"{"rules":[
+  {"rulePriority":10,"description":"Keep the last builds","selection":{"tagStatus":"tagged","tagPatternList":["build-*"],"countType":"imageCountMoreThan","countNumber":20},"action":{"type":"expire"}},
+  {"rulePriority":20,"description":"Untagged images","selection":{"tagStatus":"untagged","countType":"sinceImagePushed","countUnit":"days","countNumber":14},"action":{"type":"expire"}},
+  {"rulePriority":30,"description":"What nobody pulls","selection":{"tagStatus":"any","countType":"sinceImagePulled","countUnit":"days","countNumber":365},"action":{"type":"transition","targetStorageClass":"archive"}}
+]}"#;
+
 /// How old the oldest release is.
 const OLDEST: TimeDelta = TimeDelta::days(3 * 365);
 
@@ -37,6 +47,7 @@ impl Ecr {
             let wanted = if last { left } else { images * share / 100 };
             left -= wanted;
             let repository = ecr.repository(REGION, name, now - OLDEST);
+            repository.lifecycle_policy = (*name == WITH_POLICY).then(|| POLICY.into());
             Builder {
                 repository,
                 name,

@@ -5,6 +5,7 @@ pub(crate) mod call;
 mod decode;
 mod errors;
 pub(super) mod examine;
+pub(super) mod lifecycle;
 
 use std::sync::{Arc, OnceLock};
 
@@ -18,7 +19,7 @@ use aws_smithy_types::retry::RetryConfig;
 use chrono::TimeDelta;
 
 use self::call::heard;
-use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, Page, Shared};
+use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, OwnRule, Page, Shared};
 use crate::{
     clock::Clock,
     error::{Error, Kind, Result},
@@ -132,6 +133,7 @@ impl ImageStore for Ecr {
             Op::List => limit("DescribeImages", 1000, 2000),
             Op::Manifests => limit("BatchGetImage", 100, 2000),
             Op::Layers => limit("BatchCheckLayerAvailability", 100, 1000),
+            Op::Rules => limit("GetLifecyclePolicy", 1, 10),
             Op::Poll | Op::Sharing | Op::Users => None,
         }
     }
@@ -197,6 +199,18 @@ impl ImageStore for Ecr {
         let answers = decode::manifests(ids, answer.images(), answer.failures(), request.as_deref())?;
         self.learn(answer.images().first().and_then(|image| image.registry_id()));
         Ok(Answer::Each(answers))
+    }
+
+    async fn own_rules(&self) -> Result<Option<Vec<OwnRule>>> {
+        let call = self.client.get_lifecycle_policy().set_registry_id(self.registry());
+        let answer = match heard("GetLifecyclePolicy", 0, call.repository_name(&self.store.name).send()).await {
+            Err(error) if error.code.as_deref() == Some("LifecyclePolicyNotFoundException") => return Ok(None),
+            answer => answer?,
+        };
+        self.learn(answer.registry_id());
+        let text = answer.lifecycle_policy_text().unwrap_or_default();
+        let unreadable = |why| Error::new(Kind::Unreadable, why).request_id(answer.request_id());
+        lifecycle::read(text).map(Some).map_err(unreadable)
     }
 
     async fn check_layers(&self, digests: &[Digest]) -> Result<Answer<Digest, LayerState>> {

@@ -60,6 +60,7 @@ pub fn image(detail: &ImageDetail, request: Option<&str>) -> Result<Image> {
         pushed_at: time(detail.image_pushed_at()),
         pulled_at: time(detail.last_recorded_pull_time()),
         archived_at: time(detail.last_archived_at()),
+        activated_at: time(detail.last_activated_at()),
         media_type: detail.image_manifest_media_type().map(str::to_owned),
         artifact_type: detail.artifact_media_type().map(str::to_owned),
         subject: detail.subject_manifest_digest().map(str::to_owned),

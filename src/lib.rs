@@ -37,7 +37,7 @@ pub mod image;
 mod intake;
 mod output;
 mod prune;
-pub mod record;
+mod record;
 mod report;
 pub mod sandbox;
 mod secrets;

@@ -266,6 +266,9 @@ pub struct Document {
     pub schema: String,
     pub command: String,
     pub dry_run: bool,
+    /// The id of the run's record, for `imgctl history`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// Of `prune`: the sums of the plan, and the options it was made with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<saved::Head>,

@@ -18,12 +18,13 @@ use crate::{
     context::{Context, lookup::by_store},
     engine::{Session, Target},
     error::{Error, Result},
-    image::ImageRef,
+    image::{Hashed, ImageRef},
     intake,
     prune::{
         GuardArgs, Guards,
         saved::{self, Planned, SavedPlan},
     },
+    record::Source,
     report::Item,
 };
 
@@ -35,7 +36,8 @@ const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The input of a deletion.
 pub enum Given {
-    Plan(SavedPlan),
+    /// With the name and the digest of its file.
+    Plan(SavedPlan, Source),
     Images(Vec<ImageRef>),
 }
 
@@ -65,10 +67,13 @@ pub fn given(images: &[String], files: &[PathBuf]) -> Result<Given> {
     let is_plan = saved::is_plan(&beginning);
     // A pipe can be read only once.
     let whole = io::BufReader::new(Cursor::new(beginning).chain(source));
-    Ok(match is_plan {
-        true => Given::Plan(saved::read(&name, whole)?),
-        false => Given::Images(intake::read_source(&name, whole)?),
-    })
+    if !is_plan {
+        return Ok(Given::Images(intake::read_source(&name, whole)?));
+    }
+    let mut whole = Hashed::new(whole);
+    let plan = saved::read(&name, &mut whole)?;
+    let digest = whole.digest().map_err(|error| Error::of_file(&name, &error))?;
+    Ok(Given::Plan(plan, Source { file: name, digest }))
 }
 
 impl Order<'static> {

@@ -2,10 +2,12 @@
 //! before and after. It knows images, tags and digests; it knows no cloud.
 //!
 //! Data flow: a [`Session`] holds one opened store; `read` asks it about many items in few calls; `delete` looks,
-//! sends and looks again at exactly what is not certain, and gives each target one [`Verdict`].
+//! sends and looks again at exactly what is not certain, and gives each target one [`Verdict`]. A [`Journal`] hears of a
+//! batch before it is sent.
 
 mod confirm;
 mod delete;
+mod journal;
 mod judge;
 mod look;
 mod outcome;
@@ -17,7 +19,8 @@ mod stop;
 mod target;
 mod users;
 
-pub use delete::Options;
+pub use delete::{CLOCKS, Options};
+pub use journal::Journal;
 pub use outcome::Outcome;
 pub use pace::{Line, Op, Wish};
 pub use pages::Pages;

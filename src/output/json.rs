@@ -12,12 +12,14 @@ use crate::{
 pub const SCHEMA: &str = "imgctl/v1";
 
 /// The beginning of a document, up to its first item.
-pub fn head(command: &str, dry_run: bool, plan: Option<&Head>) -> String {
+pub fn head(command: &str, dry_run: bool, run: Option<&str>, plan: Option<&Head>) -> String {
+    let run = run.map(|run| format!("\"run\":{},", json!(run)));
     let plan = plan.map(|plan| format!("\"plan\":{},", json!(plan)));
     format!(
-        "{{\"schema\":{},\"command\":{},\"dry_run\":{dry_run},{}\"items\":[\n",
+        "{{\"schema\":{},\"command\":{},\"dry_run\":{dry_run},{}{}\"items\":[\n",
         json!(SCHEMA),
         json!(command),
+        run.unwrap_or_default(),
         plan.unwrap_or_default()
     )
 }

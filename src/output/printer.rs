@@ -48,6 +48,8 @@ struct Out {
     errors: HashSet<String>,
     /// The plan that a JSON document describes.
     plan: Option<Head>,
+    /// The id of the run's record.
+    run: Option<String>,
     /// Notes for GitHub Actions.
     notes: Option<Notes>,
 }
@@ -65,6 +67,7 @@ impl Printer {
             closed: false,
             errors: HashSet::new(),
             plan: None,
+            run: None,
             notes: look.github.then(|| Notes::new(command, dry_run)),
         };
         Self {
@@ -116,6 +119,17 @@ impl Printer {
         self.out().plan = Some(plan);
     }
 
+    /// Sets the id of the run's record.
+    pub fn run(&self, id: &str) {
+        self.out().run = Some(id.to_owned());
+    }
+
+    /// How many items had each outcome or state so far, and the size of what was deleted.
+    pub fn sums(&self) -> (BTreeMap<String, usize>, u64) {
+        let out = self.out();
+        (out.summary.counts.clone(), out.summary.bytes)
+    }
+
     /// Prints one item, or keeps it for the table.
     pub fn item(&self, item: &Item) {
         let mut out = self.out();
@@ -137,7 +151,7 @@ impl Printer {
             Format::Json => {
                 let before = match out.begun {
                     true => ",\n".to_owned(),
-                    false => json::head(self.command, self.dry_run, out.plan.as_ref()),
+                    false => self.head_of(&out),
                 };
                 let text = before + &json::line(item);
                 out.write(&text);
@@ -191,8 +205,7 @@ impl Printer {
                 }
             }
             Format::Json => {
-                let head =
-                    if out.begun { String::new() } else { json::head(self.command, self.dry_run, out.plan.as_ref()) };
+                let head = if out.begun { String::new() } else { self.head_of(&out) };
                 let text = head + &json::tail(&out.summary);
                 out.write(&text);
             }
@@ -316,6 +329,11 @@ impl Printer {
         let answer = answer.await.ok().and_then(io::Result::ok).unwrap_or_default();
         self.progress.again();
         matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    }
+
+    /// The head of a JSON document.
+    fn head_of(&self, out: &Out) -> String {
+        json::head(self.command, self.dry_run, out.run.as_deref(), out.plan.as_ref())
     }
 
     fn out(&self) -> MutexGuard<'_, Out> {

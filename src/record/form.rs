@@ -1,6 +1,8 @@
 //! The lines of a record. A record is a text file: one JSON object a line, in the order in which things happened. Lines
 //! are only ever added.
 
+use std::{collections::BTreeMap, path::Path};
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,8 @@ pub enum Line {
     Store(OfStore),
     /// An image that the run is about to send a call for. It is on the disk before the call is sent.
     Image(Box<Saved>),
+    /// Manifests that the run asks for, so that a later run does not take that for a pull by others.
+    Read { store: usize, at: DateTime<Utc>, digests: Vec<Digest> },
     /// How an image ended.
     Ended(Ended),
     /// The last line, unless the run was killed.
@@ -71,6 +75,15 @@ pub struct Source {
     pub file: String,
     /// The digest of its bytes.
     pub digest: Digest,
+}
+
+impl Source {
+    /// A file as it is now.
+    pub fn of_file(path: &Path) -> Result<Self> {
+        let file = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|error| Error::of_file(&file, &error))?;
+        Ok(Self { file, digest: Digest::sha256_of(&bytes) })
+    }
 }
 
 /// A store of the run. Images name it by its number.
@@ -145,6 +158,10 @@ pub struct Ended {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct End {
     pub at: DateTime<Utc>,
+    /// The number of images with each outcome.
+    pub counts: BTreeMap<String, usize>,
+    /// The size of the images that were deleted.
+    pub bytes: u64,
     /// What stopped the run before its end: an interrupt, a deadline, a full disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Error>,

@@ -4,10 +4,13 @@
 //! the call, and after each verdict an [`Ended`]. [`read`] turns a file back into a [`Record`], for `history` and
 //! `restore`.
 
+mod folder;
 mod form;
 mod order;
 pub mod read;
+mod recorder;
+mod writer;
 
-pub use form::{Action, End, Ended, Head, Line, OfStore, Saved, Source, Unrestorable};
-pub use order::in_restore_order;
-pub use read::{Record, Recorded};
+pub use folder::Folder;
+pub use form::{Action, End, Source};
+pub use recorder::{About, Entries, Recorder};

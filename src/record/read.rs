@@ -84,6 +84,7 @@ pub fn read(name: &str, source: impl Read, manifests: Manifests) -> Result<Recor
                 let n = saved.n;
                 images.of(n).saved = Some(*saved);
             }
+            Next::Line(Line::Read { .. }) => {}
             Next::Line(Line::Ended(ended)) => {
                 let n = ended.n;
                 images.of(n).ended = Some(ended);
@@ -128,6 +129,8 @@ impl Images {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::{
         engine::Outcome,
@@ -151,7 +154,7 @@ mod tests {
             Line::Image(Saved { n: 1, ..saved() }.into()),
             ended(0, Outcome::Unknown),
             ended(0, Outcome::Gone),
-            Line::End(End { at: head().began_at, stopped: None }),
+            Line::End(End { at: head().began_at, counts: BTreeMap::new(), bytes: 0, stopped: None }),
         ]
     }
 

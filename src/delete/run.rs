@@ -8,8 +8,6 @@ use std::{
 
 use futures_util::future::join_all;
 
-use chrono::Utc;
-
 use super::{
     order::{Order, StoreOrder, in_order},
     passes::Part,
@@ -23,7 +21,7 @@ use crate::{
         human,
         question::{Place, question},
     },
-    record::{About, Action, End, Folder, Recorder, Source},
+    record::{About, Action, Folder, Recorder, Source},
     report::{Item, Sizes},
     survey::Cache,
 };
@@ -104,10 +102,9 @@ async fn end(recorder: Recorder, order: &Order<'_>, context: &Context) {
         let images = human::count(images, "deleted image");
         context.printer.warn(&format!("the record of this run cannot restore {images}: {why}"));
     }
-    let (counts, bytes) = context.printer.sums();
     let halted = || order.stores.iter().find_map(|of| of.session.halted().cloned());
     let stopped = context.stop.error().or_else(halted);
-    if let Err(error) = recorder.end(End { at: Utc::now(), counts, bytes, stopped }).await {
+    if let Err(error) = recorder.end(stopped).await {
         context.printer.error(&error);
     }
 }

@@ -15,6 +15,7 @@ mod pace;
 mod pages;
 mod read;
 mod session;
+mod settle;
 mod stop;
 mod target;
 mod users;
@@ -25,6 +26,7 @@ pub use outcome::Outcome;
 pub use pace::{Line, Op, Wish};
 pub use pages::Pages;
 pub use session::Session;
+pub use settle::Sent;
 pub use stop::{Cause as StopCause, Stop};
 pub use target::{Target, Verdict, tags_going};
 

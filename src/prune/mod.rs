@@ -32,7 +32,7 @@ mod shared;
 mod whole;
 mod words;
 
-pub use age::ago;
+pub use age::{Age, ago};
 pub use decide::{decide, everywhere};
 pub use evidence::Evidence;
 pub use foreseen::{Foreseen, foresee};

@@ -1,17 +1,18 @@
 //! The lines of a record. A record is a text file: one JSON object a line, in the order in which things happened. Lines
 //! are only ever added.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::sums::Sums;
 use crate::{
     engine::Outcome,
     error::{Error, Result},
     image::{Digest, ImageId, ImageRef},
-    store::Image,
+    store::{Image, LeftBehind},
 };
 
 /// What the first line of every record says about its form. A breaking change makes `imgctl/record/v2`.
@@ -77,6 +78,13 @@ pub struct Source {
     pub digest: Digest,
 }
 
+impl Head {
+    /// Whether this version can read the record.
+    pub fn is_known(&self) -> bool {
+        self.form == FORM
+    }
+}
+
 impl Source {
     /// A file as it is now.
     pub fn of_file(path: &Path) -> Result<Self> {
@@ -112,6 +120,11 @@ pub struct Saved {
     /// What a look showed: digest, all tags, times, size, media type. Empty if the run could not look.
     #[serde(flatten)]
     pub image: Box<Image>,
+    /// What is deleted with it, and what is left behind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takes_along: Vec<LeftBehind>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<LeftBehind>,
     /// The exact text of its manifest, checked against the digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
@@ -144,9 +157,6 @@ pub struct Ended {
     pub reference: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
-    /// The provider's id of the call that confirmed it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
     /// A later look found this out.
@@ -158,10 +168,11 @@ pub struct Ended {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct End {
     pub at: DateTime<Utc>,
-    /// The number of images with each outcome.
-    pub counts: BTreeMap<String, usize>,
-    /// The size of the images that were deleted.
-    pub bytes: u64,
+    #[serde(flatten)]
+    pub sums: Sums,
+    /// The stores to which calls were sent.
+    #[serde(default)]
+    pub stores: Vec<OfStore>,
     /// What stopped the run before its end: an interrupt, a deadline, a full disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Error>,
@@ -177,6 +188,12 @@ impl Saved {
         self.image.digest()
     }
 
+    /// The bytes that its deletion frees. The size of an index is that of its largest image, which counts itself.
+    pub fn freed(&self) -> u64 {
+        let left: u64 = self.left_behind.iter().filter_map(|left| left.bytes).sum();
+        if self.image.is_index() { 0 } else { self.image.bytes.unwrap_or(0).saturating_sub(left) }
+    }
+
     /// The tags that the call removes.
     pub fn tags(&self) -> Vec<String> {
         match self.reference() {
@@ -185,6 +202,7 @@ impl Saved {
         }
     }
 
+    #[allow(dead_code, reason = "only a restore needs it")]
     /// The manifest with its digest, if the bytes still have it.
     pub fn restorable(&self) -> Option<(Digest, &str)> {
         let (digest, text) = (self.digest()?, self.manifest.as_deref()?);
@@ -217,6 +235,8 @@ pub mod tests {
             at: head().began_at,
             reference: "cvm://ap-guangzhou/img-6pb6lrmy".into(),
             image: Image::default().into(),
+            takes_along: Vec::new(),
+            left_behind: Vec::new(),
             manifest: None,
             manifest_type: None,
             unrestorable: None,

@@ -4,13 +4,48 @@
 //! the call, and after each verdict an [`Ended`]. [`read`] turns a file back into a [`Record`], for `history` and
 //! `restore`.
 
-mod folder;
+mod brief;
+mod filter;
+pub mod folder;
 mod form;
+// What only a restore needs.
+#[allow(dead_code)]
 mod order;
 pub mod read;
 mod recorder;
+mod settled;
+mod sums;
 mod writer;
 
+pub use brief::{Brief, State};
+pub use filter::{Filter, FilterArgs};
 pub use folder::Folder;
-pub use form::{Action, End, Source};
+pub use form::{Action, Source};
+pub use read::{Record, Recorded};
 pub use recorder::{About, Entries, Recorder};
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A run for tests of what shows runs.
+    pub fn brief() -> Brief {
+        let head = form::tests::head();
+        Brief {
+            run: head.run,
+            state: State::Ended,
+            began_at: head.began_at,
+            ended_at: Some(head.began_at),
+            command: head.command,
+            action: head.action,
+            command_line: head.command_line,
+            version: head.version,
+            plan: None,
+            policy: None,
+            stores: vec!["cvm://ap-guangzhou/".into()],
+            callers: Vec::new(),
+            sums: sums::Sums::default(),
+            stopped: None,
+        }
+    }
+}

@@ -38,6 +38,7 @@ pub struct Recorded {
 /// Which parts of a record are kept in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manifests {
+    #[allow(dead_code, reason = "only a restore needs it")]
     Keep,
     /// They are most of a record, and only a restore needs them.
     Skip,
@@ -67,7 +68,7 @@ pub fn read(name: &str, source: impl Read, manifests: Manifests) -> Result<Recor
     let Next::Line(Line::Run(head)) = next()? else {
         return Err(wrong("its first line is not that of a record"));
     };
-    if head.form != FORM {
+    if !head.is_known() {
         return Err(wrong(&format!("its form is {}, not {FORM}", head.form)).hint("a newer imgctl wrote it"));
     }
     let (mut stores, mut images, mut end) = (Vec::new(), Images::default(), None);
@@ -94,7 +95,9 @@ pub fn read(name: &str, source: impl Read, manifests: Manifests) -> Result<Recor
             Next::Line(Line::Run(_)) => return Err(wrong("it holds two runs")),
         }
     }
-    Ok(Record { head, stores, images: images.found, end, cut })
+    let mut images = images.found;
+    images.sort_by_key(|image| image.n);
+    Ok(Record { head, stores, images, end, cut })
 }
 
 enum Next {
@@ -110,7 +113,7 @@ fn parsed(text: &[u8]) -> Option<Line> {
     Line::deserialize(&mut line).ok()
 }
 
-/// Images in the order of their first line.
+/// Images, each once.
 #[derive(Default)]
 struct Images {
     places: HashMap<usize, usize>,
@@ -129,12 +132,13 @@ impl Images {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::{
         engine::Outcome,
-        record::form::tests::{head, saved},
+        record::{
+            form::tests::{head, saved},
+            sums::Sums,
+        },
     };
 
     fn text(lines: &[Line]) -> String {
@@ -143,7 +147,7 @@ mod tests {
 
     fn ended(n: usize, outcome: Outcome) -> Line {
         let at = head().began_at;
-        Line::Ended(Ended { n, at, outcome, reference: None, job: None, request_id: None, error: None, checked: false })
+        Line::Ended(Ended { n, at, outcome, reference: None, job: None, error: None, checked: false })
     }
 
     fn whole() -> Vec<Line> {
@@ -154,7 +158,7 @@ mod tests {
             Line::Image(Saved { n: 1, ..saved() }.into()),
             ended(0, Outcome::Unknown),
             ended(0, Outcome::Gone),
-            Line::End(End { at: head().began_at, counts: BTreeMap::new(), bytes: 0, stopped: None }),
+            Line::End(End { at: head().began_at, sums: Sums::default(), stores: Vec::new(), stopped: None }),
         ]
     }
 

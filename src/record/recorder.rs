@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use super::{
     folder::Folder,
     form::{Action, End, Ended, FORM, Head, Line, OfStore, Saved, Source, Unrestorable},
+    sums::Sums,
     writer::Writer,
 };
 use crate::{
@@ -34,8 +35,16 @@ pub struct About {
 pub struct Recorder {
     pub run: String,
     writer: Writer,
-    /// Images that the record cannot bring back, by reason.
-    lost: Mutex<BTreeMap<&'static str, usize>>,
+    told: Mutex<Told>,
+}
+
+/// What the record says so far.
+#[derive(Default)]
+struct Told {
+    sums: Sums,
+    stores: Vec<OfStore>,
+    /// Deleted images that the record cannot bring back, by reason.
+    lost: BTreeMap<&'static str, usize>,
 }
 
 impl Recorder {
@@ -55,11 +64,11 @@ impl Recorder {
             plan: about.plan,
             policy: about.policy,
         };
-        let writer = Writer::new(file, folder.path(&run));
+        let writer = Writer::new(file, folder.path(&run), false);
         writer.write(&[Line::Run(head)]).await?;
         // Beside the run, which need not wait for it.
         tokio::task::spawn_blocking(move || folder.tidy(now));
-        Ok(Self { run, writer, lost: Mutex::default() })
+        Ok(Self { run, writer, told: Mutex::default() })
     }
 
     /// Records the part of the run in one store. Its targets are numbered from `first`.
@@ -78,24 +87,33 @@ impl Recorder {
 
     /// Records how an image ended for which nothing was sent.
     pub fn not_sent(&self, n: usize, reference: &impl ToString, verdict: &Verdict) {
+        self.told().sums.add(Some(verdict.outcome), || None);
         self.writer.add(&[ended(n, Some(reference.to_string()), verdict)]);
     }
 
-    /// Records the end of the run.
-    pub async fn end(&self, end: End) -> Result<()> {
-        self.writer.write(&[Line::End(end)]).await
+    /// Records the end of the run, and what stopped it before.
+    pub async fn end(&self, stopped: Option<Error>) -> Result<()> {
+        let (sums, stores) = {
+            let mut told = self.told();
+            (std::mem::take(&mut told.sums), std::mem::take(&mut told.stores))
+        };
+        self.writer.write(&[Line::End(End { at: Utc::now(), sums, stores, stopped })]).await
     }
 
     /// How many deleted images the record cannot bring back, by reason.
     pub fn lost(&self) -> BTreeMap<&'static str, usize> {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.told().lost.clone()
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn ended(n: usize, reference: Option<String>, verdict: &Verdict) -> Line {
     let Verdict { outcome, error, job } = verdict.clone();
     let job = job.map(|job| job.id);
-    Line::Ended(Ended { n, at: Utc::now(), outcome, reference, job, request_id: None, error, checked: false })
+    Line::Ended(Ended { n, at: Utc::now(), outcome, reference, job, error, checked: false })
 }
 
 /// The part of a record about one store.
@@ -119,6 +137,8 @@ struct State {
     /// What was read of targets that are not written yet.
     read: HashMap<usize, Read>,
     written: Vec<bool>,
+    /// The bytes that the deletion of written targets frees.
+    freed: HashMap<usize, u64>,
     /// Why written targets cannot be restored.
     lost: HashMap<usize, &'static str>,
 }
@@ -206,14 +226,19 @@ impl Entries<'_> {
             let new: Vec<usize> = places.iter().copied().filter(|place| !state.written[*place]).collect();
             if !state.is_named && !new.is_empty() {
                 let (reference, caller) = (self.looks.store.home().to_string(), self.looks.store.caller());
-                lines.push(Line::Store(OfStore { store: self.number, reference, caller }));
+                let store = OfStore { store: self.number, reference, caller };
+                self.recorder.told().stores.push(store.clone());
+                lines.push(Line::Store(store));
+                state.is_named = true;
             }
             for place in &new {
                 let read = state.read.remove(place);
                 if let Some(Read { manifest: Err((why, _)), .. }) = &read {
                     state.lost.insert(*place, why);
                 }
-                lines.push(Line::Image(Box::new(self.saved(*place, read))));
+                let saved = self.saved(*place, read);
+                state.freed.insert(*place, saved.freed());
+                lines.push(Line::Image(Box::new(saved)));
             }
             new
         };
@@ -222,7 +247,6 @@ impl Entries<'_> {
         }
         self.recorder.writer.write(&lines).await?;
         let mut state = self.state();
-        state.is_named = true;
         new.iter().for_each(|place| state.written[*place] = true);
         Ok(())
     }
@@ -244,6 +268,8 @@ impl Entries<'_> {
             store: self.number,
             at: Utc::now(),
             reference: self.looks.store.home().image(target.id.clone()).to_string(),
+            takes_along: std::mem::take(&mut image.takes_along),
+            left_behind: std::mem::take(&mut image.leaves_behind),
             image: Box::new(image),
             manifest: text,
             manifest_type,
@@ -253,16 +279,21 @@ impl Entries<'_> {
 
     /// Records the verdict on a target.
     pub fn ended(&self, place: usize, verdict: &Verdict) {
-        let (was_written, lost) = {
+        let (was_written, lost, freed) = {
             let mut state = self.state();
             state.read.remove(&place);
-            (state.written[place], state.lost.remove(&place))
+            (state.written[place], state.lost.remove(&place), state.freed.remove(&place))
         };
-        use Outcome::{Failed, Missing, Refused, Skipped};
-        if let Some(why) = lost
-            && !matches!(verdict.outcome, Failed | Missing | Refused | Skipped)
         {
-            *self.recorder.lost.lock().unwrap_or_else(PoisonError::into_inner).entry(why).or_default() += 1;
+            let mut told = self.recorder.told();
+            let digest = self.targets[place].digest();
+            told.sums.add(Some(verdict.outcome), || Some((self.number, digest.as_ref().map(Digest::as_str), freed?)));
+            use Outcome::{Failed, Missing, Refused, Skipped};
+            if let Some(why) = lost
+                && !matches!(verdict.outcome, Failed | Missing | Refused | Skipped)
+            {
+                *told.lost.entry(why).or_default() += 1;
+            }
         }
         let reference = || self.looks.store.home().image(self.targets[place].id.clone()).to_string();
         let line = ended(self.first + place, (!was_written).then(reference), verdict);

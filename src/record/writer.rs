@@ -31,10 +31,10 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Adds to this file; errors name its path.
-    pub fn new(file: File, path: PathBuf) -> Self {
+    /// Adds to this file, whose last line may be cut; errors name its path.
+    pub fn new(file: File, path: PathBuf, is_cut: bool) -> Self {
         let (entries, received) = mpsc::channel();
-        let thread = thread::spawn(move || write_all(&received, Disk { file, path, is_cut: false }));
+        let thread = thread::spawn(move || write_all(&received, Disk { file, path, is_cut }));
         Self { entries: Some(entries), thread: Some(thread) }
     }
 

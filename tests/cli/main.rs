@@ -22,6 +22,7 @@ mod prompt;
 mod prune;
 mod prune_machines;
 mod prune_random;
+mod record;
 mod schema;
 mod tripwires;
 mod workspace;

@@ -24,7 +24,7 @@ use crate::{
         GuardArgs, Guards,
         saved::{self, Planned, SavedPlan},
     },
-    record::Source,
+    record::{Folder, Reads, Source},
     report::Item,
 };
 
@@ -82,12 +82,14 @@ impl Order<'static> {
         let mut guards = plan.guards()?;
         let stores = by_store(plan.images, |planned| &planned.reference.store);
         let opened = join_all(stores.iter().map(|(store, _)| context.open(store))).await;
+        let folder = context.settings.env.state().map(|state| Folder::below(&state));
+        let reads = folder.map(|folder| Reads::since(&folder, plan.head.made_at)).unwrap_or_default();
         let mut order = Self { usage, ..Self::default() };
         for ((store, images), session) in stores.into_iter().zip(opened) {
             match session {
                 Ok(session) => {
                     let guards = guards.remove(&store).map_or_else(|| GuardArgs::default().compile(), Ok)?;
-                    order.stores.push(of_store(session, guards, images));
+                    order.stores.push(of_store(session, guards, images, &reads));
                 }
                 Err(error) => {
                     context.printer.error(&error);
@@ -103,9 +105,17 @@ impl Order<'static> {
     }
 }
 
-fn of_store(session: Arc<Session>, guards: Guards, images: Vec<(usize, Planned)>) -> StoreOrder<'static> {
+fn of_store(
+    session: Arc<Session>,
+    guards: Guards,
+    images: Vec<(usize, Planned)>,
+    reads: &Reads,
+) -> StoreOrder<'static> {
+    let home = session.store.home();
     let (mut goes, mut asked, mut saved) = (Vec::new(), Vec::new(), Vec::new());
-    for (place, planned) in images {
+    for (place, mut planned) in images {
+        let read_at = planned.reference.id.digest().and_then(|digest| reads.of(&home, digest));
+        planned.saved.read_at = planned.saved.read_at.max(read_at);
         let id = planned.reference.id;
         asked.push(Image {
             place,

@@ -29,7 +29,13 @@ pub enum Line {
     /// An image that the run is about to send a call for. It is on the disk before the call is sent.
     Image(Box<Saved>),
     /// Manifests that the run asks for, so that a later run does not take that for a pull by others.
-    Read { store: usize, at: DateTime<Utc>, digests: Vec<Digest> },
+    Read {
+        /// Their store.
+        #[serde(rename = "ref")]
+        reference: String,
+        at: DateTime<Utc>,
+        digests: Vec<Digest>,
+    },
     /// How an image ended.
     Ended(Ended),
     /// The last line, unless the run was killed.

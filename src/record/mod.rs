@@ -12,6 +12,7 @@ mod form;
 #[allow(dead_code)]
 mod order;
 pub mod read;
+mod reads;
 mod recorder;
 mod settled;
 mod sums;
@@ -22,6 +23,7 @@ pub use filter::{Filter, FilterArgs};
 pub use folder::Folder;
 pub use form::{Action, Source};
 pub use read::{Record, Recorded};
+pub use reads::Reads;
 pub use recorder::{About, Entries, Recorder};
 
 #[cfg(test)]

@@ -205,7 +205,8 @@ impl Entries<'_> {
         unknown.sort();
         unknown.dedup();
         if !unknown.is_empty() {
-            let line = Line::Read { store: self.number, at: Utc::now(), digests: unknown.clone() };
+            let reference = self.looks.store.home().to_string();
+            let line = Line::Read { reference, at: Utc::now(), digests: unknown.clone() };
             self.recorder.writer.add(&[line]);
         }
         let ids: Vec<ImageId> = unknown.iter().cloned().map(ImageId::Digest).collect();

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How many runs are killed, unless IMGCTL_KILLS says how many.
-const KILLS: u64 = 30;
+const KILLS: u64 = 24;
 
 fn world(fill: impl FnOnce(&mut Repository)) -> World {
     let mut clouds = Clouds::default();
@@ -170,6 +170,23 @@ fn a_manifest_that_cannot_be_read_stops_nothing_and_is_said_once() {
     assert!(images.iter().all(|line| line["unrestorable"]["why"].is_string() && line["manifest"].is_null()));
     assert_eq!(images.len(), 250);
     assert!(there(&world).is_empty());
+}
+
+/// A service counts the reading of a manifest as a pull. A plan whose run was stopped can be run again all the same.
+#[test]
+fn a_plan_that_was_stopped_can_be_run_again() {
+    let world = world(|repository| (0..600).for_each(|number| drop(push(repository, &format!("i{number}"), &[]))))
+        .fault("ecr:BatchDeleteImage:slow=300ms");
+    let flags = ["--older-than", "9d", "-n", "-o", "json", "--allow-empty", "--max-percent", "100"];
+    let plan = world.run(&[&["prune", "ecr:team/app"], &flags[..]].concat());
+    fs::write(world.home().join("p.json"), &plan.stdout).unwrap();
+    let stopped = ["delete", "--from", "p.json", "--yes", "--concurrency", "1", "--deadline", "1s", "-o", "json"];
+    let run = world.run(&stopped);
+    let left = there(&world).len();
+    assert!((1..600).contains(&left), "{}", run.transcript());
+    let again = world.run(&["delete", "--from", "p.json", "--yes", "--ignore-missing", "-o", "json"]);
+    again.exits(0).lists(600);
+    assert!(there(&world).is_empty(), "{}", again.transcript());
 }
 
 #[test]

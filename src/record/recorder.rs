@@ -135,7 +135,7 @@ struct State {
     /// The store has its line.
     is_named: bool,
     /// What was read of targets that are not written yet.
-    read: HashMap<usize, Read>,
+    read: HashMap<usize, Box<Read>>,
     written: Vec<bool>,
     /// The bytes that the deletion of written targets frees.
     freed: HashMap<usize, u64>,
@@ -152,7 +152,7 @@ type Why = (&'static str, Option<Error>);
 /// What was read of one target.
 struct Read {
     /// A look at it, if the run had not looked.
-    look: Option<Image>,
+    look: Option<Box<Image>>,
     manifest: Result<Text, Why>,
 }
 
@@ -183,12 +183,12 @@ impl Entries<'_> {
         let names: Vec<ImageId> = unseen.iter().map(|place| self.targets[*place].look_up()).collect();
         let mut looks: HashMap<usize, Result<Image>> = unseen.into_iter().zip(self.looks.get(&names).await).collect();
         let reads = manifests.into_iter().map(|(place, manifest)| {
-            let mut look = looks.remove(&place).and_then(Result::ok);
+            let mut look = looks.remove(&place).and_then(Result::ok).map(Box::new);
             if let Some(image) = &mut look {
                 // This pull may be the reading of the manifest.
                 image.pulled_at = image.pulled_at.filter(|pulled_at| *pulled_at < began - CLOCKS);
             }
-            (place, Read { look, manifest })
+            (place, Box::new(Read { look, manifest }))
         });
         self.state().read.extend(reads);
         Some(Utc::now() + CLOCKS)
@@ -234,7 +234,7 @@ impl Entries<'_> {
             }
             for place in &new {
                 let read = state.read.remove(place);
-                if let Some(Read { manifest: Err((why, _)), .. }) = &read {
+                if let Some(Err((why, _))) = read.as_ref().map(|read| &read.manifest) {
                     state.lost.insert(*place, why);
                 }
                 let saved = self.saved(*place, read);
@@ -252,10 +252,10 @@ impl Entries<'_> {
         Ok(())
     }
 
-    fn saved(&self, place: usize, read: Option<Read>) -> Saved {
+    fn saved(&self, place: usize, read: Option<Box<Read>>) -> Saved {
         let target = self.targets[place];
         let (look, manifest) = read.map_or((None, None), |read| (read.look, Some(read.manifest)));
-        let mut image = target.seen.as_deref().cloned().or(look).unwrap_or_default();
+        let mut image = target.seen.as_deref().cloned().map(Box::new).or(look).unwrap_or_default();
         if image.digest.is_none() {
             image.digest = target.digest().map(|digest| digest.to_string());
         }
@@ -271,7 +271,7 @@ impl Entries<'_> {
             reference: self.looks.store.home().image(target.id.clone()).to_string(),
             takes_along: std::mem::take(&mut image.takes_along),
             left_behind: std::mem::take(&mut image.leaves_behind),
-            image: Box::new(image),
+            image,
             manifest: text,
             manifest_type,
             unrestorable,

@@ -1,10 +1,11 @@
 //! Writes lines to a record on a thread of its own. What several batches write meanwhile shares one sync.
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::{self, Write},
     path::PathBuf,
-    sync::mpsc::{self, Receiver, Sender},
+    sync::mpsc::{self, Receiver, Sender, TryRecvError},
     thread::{self, JoinHandle},
 };
 
@@ -34,7 +35,8 @@ impl Writer {
     /// Adds to this file, whose last line may be cut; errors name its path.
     pub fn new(file: File, path: PathBuf, is_cut: bool) -> Self {
         let (entries, received) = mpsc::channel();
-        let thread = thread::spawn(move || write_all(&received, Disk { file, path, is_cut }));
+        let thread =
+            thread::spawn(move || write_all(&received, Disk { file, path, is_cut, is_dirty: false, lost: None }));
         Self { entries: Some(entries), thread: Some(thread) }
     }
 
@@ -53,7 +55,7 @@ impl Writer {
     fn send(&self, lines: &[Line], written: Option<oneshot::Sender<Result<()>>>) {
         let line = |line| serde_json::to_string(line).expect("a line has only text keys") + "\n";
         let text: String = lines.iter().map(line).collect();
-        let text = secrets::masked(&text).into_owned();
+        let text = if let Cow::Owned(masked) = secrets::masked(&text) { masked } else { text };
         if let Some(entries) = &self.entries {
             // Without the thread, nobody answers, and that is an error.
             let _ = entries.send(Entry { text, written });
@@ -71,15 +73,33 @@ impl Drop for Writer {
     }
 }
 
-/// The file, and whether its last line may be cut.
+/// The file, and what is known about it.
 struct Disk {
     file: File,
     path: PathBuf,
+    /// Its last line may be cut.
     is_cut: bool,
+    /// Something was written since the last sync.
+    is_dirty: bool,
+    /// A sync failed. What was written before it may be lost, though later ones succeed.
+    lost: Option<Error>,
 }
 
 fn write_all(entries: &Receiver<Entry>, mut disk: Disk) {
-    while let Ok(Entry { mut text, written }) = entries.recv() {
+    loop {
+        // Lines that nobody waits for are synced once no more come.
+        let entry = match entries.try_recv() {
+            Err(TryRecvError::Empty) if disk.is_dirty => {
+                let _ = disk.sync();
+                continue;
+            }
+            Err(TryRecvError::Empty) => entries.recv().ok(),
+            entry => entry.ok(),
+        };
+        let Some(Entry { mut text, written }) = entry else {
+            let _ = disk.sync();
+            return;
+        };
         let mut waiting = Vec::from_iter(written);
         while text.len() < TOGETHER
             && let Ok(more) = entries.try_recv()
@@ -87,7 +107,10 @@ fn write_all(entries: &Receiver<Entry>, mut disk: Disk) {
             text.push_str(&more.text);
             waiting.extend(more.written);
         }
-        let result = disk.append(&text).map_err(|error| unwritable(&disk.path, &error));
+        let mut result = disk.append(&text).map_err(|error| unwritable(&disk.path, &error));
+        if result.is_ok() && !waiting.is_empty() {
+            result = disk.sync();
+        }
         for written in waiting {
             // A run that was stopped no longer waits.
             let _ = written.send(result.clone());
@@ -101,9 +124,17 @@ impl Disk {
             // What follows begins on a line of its own.
             self.file.write_all(b"\n")?;
         }
-        self.is_cut = true;
+        (self.is_cut, self.is_dirty) = (true, true);
         self.file.write_all(text.as_bytes())?;
         self.is_cut = false;
-        self.file.sync_data()
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        self.is_dirty = false;
+        if let Err(error) = self.file.sync_data() {
+            self.lost.get_or_insert_with(|| unwritable(&self.path, &error));
+        }
+        self.lost.clone().map_or(Ok(()), Err)
     }
 }

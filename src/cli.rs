@@ -6,7 +6,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
     commands::{
-        check_layers, complete, completions, delete, doctor, get, help, list, man, policy, prune, sandbox, schema,
+        check_layers, complete, completions, delete, doctor, get, help, history, list, man, policy, prune, sandbox,
+        schema,
     },
     context::Context,
     error::{Error, Kind, Result},
@@ -48,6 +49,7 @@ enum Command {
     List(list::Args),
     Prune(prune::Args),
     Policy(policy::Args),
+    History(history::Args),
     Doctor(doctor::Args),
     Sandbox(sandbox::Args),
     Schema(schema::Args),
@@ -128,6 +130,7 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
         Command::List(args) => context.run(list::run(args, &context)).await,
         Command::Prune(args) => context.run(prune::run(args, &context)).await,
         Command::Policy(policy::Args { verb }) => context.run(verb.run(&context)).await,
+        Command::History(args) => context.run(history::run(args, &context)).await,
         Command::Doctor(args) => context.run(doctor::run(args, &context)).await,
         // The sandbox ends with the exit code of the command that ran inside.
         Command::Sandbox(args) => return sandbox::run(args).await.unwrap_or_else(|error| offline(Err(error)).into()),
@@ -149,6 +152,7 @@ impl Command {
             Self::List(_) => "list",
             Self::Prune(_) => "prune",
             Self::Policy(_) => "policy",
+            Self::History(_) => "history",
             Self::Doctor(_) => "doctor",
             // These commands print no report.
             Self::Sandbox(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) | Self::Help(_) => "",

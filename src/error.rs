@@ -50,6 +50,8 @@ pub enum Kind {
     Usage,
     /// A guard of imgctl stopped the run before anything was sent.
     Guard,
+    /// The record of the run cannot be written.
+    Unrecorded,
     /// Not tried: the run was stopped (in JSON also: the store was).
     Stopped,
     /// Not tried: the store was stopped. JSON has one word for both.
@@ -82,7 +84,12 @@ impl Kind {
     /// Further calls to this store are pointless or dangerous.
     pub fn stops_store(self) -> bool {
         use Kind::*;
-        matches!(self, Unreachable | Unreadable | Auth | Denied | NoStore | Config | Unsupported)
+        matches!(self, Unreachable | Unreadable | Auth | Denied | NoStore | Config | Unsupported | Unrecorded)
+    }
+
+    /// It stops deletions only: looking is harmless, and settles the outcome of what was sent.
+    pub fn lets_look(self) -> bool {
+        matches!(self, Self::Unreadable | Self::Unrecorded)
     }
 
     /// A look at the images can show which of them caused the refusal.

@@ -122,11 +122,16 @@ impl Flags {
     }
 }
 
+/// The command line of this process.
+pub fn command_line() -> Vec<String> {
+    // Arguments need not be UTF-8, and `std::env::args` panics at one that is not.
+    std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
+
 /// Whether a command line that clap could not parse asks for JSON.
 pub fn wants_json(env: &Env) -> bool {
     let is_json = |word: &str| word == "json" || word == "ndjson";
-    // Arguments need not be UTF-8, and `std::env::args` panics at one that is not.
-    let arguments: Vec<_> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let arguments = command_line();
     let named = arguments.windows(2).any(|pair| (pair[0] == "-o" || pair[0] == "--output") && is_json(&pair[1]));
     let joined = |argument: &String| {
         ["--output=", "-o=", "-o"].iter().any(|flag| argument.strip_prefix(flag).is_some_and(is_json))

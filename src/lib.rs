@@ -14,6 +14,7 @@
 //! | the confirmation prompt | `output/question.rs`, asked by `output/terminal.rs` |
 //! | which secrets are masked in the output | `secrets` |
 //! | commands and their help | `cli`, `commands`; `help` holds topics, `complete` shell completion |
+//! | what a run leaves on record, and how it is read | `record` |
 //! | the findings of `doctor` | `checkup` |
 //! | the emulator | [`sandbox`] |
 
@@ -36,6 +37,7 @@ pub mod image;
 mod intake;
 mod output;
 mod prune;
+mod record;
 mod report;
 pub mod sandbox;
 mod secrets;

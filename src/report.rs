@@ -16,6 +16,7 @@ use crate::{
     image::{ImageId, Provider, Reference, StoreRef},
     prune::saved,
     prune::{Action, Choice},
+    record::Brief,
     store::{Image, LeftBehind},
 };
 
@@ -266,9 +267,15 @@ pub struct Document {
     pub schema: String,
     pub command: String,
     pub dry_run: bool,
+    /// The id of the run's record, for `imgctl history`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// Of `prune`: the sums of the plan, and the options it was made with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<saved::Head>,
+    /// Of `history`: the runs on record. They are the lines of its NDJSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runs: Option<Vec<Brief>>,
     pub items: Vec<Item>,
     pub summary: Summary,
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use clap::{Command, Parser};
 
 use crate::{
@@ -11,8 +12,13 @@ use crate::{
     exit::Exit,
     help::TOPICS,
     output::{self, Format, Look, safe},
+    prune::ago,
+    record::{Brief, Folder},
     settings::{Env, Settings},
 };
+
+/// Runs that are offered: more would not help to choose.
+const MOST_RUNS: usize = 30;
 
 /// The first argument of a call from a shell. It is not a command of clap, because clap's scripts would then offer it.
 const NAME: &str = "__complete";
@@ -48,6 +54,7 @@ pub async fn run(args: &Args, mut program: Command, env: Env) -> Exit {
     };
     let found = match asked.wanted {
         Wanted::Help => explained(&program, &args.word),
+        Wanted::Run => runs(&env, &args.word),
         _ => complete::names(&context(&asked, env), &args.word, asked.wanted).await,
     };
     let line = |candidate: &Candidate| format!("{}\t{}\n", candidate.word, safe(&candidate.about));
@@ -68,6 +75,20 @@ fn context(asked: &Asked, env: Env) -> Context {
     };
     let look = Look::of_terminal(Format::Table, true, Some(false), false);
     Context::new(settings, look, "__complete", false)
+}
+
+/// The newest runs on record.
+fn runs(env: &Env, word: &str) -> Vec<Candidate> {
+    let Some(folder) = env.state().map(|state| Folder::below(&state)) else { return Vec::new() };
+    let last = Candidate { word: "last".into(), about: "the newest run".into() };
+    let runs = folder.runs().unwrap_or_default();
+    let newest = runs.iter().rev().filter(|run| run.starts_with(word)).take(MOST_RUNS);
+    let about = |run: &String| {
+        let brief = Brief::read(&folder, run).ok()?;
+        Some(Candidate { word: run.clone(), about: format!("{}, {}", brief.command, ago(brief.began_at, Utc::now())) })
+    };
+    let last = last.word.starts_with(word).then_some(last).filter(|_| !runs.is_empty());
+    last.into_iter().chain(newest.filter_map(about)).collect()
 }
 
 fn explained(program: &Command, word: &str) -> Vec<Candidate> {

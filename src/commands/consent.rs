@@ -19,6 +19,9 @@ pub struct Consent {
     /// Maximum time to wait for one job
     #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = duration)]
     timeout_job: Duration,
+    /// Do not record the run; then it has no history, and nothing can be restored from it
+    #[arg(long)]
+    no_record: bool,
 }
 
 impl Consent {
@@ -34,7 +37,7 @@ impl Consent {
 
     /// How to carry out an order. `shown`: what the plan frees, if the user has seen it.
     pub fn how(&self, shown: Option<Sizes>, ignore_missing: bool) -> How {
-        let Self { dry_run, yes, no_wait, timeout_job: job_timeout } = *self;
-        How { dry_run, yes, shown, no_wait, job_timeout, ignore_missing }
+        let Self { dry_run, yes, no_wait, timeout_job: job_timeout, no_record } = *self;
+        How { dry_run, yes, shown, no_wait, job_timeout, ignore_missing, record: !no_record, plan: None, policy: None }
     }
 }

@@ -6,7 +6,7 @@ use super::{consent::Consent, in_use::InUseArgs};
 use crate::{
     context::Context,
     delete::{
-        self, Order, Usage, Wish,
+        self, How, Order, Usage, Wish,
         saved::{self, Given},
     },
     error::{Error, Kind, Result},
@@ -73,11 +73,12 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     if args.ignore_missing {
         context.printer.ignore_missing();
     }
-    let mut order = match args.given(context).await? {
-        Given::Images(images) => args.named(images, context).await?,
-        Given::Plan(plan) => args.saved(plan, context).await?,
+    let (mut order, plan) = match args.given(context).await? {
+        Given::Images(images) => (args.named(images, context).await?, None),
+        Given::Plan(plan, source) => (args.saved(plan, context).await?, Some(source)),
     };
-    let tally = delete::run(&mut order, context, args.consent.how(None, args.ignore_missing)).await?;
+    let how = How { plan, ..args.consent.how(None, args.ignore_missing) };
+    let tally = delete::run(&mut order, context, how).await?;
     context.finish();
     Ok(tally.exit())
 }

@@ -1,6 +1,12 @@
 //! The environment of a command that runs in the sandbox.
 
-use std::{ffi::OsString, path::Path};
+use std::{
+    ffi::OsString,
+    fs::{self, DirBuilder},
+    hash::{BuildHasher, RandomState},
+    io,
+    path::{Path, PathBuf},
+};
 
 use tokio::process::Command;
 
@@ -12,17 +18,46 @@ pub(super) fn cleared(set: &[(&str, String)]) -> impl Iterator<Item = &'static s
     read.filter(|name| !set.iter().any(|(known, _)| known == name))
 }
 
-pub(super) fn variables(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
-    let mut variables = sandbox.environment();
+/// A folder for the records of runs in the sandbox, which end with it.
+pub(super) struct Records(PathBuf);
+
+impl Records {
+    pub fn new() -> io::Result<Self> {
+        let name = format!("imgctl-sandbox-{:016x}", RandomState::new().hash_one(std::process::id()));
+        let folder = std::env::temp_dir().join(name);
+        let mut builder = DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Records {
+    fn drop(&mut self) {
+        // What cannot be removed is in the folder for temporary files.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A sandbox, and what belongs to its runs.
+pub(super) struct Place {
+    pub sandbox: Sandbox,
+    pub records: Records,
+}
+
+pub(super) fn variables(place: &Place) -> Vec<(&'static str, String)> {
+    let mut variables = place.sandbox.environment();
+    variables.push(("IMGCTL_STATE_DIR", place.records.0.display().to_string()));
     // The providers' own tools would use a proxy even for this machine.
     variables.push(("NO_PROXY", "127.0.0.1,localhost".into()));
     variables
 }
 
 /// A command that runs in the sandbox and finds this very program first.
-pub(super) fn inside(sandbox: &Sandbox, program: &Path, arguments: &[OsString]) -> Command {
+pub(super) fn inside(place: &Place, program: &Path, arguments: &[OsString]) -> Command {
     let mut command = Command::new(program);
-    let variables = variables(sandbox);
+    let variables = variables(place);
     for name in cleared(&variables) {
         command.env_remove(name);
     }

@@ -8,6 +8,7 @@ pub mod delete;
 pub mod doctor;
 pub mod get;
 pub mod help;
+pub mod history;
 mod in_use;
 mod inside;
 pub mod list;

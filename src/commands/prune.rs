@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use super::{consent::Consent, in_use::InUseArgs};
 use crate::{
     context::Context,
-    delete::{self, Order},
+    delete::{self, How, Order},
     error::{Error, Kind, Result},
     exit::{Exit, Tally},
     help::{Example, examples},
@@ -18,6 +18,7 @@ use crate::{
         Action, GuardArgs, Row, Selectors,
         rules::{self, Rules},
     },
+    record::Source,
     report::Item,
     settings::DeletionFlags,
     survey::{
@@ -124,7 +125,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         return Ok(made.exit(Tally::new(true)));
     }
     let mut order = Order::chosen(&made, wanted.in_use);
-    let ended = delete::run(&mut order, context, args.consent.how(Some(show::freed(&made)), true)).await?;
+    let policy = args.policy.as_deref().map(Source::of_file).transpose()?;
+    let how = How { policy, ..args.consent.how(Some(show::freed(&made)), true) };
+    let ended = delete::run(&mut order, context, how).await?;
     if args.wants(Action::Keep) {
         for of in made.stores() {
             show::items(&of, |row| row.action() == Action::Keep).for_each(|item| context.printer.item(&item));

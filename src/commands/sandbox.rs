@@ -9,7 +9,7 @@ use std::{
 
 use clap::ValueEnum;
 
-use super::inside::{cleared, inside, variables};
+use super::inside::{Place, Records, cleared, inside, variables};
 use super::tour;
 use crate::{
     commands::values::duration,
@@ -106,18 +106,23 @@ enum Shell {
 }
 
 pub async fn run(args: Args) -> Result<ExitCode> {
-    let sandbox = args.start().await?;
+    let records = Records::new().map_err(cannot_start)?;
+    let place = Place { sandbox: args.start().await?, records };
     let code = if args.tour {
-        tour::run(&sandbox).await.map(ExitCode::from)
+        tour::run(&place).await.map(ExitCode::from)
     } else if args.command.is_empty() {
-        args.serve(&sandbox).await.map(ExitCode::from)
+        args.serve(&place).await.map(ExitCode::from)
     } else {
-        run_in(&sandbox, &args.command).await
+        run_in(&place, &args.command).await
     }?;
     if let Some(file) = &args.save {
-        sandbox.world().save(file)?;
+        place.sandbox.world().save(file)?;
     }
     Ok(code)
+}
+
+fn cannot_start(error: impl std::fmt::Display) -> Error {
+    Error::new(Kind::Config, format!("cannot start the sandbox: {error}"))
 }
 
 impl Args {
@@ -139,15 +144,13 @@ impl Args {
             port: self.port,
             ..Options::default()
         };
-        Sandbox::start(world, options)
-            .await
-            .map_err(|error| Error::new(Kind::Config, format!("cannot start the sandbox: {error}")))
+        Sandbox::start(world, options).await.map_err(cannot_start)
     }
 
-    async fn serve(&self, sandbox: &Sandbox) -> Result<Exit> {
+    async fn serve(&self, place: &Place) -> Result<Exit> {
         // The sandbox's own keys may be in the environment already, and must still be printed.
-        output::exact(self.shell.script(&variables(sandbox)).as_bytes());
-        output::aside(&format!("sandbox running at {}; press Ctrl-C to stop", sandbox.url()));
+        output::exact(self.shell.script(&variables(place)).as_bytes());
+        output::aside(&format!("sandbox running at {}; press Ctrl-C to stop", place.sandbox.url()));
         tokio::signal::ctrl_c().await.map_err(|error| Error::new(Kind::Config, error.to_string()))?;
         Ok(Exit::Done)
     }
@@ -171,11 +174,11 @@ impl Shell {
     }
 }
 
-async fn run_in(sandbox: &Sandbox, words: &[OsString]) -> Result<ExitCode> {
+async fn run_in(place: &Place, words: &[OsString]) -> Result<ExitCode> {
     let program = Path::new(&words[0]);
     // The lookup of a program uses the PATH of this process, which may not contain imgctl.
     let own = std::env::current_exe().ok().filter(|_| program == Path::new("imgctl"));
-    let mut child = inside(sandbox, own.as_deref().unwrap_or(program), &words[1..]).spawn().map_err(|error| {
+    let mut child = inside(place, own.as_deref().unwrap_or(program), &words[1..]).spawn().map_err(|error| {
         Error::new(Kind::Usage, format!("cannot run {}: {error}", program.display()))
             .hint("write one command after --: `imgctl sandbox -- imgctl list 'ecr:team/*'`")
     })?;

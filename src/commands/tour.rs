@@ -2,12 +2,11 @@
 
 use std::{ffi::OsString, process::Stdio};
 
-use super::inside::inside;
+use super::inside::{Place, inside};
 use crate::{
     error::{Error, Kind, Result},
     exit::Exit,
     output,
-    sandbox::Sandbox,
 };
 
 /// What a stop shows, and its commands; several commands are a pipe.
@@ -61,14 +60,14 @@ const STOPS: [Stop; 11] = [
 ];
 
 /// Runs every stop. Some stops show failures, so exit code 1 is fine; any other code ends the tour.
-pub async fn run(sandbox: &Sandbox) -> Result<Exit> {
+pub async fn run(place: &Place) -> Result<Exit> {
     for stop in &STOPS {
         let words = |command: &&[&str]| {
             format!("imgctl {}", command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
         };
         let line = stop.pipe.iter().map(words).collect::<Vec<_>>().join(" | ");
         output::plain(&format!("\n# {}\n$ {line}\n", stop.why));
-        let code = pipe(sandbox, stop.pipe).await.map_err(|error| Error::new(Kind::Config, error.to_string()))?;
+        let code = pipe(place, stop.pipe).await.map_err(|error| Error::new(Kind::Config, error.to_string()))?;
         if !matches!(code, Some(0 | 1)) {
             return Err(Error::new(Kind::Config, format!("the tour failed at: {line}")));
         }
@@ -78,15 +77,15 @@ pub async fn run(sandbox: &Sandbox) -> Result<Exit> {
 }
 
 /// Runs commands as a pipe, and returns the exit code of the last one.
-async fn pipe(sandbox: &Sandbox, commands: &[&[&str]]) -> std::io::Result<Option<i32>> {
+async fn pipe(place: &Place, commands: &[&[&str]]) -> std::io::Result<Option<i32>> {
     let program = std::env::current_exe()?;
     let mut children = Vec::new();
     let mut input = Stdio::null();
-    for (place, words) in commands.iter().enumerate() {
+    for (number, words) in commands.iter().enumerate() {
         let arguments: Vec<OsString> = words.iter().map(Into::into).collect();
-        let mut command = inside(sandbox, &program, &arguments);
+        let mut command = inside(place, &program, &arguments);
         command.stdin(std::mem::replace(&mut input, Stdio::null()));
-        let last = place + 1 == commands.len();
+        let last = number + 1 == commands.len();
         if !last {
             command.stdout(Stdio::piped());
         }

@@ -11,6 +11,8 @@ pub enum Wanted {
     Either,
     /// A command or topic of `imgctl help`.
     Help,
+    /// A run on record.
+    Run,
 }
 
 /// The kind of argument at the cursor, and the flags before it that decide where to look.
@@ -88,6 +90,7 @@ fn wanted(argument: &Arg) -> Option<Wanted> {
         (true, true) => Some(Wanted::Either),
         (true, false) => Some(Wanted::Image),
         (false, true) => Some(Wanted::Store),
+        (false, false) if name.contains("RUN") => Some(Wanted::Run),
         (false, false) => name.contains("TOPIC").then_some(Wanted::Help),
     }
 }
@@ -116,6 +119,8 @@ mod tests {
             ("imgctl check-layers ecr:app", Some(Either)),
             ("imgctl delete -- -odd", Some(Image)),
             ("imgctl help", Some(Help)),
+            ("imgctl history", Some(Run)),
+            ("imgctl history --since 7d", Some(Run)),
             // A command, a flag's value, or a word that is not a reference.
             ("imgctl", None),
             ("imgctl delete --max-delete", None),

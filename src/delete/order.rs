@@ -88,6 +88,11 @@ impl Order<'_> {
         self.stores.iter().all(|of| of.goes.is_empty())
     }
 
+    /// Whether something is sent, now that it is checked.
+    pub fn sends(&self) -> bool {
+        self.stores.iter().flat_map(|of| &of.goes).any(|going| going.refused.is_none())
+    }
+
     /// The stores from which something would be deleted.
     pub fn sessions(&self) -> impl Iterator<Item = &Session> {
         self.stores.iter().filter(|of| !of.goes.is_empty()).map(|of| &*of.session)

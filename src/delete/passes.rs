@@ -5,27 +5,46 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
 use super::order::{Going, Next, StoreOrder};
 use crate::{
-    engine::{Options, Outcome, Target, Verdict},
-    error::{Error, Kind},
+    engine::{Journal, Options, Outcome, Target, Verdict},
+    error::{Error, Kind, Result},
+    record::{Entries, Recorder},
     report::Item,
 };
 
 impl StoreOrder<'_> {
-    /// Deletes the targets, and reports each image that was asked for exactly once, with its place.
-    pub async fn delete(&self, options: &Options, tell: &(dyn Fn(usize, Item) + Send + Sync)) {
+    /// Deletes the targets, and reports each image that was asked for exactly once, with its place. What is sent is on
+    /// record before.
+    pub async fn delete(
+        &self,
+        options: &Options,
+        record: Option<Part<'_>>,
+        tell: &(dyn Fn(usize, Item) + Send + Sync),
+    ) {
         let mut askers = Vec::with_capacity(self.asked.len());
         for asked in &self.asked {
             match &asked.next {
                 Next::Goes(at) => askers.push((*at, asked)),
-                Next::Ended(verdict, _) => tell(asked.place, self.item(asked, (**verdict).clone())),
+                Next::Ended(verdict, _) => {
+                    let item = self.item(asked, (**verdict).clone());
+                    if let Some(part) = &record {
+                        part.recorder.not_sent(part.targets + asked.place, &item.reference, verdict);
+                    }
+                    tell(asked.place, item);
+                }
             }
         }
         askers.sort_by_key(|(at, _)| *at);
         let ends = Mutex::new(vec![None; self.goes.len()]);
         let end = |at: usize, verdict: Verdict| {
             ends.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(verdict.outcome);
+            if let Some(part) = &record {
+                part.entries.ended(at, &verdict);
+            }
             let of_target = &askers[askers.partition_point(|(other, _)| *other < at)..];
             let of_target = of_target.iter().take_while(|(other, _)| *other == at);
             of_target.for_each(|(_, asked)| tell(asked.place, self.item(asked, verdict.clone())));
@@ -51,9 +70,8 @@ impl StoreOrder<'_> {
             }
             let targets: Vec<&Target> = sent.iter().map(|at| &self.goes[*at].target).collect();
             let leaving: HashSet<usize> = (0..sent.len()).filter(|at| self.goes[sent[*at]].leaving).collect();
-            self.session
-                .delete(&targets, &leaving, self.looked_at, &options, &|at, verdict| end(sent[at], verdict))
-                .await;
+            let journal = Pass { sent: &sent, entries: record.as_ref().map(|part| &part.entries), end: &end };
+            self.session.delete(&targets, &leaving, self.looked_at, &options, &journal).await;
         }
     }
 
@@ -80,6 +98,49 @@ impl StoreOrder<'_> {
             _ => format!("it belongs to {owner}, which was not deleted"),
         };
         Some(Error::new(Kind::InUse, message).code("OwnerNotDeleted"))
+    }
+}
+
+/// The part of a run's record about one store.
+pub struct Part<'r> {
+    pub recorder: &'r Recorder,
+    pub entries: Entries<'r>,
+    /// The number of targets of the whole run. Images for which nothing is sent are numbered after them.
+    pub targets: usize,
+}
+
+/// What is told about one pass: its places are those of the targets that it sends.
+struct Pass<'p, F> {
+    sent: &'p [usize],
+    entries: Option<&'p Entries<'p>>,
+    end: &'p F,
+}
+
+impl<F> Pass<'_, F> {
+    fn places(&self, batch: &[usize]) -> Vec<usize> {
+        batch.iter().map(|at| self.sent[*at]).collect()
+    }
+}
+
+#[async_trait]
+impl<F: Fn(usize, Verdict) + Send + Sync> Journal for Pass<'_, F> {
+    fn reads(&self) -> bool {
+        self.entries.is_some_and(Entries::reads)
+    }
+
+    async fn prepare(&self, batch: &[usize]) -> Option<DateTime<Utc>> {
+        self.entries?.prepare(&self.places(batch)).await
+    }
+
+    async fn before(&self, batch: &[usize]) -> Result<()> {
+        match self.entries {
+            Some(entries) => entries.before(&self.places(batch)).await,
+            None => Ok(()),
+        }
+    }
+
+    fn ended(&self, at: usize, verdict: Verdict) {
+        (self.end)(self.sent[at], verdict);
     }
 }
 

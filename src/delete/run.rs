@@ -8,14 +8,22 @@ use std::{
 
 use futures_util::future::join_all;
 
-use super::order::{Order, StoreOrder, in_order};
+use super::{
+    order::{Order, StoreOrder, in_order},
+    passes::Part,
+};
 use crate::{
     context::Context,
-    engine::{Options, Verdict},
+    engine::{Options, Target, Verdict},
     error::Result,
     exit::Tally,
-    output::question::{Place, question},
+    output::{
+        human,
+        question::{Place, question},
+    },
+    record::{About, Action, Folder, Recorder, Source},
     report::{Item, Sizes},
+    survey::Cache,
 };
 
 /// How an order is carried out.
@@ -33,6 +41,11 @@ pub struct How {
     pub job_timeout: Duration,
     /// Count a missing image as done.
     pub ignore_missing: bool,
+    /// Write a record of the run.
+    pub record: bool,
+    /// The saved plan, or the policy, that says what is deleted.
+    pub plan: Option<Source>,
+    pub policy: Option<Source>,
 }
 
 /// Runs an order: shows it, asks if needed, deletes, and prints the result of each image. Any answer but yes is an error,
@@ -49,13 +62,51 @@ pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<T
         tell_halted(order, context);
         return Ok(tally);
     }
+    let state = context.settings.env.state().filter(|_| how.record && !order.is_empty());
+    let folder = state.map(|state| Folder::below(&state));
+    if let Some(folder) = &folder {
+        // Nobody should agree to what cannot be recorded.
+        folder.prepare()?;
+    }
     if !how.yes && !order.is_empty() {
-        ask(order, context, how.shown).await?;
+        ask(order, context, how.shown.clone()).await?;
         agreed = true;
     }
     order.check(context).await?;
+    let recorder = match folder {
+        Some(folder) if order.sends() => Some(Recorder::begin(folder, about(context, &how)).await?),
+        _ => None,
+    };
     let options = Options { agreed, no_wait: how.no_wait, job_timeout: how.job_timeout };
-    Ok(order.carry_out(context, &options, how.ignore_missing).await)
+    let tally = order.carry_out(context, &options, recorder.as_ref(), how.ignore_missing).await;
+    if let Some(recorder) = recorder {
+        end(recorder, order, context).await;
+    }
+    Ok(tally)
+}
+
+/// What the run is, for its record.
+fn about(context: &Context, how: &How) -> About {
+    About {
+        command: context.command,
+        action: Action::Delete,
+        command_line: context.command_line.clone(),
+        plan: how.plan.clone(),
+        policy: how.policy.clone(),
+    }
+}
+
+/// Ends the record of the run, and says what it cannot bring back.
+async fn end(recorder: Recorder, order: &Order<'_>, context: &Context) {
+    for (why, images) in recorder.lost() {
+        let images = human::count(images, "deleted image");
+        context.printer.warn(&format!("the record of this run cannot restore {images}: {why}"));
+    }
+    let halted = || order.stores.iter().find_map(|of| of.session.halted().cloned());
+    let stopped = context.stop.error().or_else(halted);
+    if let Err(error) = recorder.end(stopped).await {
+        context.printer.error(&error);
+    }
 }
 
 async fn ask(order: &mut Order<'_>, context: &Context, shown: Option<Sizes>) -> Result<()> {
@@ -89,8 +140,17 @@ impl Order<'_> {
         Ok(())
     }
 
-    async fn carry_out(&self, context: &Context, options: &Options, ignore_missing: bool) -> Tally {
+    async fn carry_out(
+        &self,
+        context: &Context,
+        options: &Options,
+        recorder: Option<&Recorder>,
+        ignore_missing: bool,
+    ) -> Tally {
         let printer = &context.printer;
+        if let Some(recorder) = recorder {
+            printer.run(&recorder.run);
+        }
         let asked = self.unopened.len() + self.stores.iter().map(|of| of.asked.len()).sum::<usize>();
         printer.progress.doing("deleting", Some(asked));
         let told = Mutex::new((Tally::new(ignore_missing), Vec::new()));
@@ -103,11 +163,30 @@ impl Order<'_> {
             }
         };
         self.unopened.iter().for_each(|(place, item)| tell(*place, item.clone()));
-        join_all(self.stores.iter().map(|of| of.delete(options, &tell))).await;
+        let cache = Cache::new(context.settings.env.cache());
+        let parts = self.parts(recorder, &cache);
+        join_all(self.stores.iter().zip(parts).map(|(of, part)| of.delete(options, part, &tell))).await;
         let (tally, items) = told.into_inner().unwrap_or_else(PoisonError::into_inner);
         tell_halted(self, context);
         in_order(items).iter().for_each(|item| printer.item(item));
         tally
+    }
+}
+
+impl Order<'_> {
+    /// The part of the record about each store. Their targets are numbered one store after the other.
+    fn parts<'r>(&'r self, recorder: Option<&'r Recorder>, cache: &'r Cache) -> Vec<Option<Part<'r>>> {
+        let targets = self.stores.iter().map(|of| of.goes.len()).sum();
+        let mut first = 0;
+        let part = |(number, of): (usize, &'r StoreOrder<'_>)| {
+            let recorder = recorder?;
+            let goes: Vec<&Target> = of.goes.iter().map(|going| &going.target).collect();
+            let before = first;
+            first += goes.len();
+            let entries = recorder.store(number, &of.session, cache, goes, before);
+            Some(Part { recorder, entries, targets })
+        };
+        self.stores.iter().enumerate().map(part).collect()
     }
 }
 

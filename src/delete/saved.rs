@@ -18,12 +18,13 @@ use crate::{
     context::{Context, lookup::by_store},
     engine::{Session, Target},
     error::{Error, Result},
-    image::ImageRef,
+    image::{Hashed, ImageRef},
     intake,
     prune::{
         GuardArgs, Guards,
         saved::{self, Planned, SavedPlan},
     },
+    record::{Folder, Reads, Source},
     report::Item,
 };
 
@@ -35,7 +36,8 @@ const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The input of a deletion.
 pub enum Given {
-    Plan(SavedPlan),
+    /// With the name and the digest of its file.
+    Plan(SavedPlan, Source),
     Images(Vec<ImageRef>),
 }
 
@@ -65,10 +67,13 @@ pub fn given(images: &[String], files: &[PathBuf]) -> Result<Given> {
     let is_plan = saved::is_plan(&beginning);
     // A pipe can be read only once.
     let whole = io::BufReader::new(Cursor::new(beginning).chain(source));
-    Ok(match is_plan {
-        true => Given::Plan(saved::read(&name, whole)?),
-        false => Given::Images(intake::read_source(&name, whole)?),
-    })
+    if !is_plan {
+        return Ok(Given::Images(intake::read_source(&name, whole)?));
+    }
+    let mut whole = Hashed::new(whole);
+    let plan = saved::read(&name, &mut whole)?;
+    let digest = whole.digest().map_err(|error| Error::of_file(&name, &error))?;
+    Ok(Given::Plan(plan, Source { file: name, digest }))
 }
 
 impl Order<'static> {
@@ -77,12 +82,14 @@ impl Order<'static> {
         let mut guards = plan.guards()?;
         let stores = by_store(plan.images, |planned| &planned.reference.store);
         let opened = join_all(stores.iter().map(|(store, _)| context.open(store))).await;
+        let folder = context.settings.env.state().map(|state| Folder::below(&state));
+        let reads = folder.map(|folder| Reads::since(&folder, plan.head.made_at)).unwrap_or_default();
         let mut order = Self { usage, ..Self::default() };
         for ((store, images), session) in stores.into_iter().zip(opened) {
             match session {
                 Ok(session) => {
                     let guards = guards.remove(&store).map_or_else(|| GuardArgs::default().compile(), Ok)?;
-                    order.stores.push(of_store(session, guards, images));
+                    order.stores.push(of_store(session, guards, images, &reads));
                 }
                 Err(error) => {
                     context.printer.error(&error);
@@ -98,9 +105,17 @@ impl Order<'static> {
     }
 }
 
-fn of_store(session: Arc<Session>, guards: Guards, images: Vec<(usize, Planned)>) -> StoreOrder<'static> {
+fn of_store(
+    session: Arc<Session>,
+    guards: Guards,
+    images: Vec<(usize, Planned)>,
+    reads: &Reads,
+) -> StoreOrder<'static> {
+    let home = session.store.home();
     let (mut goes, mut asked, mut saved) = (Vec::new(), Vec::new(), Vec::new());
-    for (place, planned) in images {
+    for (place, mut planned) in images {
+        let read_at = planned.reference.id.digest().and_then(|digest| reads.of(&home, digest));
+        planned.saved.read_at = planned.saved.read_at.max(read_at);
         let id = planned.reference.id;
         asked.push(Image {
             place,

@@ -132,7 +132,7 @@ impl Run<'_> {
                 if stale && look < LOOKS && self.session.stop.cause().is_none() {
                     return true;
                 }
-                (self.emit)(*place, self.untagged(*place, from, now, stale));
+                self.journal.ended(*place, self.untagged(*place, from, now, stale));
                 false
             });
             if open.is_empty() {

@@ -15,10 +15,14 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, join_all},
 };
-use tokio::time::Instant;
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::Instant,
+};
 
 use super::{
     confirm::{Doubt, Pending},
+    journal::Journal,
     outcome::Outcome,
     pace::Op,
     session::Session,
@@ -36,6 +40,9 @@ const FRESH: Duration = Duration::from_secs(2);
 /// How often to try images that others of the same run still use: the deletion of an index takes a moment to show.
 const PASSES: u32 = 5;
 
+/// While a batch is sent, this many in all are prepared or sent: preparing one takes up to two more calls.
+const AHEAD: usize = 3;
+
 /// The pause before the second try; each later one adds the same again.
 const PASS_PAUSE: Duration = Duration::from_millis(500);
 
@@ -50,19 +57,16 @@ pub struct Options {
     pub job_timeout: Duration,
 }
 
-/// Receives each verdict as soon as it is known, with the target's place.
-pub type Emit<'r> = dyn Fn(usize, Verdict) + Send + Sync + 'r;
-
 /// How much the clocks of this machine and of a service may differ. An image that was never looked at, and was pushed
 /// later than this before the run, may be a new one with the same digest.
-const CLOCKS: TimeDelta = TimeDelta::minutes(15);
+pub const CLOCKS: TimeDelta = TimeDelta::minutes(15);
 
 /// One deletion of many targets in one store.
 pub(super) struct Run<'r> {
     pub session: &'r Session,
     pub targets: &'r [&'r Target],
     pub options: &'r Options,
-    pub emit: &'r Emit<'r>,
+    pub journal: &'r dyn Journal,
     looked_at: Instant,
     began: DateTime<Utc>,
     /// How many ids a call may carry. It shrinks when the service refuses that many.
@@ -84,10 +88,12 @@ pub(super) struct State {
     pub untagged: Vec<(usize, Digest)>,
     /// Targets that a call without an answer may have deleted, with the last such error.
     pub lost: HashMap<usize, Error>,
+    /// Targets whose manifest this run read, each with the time up to which a pull may be that reading.
+    pub read: HashMap<usize, DateTime<Utc>>,
 }
 
 impl Session {
-    /// Deletes these distinct targets and hands `emit` exactly one verdict on each. It only waits for those in `leaving`,
+    /// Deletes these distinct targets and tells `journal` exactly one verdict on each. It only waits for those in `leaving`,
     /// which are already being deleted. `looked_at` is when the targets were seen.
     pub async fn delete(
         &self,
@@ -95,13 +101,13 @@ impl Session {
         leaving: &HashSet<usize>,
         looked_at: Instant,
         options: &Options,
-        emit: &Emit<'_>,
+        journal: &dyn Journal,
     ) {
         let run = Run {
             session: self,
             targets,
             options,
-            emit,
+            journal,
             looked_at,
             began: Utc::now(),
             batch: AtomicUsize::new(self.limit(Op::Delete).batch.max(1)),
@@ -125,7 +131,7 @@ impl Run<'_> {
         if matches!(verdict.outcome, Outcome::Deleted | Outcome::Untagged | Outcome::Gone) {
             self.state().done += 1;
         }
-        (self.emit)(place, verdict);
+        self.journal.ended(place, verdict);
     }
 
     /// The error of the last call that may have deleted this target without an answer.
@@ -135,7 +141,8 @@ impl Run<'_> {
 
     /// Compares a target with a fresh look at it.
     pub fn compare(&self, place: usize, now: Result<Image>) -> Now {
-        self.targets[place].compare(now, self.removed(place))
+        let read_at = self.state().read.get(&place).copied();
+        self.targets[place].compare(now, self.removed(place), read_at)
     }
 
     /// The tags that this run removes from the image of a target.
@@ -171,26 +178,57 @@ impl Run<'_> {
     }
 
     async fn send_all(&self, queue: Vec<usize>) {
-        let queue = Mutex::new(VecDeque::from(queue));
+        let queue = Mutex::new((VecDeque::from(queue), None));
+        // A batch, and the two ends of its place in the order: the batch before it has begun, and it has begun.
         let next = || {
             let mut queue = queue.lock().expect("no holder of this lock panics");
-            let size = self.batch.load(Ordering::Relaxed).min(queue.len());
-            let batch: Vec<_> = queue.drain(..size).collect();
-            (!batch.is_empty()).then_some(batch)
+            let (places, last) = &mut *queue;
+            let size = self.batch.load(Ordering::Relaxed).min(places.len());
+            let batch: Vec<_> = places.drain(..size).collect();
+            let (begun, begins) = oneshot::channel::<()>();
+            (!batch.is_empty()).then(|| (batch, last.replace(begins), begun))
         };
+        let in_flight = self.session.limit(Op::Delete).in_flight;
+        let workers = if self.journal.reads() { AHEAD * in_flight } else { in_flight };
+        let turns = Semaphore::new(in_flight);
         let worker = || async {
-            while let Some(batch) = next() {
-                self.send(batch, false).await;
+            while let Some((batch, before, begun)) = next() {
+                let (batch, looked_at) = self.prepare(batch).await;
+                if let Some(before) = before {
+                    // The other end is dropped as soon as that batch has begun.
+                    let _ = before.await;
+                }
+                let _turn = turns.acquire().await;
+                drop(begun);
+                self.send(batch, looked_at, false).await;
             }
         };
-        join_all((0..self.session.limit(Op::Delete).in_flight).map(|_| worker())).await;
+        join_all((0..workers).map(|_| worker())).await;
     }
 
-    /// Sends one batch until its answer is known. A `halved` batch was part of a refused call.
-    fn send(&self, mut batch: Vec<usize>, halved: bool) -> BoxFuture<'_, ()> {
+    /// Lets the journal read what it must know of a batch. Reading may count as a pull, so a look that notices pulls comes
+    /// first. Returns what still exists unchanged, and when that was seen.
+    async fn prepare(&self, mut batch: Vec<usize>) -> (Vec<usize>, Option<Instant>) {
+        if !self.journal.reads() {
+            return (batch, None);
+        }
+        let mut looked_at = None;
+        if self.needs_look(&batch) {
+            batch = self.look_again(batch).await;
+            looked_at = Some(Instant::now());
+        }
+        if let Some(read_at) = self.journal.prepare(&batch).await {
+            self.state().read.extend(batch.iter().map(|place| (*place, read_at)));
+        }
+        (batch, looked_at)
+    }
+
+    /// Sends one batch, which was just looked at or was not, until its answer is known. A `halved` batch was part of a
+    /// refused call.
+    fn send(&self, mut batch: Vec<usize>, looked_at: Option<Instant>, halved: bool) -> BoxFuture<'_, ()> {
         async move {
             let mut pauses = self.session.pauses();
-            let mut look = self.needs_look(&batch);
+            let mut look = self.needs_look(&batch) && looked_at.is_none_or(|at| at.elapsed() > FRESH);
             let mut looked_for_culprit = halved;
             loop {
                 if look {
@@ -198,6 +236,9 @@ impl Run<'_> {
                 }
                 if batch.is_empty() {
                     return;
+                }
+                if let Err(error) = self.journal.before(&batch).await {
+                    return self.give_up(batch, error).await;
                 }
                 let ids: Vec<_> = batch.iter().map(|place| self.targets[*place].id.clone()).collect();
                 let error = match self.session.once(Op::Delete, self.session.store.delete(&ids)).await {
@@ -227,8 +268,8 @@ impl Run<'_> {
                         }
                     }
                     let right = batch.split_off(batch.len() / 2);
-                    self.send(batch, true).await;
-                    return self.send(right, true).await;
+                    self.send(batch, None, true).await;
+                    return self.send(right, None, true).await;
                 }
                 return self.give_up(batch, error).await;
             }

@@ -8,10 +8,11 @@ use std::{
 };
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use proptest::{collection::vec, prelude::*};
 use tokio::time::Instant;
 
-use super::{Line, Options, Session, Stop, StopCause, Target, Verdict, Wish, outcome::Outcome};
+use super::{Journal, Line, Options, Session, Stop, StopCause, Target, Verdict, Wish, outcome::Outcome};
 use crate::{
     error::{Error, Kind, Result},
     image::{ImageId, Provider, StoreRef},
@@ -57,6 +58,12 @@ struct State {
     calls: Vec<(Vec<ImageId>, bool)>,
     jobs: HashMap<String, Vec<ImageId>>,
     after_stop: usize,
+    /// What is written down before it is sent.
+    written: HashSet<ImageId>,
+    /// How many batches can be written, if not all.
+    room: Option<usize>,
+    /// Ids that were sent without being written.
+    unwritten: usize,
 }
 
 struct Fake {
@@ -91,6 +98,7 @@ impl ImageStore for Fake {
 
     async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
         let mut state = self.state();
+        state.unwritten += ids.iter().filter(|id| !state.written.contains(id)).count();
         let fault = state.faults.pop_front().unwrap_or(Fault::None);
         let not_done = |state: &mut State, kind| {
             state.calls.push((ids.to_vec(), false));
@@ -171,6 +179,38 @@ fn name(number: usize) -> ImageId {
     ImageId::Named(format!("i{number}"))
 }
 
+/// A journal of this store, which is slow to read and may run out of room.
+struct Notes {
+    fake: Arc<Fake>,
+    verdicts: Mutex<BTreeMap<usize, Vec<Verdict>>>,
+}
+
+#[async_trait]
+impl Journal for Notes {
+    fn reads(&self) -> bool {
+        true
+    }
+
+    async fn prepare(&self, batch: &[usize]) -> Option<DateTime<Utc>> {
+        let pause = batch.first().map_or(0, |place| place * 7 % 23);
+        tokio::time::sleep(Duration::from_millis(pause as u64)).await;
+        None
+    }
+
+    async fn before(&self, batch: &[usize]) -> Result<()> {
+        let mut state = self.fake.state.lock().unwrap();
+        if let Some(room) = &mut state.room {
+            *room = room.checked_sub(1).ok_or_else(|| Error::new(Kind::Unrecorded, "the disk is full"))?;
+        }
+        state.written.extend(batch.iter().map(|place| name(*place)));
+        Ok(())
+    }
+
+    fn ended(&self, place: usize, verdict: Verdict) {
+        self.verdicts.lock().unwrap().entry(place).or_default().push(verdict);
+    }
+}
+
 /// A deletion of `count` images, run to its end.
 struct Ran {
     verdicts: BTreeMap<usize, Vec<Verdict>>,
@@ -185,12 +225,11 @@ fn run(style: Style, batch: usize, count: usize, state: State) -> Ran {
         let line = Arc::new(Line::new(&*fake, Wish::default()));
         let session = Session::new(fake.clone(), line, stop, 4, Arc::new(AtomicUsize::new(0)));
         let targets: Vec<_> = (0..count).map(|number| Target::exact(name(number))).collect();
-        let verdicts = Mutex::new(BTreeMap::<usize, Vec<Verdict>>::new());
+        let notes = Notes { fake: fake.clone(), verdicts: Mutex::default() };
         let options = Options { agreed: false, no_wait: false, job_timeout: Duration::from_secs(600) };
-        let emit = |place, verdict| verdicts.lock().unwrap().entry(place).or_default().push(verdict);
         let targets: Vec<&Target> = targets.iter().collect();
-        session.delete(&targets, &HashSet::new(), Instant::now(), &options, &emit).await;
-        Ran { verdicts: verdicts.into_inner().unwrap(), fake }
+        session.delete(&targets, &HashSet::new(), Instant::now(), &options, &notes).await;
+        Ran { verdicts: notes.verdicts.into_inner().unwrap(), fake }
     })
 }
 
@@ -215,13 +254,14 @@ proptest! {
         batch in 1..12usize,
         fates in vec(0..10u8, 1..60),
         faults in vec(fault(), 0..12),
+        room in prop_oneof![3 => Just(None), 1 => (0..20usize).prop_map(Some)],
     ) {
         let of = |wanted: fn(u8) -> bool| {
             (0..fates.len()).filter(|place| wanted(fates[*place])).map(name).collect::<HashSet<_>>()
         };
         // Of ten images one is not there and one is refused.
         let (there, bad) = (of(|fate| fate != 0), of(|fate| fate == 1));
-        let state = State { there, bad: bad.clone(), faults: faults.clone().into(), ..State::default() };
+        let state = State { there, bad: bad.clone(), faults: faults.clone().into(), room, ..State::default() };
         let ran = run(style, batch, fates.len(), state);
         let state = ran.fake.state.lock().unwrap();
 
@@ -253,6 +293,7 @@ proptest! {
         prop_assert!(state.calls.iter().all(|(ids, _)| ids.len() <= batch && !ids.is_empty()));
         let distinct = |ids: &[ImageId]| ids.iter().collect::<HashSet<_>>().len() == ids.len();
         prop_assert!(state.calls.iter().all(|(ids, _)| distinct(ids)));
+        prop_assert_eq!(state.unwritten, 0, "something was sent that was not written down");
         prop_assert_eq!(state.after_stop, 0, "something was sent after the interrupt");
     }
 
@@ -283,6 +324,18 @@ fn ten_thousand_digests_are_a_hundred_calls() {
 }
 
 #[test]
+fn without_room_to_write_nothing_more_is_sent_and_what_was_sent_is_told() {
+    for style in [Style::Each, Style::Requested, Style::Job] {
+        let there = (0..50).map(name).collect();
+        let ran = run(style, 5, 50, State { there, room: Some(4), ..State::default() });
+        let state = ran.fake.state.lock().unwrap();
+        assert_eq!((state.calls.len(), state.there.len(), state.unwritten), (4, 30, 0), "{style:?}");
+        let count = |outcome| ran.verdicts.values().filter(|verdicts| verdicts[0].outcome == outcome).count();
+        assert_eq!((count(Outcome::Deleted), count(Outcome::Skipped)), (20, 30), "{style:?}");
+    }
+}
+
+#[test]
 fn a_store_that_may_not_be_used_is_not_asked_again() {
     let there = (0..50).map(name).collect();
     let faults = VecDeque::from([Fault::Denied]);
@@ -297,5 +350,5 @@ fn a_store_that_may_not_be_used_is_not_asked_again() {
 fn what_is_on_its_way_out_is_not_sent_and_not_called_the_same() {
     let target = Target::exact(name(0));
     let going = Image { hold: Some(Hold::Going), ..image(&name(0)) };
-    assert!(matches!(target.compare(Ok(going), &HashSet::new()), super::target::Now::Going));
+    assert!(matches!(target.compare(Ok(going), &HashSet::new(), None), super::target::Now::Going));
 }

@@ -2,10 +2,12 @@
 //! before and after. It knows images, tags and digests; it knows no cloud.
 //!
 //! Data flow: a [`Session`] holds one opened store; `read` asks it about many items in few calls; `delete` looks,
-//! sends and looks again at exactly what is not certain, and gives each target one [`Verdict`].
+//! sends and looks again at exactly what is not certain, and gives each target one [`Verdict`]. A [`Journal`] hears of a
+//! batch before it is sent.
 
 mod confirm;
 mod delete;
+mod journal;
 mod judge;
 mod look;
 mod outcome;
@@ -13,15 +15,18 @@ mod pace;
 mod pages;
 mod read;
 mod session;
+mod settle;
 mod stop;
 mod target;
 mod users;
 
-pub use delete::Options;
+pub use delete::{CLOCKS, Options};
+pub use journal::Journal;
 pub use outcome::Outcome;
 pub use pace::{Line, Op, Wish};
 pub use pages::Pages;
 pub use session::Session;
+pub use settle::Sent;
 pub use stop::{Cause as StopCause, Stop};
 pub use target::{Target, Verdict, tags_going};
 

@@ -38,7 +38,7 @@ impl Outcome {
         match kind {
             NotFound => Self::Missing,
             InUse | WrongState | Changed | Protected => Self::Refused,
-            Stopped | StoreStopped => Self::Skipped,
+            Stopped | StoreStopped | Unrecorded => Self::Skipped,
             Lost | Unreadable => Self::Unknown,
             Throttled | Unreachable | Invalid | TooMany | Failed | Auth | Denied | NoStore | Config | Unsupported
             | Usage | Guard => Self::Failed,

@@ -61,12 +61,11 @@ impl Session {
         }
     }
 
-    /// Why such a call must not be sent any more, if so. After an unreadable answer nothing more is deleted, but looking is
-    /// harmless and settles the outcome of what was sent.
+    /// Why such a call must not be sent any more, if so.
     fn closed(&self, op: Op) -> Option<Error> {
         let halted = || {
             let cause = self.halted.get()?;
-            let harmless = cause.kind == Kind::Unreadable && op != Op::Delete;
+            let harmless = cause.kind.lets_look() && op != Op::Delete;
             let message = || format!("not tried: the store was stopped ({cause})");
             (!harmless).then(|| Error::new(Kind::StoreStopped, message()))
         };

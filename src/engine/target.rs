@@ -104,9 +104,9 @@ impl Target {
         self.seen.as_ref().is_some_and(|image| image.is_index())
     }
 
-    /// Compares it with a fresh look, given the tags that this run removes from the image. A target that changed is not
-    /// sent.
-    pub fn compare(&self, now: Result<Image>, removed: &HashSet<String>) -> Now {
+    /// Compares it with a fresh look, given the tags that this run removes from the image, and when this run read its
+    /// manifest. A target that changed is not sent.
+    pub fn compare(&self, now: Result<Image>, removed: &HashSet<String>, read_at: Option<DateTime<Utc>>) -> Now {
         let now = match now {
             Ok(now) => now,
             Err(error) if error.kind == Kind::NotFound => return Now::Gone(error),
@@ -117,7 +117,8 @@ impl Target {
         {
             return Now::Changed(moved(tag, &is, &was).request_id(now.request_id));
         }
-        let difference = self.seen.as_deref().and_then(|seen| Difference::between(seen, &now, removed, self.read_at));
+        let difference =
+            self.seen.as_deref().and_then(|seen| Difference::between(seen, &now, removed, self.read_at.max(read_at)));
         let changed = |what: &Difference| {
             Error::new(Kind::Changed, format!("{what} since it was looked at"))
                 .code(what.code())

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     /// Variables that the providers' and the system's libraries read by themselves.
-    const OF_LIBRARIES: [&str; 15] = [
+    const OF_LIBRARIES: [&str; 16] = [
         "AWS_SESSION_TOKEN",
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
         "AWS_USE_FIPS_ENDPOINT",
@@ -81,12 +81,15 @@ mod tests {
         "SSL_CERT_FILE",
         "SSL_CERT_DIR",
         "XDG_CACHE_HOME",
+        "XDG_STATE_HOME",
     ];
 
     /// Variables that are not of a provider: of imgctl itself, of its surroundings, of the network.
-    const OF_NO_PROVIDER: [&str; 11] = [
+    const OF_NO_PROVIDER: [&str; 13] = [
+        "CI",
         "IMGCTL_OUTPUT",
         "IMGCTL_CACHE_DIR",
+        "IMGCTL_STATE_DIR",
         "GITHUB_ACTIONS",
         "GITHUB_STEP_SUMMARY",
         "NO_COLOR",

@@ -1,7 +1,12 @@
 //! Digests. An image's digest is checked strictly. A layer's digest only needs the documented shape, because the
 //! service checks it.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    io::{self, Read},
+    str::FromStr,
+    sync::Arc,
+};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -108,6 +113,32 @@ fn sha256(text: &str) -> Option<[u8; 32]> {
     (lower && hex::decode_to_slice(digits, &mut bytes).is_ok()).then_some(bytes)
 }
 
+/// Reads bytes, and computes their digest meanwhile.
+pub struct Hashed<R> {
+    source: R,
+    hash: Sha256,
+}
+
+impl<R: Read> Hashed<R> {
+    pub fn new(source: R) -> Self {
+        Self { source, hash: Sha256::new() }
+    }
+
+    /// The digest of all bytes, read or not.
+    pub fn digest(mut self) -> io::Result<Digest> {
+        io::copy(&mut self, &mut io::sink())?;
+        Ok(Digest(Form::Sha256(self.hash.finalize().into())))
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.hash.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
 fn halves(part: Part) -> Result<(Part, Part), ParseError> {
     const SHAPE: &str = "a digest looks like sha256: and 64 hexadecimal digits";
     if part.is_empty() {
@@ -187,6 +218,13 @@ mod tests {
             Digest::sha256_of(b"").to_string(),
             "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
+    }
+
+    #[test]
+    fn bytes_are_hashed_whether_or_not_they_were_read() {
+        let mut hashed = Hashed::new(&b"abcdef"[..]);
+        hashed.read_exact(&mut [0; 2]).unwrap();
+        assert_eq!(hashed.digest().unwrap(), Digest::sha256_of(b"abcdef"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod read;
 mod reference;
 mod workspace;
 
-pub use digest::Digest;
+pub use digest::{Digest, Hashed};
 pub use located::Located;
 pub use parse::region;
 pub use place::ParseError;

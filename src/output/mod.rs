@@ -3,6 +3,7 @@
 
 mod checkup;
 mod github;
+mod history;
 pub mod human;
 mod json;
 mod printer;

@@ -10,13 +10,14 @@ use std::{
 };
 
 use super::{
-    Format, Look, checkup, exact, github::Notes, human, json, progress::Progress, safe, stdout::wrote, table,
-    terminal::Terminal,
+    Format, Look, checkup, exact, github::Notes, history, human, json, json::Extras, progress::Progress, safe,
+    stdout::wrote, table, terminal::Terminal,
 };
 use crate::{
     engine::Outcome,
     error::Error,
     prune::saved::Head,
+    record::Brief,
     report::{Item, Summary},
     secrets,
 };
@@ -46,8 +47,8 @@ struct Out {
     closed: bool,
     /// Errors that were printed.
     errors: HashSet<String>,
-    /// The plan that a JSON document describes.
-    plan: Option<Head>,
+    /// What a JSON document holds besides its items.
+    extras: Extras,
     /// Notes for GitHub Actions.
     notes: Option<Notes>,
 }
@@ -64,7 +65,7 @@ impl Printer {
             begun: false,
             closed: false,
             errors: HashSet::new(),
-            plan: None,
+            extras: Extras::default(),
             notes: look.github.then(|| Notes::new(command, dry_run)),
         };
         Self {
@@ -113,7 +114,40 @@ impl Printer {
 
     /// Sets the plan that a JSON document describes.
     pub fn head(&self, plan: Head) {
-        self.out().plan = Some(plan);
+        self.out().extras.plan = Some(plan);
+    }
+
+    /// Prints the runs on record, and nothing else.
+    pub fn runs(&self, runs: Vec<Brief>) {
+        let mut out = self.out();
+        let text = match self.look.format {
+            Format::Table if runs.is_empty() => String::new(),
+            Format::Table => history::table(&runs, &self.look, chrono::Utc::now()),
+            Format::Ndjson => runs.iter().map(|run| json::run(run) + "\n").collect(),
+            Format::Json => {
+                out.extras.runs = Some(runs);
+                self.head_of(&out) + &json::tail(&Summary::default())
+            }
+        };
+        out.write(&text);
+        out.flush();
+    }
+
+    /// Prints one run on record, before its images.
+    pub fn run_head(&self, run: Brief) {
+        let mut out = self.out();
+        match self.look.format {
+            Format::Table if !self.look.quiet => {
+                let text = history::paragraph(&run, chrono::Utc::now());
+                out.write(&(text + "\n"));
+            }
+            _ => out.extras.runs = Some(vec![run]),
+        }
+    }
+
+    /// Sets the id of the run's record.
+    pub fn run(&self, id: &str) {
+        self.out().extras.run = Some(id.to_owned());
     }
 
     /// Prints one item, or keeps it for the table.
@@ -137,7 +171,7 @@ impl Printer {
             Format::Json => {
                 let before = match out.begun {
                     true => ",\n".to_owned(),
-                    false => json::head(self.command, self.dry_run, out.plan.as_ref()),
+                    false => self.head_of(&out),
                 };
                 let text = before + &json::line(item);
                 out.write(&text);
@@ -191,8 +225,7 @@ impl Printer {
                 }
             }
             Format::Json => {
-                let head =
-                    if out.begun { String::new() } else { json::head(self.command, self.dry_run, out.plan.as_ref()) };
+                let head = if out.begun { String::new() } else { self.head_of(&out) };
                 let text = head + &json::tail(&out.summary);
                 out.write(&text);
             }
@@ -316,6 +349,11 @@ impl Printer {
         let answer = answer.await.ok().and_then(io::Result::ok).unwrap_or_default();
         self.progress.again();
         matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    }
+
+    /// The head of a JSON document.
+    fn head_of(&self, out: &Out) -> String {
+        json::head(self.command, self.dry_run, &out.extras)
     }
 
     fn out(&self) -> MutexGuard<'_, Out> {

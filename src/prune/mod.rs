@@ -35,7 +35,7 @@ mod shared;
 mod whole;
 mod words;
 
-pub use age::ago;
+pub use age::{Age, ago};
 pub use clauses::{Clause, Clauses, Verdict};
 pub use decide::{decide, everywhere};
 pub use evidence::Evidence;

@@ -33,6 +33,7 @@ pub struct Env {
     unreadable: Vec<String>,
     home: Option<PathBuf>,
     cache: Option<PathBuf>,
+    state: Option<PathBuf>,
 }
 
 impl Env {
@@ -50,11 +51,15 @@ impl Env {
         let is_secret = |name: &str| SECRETS.iter().any(|end| name.ends_with(end));
         vars.iter().filter(|(name, _)| is_secret(name)).for_each(|(_, secret)| secrets::remember(secret));
         vars.values().for_each(|value| secrets::remember_password_of(value));
+        let folders = etcetera::choose_base_strategy().ok();
+        // Windows has no folder for state.
+        let state = folders.as_ref().map(|folders| folders.state_dir().unwrap_or_else(|| folders.data_dir()));
         Self {
             vars,
             unreadable,
             home: etcetera::home_dir().ok(),
-            cache: etcetera::choose_base_strategy().ok().map(|folders| folders.cache_dir().join("imgctl")),
+            cache: folders.map(|folders| folders.cache_dir().join("imgctl")),
+            state: state.map(|folder| folder.join("imgctl")),
         }
     }
 
@@ -95,6 +100,17 @@ impl Env {
             Some("off") => None,
             Some(folder) => Some(folder.into()),
             None => self.cache.clone(),
+        }
+    }
+
+    /// Where runs are recorded: the folder that `IMGCTL_STATE_DIR` names, else the system's own. In CI only where the
+    /// variable says so, because the home of a runner is thrown away; nowhere, if it is `off`.
+    pub fn state(&self) -> Option<PathBuf> {
+        match self.get("IMGCTL_STATE_DIR") {
+            Some("off") => None,
+            Some(folder) => Some(folder.into()),
+            None if self.get("CI").is_some() => None,
+            None => self.state.clone(),
         }
     }
 

@@ -6,12 +6,14 @@ use crate::image::Provider;
 /// Variables that imgctl reads for every provider.
 pub(super) const COMMON: &[&str] = &[
     "ALL_PROXY",
+    "CI",
     "GITHUB_ACTIONS",
     "GITHUB_STEP_SUMMARY",
     "HOME",
     "HTTPS_PROXY",
     "IMGCTL_CACHE_DIR",
     "IMGCTL_OUTPUT",
+    "IMGCTL_STATE_DIR",
     "NO_COLOR",
     "NO_PROXY",
     "TERM",

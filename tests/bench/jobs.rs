@@ -110,6 +110,11 @@ pub fn all() -> Vec<Job> {
         cvm(60),
         cvm(600),
     ];
+    // The same without a record of the run, which reads every manifest.
+    for recorded in [delete(10_000, 50), delete(100_000, 50), Job { limit: Limit::Bucket(20), ..delete(10_000, 20) }] {
+        let command = [recorded.command, words("--no-record")].concat();
+        jobs.push(Job { name: "delete digests, no record", command, ..recorded });
+    }
     for (rate, count) in [(5, 3_000), (20, 10_000), (50, 20_000), (100, 30_000)] {
         jobs.push(Job { limit: Limit::Bucket(rate), ..delete(count, 20) });
     }

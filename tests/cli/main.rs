@@ -24,6 +24,7 @@ mod prompt;
 mod prune;
 mod prune_machines;
 mod prune_random;
+mod record;
 mod schema;
 mod tripwires;
 mod workspace;

@@ -133,7 +133,7 @@ fn a_retry_leaves_a_digest_alone_that_was_pushed_again() {
     // Of a digest that was never looked at, it cannot be told which one is there now.
     let digest = Manifest::image("one", 2).digest;
     let world = raced(fill, "DescribeImages", 1, again).fault("ecr:BatchDeleteImage:lose-answer:1");
-    let run = world.run(&["delete", &format!("ecr:team/app@{digest}"), "--yes", "-o", "json"]);
+    let run = world.run(&["delete", &format!("ecr:team/app@{digest}"), "--yes", "--no-record", "-o", "json"]);
     run.ends(1, ["unknown"]);
     assert!(has(&world, "v1"), "{}", run.transcript());
 }
@@ -274,7 +274,7 @@ fn a_dry_run_foresees_what_an_index_will_refuse() {
     assert_eq!((run.code, refused, list.lines().count()), (1, 2, 4), "{}", run.transcript());
     assert!(run.stdout.contains("needed by v1 (sha256:"), "{}", run.transcript());
     // The registry says the same.
-    let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
+    let run = world.run_with(&["delete", "-", "--yes", "--no-record", "-o", "json"], &list);
     assert_eq!(run.count("BatchGetImage"), 0, "{}", run.transcript());
     let refused = run.words().iter().filter(|word| *word == "refused").count();
     assert_eq!((run.code, refused), (1, 2), "{}", run.transcript());

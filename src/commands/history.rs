@@ -124,9 +124,10 @@ fn item(image: &Recorded, goes_on: bool) -> Result<Item> {
     let reference: Reference = text.parse().map_err(Error::from)?;
     let mut item = Item::new(reference);
     if let Some(saved) = &image.saved {
-        item.image = (*saved.image).clone();
-        item.image.takes_along.clone_from(&saved.takes_along);
-        item.image.leaves_behind.clone_from(&saved.left_behind);
+        let mut image = (*saved.image).clone();
+        image.takes_along.clone_from(&saved.takes_along);
+        image.leaves_behind.clone_from(&saved.left_behind);
+        item.image = image.into();
     }
     match &image.ended {
         Some(ended) => {

@@ -15,7 +15,6 @@ use crate::{
         read::{self, Manifests},
     },
     report::Item,
-    store::Image,
 };
 
 /// Examples at the end of the help.
@@ -125,8 +124,10 @@ fn item(image: &Recorded, goes_on: bool) -> Result<Item> {
     let reference: Reference = text.parse().map_err(Error::from)?;
     let mut item = Item::new(reference);
     if let Some(saved) = &image.saved {
-        let (takes_along, leaves_behind) = (saved.takes_along.clone(), saved.left_behind.clone());
-        item.image = Image { takes_along, leaves_behind, ..(*saved.image).clone() }.into();
+        let mut image = (*saved.image).clone();
+        image.takes_along.clone_from(&saved.takes_along);
+        image.leaves_behind.clone_from(&saved.left_behind);
+        item.image = image.into();
     }
     match &image.ended {
         Some(ended) => {

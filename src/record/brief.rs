@@ -125,7 +125,7 @@ impl Recorded {
         let outcome = self.ended.as_ref().map(|ended| ended.outcome);
         sums.add(outcome, || {
             let saved = self.saved.as_ref()?;
-            Some((saved.store, saved.image.digest.as_deref(), saved.freed()))
+            Some((saved.store, saved.digest(), saved.freed()))
         });
     }
 }

@@ -287,8 +287,8 @@ impl Entries<'_> {
         };
         {
             let mut told = self.recorder.told();
-            let digest = self.targets[place].digest().map(|digest| digest.to_string());
-            told.sums.add(Some(verdict.outcome), || Some((self.number, digest.as_deref(), freed?)));
+            let digest = self.targets[place].digest();
+            told.sums.add(Some(verdict.outcome), || Some((self.number, digest, freed?)));
             use Outcome::{Failed, Missing, Refused, Skipped};
             if let Some(why) = lost
                 && !matches!(verdict.outcome, Failed | Missing | Refused | Skipped)

@@ -8,7 +8,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Outcome;
+use crate::{engine::Outcome, image::Digest};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sums {
@@ -25,7 +25,7 @@ pub struct Sums {
 
 impl Sums {
     /// Adds an image that was sent or has an outcome. `image`: its store, its digest, and the bytes that it frees.
-    pub fn add<'i>(&mut self, outcome: Option<Outcome>, image: impl FnOnce() -> Option<(usize, Option<&'i str>, u64)>) {
+    pub fn add(&mut self, outcome: Option<Outcome>, image: impl FnOnce() -> Option<(usize, Option<Digest>, u64)>) {
         if let Some(outcome) = outcome {
             match self.counts.get_mut(outcome.word()) {
                 Some(count) => *count += 1,
@@ -37,7 +37,7 @@ impl Sums {
             && let Some((store, digest, bytes)) = image()
         {
             let mut hasher = DefaultHasher::new();
-            (store, digest).hash(&mut hasher);
+            (store, &digest).hash(&mut hasher);
             if digest.is_none() || self.seen.insert(hasher.finish()) {
                 self.bytes += bytes;
             }
@@ -57,12 +57,13 @@ mod tests {
     #[test]
     fn an_image_counts_its_size_once_however_many_tags_it_went_by() {
         let mut sums = Sums::default();
-        sums.add(Some(Outcome::Deleted), || Some((0, Some("sha256:a"), 7)));
-        sums.add(Some(Outcome::Deleted), || Some((0, Some("sha256:a"), 7)));
-        sums.add(Some(Outcome::Gone), || Some((1, Some("sha256:a"), 7)));
+        let digest = |of: &str| Some(Digest::sha256_of(of.as_bytes()));
+        sums.add(Some(Outcome::Deleted), || Some((0, digest("a"), 7)));
+        sums.add(Some(Outcome::Deleted), || Some((0, digest("a"), 7)));
+        sums.add(Some(Outcome::Gone), || Some((1, digest("a"), 7)));
         sums.add(Some(Outcome::Gone), || Some((2, None, 5)));
-        sums.add(Some(Outcome::Failed), || Some((0, Some("sha256:b"), 7)));
-        sums.add(Some(Outcome::Unknown), || Some((0, Some("sha256:c"), 7)));
+        sums.add(Some(Outcome::Failed), || Some((0, digest("b"), 7)));
+        sums.add(Some(Outcome::Unknown), || Some((0, digest("c"), 7)));
         sums.add(None, || None);
         assert_eq!((sums.bytes, sums.uncertain), (19, 2));
         let counts: Vec<_> = sums.counts.iter().map(|(word, count)| format!("{count} {word}")).collect();

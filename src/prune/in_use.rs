@@ -23,7 +23,7 @@ use std::{
 pub use self::known::Known;
 use self::{
     bare::Bare,
-    keys::{is_repository_key, is_value_key},
+    keys::Key,
     known::is_hex,
     mentions::{At, Is, Meant, Mentions, Sure},
 };
@@ -61,8 +61,8 @@ pub struct Scan<'a, 's> {
     elsewhere: HashSet<u64>,
     examples: Vec<String>,
     hash: RandomState,
-    /// The word before, and its line.
-    before: (usize, String),
+    /// The line of the word before, and what it is as a key.
+    before: (usize, Key),
     mentions: Mentions,
     halves: BTreeMap<Split, Halves>,
     bare: Bare,
@@ -131,7 +131,7 @@ impl<'a, 's> Scan<'a, 's> {
             elsewhere: HashSet::new(),
             examples: Vec::new(),
             hash: RandomState::new(),
-            before: (0, String::new()),
+            before: (0, Key::default()),
             mentions: Mentions::default(),
             halves: BTreeMap::new(),
             bare: Bare::default(),
@@ -141,7 +141,7 @@ impl<'a, 's> Scan<'a, 's> {
     /// Reads a file of the source; tells whether it opens as JSON, but does not end as JSON.
     pub fn file(&mut self, name: &str, mut text: impl BufRead) -> io::Result<bool> {
         self.files.push(name.into());
-        self.before = (0, String::new());
+        self.before = (0, Key::default());
         let (mut words, mut whole) = (Words::default(), Whole::default());
         loop {
             let bytes = text.fill_buf()?;
@@ -189,7 +189,8 @@ impl<'a, 's> Scan<'a, 's> {
         }
         let at = At { file: self.files.len() - 1, line };
         self.mentions.next_word();
-        self.bare.next_word(word.text, self.mentions.words_read(), self.known, at);
+        let key = Key::of(word.text);
+        self.bare.next_word(word.text, key.tag, self.mentions.words_read(), self.known, at);
         if let Some(digest) = word.digest {
             self.recognised(word.text);
             self.digest(&word.located, digest, at);
@@ -200,9 +201,7 @@ impl<'a, 's> Scan<'a, 's> {
             self.halves(&word.located, at);
         }
         self.note(word.whole, at);
-        self.before.0 = line;
-        self.before.1.clear();
-        self.before.1.push_str(word.text);
+        self.before = (line, key);
     }
 
     /// A digest with a repository of these stores names that one. Any other repository may be a mirror.
@@ -220,7 +219,7 @@ impl<'a, 's> Scan<'a, 's> {
         let (is_ours, tag) = (located.provider.is_some(), located.tag);
         let exact = self.stocks(located, located.repository);
         let copies = if exact.is_empty() { self.copies(located) } else { Vec::new() };
-        let is_value = self.follows(at.line, is_repository_key);
+        let is_value = self.follows_repository_key(at.line);
         let is_named = is_ours || is_value || located.repository.contains('/');
         let sure = if is_named { Sure::Named } else { Sure::Word };
         let is_image = tag.is_some() || word.digest.is_some();
@@ -262,19 +261,18 @@ impl<'a, 's> Scan<'a, 's> {
         for (slash, _) in path.match_indices('/') {
             found.extend(self.stocks(located, &path[slash + 1..]));
         }
-        // Docker Hub's own images are in `library`.
-        let official = (!path.contains('/') && !located.has_host).then(|| format!("library/{path}"));
-        let whole = (path.contains('/') || located.has_host).then_some(path);
-        for theirs in whole.into_iter().chain(official.as_deref()) {
-            found.extend(self.known.endings.get(theirs).into_iter().flatten());
-        }
+        let theirs = match path.contains('/') || located.has_host {
+            true => &self.known.endings,
+            false => &self.known.official,
+        };
+        found.extend(theirs.get(path).into_iter().flatten());
         found
     }
 
     /// A word that may be one half of a repository's name: a registry with its folder, or a name in that folder.
     fn halves(&mut self, located: &Located, at: At) {
         let name = located.repository;
-        let is_sure = located.has_host || located.provider.is_some() || self.follows(at.line, is_repository_key);
+        let is_sure = located.has_host || located.provider.is_some() || self.follows_repository_key(at.line);
         let places = |names: Option<&Vec<usize>>| names.cloned().unwrap_or_default();
         let read = self.mentions.words_read();
         let mut complete = Vec::new();
@@ -311,7 +309,7 @@ impl<'a, 's> Scan<'a, 's> {
 
     /// Notes what a word, or a part of it, may mean of a repository that is named elsewhere.
     fn note(&mut self, word: &str, at: At) {
-        let is = Is { value: is_value_key(&self.before.1), alone: !word.contains(['/', ':', '@']) };
+        let is = Is { value: self.before.1.value, alone: !word.contains(['/', ':', '@']) };
         let is = Is { alone: is.alone || find_digest(word) == Some(0), ..is };
         for part in word.split(['/', ':', '@']) {
             let trimmed = part.trim_end_matches(['-', '.']);
@@ -324,9 +322,9 @@ impl<'a, 's> Scan<'a, 's> {
         }
     }
 
-    /// Whether the word before, on the same line, is such a key.
-    fn follows(&self, line: usize, is_key: impl Fn(&str) -> bool) -> bool {
-        self.before.0 == line && is_key(&self.before.1)
+    /// Whether the word before, on the same line, is a key whose value is a repository.
+    fn follows_repository_key(&self, line: usize) -> bool {
+        self.before.0 == line && self.before.1.repository
     }
 
     /// Provider ids, alone or as part of a path. They are opaque: a word is an id if a store has it, or if its form is

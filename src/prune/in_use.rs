@@ -5,6 +5,7 @@
 mod bare;
 #[cfg(test)]
 mod forms;
+mod halves;
 mod keys;
 mod known;
 mod mentions;
@@ -15,7 +16,7 @@ mod random;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashSet, hash_map::RandomState},
+    collections::{HashSet, hash_map::RandomState},
     hash::BuildHasher,
     io::{self, BufRead},
 };
@@ -23,6 +24,7 @@ use std::{
 pub use self::known::Known;
 use self::{
     bare::Bare,
+    halves::Halves,
     keys::Key,
     known::is_hex,
     mentions::{At, Is, Meant, Mentions, Sure},
@@ -64,20 +66,8 @@ pub struct Scan<'a, 's> {
     /// The line of the word before, and what it is as a key.
     before: (usize, Key),
     mentions: Mentions,
-    halves: BTreeMap<Split, Halves>,
+    halves: Halves,
     bare: Bare,
-}
-
-/// A repository whose name a source may give in two halves: its place, and where its name is split.
-type Split = (usize, usize);
-
-/// Which halves of a name were seen, and where.
-#[derive(Default)]
-struct Halves {
-    folder: Option<usize>,
-    ending: Option<usize>,
-    /// The folder was named as one of a registry.
-    sure: bool,
 }
 
 /// A word, and where it says that an image is.
@@ -133,7 +123,7 @@ impl<'a, 's> Scan<'a, 's> {
             hash: RandomState::new(),
             before: (0, Key::default()),
             mentions: Mentions::default(),
-            halves: BTreeMap::new(),
+            halves: Halves::default(),
             bare: Bare::default(),
         }
     }
@@ -157,6 +147,7 @@ impl<'a, 's> Scan<'a, 's> {
         }
         // Ends the last word.
         words.byte(b'\n', |word, line| self.word(word, line));
+        self.halves.end_file();
         let meant = self.mentions.end_file(self.known);
         self.protect_all(meant);
         Ok(whole.is_cut())
@@ -269,37 +260,20 @@ impl<'a, 's> Scan<'a, 's> {
         found
     }
 
-    /// A word that may be one half of a repository's name: a registry with its folder, or a name in that folder.
+    /// A word that may be one half of a repository's name.
     fn halves(&mut self, located: &Located, at: At) {
-        let name = located.repository;
+        let (name, number) = (located.repository, self.mentions.words_read());
         let is_sure = located.has_host || located.provider.is_some() || self.follows_repository_key(at.line);
-        let places = |names: Option<&Vec<usize>>| names.cloned().unwrap_or_default();
-        let read = self.mentions.words_read();
-        let mut complete = Vec::new();
-        if located.tag.is_none() {
-            for place in places(self.known.folders.get(name)) {
-                if located.may_be_in(&self.known.stocks[place].store) {
-                    let halves = self.halves.entry((place, name.len())).or_default();
-                    halves.folder = Some(read);
-                    halves.sure |= is_sure;
-                    complete.push((place, name.len()));
-                }
-            }
+        let folders = self.known.folders.get(name).into_iter().flatten();
+        let is_folder = folders.copied().any(|place| located.may_be_in(&self.known.stocks[place].store));
+        let mut found = Vec::new();
+        if is_folder && located.tag.is_none() {
+            found.extend(self.halves.folder(self.known, name, is_sure, number));
         }
-        for place in places(self.known.endings.get(name)) {
-            let split = self.known.stocks[place].store.name.len() - name.len() - 1;
-            self.halves.entry((place, split)).or_default().ending = Some(read);
-            complete.push((place, split));
+        if self.known.endings.contains_key(name) {
+            found.extend(self.halves.ending(self.known, name, number));
         }
-        for (place, split) in complete {
-            match self.halves[&(place, split)] {
-                Halves { folder: Some(_), ending: Some(_), sure: true } => self.mention(place, Sure::Maybe, at),
-                Halves { folder: Some(one), ending: Some(other), .. } if mentions::are_near(one, other) => {
-                    self.mention(place, Sure::Word, at);
-                }
-                _ => {}
-            }
-        }
+        found.into_iter().for_each(|(place, sure)| self.mention(place, sure, at));
     }
 
     fn mention(&mut self, place: usize, sure: Sure, at: At) {

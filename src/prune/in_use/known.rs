@@ -65,6 +65,11 @@ impl<'s> Known<'s> {
         self.ids.get(id).is_some_and(|places| places.contains(&place))
     }
 
+    /// The repositories of that name in a folder.
+    pub fn in_folder(&self, folder: &str, name: &str) -> Vec<usize> {
+        self.repositories.get(format!("{folder}/{name}").as_str()).cloned().unwrap_or_default()
+    }
+
     pub fn by_tag(&self, place: usize, tag: &str) -> Option<&'s str> {
         self.tags.get(&(place, tag)).copied()
     }

@@ -14,7 +14,7 @@ use crate::{
 pub struct InUseArgs {
     /// Keep every image that this text or JSON names: pods, task definitions, a list, a folder of charts; `-` reads standard
     /// input
-    #[arg(long, value_name = "FILE or DIR")]
+    #[arg(long, value_name = "FILE|DIR")]
     in_use: Vec<PathBuf>,
     /// Accept an in-use list that names no image of these stores
     #[arg(long, requires = "in_use")]

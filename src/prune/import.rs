@@ -143,7 +143,11 @@ impl Imported<'_> {
 fn table(value: &impl serde::Serialize) -> String {
     let value = serde_json::to_value(value).expect("fields have text names");
     let fields = value.as_object().into_iter().flatten();
-    let fields: Vec<_> = fields.map(|(name, value)| format!("{name} = {value}")).collect();
+    let text = |value: &Value| match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")),
+        value => value.to_string(),
+    };
+    let fields: Vec<_> = fields.map(|(name, value)| format!("{name} = {}", text(value))).collect();
     format!("{{ {} }}", fields.join(", "))
 }
 

@@ -5,6 +5,7 @@
 mod bare;
 #[cfg(test)]
 mod forms;
+mod halves;
 mod keys;
 mod known;
 mod mentions;
@@ -15,7 +16,7 @@ mod random;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashSet, hash_map::RandomState},
+    collections::{HashSet, hash_map::RandomState},
     hash::BuildHasher,
     io::{self, BufRead},
 };
@@ -23,7 +24,8 @@ use std::{
 pub use self::known::Known;
 use self::{
     bare::Bare,
-    keys::{is_repository_key, is_value_key},
+    halves::Halves,
+    keys::Key,
     known::is_hex,
     mentions::{At, Is, Meant, Mentions, Sure},
 };
@@ -61,23 +63,11 @@ pub struct Scan<'a, 's> {
     elsewhere: HashSet<u64>,
     examples: Vec<String>,
     hash: RandomState,
-    /// The word before, and its line.
-    before: (usize, String),
+    /// The line of the word before, and what it is as a key.
+    before: (usize, Key),
     mentions: Mentions,
-    halves: BTreeMap<Split, Halves>,
+    halves: Halves,
     bare: Bare,
-}
-
-/// A repository whose name a source may give in two halves: its place, and where its name is split.
-type Split = (usize, usize);
-
-/// Which halves of a name were seen, and where.
-#[derive(Default)]
-struct Halves {
-    folder: Option<usize>,
-    ending: Option<usize>,
-    /// The folder was named as one of a registry.
-    sure: bool,
 }
 
 /// A word, and where it says that an image is.
@@ -131,9 +121,9 @@ impl<'a, 's> Scan<'a, 's> {
             elsewhere: HashSet::new(),
             examples: Vec::new(),
             hash: RandomState::new(),
-            before: (0, String::new()),
+            before: (0, Key::default()),
             mentions: Mentions::default(),
-            halves: BTreeMap::new(),
+            halves: Halves::default(),
             bare: Bare::default(),
         }
     }
@@ -141,7 +131,7 @@ impl<'a, 's> Scan<'a, 's> {
     /// Reads a file of the source; tells whether it opens as JSON, but does not end as JSON.
     pub fn file(&mut self, name: &str, mut text: impl BufRead) -> io::Result<bool> {
         self.files.push(name.into());
-        self.before = (0, String::new());
+        self.before = (0, Key::default());
         let (mut words, mut whole) = (Words::default(), Whole::default());
         loop {
             let bytes = text.fill_buf()?;
@@ -157,6 +147,7 @@ impl<'a, 's> Scan<'a, 's> {
         }
         // Ends the last word.
         words.byte(b'\n', |word, line| self.word(word, line));
+        self.halves.end_file();
         let meant = self.mentions.end_file(self.known);
         self.protect_all(meant);
         Ok(whole.is_cut())
@@ -189,7 +180,8 @@ impl<'a, 's> Scan<'a, 's> {
         }
         let at = At { file: self.files.len() - 1, line };
         self.mentions.next_word();
-        self.bare.next_word(word.text, self.mentions.words_read(), self.known, at);
+        let key = Key::of(word.text);
+        self.bare.next_word(word.text, key.tag, self.mentions.words_read(), self.known, at);
         if let Some(digest) = word.digest {
             self.recognised(word.text);
             self.digest(&word.located, digest, at);
@@ -200,9 +192,7 @@ impl<'a, 's> Scan<'a, 's> {
             self.halves(&word.located, at);
         }
         self.note(word.whole, at);
-        self.before.0 = line;
-        self.before.1.clear();
-        self.before.1.push_str(word.text);
+        self.before = (line, key);
     }
 
     /// A digest with a repository of these stores names that one. Any other repository may be a mirror.
@@ -220,7 +210,7 @@ impl<'a, 's> Scan<'a, 's> {
         let (is_ours, tag) = (located.provider.is_some(), located.tag);
         let exact = self.stocks(located, located.repository);
         let copies = if exact.is_empty() { self.copies(located) } else { Vec::new() };
-        let is_value = self.follows(at.line, is_repository_key);
+        let is_value = self.follows_repository_key(at.line);
         let is_named = is_ours || is_value || located.repository.contains('/');
         let sure = if is_named { Sure::Named } else { Sure::Word };
         let is_image = tag.is_some() || word.digest.is_some();
@@ -262,46 +252,28 @@ impl<'a, 's> Scan<'a, 's> {
         for (slash, _) in path.match_indices('/') {
             found.extend(self.stocks(located, &path[slash + 1..]));
         }
-        // Docker Hub's own images are in `library`.
-        let official = (!path.contains('/') && !located.has_host).then(|| format!("library/{path}"));
-        let whole = (path.contains('/') || located.has_host).then_some(path);
-        for theirs in whole.into_iter().chain(official.as_deref()) {
-            found.extend(self.known.endings.get(theirs).into_iter().flatten());
-        }
+        let theirs = match path.contains('/') || located.has_host {
+            true => &self.known.endings,
+            false => &self.known.official,
+        };
+        found.extend(theirs.get(path).into_iter().flatten());
         found
     }
 
-    /// A word that may be one half of a repository's name: a registry with its folder, or a name in that folder.
+    /// A word that may be one half of a repository's name.
     fn halves(&mut self, located: &Located, at: At) {
-        let name = located.repository;
-        let is_sure = located.has_host || located.provider.is_some() || self.follows(at.line, is_repository_key);
-        let places = |names: Option<&Vec<usize>>| names.cloned().unwrap_or_default();
-        let read = self.mentions.words_read();
-        let mut complete = Vec::new();
-        if located.tag.is_none() {
-            for place in places(self.known.folders.get(name)) {
-                if located.may_be_in(&self.known.stocks[place].store) {
-                    let halves = self.halves.entry((place, name.len())).or_default();
-                    halves.folder = Some(read);
-                    halves.sure |= is_sure;
-                    complete.push((place, name.len()));
-                }
-            }
+        let (name, number) = (located.repository, self.mentions.words_read());
+        let is_sure = located.has_host || located.provider.is_some() || self.follows_repository_key(at.line);
+        let folders = self.known.folders.get(name).into_iter().flatten();
+        let is_folder = folders.copied().any(|place| located.may_be_in(&self.known.stocks[place].store));
+        let mut found = Vec::new();
+        if is_folder && located.tag.is_none() {
+            found.extend(self.halves.folder(self.known, name, is_sure, number));
         }
-        for place in places(self.known.endings.get(name)) {
-            let split = self.known.stocks[place].store.name.len() - name.len() - 1;
-            self.halves.entry((place, split)).or_default().ending = Some(read);
-            complete.push((place, split));
+        if self.known.endings.contains_key(name) {
+            found.extend(self.halves.ending(self.known, name, number));
         }
-        for (place, split) in complete {
-            match self.halves[&(place, split)] {
-                Halves { folder: Some(_), ending: Some(_), sure: true } => self.mention(place, Sure::Maybe, at),
-                Halves { folder: Some(one), ending: Some(other), .. } if mentions::are_near(one, other) => {
-                    self.mention(place, Sure::Word, at);
-                }
-                _ => {}
-            }
-        }
+        found.into_iter().for_each(|(place, sure)| self.mention(place, sure, at));
     }
 
     fn mention(&mut self, place: usize, sure: Sure, at: At) {
@@ -311,7 +283,7 @@ impl<'a, 's> Scan<'a, 's> {
 
     /// Notes what a word, or a part of it, may mean of a repository that is named elsewhere.
     fn note(&mut self, word: &str, at: At) {
-        let is = Is { value: is_value_key(&self.before.1), alone: !word.contains(['/', ':', '@']) };
+        let is = Is { value: self.before.1.value, alone: !word.contains(['/', ':', '@']) };
         let is = Is { alone: is.alone || find_digest(word) == Some(0), ..is };
         for part in word.split(['/', ':', '@']) {
             let trimmed = part.trim_end_matches(['-', '.']);
@@ -324,9 +296,9 @@ impl<'a, 's> Scan<'a, 's> {
         }
     }
 
-    /// Whether the word before, on the same line, is such a key.
-    fn follows(&self, line: usize, is_key: impl Fn(&str) -> bool) -> bool {
-        self.before.0 == line && is_key(&self.before.1)
+    /// Whether the word before, on the same line, is a key whose value is a repository.
+    fn follows_repository_key(&self, line: usize) -> bool {
+        self.before.0 == line && self.before.1.repository
     }
 
     /// Provider ids, alone or as part of a path. They are opaque: a word is an id if a store has it, or if its form is

@@ -318,7 +318,7 @@ delete = { archived-for = "365d" }
 # The other rules are about images that can be pulled.
 [[policy.x.rule]]
 name = "archived images"
-match = { state = ["archived","activating"] }
+match = { state = ["archived", "activating"] }
 keep = true
 [[policy.x.rule]]
 name = "priority 1"

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    keys::is_tag_key,
     known::Known,
     mentions::{At, Meant, are_near},
     pairs::CLOSE,
@@ -45,11 +44,11 @@ impl Bare {
     }
 
     /// Looks at a word after such names: it may be the tag, or a key for tags.
-    pub fn next_word(&mut self, word: &str, number: usize, known: &Known, at: At) {
+    pub fn next_word(&mut self, word: &str, is_key: bool, number: usize, known: &Known, at: At) {
         while self.near.front().is_some_and(|near| !are_near(near.word, number)) {
             self.end_first();
         }
-        let (is_key, key) = (is_tag_key(word), self.key);
+        let key = self.key;
         for near in &mut self.near {
             let in_row = near.word + 1 == number && near.line == at.line;
             let is_value = key.is_some_and(|key| key + 1 == number && key > near.word && key - near.word <= CLOSE);

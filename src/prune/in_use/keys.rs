@@ -1,31 +1,32 @@
 //! Names of keys whose values are repositories, tags or digests, as charts, overlays and state files call them.
 
-/// The last part of a key, without case and separators: `imagetag` of `image_tag` and of `Values.imageTag`.
-fn plain(key: &str) -> String {
-    let last = key.rsplit(['.', '/', ':']).next().unwrap_or_default();
-    last.chars().filter(|letter| !matches!(letter, '_' | '-')).map(|letter| letter.to_ascii_lowercase()).collect()
+/// What the value of a key may be. A key may be any word.
+#[derive(Clone, Copy, Default)]
+pub struct Key {
+    /// A repository, whose tag stands elsewhere.
+    pub repository: bool,
+    /// A tag or a digest, certainly.
+    pub tag: bool,
+    /// A tag or a digest, perhaps.
+    pub value: bool,
 }
 
-fn ends_with(key: &str, endings: &[&str]) -> bool {
-    let key = plain(key);
-    endings.iter().any(|ending| key.ends_with(ending))
-}
+const REPOSITORY: [&str; 7] =
+    ["repository", "repositoryurl", "repositoryuri", "repositoryname", "repourl", "reponame", "newname"];
 
-/// A key whose value is a repository; its tag stands elsewhere.
-pub fn is_repository_key(key: &str) -> bool {
-    ends_with(
-        key,
-        &["repository", "repositoryurl", "repositoryuri", "repositoryname", "repourl", "reponame", "newname"],
-    ) || matches!(plain(key).as_str(), "repo" | "url")
-}
+const TAG: [&str; 2] = ["tag", "digest"];
 
-/// A key whose value says which image of a repository.
-pub fn is_tag_key(key: &str) -> bool {
-    ends_with(key, &["tag", "digest"])
-}
+const VALUE: [&str; 8] = ["tags", "version", "revision", "ref", "sha", "release", "default", "value"];
 
-/// A key whose value may be a tag or a digest.
-pub fn is_value_key(key: &str) -> bool {
-    const MORE: [&str; 8] = ["tags", "version", "revision", "ref", "sha", "release", "default", "value"];
-    is_tag_key(key) || ends_with(key, &MORE)
+impl Key {
+    pub fn of(word: &str) -> Self {
+        // Without case and separators: `imagetag` of `image_tag` and of `Values.imageTag`.
+        let last = word.rsplit(['.', '/', ':']).next().unwrap_or_default();
+        let letters = last.chars().filter(|letter| !matches!(letter, '_' | '-'));
+        let plain: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+        let ends = |endings: &[&str]| endings.iter().any(|ending| plain.ends_with(ending));
+        let tag = ends(&TAG);
+        let repository = ends(&REPOSITORY) || plain == "repo" || plain == "url";
+        Self { repository, tag, value: tag || ends(&VALUE) }
+    }
 }

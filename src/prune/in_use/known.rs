@@ -15,6 +15,8 @@ pub struct Known<'s> {
     pub folders: HashMap<&'s str, Vec<usize>>,
     /// The repositories whose name ends so: `app` of `team/app`.
     pub endings: HashMap<&'s str, Vec<usize>>,
+    /// The repositories for Docker Hub's own images, which are in `library`, by the name of these.
+    pub official: HashMap<&'s str, Vec<usize>>,
     tags: HashMap<(usize, &'s str), &'s str>,
     /// All tags, wherever they are.
     tagged: HashSet<&'s str>,
@@ -30,6 +32,7 @@ impl<'s> Known<'s> {
             repositories: HashMap::new(),
             folders: HashMap::new(),
             endings: HashMap::new(),
+            official: HashMap::new(),
             tags: HashMap::new(),
             tagged: HashSet::new(),
             digits: Vec::new(),
@@ -38,6 +41,9 @@ impl<'s> Known<'s> {
             if stock.store.provider.has_containers() {
                 let name = stock.store.name.as_str();
                 known.repositories.entry(name).or_default().push(place);
+                if let Some((_, official)) = name.rsplit_once("/library/") {
+                    known.official.entry(official).or_default().push(place);
+                }
                 for (slash, _) in name.match_indices('/') {
                     known.folders.entry(&name[..slash]).or_default().push(place);
                     known.endings.entry(&name[slash + 1..]).or_default().push(place);
@@ -57,6 +63,11 @@ impl<'s> Known<'s> {
 
     pub fn has(&self, place: usize, id: &str) -> bool {
         self.ids.get(id).is_some_and(|places| places.contains(&place))
+    }
+
+    /// The repositories of that name in a folder.
+    pub fn in_folder(&self, folder: &str, name: &str) -> Vec<usize> {
+        self.repositories.get(format!("{folder}/{name}").as_str()).cloned().unwrap_or_default()
     }
 
     pub fn by_tag(&self, place: usize, tag: &str) -> Option<&'s str> {

@@ -60,12 +60,13 @@ pub fn read(name: &str, source: impl Read, manifests: Manifests) -> Result<Recor
         text.clear();
         let read = lines.read_until(b'\n', &mut text).map_err(|error| Error::of_file(name, &error))?;
         Ok::<_, Error>(match (read, text.last()) {
-            (0, _) => Next::End,
-            (_, Some(b'\n')) => parsed(&text).map_or(Next::Wrong, Next::Line),
-            _ => Next::Wrong,
+            (0, _) => None,
+            (_, Some(b'\n')) => Some(parsed(&text)),
+            // Without an end, it is cut.
+            _ => Some(None),
         })
     };
-    let Next::Line(Line::Run(head)) = next()? else {
+    let Some(Some(Line::Run(head))) = next()? else {
         return Err(wrong("its first line is not that of a record"));
     };
     if !head.is_known() {
@@ -73,38 +74,31 @@ pub fn read(name: &str, source: impl Read, manifests: Manifests) -> Result<Recor
     }
     let (mut stores, mut images, mut end) = (Vec::new(), Images::default(), None);
     let mut cut = false;
-    loop {
-        match next()? {
-            Next::End => break,
-            Next::Wrong => cut = true,
-            Next::Line(Line::Store(store)) => stores.push(store),
-            Next::Line(Line::Image(mut saved)) => {
+    while let Some(line) = next()? {
+        match line {
+            // `history --check` adds lines after a cut one.
+            None => cut = true,
+            Some(Line::Store(store)) => stores.push(store),
+            Some(Line::Image(mut saved)) => {
                 if manifests == Manifests::Skip {
                     saved.manifest = None;
                 }
                 let n = saved.n;
                 images.of(n).saved = Some(*saved);
             }
-            Next::Line(Line::Read { .. }) => {}
-            Next::Line(Line::Ended(ended)) => {
+            Some(Line::Read { .. }) => {}
+            Some(Line::Ended(ended)) => {
                 let n = ended.n;
                 images.of(n).ended = Some(ended);
             }
-            Next::Line(Line::End(line)) => end = Some(line),
+            Some(Line::End(line)) => end = Some(line),
             // Two heads: another file was appended to this one.
-            Next::Line(Line::Run(_)) => return Err(wrong("it holds two runs")),
+            Some(Line::Run(_)) => return Err(wrong("it holds two runs")),
         }
     }
     let mut images = images.found;
     images.sort_by_key(|image| image.n);
     Ok(Record { head, stores, images, end, cut })
-}
-
-enum Next {
-    Line(Line),
-    /// A line without an end, or one that cannot be understood: `history --check` adds lines after a cut one.
-    Wrong,
-    End,
 }
 
 /// A line that this version understands.

@@ -146,6 +146,9 @@ struct State {
 /// A manifest's text, and its media type where the registry named it.
 type Text = (String, Option<String>);
 
+/// The bytes of manifests, with their media types.
+type Answers = HashMap<Digest, Result<(Vec<u8>, Option<String>)>>;
+
 /// Why a manifest cannot be restored.
 type Why = (&'static str, Option<Error>);
 
@@ -198,7 +201,7 @@ impl Entries<'_> {
     async fn texts(&self, places: &[usize]) -> Vec<Result<Text, Why>> {
         let digests: Vec<Option<Digest>> = places.iter().map(|place| self.targets[*place].digest()).collect();
         let known: Vec<Digest> = digests.iter().flatten().cloned().collect();
-        let mut found: HashMap<Digest, Result<(Vec<u8>, Option<String>)>> = HashMap::new();
+        let mut found = Answers::new();
         let kept = known.iter().zip(self.cache.get(&known).await);
         found.extend(kept.filter_map(|(digest, bytes)| Some((digest.clone(), Ok((bytes?, None))))));
         let mut unknown: Vec<Digest> = known.into_iter().filter(|digest| !found.contains_key(digest)).collect();
@@ -302,11 +305,7 @@ impl Entries<'_> {
     }
 
     /// The text of a manifest, checked against its digest.
-    fn text(
-        &self,
-        digest: Option<&Digest>,
-        found: &HashMap<Digest, Result<(Vec<u8>, Option<String>)>>,
-    ) -> Result<Text, Why> {
+    fn text(&self, digest: Option<&Digest>, found: &Answers) -> Result<Text, Why> {
         let digest = digest.ok_or(("its digest is unknown", None))?;
         let (bytes, media_type) = match &found[digest] {
             Ok(manifest) => manifest,

@@ -3,7 +3,24 @@
 use std::time::Duration;
 
 use super::values::duration;
-use crate::{delete::How, error::Result, output::can_ask, report::Sizes};
+use crate::{
+    delete::How,
+    error::{Error, Kind, Result},
+    image::Provider,
+    output::can_ask,
+    report::Sizes,
+};
+
+/// Refuses to archive images of providers that have no archive.
+pub fn can_archive(providers: impl IntoIterator<Item = Provider>) -> Result<()> {
+    match providers.into_iter().find(|provider| provider.archive().is_none()) {
+        None => Ok(()),
+        Some(without) => {
+            let message = format!("cannot use --archive: {} has no archive", without.title());
+            Err(Error::new(Kind::Unsupported, message).hint("only ECR archives images"))
+        }
+    }
+}
 
 #[derive(clap::Args)]
 pub struct Consent {

@@ -140,6 +140,8 @@ impl Target {
 pub enum Now {
     /// Unchanged; with the time it was pushed.
     Same(Option<DateTime<Utc>>),
+    /// It is in the archive, where this run moves it.
+    Archived,
     /// It no longer exists.
     Gone(Error),
     /// It was deleted, and the same content was pushed again.

@@ -52,7 +52,7 @@ impl Exact {
         };
         for blob in blobs {
             match (action, blob.bytes) {
-                (Action::Keep, _) => {
+                (Action::Keep | Action::Archive, _) => {
                     self.going.remove(&blob.digest);
                     self.needed.insert(blob.digest.clone());
                 }

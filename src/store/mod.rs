@@ -11,7 +11,7 @@ pub mod workspace;
 use self::image::plausible;
 pub use self::{
     difference::Difference,
-    image::{Hold, Image, LeftBehind, Snapshot},
+    image::{Hold, Image, LeftBehind, Snapshot, Storage},
 };
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};

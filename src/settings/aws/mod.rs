@@ -31,6 +31,7 @@ use crate::{
     checkup::{Checkup, Subject},
     clock::Clock,
     error::{Error, Kind, Result},
+    http::APP_NAME,
 };
 
 /// Stands in for the region during the search for credentials, so that missing credentials are an error at once,
@@ -107,7 +108,7 @@ async fn sdk(settings: &Settings, profile: &Profile, region: Option<&String>, ht
         .timeout_config(timeouts(settings.timeout))
         .profile_name(profile.name())
         .region(region.clone());
-    if let Ok(name) = AppName::new(concat!("imgctl-", env!("CARGO_PKG_VERSION"))) {
+    if let Ok(name) = AppName::new(APP_NAME) {
         // Part of the user agent, which CloudTrail shows beside each call.
         loader = loader.app_name(name);
     }

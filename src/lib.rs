@@ -39,6 +39,7 @@ mod output;
 mod prune;
 mod record;
 mod report;
+mod restore;
 pub mod sandbox;
 mod secrets;
 pub mod settings;

@@ -9,6 +9,7 @@ use crate::{
     image::Provider,
     output::can_ask,
     report::Sizes,
+    restore,
 };
 
 /// Refuses to archive images of providers that have no archive.
@@ -50,6 +51,12 @@ impl Consent {
     /// Refuses a run that must ask for confirmation and cannot, before anything is sent.
     pub fn can_be_had(&self) -> Result<()> {
         if self.yes || self.dry_run { Ok(()) } else { can_ask() }
+    }
+
+    /// How to restore.
+    pub fn restoring(&self) -> restore::How {
+        let Self { dry_run, yes, no_wait, timeout_job: most, no_record } = *self;
+        restore::How { dry_run, yes, no_wait, most, record: !no_record }
     }
 
     /// How to carry out an order. `shown`: what the plan frees, if the user has seen it.

@@ -65,7 +65,7 @@ async fn stock<'m>(session: &Session, chosen: &Chosen<'m>, archive: bool, cache:
 /// A listing proves only what it shows. Images of the plan that it does not show are asked for by name: if one of them
 /// exists, the listing leaves out images, and what else it leaves out is unknown.
 async fn whole(session: &Session, stock: &Stock, saved: &[Saved]) -> Result<()> {
-    let unlisted = saved.iter().filter(|saved| stock.place(&saved.id).is_none());
+    let unlisted = saved.iter().filter(|saved| stock.place(&saved.id).is_none() && !stock.is_archived(&saved.id));
     let ids: Vec<ImageId> = unlisted.map(Saved::image_id).collect();
     for (id, now) in ids.iter().zip(session.get(&ids).await) {
         match now {

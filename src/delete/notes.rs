@@ -71,7 +71,7 @@ mod tests {
             (vec![item(Provider::Ecr, WouldUntag)], vec![]),
             (vec![item(Provider::Ecr, WouldDelete); 3], vec!["undo: `imgctl restore` can restore deleted images as"]),
             (vec![item(Provider::Cvm, WouldDelete); 2], vec!["undo: Tencent Cloud CVM cannot restore 2 images"]),
-            (vec![item(Provider::Ecr, WouldArchive)], vec!["archive: archived images cannot be pulled"]),
+            (vec![item(Provider::Ecr, WouldArchive)], vec!["archive: frees nothing: AWS charges"]),
         ] {
             let lines = notes(&items);
             assert_eq!(lines.len(), said.len(), "{lines:?}");

@@ -154,7 +154,7 @@ impl<'o> Expectation<'o> {
                 refused.as_deref().cloned().unwrap_or(Verdict::of(outcome))
             }
         };
-        self.order.item(asked, rehearsed(verdict))
+        self.order.item(asked, verdict.rehearsed())
     }
 }
 
@@ -195,15 +195,6 @@ impl Going {
         let pass = usize::from(!target.is_index());
         Self { target, step: Step { pass, after: Vec::new() }, leaving: false, refused: None }
     }
-}
-
-/// The verdict as a dry run words it.
-fn rehearsed(verdict: Verdict) -> Verdict {
-    let outcome = match verdict.outcome {
-        Outcome::Refused => Outcome::WouldRefuse,
-        outcome => outcome,
-    };
-    Verdict { outcome, ..verdict }
 }
 
 pub fn in_order(mut items: Vec<(usize, Item)>) -> Vec<Item> {

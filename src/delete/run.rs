@@ -104,6 +104,11 @@ async fn end(recorder: Recorder, order: &Order<'_>, context: &Context) {
         let images = human::count(images, "deleted image");
         context.printer.warn(&format!("the record of this run cannot restore {images}: {why}"));
     }
+    let can_undo = order.sessions().any(|session| session.store.home().provider.undo().is_some());
+    use Outcome::{Archived, Deleted, Gone, Untagged};
+    if can_undo && recorder.has_any(&[Deleted, Untagged, Gone, Archived]) {
+        context.printer.tip_last(format!("Undo: imgctl restore {}", recorder.run));
+    }
     let halted = || order.stores.iter().find_map(|of| of.session.halted().cloned());
     let stopped = context.stop.error().or_else(halted);
     if let Err(error) = recorder.end(stopped).await {

@@ -204,6 +204,15 @@ impl Verdict {
         Self { error: target.seen.is_none().then(unseen), ..Self::of(Outcome::Gone) }
     }
 
+    /// The verdict as a dry run words it.
+    pub fn rehearsed(self) -> Self {
+        let outcome = match self.outcome {
+            Outcome::Refused => Outcome::WouldRefuse,
+            outcome => outcome,
+        };
+        Self { outcome, ..self }
+    }
+
     pub fn unknown(error: Error) -> Self {
         Self { outcome: Outcome::Unknown, error: Some(error), job: None }
     }

@@ -21,10 +21,10 @@ pub(super) const NATURE: Nature = Nature {
     aliases: &["aws", "awsecr", "ecs", "docker", "oci"],
     undo: Some("as long as ECR keeps their layers; AWS does not say how long"),
     archive: Some(Archive {
-        costs: "archived images cannot be pulled and free nothing: AWS charges each for 90 days at least; `imgctl restore` \
-                brings them back for a fee, in up to 20 minutes",
-        indexes: "AWS does not say what archiving an index does to the images in it: imgctl archives the index first, then \
-                  those that no active index needs",
+        costs: "frees nothing: AWS charges each image for 90 days at least; pulls fail until `imgctl restore`, which costs \
+                a fee and takes up to 20 minutes",
+        indexes: "AWS does not say what it means for the images of an index: imgctl archives the index first, then those \
+                  that no active index needs",
     }),
     images: Images::Containers,
     owner: NAMES.owner,

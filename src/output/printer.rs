@@ -291,6 +291,13 @@ impl Printer {
         }
     }
 
+    /// Prints a remark at the end of the run, for a person at a terminal.
+    pub fn tip_last(&self, text: String) {
+        if io::stderr().is_terminal() {
+            self.remark_last(text);
+        }
+    }
+
     /// Prints a remark at the end of the run, below its results.
     pub fn remark_last(&self, text: String) {
         self.out().last.push(text);

@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Kind, Result},
     image::StoreRef,
     report::{Item, Sizes},
+    store::Storage,
 };
 
 /// A store to delete from, and the owner of the credentials, as far as known without a call.
@@ -56,6 +57,31 @@ pub fn question(
             },
         ));
     }
+    Ok(asked(&what, places))
+}
+
+/// The question of a restore: images that come back, images of the archive, and tags.
+pub fn restoring(items: &[Item], tags: usize, places: impl IntoIterator<Item = Place>) -> String {
+    let images = items.iter().filter(|item| item.outcome == Some(Outcome::WouldRestore));
+    let (archived, stored): (Vec<_>, Vec<_>) = images.partition(|item| item.image.storage != Storage::Standard);
+    let mut what = Vec::new();
+    if !stored.is_empty() {
+        what.push(format!("restore {}", count(stored.len(), "image")));
+    }
+    if !archived.is_empty() {
+        what.push(format!(
+            "take {} out of the archive, which the provider charges for,",
+            count(archived.len(), "image")
+        ));
+    }
+    if tags > 0 {
+        what.push(format!("put back {}", count(tags, "tag")));
+    }
+    asked(&what, places)
+}
+
+/// `Delete 2 images and remove 1 tag in AWS ECR eu-west-1 …?`
+fn asked(what: &[String], places: impl IntoIterator<Item = Place>) -> String {
     let mut named: Vec<String> = Vec::new();
     for place in places {
         let place = place.to_string();
@@ -65,7 +91,7 @@ pub fn question(
     }
     let sentence = format!("{} in {}?", what.join(" and "), named.join(" and "));
     // Names in it may come from a service.
-    Ok(safe(&(sentence[..1].to_uppercase() + &sentence[1..])).into_owned())
+    safe(&(sentence[..1].to_uppercase() + &sentence[1..])).into_owned()
 }
 
 impl std::fmt::Display for Place {

@@ -79,6 +79,7 @@ mod tests {
 
     fn blobs(numbers: &[(usize, u64)]) -> Vec<Blob> {
         let blob = |(number, bytes): &(usize, u64)| Blob {
+            inline: false,
             digest: digest(*number).parse().unwrap(),
             bytes: Some(*bytes),
             media_type: None,

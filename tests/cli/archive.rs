@@ -222,6 +222,19 @@ fn rules_choose_active_images_only_and_what_is_being_restored_is_kept() {
 }
 
 #[test]
+fn the_manifest_is_on_record_before_an_image_goes_to_the_archive() {
+    let one = Manifest::image("one", 2);
+    let world = world(|repository| push(repository, &one, &["v1"]));
+    let run = world.run(&["delete", "--archive", "-y", &image(":v1"), "-o", "json"]);
+    run.ends(0, ["archived"]).sends(1, "BatchGetImage");
+    // Someone deletes it there; an archived image cannot be read any more.
+    world.sandbox.world().ecr.repository(REGION, "team/app", Utc::now()).remove(&one.digest);
+    let restore = world.run(&["restore", "-y", run.json()["run"].as_str().unwrap(), "-o", "json"]);
+    restore.ends(0, ["restored"]).sends(1, "PutImage");
+    assert_eq!(status(&world, "v1"), Status::Active);
+}
+
+#[test]
 fn only_ecr_has_an_archive() {
     let world = World::new(Clouds::default());
     for command in [
@@ -242,7 +255,7 @@ fn a_plan_says_what_the_archive_costs_and_what_can_be_undone() {
         }
     });
     let run = world.run(&["delete", "--archive", "-n", &image(":v2")]);
-    run.exits(0).says("charges each for 90 days at least").says("archives the index first");
+    run.exits(0).says("charges each image for 90 days at least").says("archives the index first");
     let run = world.run(&["delete", "-n", &image(":v2"), "-o", "json"]);
     run.ends(0, ["would_delete"]);
     assert_eq!(run.json()["items"][0]["undo"], "while_layers_stay");

@@ -24,6 +24,8 @@ mod prune;
 mod prune_machines;
 mod prune_random;
 mod record;
+mod restore;
+mod restore_random;
 mod schema;
 mod tripwires;
 mod workspace;

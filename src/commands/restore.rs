@@ -14,7 +14,7 @@ const EXAMPLES: [Example; 4] = [
     ("Undo the last run.", "imgctl delete -yq ecr:base/alpine:3.10.0 && imgctl restore --yes last"),
     (
         "Show what can be restored of one image; change nothing.",
-        "imgctl delete -yq ecr:base/alpine:3.10 && imgctl restore -n ecr:base/alpine:3.10",
+        "imgctl delete -yq ecr:base/alpine:3.10 &&\n    imgctl restore -n ecr:base/alpine:3.10",
     ),
     (
         "Bring back an archived image; wait until it can be pulled.",

@@ -58,7 +58,8 @@ mod tests {
     };
 
     fn item(provider: Provider, outcome: Outcome, storage: Storage) -> Item {
-        let mut item = Item { image: Image { storage, ..Image::default() }, ..Item::new(StoreRef::of(provider)) };
+        let mut item =
+            Item { image: Image { storage, ..Image::default() }.into(), ..Item::new(StoreRef::of(provider)) };
         item.ends_with(outcome);
         item
     }

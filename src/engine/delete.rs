@@ -1,5 +1,5 @@
-//! Deletes targets, or archives them: sends batches, judges each answer, and never sends again what might delete something new. `confirm`
-//! checks what is uncertain after that.
+//! Deletes targets, or archives them: sends batches, judges each answer, and never sends again what might delete something
+//! new. `confirm` checks what is uncertain after that.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},

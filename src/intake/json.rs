@@ -66,7 +66,7 @@ impl References<'_> {
                 self.list.add(reference, archive);
                 Ok(())
             }
-            Err(error) => self.refuse(ParseError::into(error)),
+            Err(error) => self.refuse(error.into()),
         }
     }
 

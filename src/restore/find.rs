@@ -1,22 +1,30 @@
 //! Finds what a command line names: runs and files are records; a reference is an image of the archive, or one that some
 //! record knows.
 
-use std::{io, path::PathBuf};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use futures_util::future::join_all;
 
 use super::wish::{Wish, Wishes, knows};
 use crate::{
     context::{Context, lookup::by_store},
-    engine::Verdict,
+    engine::{Session, Verdict},
     error::{Error, Kind, Result},
-    image::{ImageId, ImageRef, StoreRef},
+    image::{
+        Digest, ImageId, ImageRef, StoreRef,
+        manifest::{self, Contents},
+    },
     record::{
         Folder, Manifests, Record,
         read::{self, read},
     },
     report::Item,
-    store::Image,
+    store::{Image, Manifest, Storage},
 };
 
 /// One word of the command line.
@@ -65,7 +73,7 @@ pub async fn wishes(named: Vec<Named>, context: &Context) -> Result<Wishes> {
         move || records.iter().map(|named| record(named, folder.as_ref())).collect::<Result<Vec<Record>>>()
     });
     records.await?.iter().for_each(|record| wishes.add_record(record));
-    let absent = look(&images, &mut wishes, context).await;
+    let absent = look(&images, folder.as_ref(), &mut wishes, context).await;
     if absent.is_empty() {
         return Ok(wishes);
     }
@@ -92,7 +100,12 @@ fn record(named: &Named, folder: Option<&Folder>) -> Result<Record> {
 }
 
 /// Wishes for images that are there. Returns the others, each with the error of the look.
-async fn look(images: &[ImageRef], wishes: &mut Wishes, context: &Context) -> Vec<(ImageRef, Error)> {
+async fn look(
+    images: &[ImageRef],
+    folder: Option<&Folder>,
+    wishes: &mut Wishes,
+    context: &Context,
+) -> Vec<(ImageRef, Error)> {
     let mut absent = Vec::new();
     let stores = by_store(images, |image| &image.store);
     let looks = stores.into_iter().map(|(store, images)| async move {
@@ -100,15 +113,17 @@ async fn look(images: &[ImageRef], wishes: &mut Wishes, context: &Context) -> Ve
         match context.open(&store).await {
             Ok(session) => {
                 let found = session.get(&ids).await;
-                (session.store.home(), ids.into_iter().zip(found).collect::<Vec<_>>())
+                let indexes = found.iter().flatten().filter(|image| image.is_index()).cloned().collect();
+                let parts = parts(&session, indexes, folder, context).await;
+                (session.store.home(), ids.into_iter().zip(found).collect::<Vec<_>>(), parts)
             }
-            Err(error) => (store, ids.into_iter().map(|id| (id, Err(error.clone()))).collect()),
+            Err(error) => (store, ids.into_iter().map(|id| (id, Err(error.clone()))).collect(), Parts::default()),
         }
     });
-    for (home, found) in join_all(looks).await {
+    for (home, found, parts) in join_all(looks).await {
         for (id, found) in found {
-            match found {
-                Ok(image) => wishes.ended_or_add(&home, id, image),
+            match found.and_then(|image| there(&home, &id, image, &parts)) {
+                Ok(wish) => wishes.add(wish),
                 Err(error) if matches!(error.kind, Kind::NotFound | Kind::Changed) => {
                     absent.push((home.image(id), error));
                 }
@@ -118,27 +133,95 @@ async fn look(images: &[ImageRef], wishes: &mut Wishes, context: &Context) -> Ve
                 }
             }
         }
+        let held = parts.held.iter().filter_map(|image| there(&home, &image.id.clone()?, image.clone(), &parts).ok());
+        held.for_each(|wish| wishes.add(wish));
     }
     absent
 }
 
-impl Wishes {
-    /// A wish for an image that is there: it may be archived, or lack the tag.
-    fn ended_or_add(&mut self, home: &StoreRef, id: ImageId, image: Image) {
-        match image.digest() {
-            Some(digest) => self.add(Wish {
-                store: home.clone(),
-                digest,
-                tags: id.tag().map(str::to_owned).into_iter().collect(),
-                manifest: Err(Error::new(Kind::NotFound, "no record has its manifest")),
-                image,
-            }),
-            None => {
-                let error = Error::new(Kind::Unreadable, "the answer does not say which image this is");
-                self.ended.push(ended(&home.image(id), error));
+/// What indexes are made of, as far as it matters for a restore.
+#[derive(Default)]
+struct Parts {
+    manifests: HashMap<Digest, Arc<Manifest>>,
+    /// Images that they hold and that are not active.
+    held: Vec<Image>,
+}
+
+/// Finds the archived images that indexes hold: without them, an index cannot be pulled. The manifest of an archived index
+/// is only in the record of the run that archived it.
+async fn parts(session: &Session, mut indexes: Vec<Image>, folder: Option<&Folder>, context: &Context) -> Parts {
+    let mut parts = Parts::default();
+    let mut known: HashSet<Digest> = HashSet::new();
+    loop {
+        let open: Vec<(Digest, Storage)> =
+            indexes.iter().filter_map(|image| Some((image.digest()?, image.storage))).collect();
+        let open: Vec<(Digest, Storage)> =
+            open.into_iter().filter(|(digest, _)| known.insert(digest.clone())).collect();
+        let (active, archived): (Vec<_>, Vec<_>) =
+            open.into_iter().partition(|(_, storage)| *storage == Storage::Standard);
+        let ids: Vec<_> = active.into_iter().map(|(digest, _)| ImageId::Digest(digest)).collect();
+        let mut manifests: Vec<Manifest> = session.manifests(&ids).await.into_iter().flatten().collect();
+        if let Some(folder) = folder.filter(|_| !archived.is_empty()) {
+            let (folder, wanted) = (folder.clone(), archived.into_iter().map(|(digest, _)| digest).collect());
+            manifests.extend(context.blocking(move || saved_manifests(&folder, wanted)).await.unwrap_or_default());
+        }
+        let held = manifests.iter().flat_map(|manifest| match manifest::contents(&manifest.bytes) {
+            Ok(Contents::Index(children)) => children,
+            _ => Vec::new(),
+        });
+        let held: Vec<_> = held.map(|child| ImageId::Digest(child.digest)).collect();
+        parts.manifests.extend(manifests.into_iter().map(|manifest| (manifest.digest.clone(), Arc::new(manifest))));
+        if held.is_empty() {
+            return parts;
+        }
+        indexes = session.get(&held).await.into_iter().flatten().collect();
+        parts.held.extend(indexes.iter().filter(|image| image.storage != Storage::Standard).cloned());
+        indexes.retain(Image::is_index);
+    }
+}
+
+/// The manifests that some record has of these images.
+fn saved_manifests(folder: &Folder, mut wanted: HashSet<Digest>) -> Result<Vec<Manifest>> {
+    let mut found = Vec::new();
+    for run in folder.runs()?.iter().rev() {
+        if wanted.is_empty() {
+            break;
+        }
+        let Ok(light) = read::file(&folder.path(run), Manifests::Skip) else { continue };
+        let digests = |record: &Record| {
+            record
+                .images
+                .iter()
+                .filter_map(|image| image.saved.as_ref()?.digest())
+                .any(|digest| wanted.contains(&digest))
+        };
+        if !digests(&light) {
+            continue;
+        }
+        let record = read::file(&folder.path(run), Manifests::Keep)?;
+        for saved in record.images.iter().filter_map(|image| image.saved.as_ref()) {
+            if let Some((digest, text)) = saved.restorable().filter(|(digest, _)| wanted.contains(digest)) {
+                wanted.remove(&digest);
+                let media_type = saved.manifest_type.clone().or_else(|| saved.image.media_type.clone());
+                found.push(Manifest { digest, media_type, bytes: text.as_bytes().to_vec() });
             }
         }
     }
+    Ok(found)
+}
+
+/// A wish for an image that is there: it may be archived, or lack the tag.
+fn there(home: &Arc<StoreRef>, id: &ImageId, image: Image, parts: &Parts) -> Result<Wish> {
+    let unnamed = || Error::new(Kind::Unreadable, "the answer does not say which image this is");
+    let digest = image.digest().ok_or_else(unnamed)?;
+    let unknown = || Error::new(Kind::NotFound, "no record has its manifest");
+    Ok(Wish {
+        store: home.clone(),
+        tags: id.tag().map(str::to_owned).into_iter().collect(),
+        manifest: parts.manifests.get(&digest).cloned().ok_or_else(unknown),
+        digest,
+        image,
+    })
 }
 
 /// Searches the records for images that are not there, the newest first.

@@ -1,7 +1,7 @@
 //! Sends what was planned for one store, level by level, and looks at everything again: only a look makes an image
 //! restored.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use futures_util::future::join_all;
@@ -297,15 +297,15 @@ pub fn items<'t>(
 ) -> Vec<Item> {
     let home = session.store.home();
     let mut item = Item::new(home.image(ImageId::Digest(wish.digest.clone())));
-    item.image = match now {
+    let image = match now {
         Some(now) => now.clone(),
         None => Image { tags: wish.tags.clone(), ..wish.image.clone() },
     };
-    item.image.digest = Some(wish.digest.to_string());
+    item.image = Arc::new(Image { digest: Some(wish.digest.to_string()), ..image });
     item.end(&home, verdict);
     let tag = |(tag, verdict): (&String, Verdict)| {
         let mut item = Item::new(home.image(ImageId::TagAt(tag.clone(), wish.digest.clone())));
-        item.image.digest = Some(wish.digest.to_string());
+        item.image = Arc::new(Image { digest: Some(wish.digest.to_string()), ..Image::default() });
         item.end(&home, verdict);
         item
     };

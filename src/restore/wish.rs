@@ -17,7 +17,7 @@ use crate::{
 /// One image to restore.
 #[derive(Clone, Debug)]
 pub struct Wish {
-    pub store: StoreRef,
+    pub store: Arc<StoreRef>,
     pub digest: Digest,
     /// As a look showed it before the run that changed it.
     pub image: Image,
@@ -39,7 +39,7 @@ pub struct Wishes {
 impl Wishes {
     /// Adds a wish. One image is one wish, however often it is named.
     pub fn add(&mut self, wish: Wish) {
-        let place = (wish.store.clone().by_any_host(), wish.digest.clone());
+        let place = (StoreRef::clone(&wish.store).by_any_host(), wish.digest.clone());
         match self.places.get(&place) {
             None => {
                 self.places.insert(place, self.wishes.len());
@@ -201,7 +201,7 @@ fn impossible(reference: &ImageRef, saved: &Saved) -> Item {
     let title = reference.store.provider.title();
     let message = format!("{title} cannot restore images");
     let error = Error::new(Kind::Protected, message).code("CannotRestore");
-    let mut item = Item { image: (*saved.image).clone(), ..Item::new(reference.clone()) };
+    let mut item = Item { image: Arc::new((*saved.image).clone()), ..Item::new(reference.clone()) };
     item.end(&reference.store, Verdict::failed(error));
     item
 }

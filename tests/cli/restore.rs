@@ -234,15 +234,27 @@ fn archived_images_become_active_and_are_waited_for() {
     assert_eq!(order.len(), 4);
 
     let world = fresh();
-    world.run(&["restore", "-y", "-o", "json", "--no-wait", "ecr:team/app:v1"]).ends(0, ["accepted"]);
-    let run = world.run(&["restore", "-y", "-o", "json", "ecr:team/app:v1"]);
+    // The index, and both images that it holds; not the signature.
+    let one = ["restore", "-y", "-o", "json", "ecr:team/app:v1"];
+    world.run(&["restore", "-y", "-o", "json", "--no-wait", "ecr:team/app:v1"]).ends(0, ["accepted"; 3]);
+    let run = world.run(&one);
     // Nothing is asked for a second time.
-    run.ends(0, ["restored"]).sends(0, "UpdateImageStorageClass");
+    run.ends(0, ["restored"; 3]).sends(0, "UpdateImageStorageClass");
     assert_eq!(status(&world, "v1"), Status::Active);
-    world.run(&["restore", "-y", "-o", "json", "ecr:team/app:v1"]).ends(0, ["already_there"]);
+    assert_eq!(status(&world, &manifests[0].digest.to_string()), Status::Active);
+    assert_eq!(status(&world, &manifests[3].digest.to_string()), Status::Archived);
+    world.run(&one).ends(0, ["already_there"]);
+    // An active index that cannot be pulled.
+    with(&world, |repository| repository.archive(&manifests[1].digest, Utc::now()));
+    world.run(&one).ends(0, ["already_there", "restored"]);
+    assert_eq!(status(&world, &manifests[1].digest.to_string()), Status::Active);
 
     let world = fresh().fault("ecr:UpdateImageStorageClass:lose-answer:1");
-    world.run(&["restore", "-y", "-o", "json", "ecr:team/app:v1"]).ends(0, ["restored"]);
+    world.run(&one).ends(0, ["restored"; 3]);
+    // Without a record, only the index is known; then it can be read.
+    let world = fresh().set("IMGCTL_STATE_DIR", "off");
+    world.run(&one).ends(0, ["restored"]);
+    world.run(&one).ends(0, ["already_there", "restored", "restored"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
 fn wish(text: &str, tags: &[&str]) -> Wish {
     let digest = Digest::sha256_of(text.as_bytes());
     Wish {
-        store: StoreRef::of(Provider::Ecr).with_name("app"),
+        store: StoreRef::of(Provider::Ecr).with_name("app").into(),
         manifest: Ok(Arc::new(Manifest { digest: digest.clone(), media_type: None, bytes: text.into() })),
         digest,
         image: Image::default(),

@@ -207,11 +207,11 @@ impl ImageStore for Ecr {
             .map_err(|_| Error::new(Kind::Invalid, format!("the manifest of {} is not text", manifest.digest)))?;
         let call = self.client.put_image().set_registry_id(self.registry()).repository_name(&self.store.name);
         // The digest makes ECR refuse a manifest that is not the one that was saved.
-        let call = call.image_manifest(text).image_digest(manifest.digest.as_str()).set_image_tag(tag.clone());
+        let call = call.image_manifest(text).image_digest(manifest.digest.to_string()).set_image_tag(tag.clone());
         let call = call.set_image_manifest_media_type(manifest.media_type.clone());
         let answer = heard("PutImage", 1, call.send()).await.map_err(errors::of_put)?;
         let stored = answer.image().and_then(|image| image.image_id()?.image_digest());
-        match stored == Some(manifest.digest.as_str()) {
+        match stored == Some(manifest.digest.to_string().as_str()) {
             true => Ok(()),
             false => {
                 let message = format!("ECR stored {}, not {}", stored.unwrap_or("an unknown image"), manifest.digest);

@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
     commands::{
-        check_layers, complete, completions, delete, doctor, get, help, history, list, man, policy, prune, sandbox,
-        schema,
+        check_layers, complete, completions, delete, doctor, get, help, history, list, man, policy, prune, restore,
+        sandbox, schema,
     },
     context::Context,
     error::{Error, Kind, Result},
@@ -50,6 +50,7 @@ enum Command {
     Prune(prune::Args),
     Policy(policy::Args),
     History(history::Args),
+    Restore(restore::Args),
     Doctor(doctor::Args),
     Sandbox(sandbox::Args),
     Schema(schema::Args),
@@ -131,6 +132,7 @@ async fn dispatch(cli: Cli, env: Env) -> ExitCode {
         Command::Prune(args) => context.run(prune::run(args, &context)).await,
         Command::Policy(policy::Args { verb }) => context.run(verb.run(&context)).await,
         Command::History(args) => context.run(history::run(args, &context)).await,
+        Command::Restore(args) => context.run(restore::run(args, &context)).await,
         Command::Doctor(args) => context.run(doctor::run(args, &context)).await,
         // The sandbox ends with the exit code of the command that ran inside.
         Command::Sandbox(args) => return sandbox::run(args).await.unwrap_or_else(|error| offline(Err(error)).into()),
@@ -153,6 +155,7 @@ impl Command {
             Self::Prune(_) => "prune",
             Self::Policy(_) => "policy",
             Self::History(_) => "history",
+            Self::Restore(_) => "restore",
             Self::Doctor(_) => "doctor",
             // These commands print no report.
             Self::Sandbox(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) | Self::Help(_) => "",
@@ -163,6 +166,7 @@ impl Command {
         match self {
             Self::Delete(args) => args.consent.dry_run,
             Self::Prune(args) => args.consent.dry_run,
+            Self::Restore(args) => args.consent.dry_run,
             _ => false,
         }
     }

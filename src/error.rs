@@ -22,6 +22,14 @@ pub enum Kind {
     Unreadable,
     /// No such image (or layer, or job).
     NotFound,
+    /// Layers that the image needs no longer exist.
+    LayersGone,
+    /// Images that the index needs do not exist.
+    PartsMissing,
+    /// What was to be stored is there already.
+    AlreadyThere,
+    /// The tag points to another image, and stays there.
+    TagTaken,
     /// Something else needs the image.
     InUse,
     /// The image's state forbids it for now.

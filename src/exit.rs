@@ -88,7 +88,22 @@ impl Item {
         match self.outcome {
             // With an error, it may never have existed.
             Some(Gone) => self.error.is_none(),
-            Some(outcome) => matches!(outcome, Deleted | Untagged | Accepted | WouldDelete | WouldUntag),
+            Some(outcome) => matches!(
+                outcome,
+                Deleted
+                    | Untagged
+                    | Archived
+                    | AlreadyArchived
+                    | Restored
+                    | Retagged
+                    | AlreadyThere
+                    | Accepted
+                    | WouldDelete
+                    | WouldUntag
+                    | WouldArchive
+                    | WouldRestore
+                    | WouldRetag
+            ),
             None => self.error.is_none() && !matches!(self.state, Some(State::Unavailable(_))),
         }
     }

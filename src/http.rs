@@ -104,6 +104,12 @@ fn sensitive(what: &str, text: &str) -> Result<HeaderValue> {
     Ok(value)
 }
 
+/// How imgctl names itself to a service.
+const USER_AGENT: &str = concat!("imgctl/", env!("CARGO_PKG_VERSION"));
+
+/// The same for the AWS SDK, which allows no slash and puts it into its own user agent.
+pub const APP_NAME: &str = concat!("imgctl-", env!("CARGO_PKG_VERSION"));
+
 #[derive(Clone, Debug)]
 pub struct Http {
     client: reqwest::Client,
@@ -129,7 +135,7 @@ impl Http {
             .redirect(Policy::none())
             .connect_timeout(timeout.min(Duration::from_secs(10)))
             .timeout(timeout)
-            .user_agent(concat!("imgctl/", env!("CARGO_PKG_VERSION")));
+            .user_agent(USER_AGENT);
         if direct {
             client = client.no_proxy();
         }

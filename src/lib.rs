@@ -10,6 +10,7 @@
 //! | batches, retries, pace, what counts as done | `engine` |
 //! | what imgctl sends for a tag | `engine/target.rs`, called from `delete/look.rs` |
 //! | what is deleted, and in which order | `delete` |
+//! | what is put back, and in which order | `restore` |
 //! | which images are stale | `prune` (pure); `survey` fetches what it needs |
 //! | the confirmation prompt | `output/question.rs`, asked by `output/terminal.rs` |
 //! | which secrets are masked in the output | `secrets` |
@@ -39,6 +40,7 @@ mod output;
 mod prune;
 mod record;
 mod report;
+mod restore;
 pub mod sandbox;
 mod secrets;
 pub mod settings;

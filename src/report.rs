@@ -17,7 +17,7 @@ use crate::{
     prune::saved,
     prune::{Action, Choice},
     record::Brief,
-    store::{Image, LeftBehind},
+    store::{Image, LeftBehind, Storage},
 };
 
 /// One item of the output: an image, a layer of an image, or a provider that `doctor` checked.
@@ -48,6 +48,9 @@ pub struct Item {
     /// What the deletion leaves behind, and what costs money.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_behind: Vec<LeftBehind>,
+    /// Of an image that would be deleted, untagged or archived: whether `imgctl restore` could undo that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
     /// The provider's job, as a reference for `imgctl get --job`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
@@ -72,6 +75,17 @@ struct Named {
 
 fn named<S: Serializer>(reference: &Reference, serializer: S) -> Result<S::Ok, S::Error> {
     Named { reference: reference.to_string(), provider: reference.store().provider }.serialize(serializer)
+}
+
+/// Whether a step of a plan could be undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Undo {
+    /// The image stays in its store.
+    Possible,
+    /// As long as the provider keeps the layers, and it does not say how long.
+    WhileLayersStay,
+    Impossible,
 }
 
 /// What a reading command found.
@@ -119,6 +133,7 @@ impl Item {
             platforms: Vec::new(),
             takes_along: Vec::new(),
             left_behind: Vec::new(),
+            undo: None,
             job: None,
             checks: Vec::new(),
             error: None,
@@ -144,6 +159,17 @@ impl Item {
             self.left_behind.clear();
             self.takes_along.clear();
         }
+        self.undo = match outcome {
+            WouldArchive | WouldUntag => Some(Undo::Possible),
+            WouldDelete if self.is_restorable() => Some(Undo::WhileLayersStay),
+            WouldDelete => Some(Undo::Impossible),
+            _ => None,
+        };
+    }
+
+    /// Whether its manifest can be saved before it is deleted, and put back.
+    pub fn is_restorable(&self) -> bool {
+        self.reference.store().provider.undo().is_some() && self.image.storage == Storage::Standard
     }
 
     /// Sets the result of a deletion in this store.

@@ -55,6 +55,11 @@ pub async fn run(args: &Args, mut program: Command, env: Env) -> Exit {
     let found = match asked.wanted {
         Wanted::Help => explained(&program, &args.word),
         Wanted::Run => runs(&env, &args.word),
+        Wanted::RunOrImage => {
+            let mut found = runs(&env, &args.word);
+            found.extend(complete::names(&context(&asked, env), &args.word, Wanted::Image).await);
+            found
+        }
         _ => complete::names(&context(&asked, env), &args.word, asked.wanted).await,
     };
     let line = |candidate: &Candidate| format!("{}\t{}\n", candidate.word, safe(&candidate.about));

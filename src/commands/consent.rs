@@ -3,7 +3,25 @@
 use std::time::Duration;
 
 use super::values::duration;
-use crate::{delete::How, error::Result, output::can_ask, report::Sizes};
+use crate::{
+    delete::How,
+    error::{Error, Kind, Result},
+    image::Provider,
+    output::can_ask,
+    report::Sizes,
+    restore,
+};
+
+/// Refuses to archive images of providers that have no archive.
+pub fn can_archive(providers: impl IntoIterator<Item = Provider>) -> Result<()> {
+    match providers.into_iter().find(|provider| provider.archive().is_none()) {
+        None => Ok(()),
+        Some(without) => {
+            let message = format!("cannot use --archive: {} has no archive", without.title());
+            Err(Error::new(Kind::Unsupported, message).hint("only ECR archives images"))
+        }
+    }
+}
 
 #[derive(clap::Args)]
 pub struct Consent {
@@ -33,6 +51,12 @@ impl Consent {
     /// Refuses a run that must ask for confirmation and cannot, before anything is sent.
     pub fn can_be_had(&self) -> Result<()> {
         if self.yes || self.dry_run { Ok(()) } else { can_ask() }
+    }
+
+    /// How to restore.
+    pub fn restoring(&self) -> restore::How {
+        let Self { dry_run, yes, no_wait, timeout_job: most, no_record } = *self;
+        restore::How { dry_run, yes, no_wait, most, record: !no_record }
     }
 
     /// How to carry out an order. `shown`: what the plan frees, if the user has seen it.

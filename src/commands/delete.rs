@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{consent::Consent, in_use::InUseArgs};
+use super::{
+    consent::{Consent, can_archive},
+    in_use::InUseArgs,
+};
 use crate::{
     context::Context,
     delete::{
@@ -74,7 +77,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         context.printer.ignore_missing();
     }
     let (mut order, plan) = match args.given(context).await? {
-        Given::Images(images) => (args.named(images, context).await?, None),
+        Given::Images { images, archive } => (args.named(images, archive, context).await?, None),
         Given::Plan(plan, source) => (args.saved(plan, context).await?, Some(source)),
     };
     let how = How { plan, ..args.consent.how(None, args.ignore_missing) };
@@ -89,20 +92,27 @@ impl Args {
         context.blocking(move || saved::given(&images, &files)).await
     }
 
-    async fn named(&self, images: Vec<ImageRef>, context: &Context) -> Result<Order<'static>> {
+    async fn named(&self, images: Vec<ImageRef>, archive: bool, context: &Context) -> Result<Order<'static>> {
         if self.in_use.is_given() {
             let message = "cannot use --in-use or --skip-usage-check: they need a plan, and you named images";
             return Err(Error::new(Kind::Usage, message)
                 .hint("`imgctl delete` deletes the images you name; `imgctl prune` keeps images in use"));
         }
-        self.guard(context, images.iter().map(|image| image.store.provider), images.len())?;
+        let archive = archive || self.deletion.archive;
+        let providers = || images.iter().map(|image| image.store.provider);
+        if archive {
+            can_archive(providers())?;
+        }
+        self.guard(context, providers(), images.len())?;
         context.printer.progress.expect(images.len());
         let shown = self.consent.dry_run || !self.consent.is_given();
-        Ok(Order::named(context, images, Wish { all_tags: self.all_tags, shown }).await)
+        Ok(Order::named(context, images, Wish { all_tags: self.all_tags, archive, shown }).await)
     }
 
     async fn saved(&self, plan: SavedPlan, context: &Context) -> Result<Order<'static>> {
-        if self.deletion != plan.head.deletion {
+        // An archive plan is never carried out as a deletion, and needs no flag to say so.
+        let archive = self.deletion.archive || plan.head.deletion.archive;
+        if (DeletionFlags { archive, ..self.deletion }) != plan.head.deletion {
             let message = format!("cannot run the plan: it was made with {}", plan.head.deletion.flags());
             return Err(Error::new(Kind::Usage, message).hint("use the same flags"));
         }

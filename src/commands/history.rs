@@ -5,13 +5,13 @@ use futures_util::future::join_all;
 
 use crate::{
     context::{Context, lookup::by_store},
-    engine::{Outcome, Sent, Target, Verdict},
+    engine::{Aim, Outcome, Sent, Target, Verdict},
     error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
     image::{ImageRef, Reference},
     record::{
-        Brief, Filter, FilterArgs, Folder, Record, Recorded, folder,
+        Action, Brief, Filter, FilterArgs, Folder, Record, Recorded, folder,
         read::{self, Manifests},
     },
     report::Item,
@@ -155,6 +155,11 @@ async fn settle(folder: &Folder, record: &mut Record, context: &Context) -> Resu
         Some((place, reference, seen, saved.at))
     });
     let open: Vec<_> = open.collect();
+    let aim = match record.head.action {
+        Action::Delete => Aim::Delete,
+        Action::Archive => Aim::Archive,
+        Action::Restore => Aim::Restore,
+    };
     let stores = by_store(open, |(_, reference, ..): &(usize, ImageRef, _, _)| &reference.store);
     let looks = stores.into_iter().map(|(store, images)| async move {
         let session = context.open(&store).await?;
@@ -164,7 +169,7 @@ async fn settle(folder: &Folder, record: &mut Record, context: &Context) -> Resu
                 (place, Sent { target: Target { seen, ..Target::exact(reference.id) }, at })
             })
             .unzip();
-        Ok::<_, Error>(places.into_iter().zip(session.settle(&sent).await).collect::<Vec<_>>())
+        Ok::<_, Error>(places.into_iter().zip(session.settle(aim, &sent).await).collect::<Vec<_>>())
     });
     let mut settled: Vec<(usize, Verdict)> = Vec::new();
     for found in join_all(looks).await {

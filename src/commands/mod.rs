@@ -15,6 +15,7 @@ pub mod list;
 pub mod man;
 pub mod policy;
 pub mod prune;
+pub mod restore;
 pub mod sandbox;
 pub mod schema;
 mod tour;

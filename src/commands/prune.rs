@@ -7,7 +7,10 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::{consent::Consent, in_use::InUseArgs};
+use super::{
+    consent::{Consent, can_archive},
+    in_use::InUseArgs,
+};
 use crate::{
     context::Context,
     delete::{self, How, Order},
@@ -23,7 +26,7 @@ use crate::{
     settings::DeletionFlags,
     survey::{
         InUse,
-        plan::{Made, Wanted},
+        plan::{Made, OfStore, Wanted},
         show,
     },
 };
@@ -97,7 +100,7 @@ impl Args {
         match self.show() {
             Show::All => true,
             Show::Kept => action == Action::Keep,
-            Show::Deleted => action == Action::Delete,
+            Show::Deleted => action != Action::Keep,
         }
     }
 }
@@ -106,6 +109,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let rules = args.rules()?;
     args.in_use.demand(&rules)?;
     context.one_profile(rules.iter().flat_map(|rules| &rules.stores).map(|store| store.provider))?;
+    if args.deletion.archive {
+        can_archive(rules.iter().flat_map(|rules| &rules.stores).map(|store| store.provider))?;
+    }
     // An image that no longer exists needs no deletion.
     context.printer.ignore_missing();
     args.consent.can_be_had()?;
@@ -113,6 +119,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let wanted = Wanted {
         in_use: InUse { check: args.in_use.check(), recursive: args.deletion.recursive },
         exactly: args.freed == FreedHow::Exact,
+        archive: args.deletion.archive,
     };
     let made = Made::of(context, rules, files, wanted).await?;
     context.printer.head(show::head(context, &made, wanted));
@@ -186,6 +193,7 @@ impl Args {
                 context.printer.plan(&items);
             }
         }
+        notes(made).iter().for_each(|note| context.printer.remark(note));
     }
 
     /// Prints the plan of a dry run.
@@ -197,6 +205,13 @@ impl Args {
             }
             context.printer.end_table();
         }
+        notes(made).into_iter().for_each(|note| context.printer.remark_last(note));
         context.finish();
     }
+}
+
+/// What the archive costs, and what can be undone.
+fn notes(made: &Made) -> Vec<String> {
+    let stores: Vec<OfStore> = made.stores().collect();
+    delete::notes(stores.iter().flat_map(|of| show::items(of, |row| row.action() == Action::Delete)))
 }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::TimeDelta;
 use clap::ValueEnum;
 
 use super::inside::{Place, Records, cleared, inside, variables};
@@ -17,7 +18,7 @@ use crate::{
     exit::Exit,
     help::{Example, examples},
     output,
-    sandbox::{Fault, Options, Sandbox, World},
+    sandbox::{Fault, Options, Sandbox, World, ecr::Delays},
 };
 
 /// Examples at the end of the help.
@@ -84,6 +85,12 @@ pub struct Args {
     /// Calls per second that each operation allows before it throttles; a second's calls may come at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
+    /// ECR: time from the archive until an image can be pulled; up to 20 minutes in AWS
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
+    activation: Duration,
+    /// ECR: drop layers that no image has after this time [default: keep them; AWS does not say how long it does]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    layers_kept: Option<Duration>,
     /// Make calls fail; can be repeated
     #[arg(long, value_name = "SPEC")]
     fault: Vec<String>,
@@ -128,10 +135,13 @@ fn cannot_start(error: impl std::fmt::Display) -> Error {
 impl Args {
     async fn start(&self) -> Result<Sandbox> {
         let now = chrono::Utc::now();
-        let world = match &self.world {
+        let mut world = match &self.world {
             Some(file) => World::load(file)?,
             None => World::seeded(self.seed, self.images, now),
         };
+        // No duration of a flag is longer than a century.
+        let span = |duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+        world.ecr.delays = Delays { activation: span(self.activation), layers_kept: self.layers_kept.map(span) };
         let faults = self
             .fault
             .iter()

@@ -15,7 +15,7 @@ struct Stop {
     pipe: &'static [&'static [&'static str]],
 }
 
-const STOPS: [Stop; 11] = [
+const STOPS: [Stop; 14] = [
     Stop {
         why: "List images. A pattern matches several repositories; the digest identifies the image.",
         pipe: &[&["list", "ecr:base/*"]],
@@ -48,6 +48,18 @@ const STOPS: [Stop; 11] = [
     Stop {
         why: "Delete images in several clouds with one command.",
         pipe: &[&["delete", "--yes", "ecr:base/alpine:3.10", "cvm:img-2z9lgipz", "workspace:697620082246500000"]],
+    },
+    Stop {
+        why: "Undo that run. imgctl puts back manifests and tags; CVM and Workspace cannot restore images.",
+        pipe: &[&["restore", "--yes", "last"]],
+    },
+    Stop {
+        why: "Archive an image instead of deleting it. It stays, and cannot be pulled.",
+        pipe: &[&["delete", "--yes", "--archive", "--all-tags", "ecr:base/alpine:3.10"]],
+    },
+    Stop {
+        why: "Bring it back from the archive. imgctl waits until it can be pulled.",
+        pipe: &[&["restore", "--yes", "ecr:base/alpine:3.10"]],
     },
     Stop {
         why: "Prune several clouds. imgctl keeps images that instances, families and groups use.",

@@ -13,6 +13,8 @@ pub enum Wanted {
     Help,
     /// A run on record.
     Run,
+    /// A run on record, or an image.
+    RunOrImage,
 }
 
 /// The kind of argument at the cursor, and the flags before it that decide where to look.
@@ -88,6 +90,7 @@ fn wanted(argument: &Arg) -> Option<Wanted> {
     let name = argument.get_value_names()?.join(" ");
     match (name.contains("IMAGE"), name.contains("STORE")) {
         (true, true) => Some(Wanted::Either),
+        (true, false) if name.contains("RUN") => Some(Wanted::RunOrImage),
         (true, false) => Some(Wanted::Image),
         (false, true) => Some(Wanted::Store),
         (false, false) if name.contains("RUN") => Some(Wanted::Run),
@@ -121,6 +124,7 @@ mod tests {
             ("imgctl help", Some(Help)),
             ("imgctl history", Some(Run)),
             ("imgctl history --since 7d", Some(Run)),
+            ("imgctl restore -n", Some(RunOrImage)),
             // A command, a flag's value, or a word that is not a reference.
             ("imgctl", None),
             ("imgctl delete --max-delete", None),

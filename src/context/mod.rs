@@ -124,8 +124,8 @@ impl Context {
         Wish { in_flight: concurrency, per_second: rate, patience }
     }
 
-    /// Asks for confirmation. Anything but yes is an error, and nothing is deleted.
-    pub async fn agreed(&self, question: &str) -> Result<()> {
+    /// Asks for confirmation. Anything but yes is an error, and nothing is `done`.
+    pub async fn agreed(&self, question: &str, done: &str) -> Result<()> {
         let agreed = tokio::select! {
             agreed = self.printer.agreed(question) => agreed,
             () = self.stop.asked() => false,
@@ -133,7 +133,7 @@ impl Context {
         if agreed {
             return Ok(());
         }
-        Err(Error::new(Kind::Guard, "Cancelled. Nothing was deleted."))
+        Err(Error::new(Kind::Guard, format!("Cancelled. Nothing was {done}.")))
     }
 
     /// Counts calls that were sent outside of a session.

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::order::{Chosen, Order, StoreOrder, Usage};
 use crate::{
     context::Context,
-    engine::{Session, Verdict},
+    engine::{Outcome, Session, Verdict},
     error::{Error, Kind, Result},
     image::ImageId,
     prune::{Saved, Stock, recheck},
@@ -25,7 +25,8 @@ impl<'m> Order<'m> {
             context.printer.progress.doing("looking again", None);
         }
         let cache = Cache::new(context.settings.env.cache());
-        let stocks = join_all(chosen().map(|(session, chosen)| stock(session, chosen, &cache))).await;
+        let archive = self.archive;
+        let stocks = join_all(chosen().map(|(session, chosen)| stock(session, chosen, archive, &cache))).await;
         if !self.usage.files.is_empty() {
             // A list says nothing about stores that could not be read.
             if let Some(error) = stocks.iter().find_map(|stock| stock.as_ref().err()) {
@@ -50,11 +51,11 @@ impl<'m> Order<'m> {
     }
 }
 
-async fn stock<'m>(session: &Session, chosen: &Chosen<'m>, cache: &Cache) -> Result<Cow<'m, Stock>> {
+async fn stock<'m>(session: &Session, chosen: &Chosen<'m>, archive: bool, cache: &Cache) -> Result<Cow<'m, Stock>> {
     if let Some(stock) = chosen.stock {
         return Ok(Cow::Borrowed(stock));
     }
-    let mut stock = survey::stock(session, cache, |_| true, |_| ()).await?;
+    let mut stock = survey::stock(session, cache, archive, |_| true, |_| ()).await?;
     whole(session, &stock, &chosen.saved).await?;
     let candidates: Vec<usize> = chosen.saved.iter().filter_map(|saved| stock.place(&saved.id)).collect();
     survey::read_candidates(session, cache, &mut stock, candidates).await?;
@@ -64,7 +65,7 @@ async fn stock<'m>(session: &Session, chosen: &Chosen<'m>, cache: &Cache) -> Res
 /// A listing proves only what it shows. Images of the plan that it does not show are asked for by name: if one of them
 /// exists, the listing leaves out images, and what else it leaves out is unknown.
 async fn whole(session: &Session, stock: &Stock, saved: &[Saved]) -> Result<()> {
-    let unlisted = saved.iter().filter(|saved| stock.place(&saved.id).is_none());
+    let unlisted = saved.iter().filter(|saved| stock.place(&saved.id).is_none() && !stock.is_archived(&saved.id));
     let ids: Vec<ImageId> = unlisted.map(Saved::image_id).collect();
     for (id, now) in ids.iter().zip(session.get(&ids).await) {
         match now {
@@ -112,6 +113,9 @@ impl StoreOrder<'_> {
             }
             match step {
                 Ok(step) => going.step = step,
+                Err(_) if stock.is_archived(&saved.id) => {
+                    going.refused = Some(Box::new(Verdict::of(Outcome::AlreadyArchived)));
+                }
                 Err(error) => going.refused = Some(Box::new(Verdict::failed(error))),
             }
         }

@@ -24,6 +24,7 @@ impl<'m> Order<'m> {
             stores: deletes.map(|of| store(&of, made.at, &mut places)).collect(),
             unopened: Vec::new(),
             usage: Usage { evidence: made.evidence.clone(), files: Files::default(), in_use },
+            archive: made.archive,
         }
     }
 }
@@ -37,7 +38,7 @@ fn store<'m>(of: &OfStore<'m>, at: DateTime<Utc>, places: &mut usize) -> StoreOr
         let (Some(id), Some(was)) = (image.id.clone(), Saved::of(row, image, read_at)) else {
             continue;
         };
-        let choice = Some(Box::new(show::choice(stock, row)));
+        let choice = Some(Box::new(show::choice(stock, row, of.archive)));
         asked.push(Asked { place: *places, id: id.clone(), choice, next: Next::Goes(goes.len()) });
         saved.push(was);
         *places += 1;

@@ -54,7 +54,7 @@ impl StoreOrder<'_> {
         progress.doing("looking for indexes", None);
         // A permission that is missing here must not stop the deletion.
         let aside = self.session.aside();
-        let stock = survey::stock(&aside, cache, |_| true, |images| progress.seen(images)).await?;
+        let stock = survey::stock(&aside, cache, false, |_| true, |images| progress.seen(images)).await?;
         Ok(Some(foresee(&stock, whole.iter().map(|(_, digest)| digest))))
     }
 

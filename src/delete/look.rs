@@ -8,12 +8,16 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::order::{Asked, Going, Next, StoreOrder};
+use super::{
+    named::Wish,
+    order::{Asked, Chosen, Going, Next, StoreOrder},
+};
 use crate::{
-    engine::{Session, Target, Verdict},
-    error::Result,
-    image::{ImageId, StoreRef},
-    store::{Hold, Image},
+    engine::{Outcome, Session, Target, Verdict},
+    error::{Error, Kind, Result},
+    image::{Digest, ImageId, StoreRef},
+    prune::{Guards, Saved},
+    store::{Hold, Image, Storage},
 };
 
 /// Named images and what a look showed.
@@ -54,9 +58,12 @@ impl Looked {
     }
 
     /// Decides what to send for each image. With `all_tags` a tag stands for its whole image.
-    pub fn pinned(self, all_tags: bool) -> StoreOrder<'static> {
+    pub fn pinned(self, wish: Wish) -> StoreOrder<'static> {
         let Self { session, asked, seen } = self;
-        let mut pins = Pins { all_tags, goes: Vec::new(), places: HashMap::new() };
+        let names = asked.iter().filter_map(|(_, id)| Some((id, seen.get(&name(id))?.as_ref().ok()?.digest()?)));
+        let mut named: HashMap<Digest, Vec<ImageId>> = HashMap::new();
+        names.for_each(|(id, digest)| named.entry(digest).or_default().push(id.clone()));
+        let mut pins = Pins { wish, named, goes: Vec::new(), places: HashMap::new() };
         let next = |(place, id): (usize, ImageId)| {
             let next = match seen.get(&name(&id)) {
                 None => pins.target(Target::exact(id.clone()), false),
@@ -67,12 +74,28 @@ impl Looked {
         };
         let mut asked: Vec<_> = asked.into_iter().map(next).collect();
         let goes = pins.without_covered_tags(&mut asked);
-        StoreOrder { session, goes, asked, looked_at: Instant::now(), chosen: None }
+        let chosen = wish.archive.then(|| compared(&goes));
+        StoreOrder { session, goes, asked, looked_at: Instant::now(), chosen }
     }
 }
 
+/// Images to archive are compared with their whole store, like those that rules chose: the service does not say whether
+/// it protects what an active index holds.
+fn compared(goes: &[Going]) -> Chosen<'static> {
+    let saved = |going: &Going| Saved {
+        id: going.target.digest().map(|digest| digest.to_string()).unwrap_or_default(),
+        image: going.target.seen.clone().unwrap_or_default(),
+        // Not known yet, so any number is as before.
+        attached: usize::MAX,
+        read_at: None,
+    };
+    Chosen { guards: Guards::none(), stock: None, saved: goes.iter().map(saved).collect() }
+}
+
 struct Pins {
-    all_tags: bool,
+    wish: Wish,
+    /// The names by which each image was asked for.
+    named: HashMap<Digest, Vec<ImageId>>,
     goes: Vec<Going>,
     places: HashMap<ImageId, usize>,
 }
@@ -83,10 +106,36 @@ impl Pins {
         if let Some(Hold::Refused(error)) = &image.hold {
             return ended(error.clone());
         }
-        match Target::pinned(id, image, self.all_tags) {
+        let archive = self.wish.archive;
+        match Target::pinned(id, image, self.wish.all_tags || archive) {
+            Ok(_) if archive && image.storage == Storage::Archived => {
+                Next::Ended(Box::new(Verdict::of(Outcome::AlreadyArchived)), Some(Arc::clone(image)))
+            }
+            Ok(target) if archive => match image.hold_from_archive().or_else(|| self.uncovered(image)) {
+                Some(error) => ended(error),
+                None => self.target(target, false),
+            },
             Ok(target) => self.target(target, image.hold == Some(Hold::Going)),
             Err(error) => ended(error),
         }
+    }
+
+    /// An image is archived with all its tags, so the user must have named them all.
+    fn uncovered(&self, image: &Image) -> Option<Error> {
+        let named = image.digest().and_then(|digest| self.named.get(&digest)).map_or(&[][..], Vec::as_slice);
+        if self.wish.all_tags || named.iter().any(|id| matches!(id, ImageId::Digest(_))) {
+            return None;
+        }
+        let covered = |tag: &String| named.iter().any(|id| id.tag() == Some(tag));
+        let others: Vec<&str> = image.tags.iter().filter(|tag| !covered(tag)).map(String::as_str).collect();
+        let message = || format!("archiving it would also archive its tags {}", others.join(", "));
+        let error = || {
+            Error::new(Kind::Protected, message())
+                .code("OtherTags")
+                .request_id(image.request_id.clone())
+                .hint("name these tags too, name the image by its digest, or use --all-tags")
+        };
+        (!others.is_empty()).then(error)
     }
 
     fn target(&mut self, target: Target, leaving: bool) -> Next {

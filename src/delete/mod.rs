@@ -9,11 +9,13 @@ mod chosen;
 mod foresee;
 mod look;
 mod named;
+mod notes;
 mod order;
 mod passes;
 mod run;
 pub mod saved;
 
 pub use named::Wish;
+pub use notes::notes;
 pub use order::{Order, Usage};
 pub use run::{How, run};

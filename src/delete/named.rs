@@ -18,6 +18,8 @@ use crate::{
 pub struct Wish {
     /// A tag stands for its whole image, with all its tags.
     pub all_tags: bool,
+    /// Archive the images instead.
+    pub archive: bool,
     /// A person, or a dry run, will see the plan: everything is looked at.
     pub shown: bool,
 }
@@ -33,7 +35,7 @@ impl Order<'static> {
         // Each of up to a million references names its store in full.
         drop(images);
         let opened = join_all(named.iter().map(|(store, _)| context.open(store))).await;
-        let mut order = Self::default();
+        let mut order = Self { archive: wish.archive, ..Self::default() };
         let mut stores = Vec::new();
         for ((store, images), session) in named.into_iter().zip(opened) {
             match session {
@@ -51,7 +53,7 @@ impl Order<'static> {
         let looks = stores.into_iter().map(|(session, images)| {
             // A store may be named with its account and without. Only an answer tells that both are the same.
             let ambiguous = spellings[&without_owner(&session)] > 1;
-            Looked::at(session, images, wish.shown || ambiguous)
+            Looked::at(session, images, wish.shown || wish.archive || ambiguous)
         });
         let mut places: HashMap<StoreRef, usize> = HashMap::new();
         let mut looked: Vec<Looked> = Vec::new();
@@ -64,7 +66,7 @@ impl Order<'static> {
                 }
             }
         }
-        order.stores = looked.into_iter().map(|look| look.pinned(wish.all_tags)).collect();
+        order.stores = looked.into_iter().map(|look| look.pinned(wish)).collect();
         order
     }
 }

@@ -23,6 +23,8 @@ pub struct Order<'m> {
     /// Images of stores that could not be opened, with their places among all that was asked for.
     pub unopened: Vec<(usize, Item)>,
     pub usage: Usage,
+    /// The images are archived instead.
+    pub archive: bool,
 }
 
 /// What is known to be in use, for images that rules chose.
@@ -106,7 +108,7 @@ impl Order<'_> {
     /// The result of each image if all goes well, in the order asked. There may be a million, so each is made when it is
     /// looked at.
     pub fn expected(&self) -> impl Iterator<Item = Item> {
-        let expectations: Vec<_> = self.stores.iter().map(Expectation::of).collect();
+        let expectations: Vec<_> = self.stores.iter().map(|of| Expectation::of(of, self.archive)).collect();
         let unopened = self.unopened.iter().map(|(place, item)| (*place, Expected::Unopened(item)));
         let asked = self.stores.iter().enumerate();
         let asked = asked.flat_map(|(store, of)| of.asked.iter().map(move |asked| (asked, store)));
@@ -128,12 +130,13 @@ enum Expected<'o> {
 /// A store's results if all goes well.
 struct Expectation<'o> {
     order: &'o StoreOrder<'o>,
+    archive: bool,
     going: HashMap<Digest, HashSet<String>>,
 }
 
 impl<'o> Expectation<'o> {
-    fn of(order: &'o StoreOrder<'o>) -> Self {
-        Self { order, going: tags_going(order.goes.iter().map(|going| &going.target)) }
+    fn of(order: &'o StoreOrder<'o>, archive: bool) -> Self {
+        Self { order, archive, going: tags_going(order.goes.iter().map(|going| &going.target)) }
     }
 
     fn item(&self, asked: &Asked) -> Item {
@@ -143,11 +146,15 @@ impl<'o> Expectation<'o> {
                 let Going { target, refused, .. } = &self.order.goes[*at];
                 let tags = target.digest().and_then(|digest| self.going.get(&digest));
                 let whole = target.takes_image(tags.unwrap_or(&HashSet::new()));
-                let outcome = if whole { Outcome::WouldDelete } else { Outcome::WouldUntag };
+                let outcome = match whole {
+                    _ if self.archive => Outcome::WouldArchive,
+                    true => Outcome::WouldDelete,
+                    false => Outcome::WouldUntag,
+                };
                 refused.as_deref().cloned().unwrap_or(Verdict::of(outcome))
             }
         };
-        self.order.item(asked, rehearsed(verdict))
+        self.order.item(asked, verdict.rehearsed())
     }
 }
 
@@ -188,15 +195,6 @@ impl Going {
         let pass = usize::from(!target.is_index());
         Self { target, step: Step { pass, after: Vec::new() }, leaving: false, refused: None }
     }
-}
-
-/// The verdict as a dry run words it.
-fn rehearsed(verdict: Verdict) -> Verdict {
-    let outcome = match verdict.outcome {
-        Outcome::Refused => Outcome::WouldRefuse,
-        outcome => outcome,
-    };
-    Verdict { outcome, ..verdict }
 }
 
 pub fn in_order(mut items: Vec<(usize, Item)>) -> Vec<Item> {

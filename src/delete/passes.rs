@@ -19,7 +19,7 @@ use crate::{
 impl StoreOrder<'_> {
     /// Deletes the targets, and reports each image that was asked for exactly once, with its place. What is sent is on
     /// record before.
-    pub async fn delete(
+    pub async fn carry_out(
         &self,
         options: &Options,
         record: Option<Part<'_>>,
@@ -59,7 +59,7 @@ impl StoreOrder<'_> {
         for pass in self.passes() {
             let (mut sent, mut blocked) = (Vec::new(), Vec::new());
             for (at, _) in self.goes.iter().enumerate().filter(|(_, going)| going.is_of(pass)) {
-                match self.blocked(at, &ends.lock().unwrap_or_else(PoisonError::into_inner)) {
+                match self.blocked(at, &ends.lock().unwrap_or_else(PoisonError::into_inner), options.archive) {
                     Some(error) => blocked.push((at, error)),
                     None => sent.push(at),
                 }
@@ -85,8 +85,9 @@ impl StoreOrder<'_> {
     }
 
     /// Why a target must not be sent: the image it belongs to still exists.
-    fn blocked(&self, at: usize, ends: &[Option<Outcome>]) -> Option<Error> {
-        let gone = |owner: &usize| matches!(ends[*owner], Some(Outcome::Deleted | Outcome::Gone | Outcome::Missing));
+    fn blocked(&self, at: usize, ends: &[Option<Outcome>], archive: bool) -> Option<Error> {
+        use Outcome::{AlreadyArchived, Archived, Deleted, Gone, Missing};
+        let gone = |owner: &usize| matches!(ends[*owner], Some(Deleted | Gone | Missing | Archived | AlreadyArchived));
         let stays = *self.goes[at].step.after.iter().find(|owner| !gone(owner))?;
         if ends[stays] == Some(Outcome::Skipped) {
             return Some(Error::new(Kind::Stopped, "not tried: the run was stopped").code("Interrupted"));
@@ -95,7 +96,7 @@ impl StoreOrder<'_> {
         let owner = owner.map_or("an image".into(), |digest| digest.to_string());
         let message = match ends[stays] {
             Some(Outcome::Unknown) => format!("it belongs to {owner}, and whether that still exists is unknown"),
-            _ => format!("it belongs to {owner}, which was not deleted"),
+            _ => format!("it belongs to {owner}, which was not {}", if archive { "archived" } else { "deleted" }),
         };
         Some(Error::new(Kind::InUse, message).code("OwnerNotDeleted"))
     }

@@ -9,12 +9,13 @@ use std::{
 use futures_util::future::join_all;
 
 use super::{
+    notes::notes,
     order::{Order, StoreOrder, in_order},
     passes::Part,
 };
 use crate::{
     context::Context,
-    engine::{Options, Target, Verdict},
+    engine::{Options, Outcome, Target, Verdict},
     error::Result,
     exit::Tally,
     output::{
@@ -60,6 +61,7 @@ pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<T
             tally.add(&item);
         }
         tell_halted(order, context);
+        notes(order.expected()).into_iter().for_each(|note| context.printer.remark_last(note));
         return Ok(tally);
     }
     let state = context.settings.env.state().filter(|_| how.record && !order.is_empty());
@@ -74,10 +76,10 @@ pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<T
     }
     order.check(context).await?;
     let recorder = match folder {
-        Some(folder) if order.sends() => Some(Recorder::begin(folder, about(context, &how)).await?),
+        Some(folder) if order.sends() => Some(Recorder::begin(folder, about(context, order.archive, &how)).await?),
         _ => None,
     };
-    let options = Options { agreed, no_wait: how.no_wait, job_timeout: how.job_timeout };
+    let options = Options { archive: order.archive, agreed, no_wait: how.no_wait, job_timeout: how.job_timeout };
     let tally = order.carry_out(context, &options, recorder.as_ref(), how.ignore_missing).await;
     if let Some(recorder) = recorder {
         end(recorder, order, context).await;
@@ -86,10 +88,10 @@ pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<T
 }
 
 /// What the run is, for its record.
-fn about(context: &Context, how: &How) -> About {
+fn about(context: &Context, archive: bool, how: &How) -> About {
     About {
         command: context.command,
-        action: Action::Delete,
+        action: if archive { Action::Archive } else { Action::Delete },
         command_line: context.command_line.clone(),
         plan: how.plan.clone(),
         policy: how.policy.clone(),
@@ -101,6 +103,11 @@ async fn end(recorder: Recorder, order: &Order<'_>, context: &Context) {
     for (why, images) in recorder.lost() {
         let images = human::count(images, "deleted image");
         context.printer.warn(&format!("the record of this run cannot restore {images}: {why}"));
+    }
+    let can_undo = order.sessions().any(|session| session.store.home().provider.undo().is_some());
+    use Outcome::{Archived, Deleted, Gone, Untagged};
+    if can_undo && recorder.has_any(&[Deleted, Untagged, Gone, Archived]) {
+        context.printer.tip_last(format!("Undo: imgctl restore {}", recorder.run));
     }
     let halted = || order.stores.iter().find_map(|of| of.session.halted().cloned());
     let stopped = context.stop.error().or_else(halted);
@@ -114,13 +121,18 @@ async fn ask(order: &mut Order<'_>, context: &Context, shown: Option<Sizes>) -> 
         order.rehearse(context).await?;
     }
     let items: Vec<Item> = order.expected().collect();
+    if items.iter().all(|item| item.outcome == Some(Outcome::AlreadyArchived)) {
+        return Ok(());
+    }
     if shown.is_none() {
         context.printer.plan(&items);
+        notes(&items).iter().for_each(|note| context.printer.remark(note));
     }
     let places = order
         .sessions()
         .map(|session| Place { home: Arc::unwrap_or_clone(session.store.home()), caller: session.store.caller() });
-    context.agreed(&question(&items, shown, places)?).await?;
+    let done = if order.archive { "archived" } else { "deleted" };
+    context.agreed(&question(&items, order.archive, shown, places)?, done).await?;
     // Answering takes a while, so look at everything again.
     order.forget_stocks();
     Ok(())
@@ -152,7 +164,7 @@ impl Order<'_> {
             printer.run(&recorder.run);
         }
         let asked = self.unopened.len() + self.stores.iter().map(|of| of.asked.len()).sum::<usize>();
-        printer.progress.doing("deleting", Some(asked));
+        printer.progress.doing(if self.archive { "archiving" } else { "deleting" }, Some(asked));
         let told = Mutex::new((Tally::new(ignore_missing), Vec::new()));
         let tell = |place: usize, item: Item| {
             printer.ended_with(&item);
@@ -165,7 +177,7 @@ impl Order<'_> {
         self.unopened.iter().for_each(|(place, item)| tell(*place, item.clone()));
         let cache = Cache::new(context.settings.env.cache());
         let parts = self.parts(recorder, &cache);
-        join_all(self.stores.iter().zip(parts).map(|(of, part)| of.delete(options, part, &tell))).await;
+        join_all(self.stores.iter().zip(parts).map(|(of, part)| of.carry_out(options, part, &tell))).await;
         let (tally, items) = told.into_inner().unwrap_or_else(PoisonError::into_inner);
         tell_halted(self, context);
         in_order(items).iter().for_each(|item| printer.item(item));

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     context::{Context, lookup::by_store},
     engine::{Session, Target},
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     image::{Hashed, ImageRef},
     intake,
     prune::{
@@ -38,7 +38,11 @@ const MARK: &[u8] = "\u{feff}".as_bytes();
 pub enum Given {
     /// With the name and the digest of its file.
     Plan(SavedPlan, Source),
-    Images(Vec<ImageRef>),
+    Images {
+        images: Vec<ImageRef>,
+        /// A dry run with `--archive` printed them.
+        archive: bool,
+    },
 }
 
 /// Reads a plan, or references.
@@ -46,7 +50,7 @@ pub fn given(images: &[String], files: &[PathBuf]) -> Result<Given> {
     let mut given = images.iter().map(PathBuf::from).chain(files.to_vec());
     let only = match (given.next(), given.next()) {
         (Some(only), None) => only,
-        _ => return Ok(Given::Images(intake::read(images, files)?)),
+        _ => return intake::read_all(images, files)?.try_into(),
     };
     let (name, mut source): (_, Box<dyn Read>) = match files {
         _ if only.as_os_str() == "-" => ("standard input".into(), Box::new(io::stdin())),
@@ -55,7 +59,7 @@ pub fn given(images: &[String], files: &[PathBuf]) -> Result<Given> {
             let file = File::open(file).map_err(|error| Error::of_file(&name, &error))?;
             (name, Box::new(file))
         }
-        _ => return Ok(Given::Images(intake::read(images, files)?)),
+        _ => return intake::read_all(images, files)?.try_into(),
     };
     let mut beginning = Vec::new();
     let begun = source.by_ref().take(BEGINNING).read_to_end(&mut beginning);
@@ -68,12 +72,26 @@ pub fn given(images: &[String], files: &[PathBuf]) -> Result<Given> {
     // A pipe can be read only once.
     let whole = io::BufReader::new(Cursor::new(beginning).chain(source));
     if !is_plan {
-        return Ok(Given::Images(intake::read_source(&name, whole)?));
+        return intake::read_source(&name, whole)?.try_into();
     }
     let mut whole = Hashed::new(whole);
     let plan = saved::read(&name, &mut whole)?;
     let digest = whole.digest().map_err(|error| Error::of_file(&name, &error))?;
     Ok(Given::Plan(plan, Source { file: name, digest }))
+}
+
+impl TryFrom<intake::Given> for Given {
+    type Error = Error;
+
+    fn try_from(given: intake::Given) -> Result<Self> {
+        if given.archives && given.others {
+            let message = "cannot tell what to do: some of these items are to be archived, and others are not";
+            return Err(
+                Error::new(Kind::Usage, message).hint("run imgctl once for each, or archive all with --archive")
+            );
+        }
+        Ok(Self::Images { images: given.references, archive: given.archives })
+    }
 }
 
 impl Order<'static> {
@@ -84,7 +102,7 @@ impl Order<'static> {
         let opened = join_all(stores.iter().map(|(store, _)| context.open(store))).await;
         let folder = context.settings.env.state().map(|state| Folder::below(&state));
         let reads = folder.map(|folder| Reads::since(&folder, plan.head.made_at)).unwrap_or_default();
-        let mut order = Self { usage, ..Self::default() };
+        let mut order = Self { usage, archive: plan.head.deletion.archive, ..Self::default() };
         for ((store, images), session) in stores.into_iter().zip(opened) {
             match session {
                 Ok(session) => {

@@ -89,17 +89,18 @@ impl Run<'_> {
 
     /// The verdict on a pending target, or `None` while it is worth waiting.
     fn look_at(&self, one: &Pending, now: Result<Image>, waited: Duration) -> Option<Verdict> {
-        let (target, in_time) = (self.targets[one.place], waited < self.options.job_timeout);
+        let in_time = waited < self.options.job_timeout;
         let verdict = match (&one.doubt, self.compare(one.place, now)) {
-            (Doubt::Requested, Now::Gone(_)) => Verdict::of(Outcome::Deleted),
-            (_, Now::Gone(_) | Now::Replaced(_)) => Verdict::gone(target),
+            (_, Now::Archived) => Verdict::of(Outcome::Archived),
+            (Doubt::Requested, Now::Gone(_)) if !self.options.archive => Verdict::of(Outcome::Deleted),
+            (_, Now::Gone(error) | Now::Replaced(error)) => self.gone(one.place, error),
             (_, Now::Going) if in_time => return None,
             (_, Now::Going) => Verdict::unknown(
                 Error::new(Kind::Lost, "it is still being deleted").hint("check again later with `imgctl get`"),
             ),
             (Doubt::Silent(error), Now::Unclear(_)) => Verdict::unknown(error.clone()),
             (Doubt::Requested | Doubt::Leaving, Now::Unclear(error)) if error.kind.not_tried() => Verdict::unknown(
-                Error::new(Kind::Lost, "the run was stopped before the deletion was confirmed")
+                Error::new(Kind::Lost, "the run was stopped before a look confirmed the outcome")
                     .hint("check again later with `imgctl get`"),
             ),
             (_, Now::Unclear(error)) => Verdict::unknown(error),
@@ -107,8 +108,14 @@ impl Run<'_> {
                 return None;
             }
             (Doubt::Requested, _) => Verdict::unknown(
-                Error::new(Kind::Lost, "the provider accepted the deletion, but the image still exists")
-                    .hint("check again later with `imgctl get`"),
+                Error::new(
+                    Kind::Lost,
+                    match self.options.archive {
+                        true => "the provider accepted the request, but the image is not archived",
+                        false => "the provider accepted the deletion, but the image still exists",
+                    },
+                )
+                .hint("check again later with `imgctl get`"),
             ),
             (Doubt::Silent(error), _) if error.kind == Kind::Failed => Verdict::failed(error.clone()),
             (Doubt::Silent(error), _) => Verdict::unknown(error.clone()),

@@ -1,5 +1,5 @@
-//! Deletes targets: sends batches, judges each answer, and never sends again what might delete something new. `confirm`
-//! checks what is uncertain after that.
+//! Deletes targets, or archives them: sends batches, judges each answer, and never sends again what might delete something
+//! new. `confirm` checks what is uncertain after that.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -31,7 +31,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
-    store::{Image, Job},
+    store::{Answer, Deletion, Image, Job, Limit, Storage, StorageClass},
 };
 
 /// A look that is older than this is repeated before a deletion that the service does not check itself.
@@ -49,6 +49,8 @@ const PASS_PAUSE: Duration = Duration::from_millis(500);
 /// How one run deletes.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Archive the images instead.
+    pub archive: bool,
     /// A person agreed to a plan, so everything is looked at again before it is sent.
     pub agreed: bool,
     /// Do not wait for jobs and slow deletions.
@@ -69,7 +71,10 @@ pub(super) struct Run<'r> {
     pub journal: &'r dyn Journal,
     looked_at: Instant,
     began: DateTime<Utc>,
-    /// How many ids a call may carry. It shrinks when the service refuses that many.
+    /// The call that is sent.
+    op: Op,
+    /// How many targets are looked at together; for a deletion, how many ids a call may carry. It shrinks when the service
+    /// refuses that many.
     batch: AtomicUsize,
     /// The tags that this run removes from each image.
     going: HashMap<Digest, HashSet<String>>,
@@ -103,6 +108,7 @@ impl Session {
         options: &Options,
         journal: &dyn Journal,
     ) {
+        let op = if options.archive { Op::StorageClass } else { Op::Delete };
         let run = Run {
             session: self,
             targets,
@@ -110,7 +116,9 @@ impl Session {
             journal,
             looked_at,
             began: Utc::now(),
-            batch: AtomicUsize::new(self.limit(Op::Delete).batch.max(1)),
+            op,
+            // A call about one image still shares its look with others.
+            batch: AtomicUsize::new(self.limit(if options.archive { Op::Get } else { op }).batch.max(1)),
             going: tags_going(targets.iter().copied()),
             state: Mutex::default(),
         };
@@ -128,7 +136,7 @@ impl Run<'_> {
     }
 
     pub fn settle(&self, place: usize, verdict: Verdict) {
-        if matches!(verdict.outcome, Outcome::Deleted | Outcome::Untagged | Outcome::Gone) {
+        if matches!(verdict.outcome, Outcome::Deleted | Outcome::Untagged | Outcome::Gone | Outcome::Archived) {
             self.state().done += 1;
         }
         self.journal.ended(place, verdict);
@@ -142,7 +150,15 @@ impl Run<'_> {
     /// Compares a target with a fresh look at it.
     pub fn compare(&self, place: usize, now: Result<Image>) -> Now {
         let read_at = self.state().read.get(&place).copied();
-        self.targets[place].compare(now, self.removed(place), read_at)
+        match now {
+            Ok(image) if self.options.archive && image.storage == Storage::Archived => Now::Archived,
+            now => self.targets[place].compare(now, self.removed(place), read_at),
+        }
+    }
+
+    /// The verdict on a target that a call without an answer may have changed, and that no longer exists.
+    pub fn gone(&self, place: usize, error: Error) -> Verdict {
+        if self.options.archive { Verdict::failed(error) } else { Verdict::gone(self.targets[place]) }
     }
 
     /// The tags that this run removes from the image of a target.
@@ -188,7 +204,9 @@ impl Run<'_> {
             let (begun, begins) = oneshot::channel::<()>();
             (!batch.is_empty()).then(|| (batch, last.replace(begins), begun))
         };
-        let in_flight = self.session.limit(Op::Delete).in_flight;
+        let Limit { batch, in_flight, .. } = self.session.limit(self.op);
+        // Where a batch makes many calls, it is looked at right before them, and the next one meanwhile.
+        let in_flight = if self.batch.load(Ordering::Relaxed) > batch { in_flight.min(2) } else { in_flight };
         let workers = if self.journal.reads() { AHEAD * in_flight } else { in_flight };
         let turns = Semaphore::new(in_flight);
         let worker = || async {
@@ -240,8 +258,14 @@ impl Run<'_> {
                 if let Err(error) = self.journal.before(&batch).await {
                     return self.give_up(batch, error).await;
                 }
+                let most = self.session.limit(self.op).batch.max(1);
+                if batch.len() > most {
+                    let parts = batch.chunks(most).map(|part| self.send(part.to_vec(), Some(Instant::now()), false));
+                    join_all(parts).await;
+                    return;
+                }
                 let ids: Vec<_> = batch.iter().map(|place| self.targets[*place].id.clone()).collect();
-                let error = match self.session.once(Op::Delete, self.session.store.delete(&ids)).await {
+                let error = match self.session.once(self.op, self.call(&ids)).await {
                     Ok(answer) => return self.judge(&batch, &ids, answer),
                     Err(error) => error,
                 };
@@ -249,7 +273,7 @@ impl Run<'_> {
                     self.state().lost.extend(batch.iter().map(|place| (*place, error.clone())));
                 }
                 if error.kind.transient() {
-                    if self.session.pause(Op::Delete, &mut pauses, &error).await.is_err() {
+                    if self.session.pause(self.op, &mut pauses, &error).await.is_err() {
                         return self.give_up(batch, error).await;
                     }
                     look = batch.iter().any(|place| self.lost(*place).is_some() || self.targets[*place].unguarded());
@@ -277,6 +301,19 @@ impl Run<'_> {
         .boxed()
     }
 
+    /// One call about a batch.
+    async fn call(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
+        let store = &self.session.store;
+        match (self.options.archive, ids) {
+            // The answer names a state, and only a look shows that the image is in it.
+            (true, [id]) => {
+                store.set_storage_class(id, StorageClass::Archive).await.map(|()| Answer::All(Deletion::Requested))
+            }
+            (true, _) => Err(Error::new(Kind::TooMany, "images are archived one by one")),
+            (false, ids) => store.delete(ids).await,
+        }
+    }
+
     /// Ends a batch whose call failed for good. It looks at targets that a call without an answer may have deleted.
     async fn give_up(&self, batch: Vec<usize>, error: Error) {
         if error.kind == Kind::Unreadable {
@@ -290,7 +327,7 @@ impl Run<'_> {
         self.session.halt_on(&error);
         for place in left {
             let verdict = match self.lost(place) {
-                Some(_) if error.kind == Kind::NotFound => Verdict::gone(self.targets[place]),
+                Some(_) if error.kind == Kind::NotFound => self.gone(place, error.clone()),
                 // It still exists, and the service may yet carry out the call.
                 Some(lost) => Verdict::unknown(lost),
                 None => Verdict::failed(error.clone()),
@@ -327,7 +364,9 @@ impl Run<'_> {
                     self.state().pending.push(Pending { place, doubt: Doubt::Leaving });
                     continue;
                 }
-                (Now::Gone(_) | Now::Replaced(_), Some(_)) => Verdict::gone(self.targets[place]),
+                (Now::Archived, Some(_)) => Verdict::of(Outcome::Archived),
+                (Now::Archived, None) => Verdict::of(Outcome::AlreadyArchived),
+                (Now::Gone(error) | Now::Replaced(error), Some(_)) => self.gone(place, error),
                 // The service may have carried out the lost call before that, or may yet do so.
                 (Now::Refused(error) | Now::Changed(error), Some(_)) => Verdict::unknown(error),
                 (Now::Unclear(_), Some(lost)) => Verdict::unknown(lost),

@@ -37,7 +37,7 @@ impl Run<'_> {
             Ok(Deletion::Requested) => self.state().pending.push(Pending { place, doubt: Doubt::Requested }),
             Ok(Deletion::Accepted(job)) => self.state().jobs.entry(job).or_default().push(place),
             Err(error) if error.kind == Kind::NotFound && self.lost(place).is_some() => {
-                self.settle(place, Verdict::gone(self.targets[place]));
+                self.settle(place, self.gone(place, error));
             }
             Err(error) if error.kind == Kind::Lost => {
                 let mut state = self.state();

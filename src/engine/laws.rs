@@ -226,7 +226,7 @@ fn run(style: Style, batch: usize, count: usize, state: State) -> Ran {
         let session = Session::new(fake.clone(), line, stop, 4, Arc::new(AtomicUsize::new(0)));
         let targets: Vec<_> = (0..count).map(|number| Target::exact(name(number))).collect();
         let notes = Notes { fake: fake.clone(), verdicts: Mutex::default() };
-        let options = Options { agreed: false, no_wait: false, job_timeout: Duration::from_secs(600) };
+        let options = Options { archive: false, agreed: false, no_wait: false, job_timeout: Duration::from_secs(600) };
         let targets: Vec<&Target> = targets.iter().collect();
         session.delete(&targets, &HashSet::new(), Instant::now(), &options, &notes).await;
         Ran { verdicts: notes.verdicts.into_inner().unwrap(), fake }

@@ -60,7 +60,7 @@ impl Session {
     }
 
     /// Describes images that most likely no longer exist: a few are asked for one by one, many are looked for in a listing.
-    pub(super) async fn look_for_gone(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
+    pub async fn look_for_gone(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
         let mut found = self.list_refused(ids).await;
         let open: Vec<_> = ids.iter().filter(|id| !found.contains_key(id)).cloned().collect();
         let answers = self.each_alone(&open).await;

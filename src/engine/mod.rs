@@ -14,6 +14,7 @@ mod outcome;
 mod pace;
 mod pages;
 mod read;
+mod restore;
 mod session;
 mod settle;
 mod stop;
@@ -25,8 +26,9 @@ pub use journal::Journal;
 pub use outcome::Outcome;
 pub use pace::{Line, Op, Wish};
 pub use pages::Pages;
+pub use restore::taken;
 pub use session::Session;
-pub use settle::Sent;
+pub use settle::{Aim, Sent};
 pub use stop::{Cause as StopCause, Stop};
 pub use target::{Target, Verdict, tags_going};
 

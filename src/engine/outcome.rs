@@ -26,8 +26,25 @@ pub enum Outcome {
     Unknown,
     /// Not tried.
     Skipped,
+    /// It is in the archive, as a look shows.
+    Archived,
+    /// It was in the archive before.
+    AlreadyArchived,
+    /// It is back, as a look shows.
+    Restored,
+    /// It was there and has its tags back, as a look shows.
+    Retagged,
+    /// It was there before, with its tags.
+    AlreadyThere,
+    /// The provider no longer has all of its layers, so it cannot be restored.
+    LayersGone,
+    /// The tag points to another image, and stays there.
+    TagTaken,
     WouldDelete,
     WouldUntag,
+    WouldArchive,
+    WouldRestore,
+    WouldRetag,
     WouldRefuse,
 }
 
@@ -37,7 +54,10 @@ impl Outcome {
         use Kind::*;
         match kind {
             NotFound => Self::Missing,
-            InUse | WrongState | Changed | Protected => Self::Refused,
+            InUse | WrongState | Changed | Protected | PartsMissing => Self::Refused,
+            LayersGone => Self::LayersGone,
+            AlreadyThere => Self::AlreadyThere,
+            TagTaken => Self::TagTaken,
             Stopped | StoreStopped | Unrecorded => Self::Skipped,
             Lost | Unreadable => Self::Unknown,
             Throttled | Unreachable | Invalid | TooMany | Failed | Auth | Denied | NoStore | Config | Unsupported
@@ -57,8 +77,18 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Unknown => "unknown",
             Self::Skipped => "skipped",
+            Self::Archived => "archived",
+            Self::AlreadyArchived => "already_archived",
+            Self::Restored => "restored",
+            Self::Retagged => "retagged",
+            Self::AlreadyThere => "already_there",
+            Self::LayersGone => "layers_gone",
+            Self::TagTaken => "tag_taken",
             Self::WouldDelete => "would_delete",
             Self::WouldUntag => "would_untag",
+            Self::WouldArchive => "would_archive",
+            Self::WouldRestore => "would_restore",
+            Self::WouldRetag => "would_retag",
             Self::WouldRefuse => "would_refuse",
         }
     }

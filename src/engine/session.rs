@@ -65,7 +65,7 @@ impl Session {
     fn closed(&self, op: Op) -> Option<Error> {
         let halted = || {
             let cause = self.halted.get()?;
-            let harmless = cause.kind.lets_look() && op != Op::Delete;
+            let harmless = cause.kind.lets_look() && !op.changes();
             let message = || format!("not tried: the store was stopped ({cause})");
             (!harmless).then(|| Error::new(Kind::StoreStopped, message()))
         };

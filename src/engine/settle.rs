@@ -1,4 +1,4 @@
-//! Finds out how deletions ended of a run that is over: it was killed, or nobody saw the end. It only looks.
+//! Finds out how the calls ended of a run that is over: it was killed, or nobody saw the end. It only looks.
 
 use std::collections::HashMap;
 
@@ -13,13 +13,21 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
-    store::{Hold, Image},
+    store::{Hold, Image, Storage},
 };
 
 /// A service may carry out a call that was sent so long ago, though its sender is gone.
 const MAY_COME: TimeDelta = TimeDelta::seconds(60);
 
-/// A deletion that may have been sent.
+/// What a call was to do with an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    Delete,
+    Archive,
+    Restore,
+}
+
+/// A call that may have been sent.
 pub struct Sent {
     pub target: Target,
     /// When it was about to be sent.
@@ -27,8 +35,8 @@ pub struct Sent {
 }
 
 impl Session {
-    /// Looks at the images of these deletions. An error says why an outcome is still not certain.
-    pub async fn settle(&self, sent: &[Sent]) -> Vec<Result<Verdict>> {
+    /// Looks at the images of these calls. An error says why an outcome is still not certain.
+    pub async fn settle(&self, aim: Aim, sent: &[Sent]) -> Vec<Result<Verdict>> {
         let names = sent.iter().map(|sent| sent.target.look_up());
         let images = sent.iter().filter_map(|sent| Some(ImageId::Digest(sent.tagged()?)));
         let mut places = HashMap::new();
@@ -45,6 +53,7 @@ impl Session {
         let settle = |sent: &Sent| {
             let named = look(sent.target.look_up());
             match sent.tagged() {
+                _ if aim != Aim::Delete => sent.of_storage(aim, named, now),
                 Some(digest) => sent.of_tag(&digest, named, look(ImageId::Digest(digest.clone())), now),
                 None => sent.of_image(named, now),
             }
@@ -58,6 +67,21 @@ impl Sent {
     fn tagged(&self) -> Option<Digest> {
         self.target.id.tag()?;
         self.target.digest()
+    }
+
+    /// Of an image that was to be moved into the archive, or brought back.
+    fn of_storage(&self, aim: Aim, look: &Result<Image>, now: DateTime<Utc>) -> Result<Verdict> {
+        match (aim, look) {
+            (Aim::Archive, Ok(image)) if image.storage == Storage::Archived => Ok(Verdict::of(Outcome::Archived)),
+            (Aim::Restore, Ok(image)) if image.storage == Storage::Standard => Ok(Verdict::of(Outcome::Restored)),
+            (Aim::Restore, Ok(image)) if image.storage == Storage::Activating => {
+                Err(still("it is on its way out of the archive"))
+            }
+            (Aim::Restore, Err(error)) if error.kind == Kind::NotFound => self.stays("it does not exist", now),
+            (_, Ok(_)) => self.stays("it is where it was", now),
+            (_, Err(error)) if error.kind == Kind::NotFound => Ok(Verdict::failed(error.clone())),
+            (_, Err(error)) => Err(error.clone()),
+        }
     }
 
     fn of_image(&self, look: &Result<Image>, now: DateTime<Utc>) -> Result<Verdict> {
@@ -103,7 +127,7 @@ impl Sent {
         if now - self.at < MAY_COME {
             return Err(still(&format!("{what}, but the service may yet carry out the call")));
         }
-        Ok(Verdict::failed(Error::new(Kind::Failed, format!("{what}: the deletion was not carried out"))))
+        Ok(Verdict::failed(Error::new(Kind::Failed, format!("{what}: the call was not carried out"))))
     }
 }
 
@@ -182,5 +206,30 @@ mod tests {
         ] {
             assert_eq!(word(sent.of_tag(&digest, &tag, &image, at() + TimeDelta::hours(1))), outcome);
         }
+    }
+
+    #[test]
+    fn a_move_into_the_archive_or_back_is_settled_by_where_the_image_is() {
+        let sent = || Sent { target: Target::exact(ImageId::Digest(Digest::sha256_of(b"a"))), at: at() };
+        let stored = |storage| Ok(Image { storage, ..Image::default() });
+        let gone = || Err(Error::new(Kind::NotFound, "gone"));
+        let late = at() + TimeDelta::hours(1);
+        let cases: [(Aim, Result<Image>, Option<Outcome>); 9] = [
+            (Aim::Archive, stored(Storage::Archived), Some(Outcome::Archived)),
+            (Aim::Archive, stored(Storage::Standard), Some(Outcome::Failed)),
+            (Aim::Archive, gone(), Some(Outcome::Missing)),
+            (Aim::Archive, Err(Error::new(Kind::Lost, "no answer")), None),
+            (Aim::Restore, stored(Storage::Standard), Some(Outcome::Restored)),
+            (Aim::Restore, stored(Storage::Activating), None),
+            (Aim::Restore, stored(Storage::Archived), Some(Outcome::Failed)),
+            (Aim::Restore, gone(), Some(Outcome::Failed)),
+            (Aim::Restore, Err(Error::new(Kind::Denied, "no")), None),
+        ];
+        for (aim, look, expected) in cases {
+            let told = sent().of_storage(aim, &look, late).ok().map(|verdict| verdict.outcome);
+            assert_eq!(told, expected, "{aim:?} {look:?}");
+        }
+        // The service may still carry out a call of a moment ago.
+        assert!(sent().of_storage(Aim::Restore, &gone(), at()).is_err());
     }
 }

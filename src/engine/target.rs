@@ -140,6 +140,8 @@ impl Target {
 pub enum Now {
     /// Unchanged; with the time it was pushed.
     Same(Option<DateTime<Utc>>),
+    /// It is in the archive, where this run moves it.
+    Archived,
     /// It no longer exists.
     Gone(Error),
     /// It was deleted, and the same content was pushed again.
@@ -200,6 +202,15 @@ impl Verdict {
             .code("NotSeenBefore")
         };
         Self { error: target.seen.is_none().then(unseen), ..Self::of(Outcome::Gone) }
+    }
+
+    /// The verdict as a dry run words it.
+    pub fn rehearsed(self) -> Self {
+        let outcome = match self.outcome {
+            Outcome::Refused => Outcome::WouldRefuse,
+            outcome => outcome,
+        };
+        Self { outcome, ..self }
     }
 
     pub fn unknown(error: Error) -> Self {

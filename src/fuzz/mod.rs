@@ -31,9 +31,10 @@ pub fn reference(text: &[u8]) {
 /// A list of references.
 pub fn list(text: &[u8]) {
     match intake::read_source("list", text) {
-        Ok(images) => {
-            images.iter().for_each(|image| assert_eq!(image.to_string().parse::<ImageRef>().as_ref(), Ok(image)))
-        }
+        Ok(images) => images
+            .references
+            .iter()
+            .for_each(|image| assert_eq!(image.to_string().parse::<ImageRef>().as_ref(), Ok(image))),
         Err(error) => assert!(!error.message.is_empty()),
     }
 }

@@ -11,6 +11,8 @@ pub(super) const NATURE: Nature = Nature {
     title: "Tencent Cloud CVM",
     owner_word: "account",
     aliases: &["tencent", "tencentcloud", "qcloud"],
+    undo: None,
+    archive: None,
     images: Images::Machines { sample: "img-ID", may_be_id: |word| word.starts_with("img-"), is_id },
     owner: None,
     read: |rest| machines::read(Provider::Cvm, None, id, rest),

@@ -8,7 +8,7 @@ pub use registry::HostKind;
 use self::registry::Registry;
 use super::{
     containers::Containers,
-    nature::{Hosts, Images, Nature},
+    nature::{Archive, Hosts, Images, Nature},
     place::{ParseError, Part},
     provider::Provider,
     read::{Read, first_part, is_within},
@@ -19,6 +19,13 @@ pub(super) const NATURE: Nature = Nature {
     title: "AWS ECR",
     owner_word: "account",
     aliases: &["aws", "awsecr", "ecs", "docker", "oci"],
+    undo: Some("as long as ECR keeps their layers; AWS does not say how long"),
+    archive: Some(Archive {
+        costs: "frees nothing: AWS charges each image for 90 days at least; pulls fail until `imgctl restore`, which costs \
+                a fee and takes up to 20 minutes",
+        indexes: "AWS does not say what it means for the images of an index: imgctl archives the index first, then those \
+                  that no active index needs",
+    }),
     images: Images::Containers,
     owner: NAMES.owner,
     read,

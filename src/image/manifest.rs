@@ -1,6 +1,6 @@
 //! Container manifests: what an image is made of. Decoding only; nothing here asks a registry.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{
     error::{Error, Kind, Result},
@@ -20,6 +20,8 @@ pub struct Blob {
     pub digest: Digest,
     pub bytes: Option<u64>,
     pub media_type: Option<String>,
+    /// The manifest holds its contents, so an image can do without the blob.
+    pub inline: bool,
 }
 
 /// One image of an index.
@@ -46,6 +48,7 @@ struct Descriptor {
     media_type: Option<String>,
     platform: Option<Platform>,
     urls: Option<Vec<String>>,
+    data: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -81,7 +84,8 @@ pub fn contents(bytes: &[u8]) -> Result<Contents> {
         // A layer with its own address is never in the registry.
         let held = blobs.filter(|blob| blob.urls.as_ref().is_none_or(Vec::is_empty));
         let blob = |blob: Descriptor| {
-            Ok(Blob { digest: digest(&blob.digest)?, bytes: blob.size, media_type: blob.media_type })
+            let inline = blob.data.is_some();
+            Ok(Blob { digest: digest(&blob.digest)?, bytes: blob.size, media_type: blob.media_type, inline })
         };
         return held.map(blob).collect::<Result<_>>().map(Contents::Image);
     };

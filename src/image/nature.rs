@@ -13,6 +13,10 @@ pub struct Nature {
     pub owner_word: &'static str,
     /// Other words that people type instead of its scheme.
     pub aliases: &'static [&'static str],
+    /// How long a deleted image can be restored, as the end of a sentence; `None` if it cannot.
+    pub undo: Option<&'static str>,
+    /// What archiving images means, where they can be archived instead of deleted.
+    pub archive: Option<Archive>,
     /// What its images are, and how they are named.
     pub images: Images,
     /// Reads the owner before the region, where references name one.
@@ -21,6 +25,14 @@ pub struct Nature {
     pub read: fn(Part) -> Result<Read, ParseError>,
     /// The hosts that its registries have, where references may begin with one.
     pub hosts: Option<Hosts>,
+}
+
+/// What a user must know before images go to the archive.
+pub struct Archive {
+    /// Costs, and the way back.
+    pub costs: &'static str,
+    /// What is not known about indexes.
+    pub indexes: &'static str,
 }
 
 /// What the images of a provider are.

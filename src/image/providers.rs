@@ -2,7 +2,7 @@
 
 use super::{
     cvm, ecr,
-    nature::{Hosts, Images, Nature},
+    nature::{Archive, Hosts, Images, Nature},
     provider::Provider,
     reference::StoreRef,
     workspace,
@@ -25,6 +25,16 @@ impl Provider {
     /// What the owner of a store is called.
     pub fn owner_word(self) -> &'static str {
         self.nature().owner_word
+    }
+
+    /// What archiving its images means, if that is possible.
+    pub fn archive(self) -> Option<&'static Archive> {
+        self.nature().archive.as_ref()
+    }
+
+    /// How long its deleted images can be restored, as the end of a sentence; `None` if they cannot.
+    pub fn undo(self) -> Option<&'static str> {
+        self.nature().undo
     }
 
     /// Whether its images are containers, in repositories with tags, manifests and layers. Otherwise they are machine images.

@@ -15,6 +15,8 @@ pub(super) const NATURE: Nature = Nature {
     owner_word: "project",
     aliases: &["huawei", "huaweicloud", "hw"],
     // An id could be any word. Those that are known are long numbers; so are many other things.
+    undo: None,
+    archive: None,
     images: Images::Machines {
         sample: "SERVER_ID",
         may_be_id: |word| word.len() > 12 && word.bytes().all(|byte| byte.is_ascii_digit()),

@@ -5,8 +5,11 @@ use std::{fmt, io::BufRead};
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use serde_json::Value;
+
 use super::{Lines, List, Problem};
 use crate::{
+    engine::Outcome,
     error::{Error, Kind},
     prune::Action,
 };
@@ -57,6 +60,16 @@ struct References<'a> {
 }
 
 impl References<'_> {
+    fn add<E: de::Error>(self, text: &str, archive: bool) -> Result<(), E> {
+        match text.parse() {
+            Ok(reference) => {
+                self.list.add(reference, archive);
+                Ok(())
+            }
+            Err(error) => self.refuse(error.into()),
+        }
+    }
+
     fn again(&mut self) -> References<'_> {
         References { list: self.list, wrong: self.wrong }
     }
@@ -83,13 +96,7 @@ impl<'de> Visitor<'de> for References<'_> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
-        match text.parse() {
-            Ok(reference) => {
-                self.list.add(reference);
-                Ok(())
-            }
-            Err(error) => self.refuse(error.into()),
-        }
+        self.add(text, false)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut values: A) -> Result<(), A::Error> {
@@ -98,7 +105,7 @@ impl<'de> Visitor<'de> for References<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<(), A::Error> {
-        let (mut found, mut kept, mut reference) = (false, false, None);
+        let (mut found, mut kept, mut archive, mut reference) = (false, false, false, None);
         while let Some(name) = fields.next_key::<String>()? {
             match name.as_str() {
                 "ref" => reference = Some(fields.next_value::<String>()?),
@@ -107,6 +114,7 @@ impl<'de> Visitor<'de> for References<'_> {
                     fields.next_value_seed(self.again())?;
                 }
                 "action" => kept = fields.next_value::<Action>()? == Action::Keep,
+                "outcome" => archive = fields.next_value::<Value>()? == Outcome::WouldArchive.word(),
                 "plan" => {
                     return self.refuse(
                         Error::new(Kind::Usage, "this is a saved plan, not a list of references").hint(
@@ -123,7 +131,7 @@ impl<'de> Visitor<'de> for References<'_> {
                 Error::new(Kind::Usage, format!("the plan keeps {reference}"))
                     .hint("select only the images to delete: select(.action == \"delete\")"),
             ),
-            Some(reference) => self.visit_str(&reference),
+            Some(reference) => self.add(&reference, archive),
             None if found => Ok(()),
             None => self.refuse(
                 Error::new(Kind::Usage, "this object has no \"ref\"")

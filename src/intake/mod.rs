@@ -22,26 +22,41 @@ use crate::{
 /// The longest line in bytes. The longest reference is far shorter.
 const LONGEST_LINE: usize = 64 << 10;
 
+/// What was read.
+#[derive(Debug)]
+pub struct Given {
+    pub references: Vec<ImageRef>,
+    /// There are items that a dry run with `--archive` printed.
+    pub archives: bool,
+    /// There are other items.
+    pub others: bool,
+}
+
 /// Reads all references in order and drops repetitions. `-` among arguments or files means standard input.
 /// An empty list is not an error here; the command decides whether it needs a reference.
 pub fn read(arguments: &[String], files: &[PathBuf]) -> Result<Vec<ImageRef>> {
+    Ok(read_all(arguments, files)?.references)
+}
+
+/// The same, with what a dry run said about them.
+pub fn read_all(arguments: &[String], files: &[PathBuf]) -> Result<Given> {
     read_from(arguments, files, io::stdin())
 }
 
 /// The same from one open source. Errors call it `name`.
-pub fn read_source(name: &str, source: impl Read) -> Result<Vec<ImageRef>> {
+pub fn read_source(name: &str, source: impl Read) -> Result<Given> {
     let mut list = List::default();
     list.source(name, source)?;
-    Ok(list.references.into_iter().collect())
+    Ok(list.given())
 }
 
 /// The same with another standard input.
-fn read_from(arguments: &[String], files: &[PathBuf], mut stdin: impl Read) -> Result<Vec<ImageRef>> {
+fn read_from(arguments: &[String], files: &[PathBuf], mut stdin: impl Read) -> Result<Given> {
     let mut list = List::default();
     for argument in arguments {
         match argument.as_str() {
             "-" => list.source("standard input", &mut stdin)?,
-            text => list.add(text.parse()?),
+            text => list.add(text.parse()?, false),
         }
     }
     for file in files {
@@ -54,17 +69,20 @@ fn read_from(arguments: &[String], files: &[PathBuf], mut stdin: impl Read) -> R
             }
         }
     }
-    Ok(list.references.into_iter().collect())
+    Ok(list.given())
 }
 
 /// References in their order, each once.
 #[derive(Default)]
 struct List {
     references: IndexSet<ImageRef>,
+    archives: bool,
+    others: bool,
 }
 
 impl List {
-    fn add(&mut self, mut reference: ImageRef) {
+    /// Adds a reference; of an item that a dry run would archive, with `archive`.
+    fn add(&mut self, mut reference: ImageRef, archive: bool) {
         // A list may have a million references of one store.
         if let Some(last) = self.references.last()
             && last.store == reference.store
@@ -72,6 +90,12 @@ impl List {
             reference.store = Arc::clone(&last.store);
         }
         self.references.insert(reference);
+        *(if archive { &mut self.archives } else { &mut self.others }) = true;
+    }
+
+    fn given(self) -> Given {
+        let Self { references, archives, others } = self;
+        Given { references: references.into_iter().collect(), archives, others }
     }
 
     /// Reads one source to its end.
@@ -96,7 +120,7 @@ impl List {
                     let text = lines.line(&mut line)?;
                     let reference =
                         text.parse().map_err(|error: ParseError| Problem::Wrong(lines.number, error.into()))?;
-                    self.add(reference);
+                    self.add(reference, false);
                 }
             }
         }

@@ -86,7 +86,7 @@ fn arguments_come_first_and_a_dash_is_standard_input_at_its_place() {
     let read = |arguments: &[&str], files: &[PathBuf]| {
         let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
         let found = read_from(&arguments, files, "ecr:ss:1\ncvm:img-00000001\n".as_bytes());
-        found.map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>())
+        found.map(|found| found.references.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     assert_eq!(
         read(&["ecr:aa:1", "-", "ecr:bb:1", "-"], std::slice::from_ref(&file)).unwrap(),

@@ -49,6 +49,8 @@ struct Out {
     errors: HashSet<String>,
     /// What a JSON document holds besides its items.
     extras: Extras,
+    /// Lines for the end of the run, before its summary.
+    last: Vec<String>,
     /// Notes for GitHub Actions.
     notes: Option<Notes>,
 }
@@ -66,6 +68,7 @@ impl Printer {
             closed: false,
             errors: HashSet::new(),
             extras: Extras::default(),
+            last: Vec::new(),
             notes: look.github.then(|| Notes::new(command, dry_run)),
         };
         Self {
@@ -233,6 +236,7 @@ impl Printer {
         }
         out.flush();
         if self.for_people() && !self.look.quiet {
+            out.last.drain(..).for_each(|line| self.stderr(&safe(&line)));
             self.stderr(&human::summary(&out.summary, self.dry_run));
         }
         self.tell_github(&out);
@@ -285,6 +289,18 @@ impl Printer {
         if self.for_people() {
             self.note(text);
         }
+    }
+
+    /// Prints a remark at the end of the run, for a person at a terminal.
+    pub fn tip_last(&self, text: String) {
+        if io::stderr().is_terminal() {
+            self.remark_last(text);
+        }
+    }
+
+    /// Prints a remark at the end of the run, below its results.
+    pub fn remark_last(&self, text: String) {
+        self.out().last.push(text);
     }
 
     /// Prints a warning, even in a quiet run.

@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Kind, Result},
     image::StoreRef,
     report::{Item, Sizes},
+    store::Storage,
 };
 
 /// A store to delete from, and the owner of the credentials, as far as known without a call.
@@ -21,15 +22,25 @@ pub struct Place {
 /// One question for the whole plan, or an error if the plan deletes nothing.
 ///
 /// `shown` is what the plan frees, if the plan says so.
-pub fn question(items: &[Item], shown: Option<Sizes>, places: impl IntoIterator<Item = Place>) -> Result<String> {
+pub fn question(
+    items: &[Item],
+    archive: bool,
+    shown: Option<Sizes>,
+    places: impl IntoIterator<Item = Place>,
+) -> Result<String> {
     let mut sizes = Sizes::default();
     items.iter().filter(|item| item.outcome == Some(Outcome::WouldDelete)).for_each(|item| sizes.add(item));
-    let sizes = shown.unwrap_or(sizes);
+    let sizes = shown.filter(|_| sizes.images > 0).unwrap_or(sizes);
+    let mut archived = Sizes::default();
+    items.iter().filter(|item| item.outcome == Some(Outcome::WouldArchive)).for_each(|item| archived.add(item));
     let tags = items.iter().filter(|item| item.outcome == Some(Outcome::WouldUntag)).count();
     let around: usize = items.iter().map(|item| item.takes_along.len()).sum();
     let mut what = Vec::new();
     if sizes.images > 0 {
         what.push(format!("delete {}, {},", count(sizes.images, "image"), freed(&sizes)));
+    }
+    if archived.images > 0 {
+        what.push(format!("archive {}", count(archived.images, "image")));
     }
     if tags > 0 {
         what.push(format!("remove {} from images that stay", count(tags, "tag")));
@@ -38,8 +49,39 @@ pub fn question(items: &[Item], shown: Option<Sizes>, places: impl IntoIterator<
         what.push(format!("delete the {around} groups and machines around them"));
     }
     if what.is_empty() {
-        return Err(Error::new(Kind::Guard, "nothing to delete: none of these images can be deleted"));
+        return Err(Error::new(
+            Kind::Guard,
+            match archive {
+                true => "nothing to archive: none of these images can be archived",
+                false => "nothing to delete: none of these images can be deleted",
+            },
+        ));
     }
+    Ok(asked(&what, places))
+}
+
+/// The question of a restore: images that come back, images of the archive, and tags.
+pub fn restoring(items: &[Item], tags: usize, places: impl IntoIterator<Item = Place>) -> String {
+    let images = items.iter().filter(|item| item.outcome == Some(Outcome::WouldRestore));
+    let (archived, stored): (Vec<_>, Vec<_>) = images.partition(|item| item.image.storage != Storage::Standard);
+    let mut what = Vec::new();
+    if !stored.is_empty() {
+        what.push(format!("restore {}", count(stored.len(), "image")));
+    }
+    if !archived.is_empty() {
+        what.push(format!(
+            "take {} out of the archive, which the provider charges for,",
+            count(archived.len(), "image")
+        ));
+    }
+    if tags > 0 {
+        what.push(format!("put back {}", count(tags, "tag")));
+    }
+    asked(&what, places)
+}
+
+/// `Delete 2 images and remove 1 tag in AWS ECR eu-west-1 …?`
+fn asked(what: &[String], places: impl IntoIterator<Item = Place>) -> String {
     let mut named: Vec<String> = Vec::new();
     for place in places {
         let place = place.to_string();
@@ -49,7 +91,7 @@ pub fn question(items: &[Item], shown: Option<Sizes>, places: impl IntoIterator<
     }
     let sentence = format!("{} in {}?", what.join(" and "), named.join(" and "));
     // Names in it may come from a service.
-    Ok(safe(&(sentence[..1].to_uppercase() + &sentence[1..])).into_owned())
+    safe(&(sentence[..1].to_uppercase() + &sentence[1..])).into_owned()
 }
 
 impl std::fmt::Display for Place {
@@ -86,7 +128,7 @@ mod tests {
         use Outcome::{WouldDelete, WouldRefuse, WouldUntag};
         let items = [item(WouldDelete, Some(1 << 30)), item(WouldUntag, None), item(WouldRefuse, Some(9))];
         let known = || place("eu-west-1", Some("123456789012"), None);
-        let asked = question(&items, None, [known(), known(), place("eu-west-2", None, Some("AKIA…"))]).unwrap();
+        let asked = question(&items, false, None, [known(), known(), place("eu-west-2", None, Some("AKIA…"))]).unwrap();
         let places = "AWS ECR eu-west-1 of account 123456789012 and AWS ECR eu-west-2 of the account of key AKIA…";
         let what = "Delete 1 image, which frees at most 1.0 GiB, and remove 1 tag from images that stay";
         assert_eq!(asked, format!("{what} in {places}?"));
@@ -101,20 +143,20 @@ mod tests {
                 Arc::new(StoreRef::of(Provider::Ecr).with_name("app")).image(crate::image::ImageId::Tag(tag.into())),
             )
         };
-        let asked = question(&["a", "b", "c"].map(item), None, [place("eu-west-1", None, None)]).unwrap();
+        let asked = question(&["a", "b", "c"].map(item), false, None, [place("eu-west-1", None, None)]).unwrap();
         assert!(asked.starts_with("Delete 1 image, which frees at most 103 MiB, in "), "{asked}");
     }
 
     #[test]
     fn escapes_in_an_account_do_not_reach_the_terminal() {
         let places = [place("eu-west-1", Some("\u{1b}[2J"), None)];
-        let asked = question(&[item(Outcome::WouldDelete, None)], None, places).unwrap();
+        let asked = question(&[item(Outcome::WouldDelete, None)], false, None, places).unwrap();
         assert!(!asked.contains('\u{1b}'), "{asked}");
     }
 
     #[test]
     fn without_anything_to_delete_there_is_no_question() {
-        let refused = question(&[item(Outcome::WouldRefuse, None)], None, [place("eu-west-1", None, None)]);
+        let refused = question(&[item(Outcome::WouldRefuse, None)], false, None, [place("eu-west-1", None, None)]);
         assert_eq!(refused.unwrap_err().kind, Kind::Guard);
     }
 }

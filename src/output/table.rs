@@ -238,9 +238,11 @@ fn outcome(item: &Item) -> String {
 fn colour(item: &Item) -> Color {
     use Outcome::*;
     match (item.outcome, &item.state) {
-        (Some(Deleted | Untagged | Gone), _) | (None, Some(State::Available)) => Color::DarkGreen,
-        (Some(WouldDelete | WouldUntag | Accepted | Missing | Refused | Skipped), _) => Color::DarkYellow,
-        (Some(Failed | Unknown | WouldRefuse), _) | (None, Some(State::Unavailable(_))) => Color::DarkRed,
+        (Some(Deleted | Untagged | Gone | Archived | AlreadyArchived | Restored | Retagged | AlreadyThere), _)
+        | (None, Some(State::Available)) => Color::DarkGreen,
+        (Some(WouldDelete | WouldUntag | WouldArchive | WouldRestore | WouldRetag), _)
+        | (Some(Accepted | Missing | Refused | Skipped | TagTaken), _) => Color::DarkYellow,
+        (Some(Failed | Unknown | WouldRefuse | LayersGone), _) | (None, Some(State::Unavailable(_))) => Color::DarkRed,
         (None, _) if item.is_kept() => Color::DarkGreen,
         (None, Some(State::Missing)) => Color::DarkYellow,
         (None, _) if item.error.is_some() => Color::DarkRed,

@@ -69,7 +69,7 @@ enum Fate {
 
 impl Fate {
     fn decided(rule: Rule, words: impl Into<String>) -> Self {
-        Self::Decided(Reason { rule, words: words.into() })
+        Self::Decided(Reason { rule, words: words.into(), archive: false })
     }
 
     fn is(&self, action: Action) -> bool {

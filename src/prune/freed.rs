@@ -52,7 +52,7 @@ impl Exact {
         };
         for blob in blobs {
             match (action, blob.bytes) {
-                (Action::Keep, _) => {
+                (Action::Keep | Action::Archive, _) => {
                     self.going.remove(&blob.digest);
                     self.needed.insert(blob.digest.clone());
                 }
@@ -79,6 +79,7 @@ mod tests {
 
     fn blobs(numbers: &[(usize, u64)]) -> Vec<Blob> {
         let blob = |(number, bytes): &(usize, u64)| Blob {
+            inline: false,
             digest: digest(*number).parse().unwrap(),
             bytes: Some(*bytes),
             media_type: None,

@@ -100,6 +100,11 @@ impl GuardArgs {
 }
 
 impl Guards {
+    /// Guards that protect nothing, for images that a user named.
+    pub fn none() -> Self {
+        Self { protect: Names::default(), max_delete: usize::MAX, max_percent: 100, allow_empty: true }
+    }
+
     /// Why an image is protected.
     pub fn protected(&self, store: &StoreRef, image: &Image) -> Option<String> {
         let (label, pattern) = self.protect.find(store, image)?;

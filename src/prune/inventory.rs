@@ -1,12 +1,15 @@
 //! The inventory of a store: its images, and the contents of its indexes. `survey` fills it; the rest of `prune` reads it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
     error::{Error, Result},
     image::manifest::{self, Contents},
     image::{Digest, ImageId, StoreRef},
-    store::Image,
+    store::{Hold, Image, Storage},
 };
 
 /// The images of one store (a repository, a region or a project), each once.
@@ -17,6 +20,8 @@ pub struct Stock {
     /// The position of each image by digest or id.
     places: HashMap<String, usize>,
     readings: HashMap<String, Reading>,
+    /// Digests of images in the archive, which a run that archives images leaves out.
+    archived: HashSet<String>,
 }
 
 /// What a manifest says, or why that is unknown.
@@ -63,7 +68,27 @@ impl Stock {
             }
             images.push(Arc::new(image));
         }
-        Self { store: store.into(), images, places, readings: HashMap::new() }
+        Self { store: store.into(), images, places, readings: HashMap::new(), archived: HashSet::new() }
+    }
+
+    /// The images that can be archived: those in the archive are left out, and those on their way out of it are held.
+    pub fn to_archive(store: impl Into<Arc<StoreRef>>, listed: impl IntoIterator<Item = Image>) -> Self {
+        let mut archived = HashSet::new();
+        let active = listed.into_iter().filter_map(|mut image| {
+            if image.storage == Storage::Archived {
+                archived.extend(image.digest);
+                return None;
+            }
+            image.hold = image.hold_from_archive().map(Hold::Refused);
+            Some(image)
+        });
+        let stock = Self::new(store, active);
+        Self { archived, ..stock }
+    }
+
+    /// Whether the image with this digest was left out because it is in the archive.
+    pub fn is_archived(&self, digest: &str) -> bool {
+        self.archived.contains(digest)
     }
 
     pub fn images(&self) -> &[Arc<Image>] {

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The globs of one flag. An image matches if any of them does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Names {
     names: Vec<Name>,
 }

@@ -31,6 +31,8 @@ pub struct StorePlan {
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     Delete,
+    /// Move to the archive instead.
+    Archive,
     Keep,
 }
 
@@ -96,6 +98,8 @@ pub struct Row {
 pub struct Reason {
     pub rule: Rule,
     pub words: String,
+    /// The run archives what it chooses.
+    pub archive: bool,
 }
 
 /// A reason in JSON.
@@ -108,10 +112,13 @@ pub struct Explained {
 
 impl From<Reason> for Explained {
     fn from(reason: Reason) -> Self {
-        let action = reason.rule.action();
+        let action = match reason.rule.action() {
+            Action::Delete if reason.archive => Action::Archive,
+            action => action,
+        };
         let words = match action {
             Action::Keep => format!("kept: {}", reason.words),
-            Action::Delete => reason.words,
+            Action::Delete | Action::Archive => reason.words,
         };
         Self { action, rule: reason.rule, reason: words }
     }
@@ -145,6 +152,7 @@ fn is_zero(count: &usize) -> bool {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Totals {
     pub images: usize,
+    /// Images that the plan deletes, or archives.
     pub deleted: usize,
     pub kept: usize,
     /// Images with a tag that a person gave them, before and after.

@@ -85,8 +85,8 @@ pub fn recheck(saved: &[Saved], fresh: &Stock, evidence: &Evidence, guards: &Gua
             };
             let owner = called(&images[owner]);
             verdicts[number] = Err(changed(match bond {
-                Bond::Held => format!("needed by {owner}, which this plan does not delete"),
-                Bond::Attached => format!("attached to {owner}, which this plan does not delete"),
+                Bond::Held => format!("needed by {owner}, which stays"),
+                Bond::Attached => format!("attached to {owner}, which stays"),
             }));
             true
         });
@@ -229,17 +229,13 @@ mod tests {
             ),
             (
                 then().index(5, &["fresh"], 0, &[2]),
-                [
-                    None,
-                    Some(format!("Changed: needed by fresh ({}), which this plan does not delete", &digest(5)[..19])),
-                    None,
-                ],
+                [None, Some(format!("Changed: needed by fresh ({}), which stays", &digest(5)[..19])), None],
             ),
             (
                 Shelf::new().index(1, &["a", "x"], 99, &[2]).image(2, &[], 99).image(3, &["b"], 99),
                 [
                     Some("Changed: it gained the tag x since the plan was made [TagAdded]".into()),
-                    Some(format!("Changed: needed by a ({}), which this plan does not delete", &digest(1)[..19])),
+                    Some(format!("Changed: needed by a ({}), which stays", &digest(1)[..19])),
                     None,
                 ],
             ),

@@ -152,12 +152,20 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
         return Err(Error::from(stop.clone()));
     }
     let deletes: usize = head.stores.iter().map(|of| of.totals.deleted).sum();
-    let any = document.items.iter().any(|item| item.told.action == Action::Delete);
+    let (goes, other) = match head.deletion.archive {
+        true => (Action::Archive, Action::Delete),
+        false => (Action::Delete, Action::Archive),
+    };
+    if let Some(item) = document.items.iter().find(|item| item.told.action == other) {
+        return Err(wrong(format!("{} has another action than the plan", item.reference))
+            .hint("it was edited by hand: make a new plan"));
+    }
+    let any = document.items.iter().any(|item| item.told.action == goes);
     if deletes > 0 && !any {
         return Err(wrong(format!("it lists none of the {deletes} images that it deletes"))
             .hint("save it with --show all or --show deleted"));
     }
-    let goes = |item: &Item| item.told.action == Action::Delete && item.error.is_none();
+    let goes = |item: &Item| item.told.action == goes && item.error.is_none();
     let exactly = head.stores.iter().any(|of| of.freed_exactly);
     let image = |item: Item| {
         if item.told.rule.action() != Action::Delete {
@@ -175,7 +183,8 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
         };
         let read_at = read_at(&item.image, exactly, head.made_at);
         let saved = Saved { id, attached: item.attached, read_at, image: Arc::from(item.image) };
-        let reason = Reason { rule: item.told.rule, words: item.told.reason };
+        let archive = head.deletion.archive;
+        let reason = Reason { rule: item.told.rule, words: item.told.reason, archive };
         let choice = Choice { reason, needed_by: item.needed_by, attached: item.attached };
         Ok(Planned { reference, choice, saved })
     };

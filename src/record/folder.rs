@@ -3,7 +3,6 @@
 
 use std::{
     fs::{self, DirBuilder, File, TryLockError},
-    hash::{BuildHasher, RandomState},
     io,
     path::{Path, PathBuf},
 };
@@ -23,6 +22,7 @@ const ENDING: &str = ".ndjson";
 /// How a run's id begins: the second in which it began.
 const TIME: &str = "%Y%m%d-%H%M%S";
 
+#[derive(Clone, Debug)]
 pub struct Folder(PathBuf);
 
 impl Folder {
@@ -63,17 +63,18 @@ impl Folder {
 
     fn create_file(&self, now: DateTime<Utc>) -> io::Result<(String, File)> {
         self.make()?;
+        // The second, and which of its parts: ids sort in the order in which runs begin.
+        let mut part = u64::from(now.timestamp_subsec_nanos()) * 0x10000 / 1_000_000_000;
         let (run, file) = loop {
-            let random = RandomState::new().hash_one(0) & 0xffff;
-            let run = format!("{}-{random:04x}", now.format(TIME));
+            let run = format!("{}-{:04x}", now.format(TIME), part & 0xffff);
             let mut options = File::options();
             options.append(true).create_new(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
             match options.open(self.path(&run)) {
                 Ok(file) => break (run, file),
-                // Another run of the same second.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                // Another run began at the same moment.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => part += 1,
                 Err(error) => return Err(error),
             }
         };

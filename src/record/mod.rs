@@ -21,8 +21,8 @@ mod writer;
 pub use brief::{Brief, State};
 pub use filter::{Filter, FilterArgs};
 pub use folder::Folder;
-pub use form::{Action, Source};
-pub use read::{Record, Recorded};
+pub use form::{Action, OfStore, Saved, Source};
+pub use read::{Manifests, Record, Recorded};
 pub use reads::Reads;
 pub use recorder::{About, Entries, Recorder};
 

@@ -91,6 +91,20 @@ impl Recorder {
         self.writer.add(&[ended(n, Some(reference.to_string()), verdict)]);
     }
 
+    /// Records stores and images that a restore is about to send.
+    pub async fn restoring(&self, stores: Vec<OfStore>, images: Vec<Saved>) -> Result<()> {
+        self.told().stores.extend(stores.iter().cloned());
+        let stores = stores.into_iter().map(Line::Store);
+        let images = images.into_iter().map(|saved| Line::Image(Box::new(saved)));
+        self.writer.write(&stores.chain(images).collect::<Vec<_>>()).await
+    }
+
+    /// Records how an image ended that a restore sent.
+    pub fn restored(&self, n: usize, verdict: &Verdict) {
+        self.told().sums.add(Some(verdict.outcome), || None);
+        self.writer.add(&[ended(n, None, verdict)]);
+    }
+
     /// Records the end of the run, and what stopped it before.
     pub async fn end(&self, stopped: Option<Error>) -> Result<()> {
         let (sums, stores) = {
@@ -98,6 +112,12 @@ impl Recorder {
             (std::mem::take(&mut told.sums), std::mem::take(&mut told.stores))
         };
         self.writer.write(&[Line::End(End { at: Utc::now(), sums, stores, stopped })]).await
+    }
+
+    /// Whether images ended in any of these ways.
+    pub fn has_any(&self, outcomes: &[Outcome]) -> bool {
+        let told = self.told();
+        outcomes.iter().any(|outcome| told.sums.counts.contains_key(outcome.word()))
     }
 
     /// How many deleted images the record cannot bring back, by reason.

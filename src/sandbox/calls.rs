@@ -1,5 +1,5 @@
 //! The calls that the emulator received and answered: one record a request, for tests and for `--log`.
-//! Nothing secret is kept: no header, no body, only names, ids and codes.
+//! Nothing secret is kept: no body and no header but the user agent, only names, ids and codes.
 
 use std::{
     fs::{File, OpenOptions},
@@ -28,6 +28,9 @@ pub struct Call {
     /// The error code in the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// How the client named itself.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub user_agent: String,
     /// The fault that was played on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,

@@ -267,6 +267,7 @@ impl Shared {
             items,
             status: (!silent).then_some(reply.status),
             code: (!silent).then(|| calls::code(&reply)).flatten(),
+            user_agent: received.header("user-agent").into(),
             fault: fault.as_ref().map(ToString::to_string),
         });
         (reply, fault)

@@ -24,6 +24,13 @@ pub struct DeletionFlags {
     /// CVM: also delete the snapshots of an image
     #[arg(long)]
     pub delete_snapshots: bool,
+    /// ECR: archive images instead of deleting them; they stay, and cannot be pulled until `imgctl restore`
+    ///
+    /// AWS charges an archived image for 90 days at least, and a fee to bring it back, which takes up to 20 minutes. imgctl
+    /// lists the repositories first, and refuses images that an active index or subject needs.
+    #[arg(long)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub archive: bool,
 }
 
 /// Images of other accounts that a listing also shows.
@@ -47,10 +54,14 @@ pub struct Sharing {
 impl DeletionFlags {
     /// The flags that ask for this.
     pub fn flags(self) -> String {
-        let flags = [(self.recursive, "--recursive"), (self.delete_snapshots, "--delete-snapshots")];
+        let flags = [
+            (self.recursive, "--recursive"),
+            (self.delete_snapshots, "--delete-snapshots"),
+            (self.archive, "--archive"),
+        ];
         let given: Vec<_> = flags.into_iter().filter_map(|(given, flag)| given.then_some(flag)).collect();
         match given.is_empty() {
-            true => "neither --recursive nor --delete-snapshots".into(),
+            true => "none of --recursive, --delete-snapshots and --archive".into(),
             false => given.join(" and "),
         }
     }

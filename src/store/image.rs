@@ -4,7 +4,10 @@ use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{error::Error, image::ImageId};
+use crate::{
+    error::{Error, Kind},
+    image::ImageId,
+};
 
 /// Why an existing image cannot be deleted, or does not need to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +18,17 @@ pub enum Hold {
     Refused(Error),
     /// No document explains its state. The provider decides about an image that somebody named; rules never choose it.
     Unsure,
+}
+
+/// Where its provider keeps an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// It can be pulled.
+    #[default]
+    Standard,
+    Archived,
+    /// On its way out of the archive.
+    Activating,
 }
 
 /// An image as its provider describes it. Fields that the provider did not send are absent.
@@ -30,6 +44,9 @@ pub struct Image {
     /// An instance could start from it now, as the newest of its family.
     #[serde(skip)]
     pub usable: bool,
+    /// Whether it can be pulled.
+    #[serde(skip)]
+    pub storage: Storage,
     /// The answer that described it.
     #[serde(skip)]
     pub request_id: Option<String>,
@@ -110,6 +127,15 @@ pub struct Image {
     /// What remains, and costs money, after a deletion with the options of this run.
     #[serde(skip)]
     pub leaves_behind: Vec<LeftBehind>,
+}
+
+impl Image {
+    /// Why it cannot be archived now.
+    pub fn hold_from_archive(&self) -> Option<Error> {
+        let error =
+            || Error::new(Kind::WrongState, "it is on its way out of the archive").request_id(self.request_id.clone());
+        (self.storage == Storage::Activating).then(error)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -12,7 +12,7 @@ pub mod workspace;
 use self::image::plausible;
 pub use self::{
     difference::Difference,
-    image::{Hold, Image, LeftBehind, Snapshot},
+    image::{Hold, Image, LeftBehind, Snapshot, Storage},
     own::{About, OwnAction, OwnLimit, OwnRule, own_rules},
 };
 
@@ -102,6 +102,17 @@ pub trait ImageStore: Send + Sync {
     /// The exact bytes of manifests, each with its digest.
     async fn manifests(&self, _ids: &[ImageId]) -> Result<Answer<ImageId, Manifest>> {
         Err(unsupported("has no manifests"))
+    }
+
+    /// Stores a manifest byte for byte, and points the tag at it. A service may move the tag from another image without
+    /// asking, so look first.
+    async fn put(&self, _put: &Put) -> Result<()> {
+        Err(unsupported("cannot restore images"))
+    }
+
+    /// Moves one image to another storage class. Only a look shows when that is done.
+    async fn set_storage_class(&self, _id: &ImageId, _class: StorageClass) -> Result<()> {
+        Err(unsupported("has no archive"))
     }
 
     async fn check_layers(&self, _digests: &[Digest]) -> Result<Answer<Digest, LayerState>> {
@@ -202,6 +213,16 @@ pub enum Op {
     Users,
     /// [`ImageStore::own_rules`]
     Rules,
+    Put,
+    /// [`ImageStore::set_storage_class`]
+    StorageClass,
+}
+
+impl Op {
+    /// Whether such a call changes something.
+    pub fn changes(self) -> bool {
+        matches!(self, Self::Delete | Self::Put | Self::StorageClass)
+    }
 }
 
 /// The limits of one kind of call. Each figure has the URL of its source beside it.
@@ -267,6 +288,21 @@ pub struct Manifest {
     pub digest: Digest,
     pub media_type: Option<String>,
     pub bytes: Vec<u8>,
+}
+
+/// A manifest to store, with a tag.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Put {
+    pub manifest: Arc<Manifest>,
+    pub tag: Option<String>,
+}
+
+/// Where a provider keeps an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StorageClass {
+    Standard,
+    /// The image stays, and cannot be pulled.
+    Archive,
 }
 
 /// Whether a layer is available.

@@ -21,7 +21,7 @@ use crate::{
     image::manifest::{self, Contents},
     image::{Digest, ImageId},
     prune::{Exact, Freed, Reading, Stock, StorePlan, may_be_index},
-    store::Image,
+    store::{Image, Storage},
 };
 
 pub use cache::Cache;
@@ -35,10 +35,11 @@ const TOGETHER: usize = 1000;
 const SIDE_BY_SIDE: usize = 4;
 
 /// Lists a store, and reads its indexes once there is an image that `may_go`. Without one, nothing can be deleted, so
-/// indexes are not read: reading may count as a pull.
+/// indexes are not read: reading may count as a pull. A run that archives images sees only those outside the archive.
 pub async fn stock(
     session: &Session,
     cache: &Cache,
+    archive: bool,
     may_go: impl Fn(&Image) -> bool,
     seen: impl Fn(usize),
 ) -> Result<Stock> {
@@ -51,7 +52,8 @@ pub async fn stock(
             seen(page.len());
             for image in page {
                 needed = needed || may_go(&image);
-                if has_indexes && may_be_index(&image) {
+                let readable = image.storage == Storage::Standard || !archive;
+                if has_indexes && readable && may_be_index(&image) {
                     indexes.extend(image.digest());
                 }
                 images.push(image);
@@ -78,7 +80,8 @@ pub async fn stock(
         return Err(error.clone());
     }
     let ((images, needed), readings) = (listed?, readings?);
-    let mut stock = Stock::new(session.store.home(), images);
+    let home = session.store.home();
+    let mut stock = if archive { Stock::to_archive(home, images) } else { Stock::new(home, images) };
     if !needed {
         let indexes: Vec<_> = stock.unread().map(str::to_owned).collect();
         for index in indexes {

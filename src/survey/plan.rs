@@ -31,6 +31,8 @@ pub struct Wanted {
     pub in_use: InUse,
     /// Count the freed bytes from manifests.
     pub exactly: bool,
+    /// Archive what is chosen.
+    pub archive: bool,
 }
 
 /// A plan with everything that it was made from.
@@ -42,6 +44,7 @@ pub struct Made {
     plan: Plan,
     freed: Vec<Freed>,
     exactly: bool,
+    pub archive: bool,
     pub evidence: Evidence,
     /// A line about each in-use list.
     pub lists: Vec<String>,
@@ -64,6 +67,7 @@ pub struct OfStore<'m> {
     pub freed: Freed,
     /// The freed bytes were counted from manifests.
     pub exactly: bool,
+    pub archive: bool,
 }
 
 impl Made {
@@ -76,7 +80,7 @@ impl Made {
             let of = &rules[part.rules];
             let provider = part.session.store.home().provider;
             let may_go = move |image: &Image| of.clauses.may_choose(image, provider);
-            survey::stock(&part.session, &cache, may_go, |images| printer.progress.seen(images))
+            survey::stock(&part.session, &cache, wanted.archive, may_go, |images| printer.progress.seen(images))
         });
         let taken: Vec<_> = stream::iter(taking).buffered(SIDE_BY_SIDE).collect().await;
         let mut stocks: Vec<Stock> = Vec::new();
@@ -131,6 +135,7 @@ impl Made {
             at: Utc::now(),
             freed: Vec::new(),
             exactly: wanted.exactly,
+            archive: wanted.archive,
             rules,
             parts,
             stocks,
@@ -151,6 +156,11 @@ impl Made {
             context.printer.progress.doing("reading manifests", None);
         }
         for ((part, stock), plan) in self.parts.iter().zip(&self.stocks).zip(&self.plan.stores) {
+            // The archive frees nothing.
+            if self.archive {
+                freed.push(Freed { bytes: 0, unknown: 0 });
+                continue;
+            }
             let exact = exactly && stock.store.provider.has_containers() && plan.totals.deleted > 0;
             freed.push(match exact {
                 true => survey::freed(&part.session, cache, stock, plan).await,
@@ -170,6 +180,7 @@ impl Made {
             plan,
             freed: *freed,
             exactly: self.exactly,
+            archive: self.archive,
         })
     }
 

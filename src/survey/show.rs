@@ -10,12 +10,13 @@ use crate::{
     output::{human, safe},
     prune::Choice,
     prune::saved,
-    prune::{Action, Row, Rule, Stock, StorePlan, Totals, identity},
+    prune::{Action, Reason, Row, Rule, Stock, StorePlan, Totals, identity},
     report::{Item, Sizes},
+    settings::DeletionFlags,
 };
 
 /// The item of one image.
-fn item(stock: &Stock, row: &Row) -> Item {
+fn item(stock: &Stock, row: &Row, archive: bool) -> Item {
     let image = &stock.images()[row.image];
     let home = &stock.store;
     let reference: Reference = match &image.id {
@@ -23,24 +24,25 @@ fn item(stock: &Stock, row: &Row) -> Item {
         // Without digest and id, an image is always kept.
         None => home.clone().into(),
     };
-    let choice = Some(choice(stock, row));
+    let choice = Some(choice(stock, row, archive));
     let mut item = Item { choice, ..Item::found(reference, Arc::clone(image)) };
     if row.action() == Action::Delete {
-        item.ends_with(Outcome::WouldDelete);
+        item.ends_with(if archive { Outcome::WouldArchive } else { Outcome::WouldDelete });
     }
     item
 }
 
 /// The decision for an image.
-pub fn choice(stock: &Stock, row: &Row) -> Choice {
+pub fn choice(stock: &Stock, row: &Row, archive: bool) -> Choice {
     let owners = row.needed_by.iter().filter_map(|owner| identity(&stock.images()[*owner]));
-    Choice { reason: row.reason.clone(), needed_by: owners.map(Into::into).collect(), attached: row.attached }
+    let reason = Reason { archive, ..row.reason.clone() };
+    Choice { reason, needed_by: owners.map(Into::into).collect(), attached: row.attached }
 }
 
 /// The items of a store.
 pub fn items<'m>(of: &OfStore<'m>, wanted: impl Fn(&Row) -> bool) -> impl Iterator<Item = Item> + 'm {
-    let stock = of.stock;
-    rows(stock, of.plan, wanted).into_iter().map(|row| item(stock, row))
+    let (stock, archive) = (of.stock, of.archive);
+    rows(stock, of.plan, wanted).into_iter().map(move |row| item(stock, row, archive))
 }
 
 /// Rows as they are shown: deleted before kept, newest first, an index before its children.
@@ -72,8 +74,11 @@ fn line(of: &OfStore) -> String {
     let why: Vec<_> = why.into_iter().map(|(why, count)| format!("{count} {why}")).collect();
     let policy = of.rules.name.as_ref();
     let policy = policy.map(|name| format!("{name}: ")).unwrap_or_default();
-    let mut text = format!("{policy}{}: delete {} of {} images", of.plan.store, totals.deleted, totals.images);
-    if totals.deleted > 0 {
+    let mut text = match of.archive {
+        true => format!("{policy}{}: archive {} of {} active images", of.plan.store, totals.deleted, totals.images),
+        false => format!("{policy}{}: delete {} of {} images", of.plan.store, totals.deleted, totals.images),
+    };
+    if totals.deleted > 0 && !of.archive {
         text.push_str(&format!(", {}", human::freed(&sizes(of))));
     }
     if !why.is_empty() {
@@ -130,6 +135,6 @@ pub fn head(context: &Context, made: &Made, wanted: Wanted) -> saved::Head {
         stops: made.stops().to_vec(),
         in_use: made.lists.clone(),
         usage_checked: wanted.in_use.check,
-        deletion: context.settings.options.deletion,
+        deletion: DeletionFlags { archive: made.archive, ..context.settings.options.deletion },
     }
 }

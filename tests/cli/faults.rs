@@ -17,23 +17,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use imgctl::sandbox::ecr::manifest::Manifest;
+use imgctl::sandbox::ecr::{self, manifest::Manifest};
 use serde_json::Value;
 
 use crate::{
     conformance::{CLOUDS, Cloud, is_true},
     dice::Dice,
     schema,
+    world::World,
 };
 
 /// Each command, for one provider or all, with the operations in which its faults strike.
-const COMMANDS: [(&str, &str, &str); 19] = [
+const COMMANDS: [(&str, &str, &str); 21] = [
     ("ecr", "delete", "BatchDeleteImage DescribeImages"),
     ("ecr", "get", "DescribeImages"),
     ("ecr", "list", "DescribeImages"),
     ("ecr", "check-layers", "BatchGetImage BatchCheckLayerAvailability"),
     ("ecr", "prune", "DescribeImages BatchGetImage BatchDeleteImage"),
     ("ecr", "plan", "DescribeImages BatchDeleteImage"),
+    ("ecr", "archive", "UpdateImageStorageClass DescribeImages BatchGetImage"),
+    ("ecr", "restore", "PutImage DescribeImages BatchCheckLayerAvailability"),
     ("ecr", "doctor", "GetCallerIdentity *"),
     ("cvm", "delete", "DeleteImages DescribeImages"),
     ("cvm", "get", "DescribeImages"),
@@ -144,7 +147,7 @@ fn every_report_is_true_under_every_fault() {
 fn tried(row: &Row) -> Option<String> {
     let world = row.cloud.world(IMAGES);
     let numbers: Vec<usize> = match row.command {
-        "delete" | "get" => (0..=IMAGES).collect(),
+        "delete" | "archive" | "get" => (0..=IMAGES).collect(),
         _ => (0..IMAGES).collect(),
     };
     let rules = ["--older-than", "10d", "--allow-empty", "--max-percent", "100", "--show", "all"];
@@ -156,6 +159,11 @@ fn tried(row: &Row) -> Option<String> {
             vec!["delete", "-", "--yes"]
         }
         "delete" => vec!["delete", "-", "--yes"],
+        "archive" => vec!["delete", "-", "--yes", "--archive"],
+        "restore" => {
+            world.run_with(&["delete", "-", "--yes", "-o", "json"], &input).exits(0);
+            vec!["restore", "last", "--yes", "--rate", "1000"]
+        }
         "get" => vec!["get", "-"],
         "list" => vec!["list", row.cloud.store],
         "prune" => [&["prune", row.cloud.store, "--yes"], &rules[..]].concat(),
@@ -188,11 +196,15 @@ fn tried(row: &Row) -> Option<String> {
     let law = || -> Result<(), String> {
         that(matches!(run.code, Some(0..=4)), || format!("exit {:?}", run.code))?;
         that(took < DEADLINE + LATE, || format!("it took {took:?}"))?;
-        that(calls <= MOST_CALLS, || format!("{calls} calls"))?;
+        // A restore sends a call an image, each with a look right before it.
+        let most_calls = if row.command == "restore" { MOST_CALLS + 4 * IMAGES } else { MOST_CALLS };
+        that(calls <= most_calls, || format!("{calls} calls"))?;
         that(memory <= MOST_MEMORY_KIB, || format!("{} MiB of memory", memory >> 10))?;
         panic::catch_unwind(|| schema::check("json", &run.stdout)).map_err(|_| "not as the schema says".to_owned())?;
         match row.command {
             "delete" => run.deletion(&numbers, &left),
+            "archive" => run.archive(&numbers, &left, &archived(&world)),
+            "restore" => run.restore(&row.fault, &left),
             "get" => run.reading(&numbers),
             "list" => run.listing(&row.fault),
             "check-layers" => run.layers(),
@@ -203,6 +215,16 @@ fn tried(row: &Row) -> Option<String> {
     let short = |text: &str| text.chars().take(400).collect::<String>();
     let run_shown = || format!("\n    {}\n    {}", short(&run.stdout), short(&run.stderr));
     law().err().map(|broken| format!("{broken}; left {left:?}, exit {:?}{}", run.code, run_shown()))
+}
+
+/// The images in the archive.
+fn archived(world: &World) -> Vec<usize> {
+    let mut clouds = world.sandbox.world();
+    let repository = clouds.ecr.repository(ecr::REGION, "team/app", chrono::Utc::now());
+    let is_archived = |number: &usize| {
+        repository.find(&format!("v{number}")).is_some_and(|image| image.status() == ecr::repository::Status::Archived)
+    };
+    (0..IMAGES).filter(is_archived).collect()
 }
 
 /// The most memory that a process had, in KiB, where Linux says so.
@@ -284,6 +306,54 @@ impl Ended {
         that(items.len() == asked.len(), || format!("{} items of {}", items.len(), asked.len()))?;
         asked.iter().zip(&items).try_for_each(|(number, item)| Self::agrees(item, *number, left))?;
         self.outcomes(items.iter())
+    }
+
+    fn archive(&self, asked: &[usize], left: &[usize], archived: &[usize]) -> Result<(), String> {
+        that(left.len() == IMAGES, || "an image is gone".into())?;
+        let Some(items) = self.items()? else {
+            return that(archived.is_empty(), || "archived without a report".into());
+        };
+        that(items.len() == asked.len(), || format!("{} items of {}", items.len(), asked.len()))?;
+        for (number, item) in asked.iter().zip(&items) {
+            let holds = match word(item, "outcome") {
+                "archived" | "already_archived" => archived.contains(number),
+                "failed" | "refused" | "skipped" => !archived.contains(number),
+                // A service that lies about an image is believed.
+                "missing" => !left.contains(number) || self.code == Some(1),
+                "unknown" => true,
+                _ => false,
+            };
+            that(holds, || format!("{number} is archived: {}: {item}", archived.contains(number)))?;
+        }
+        let done = items.iter().all(|item| word(item, "outcome") == "archived");
+        // One of them was never there.
+        that(!done && self.code != Some(0), || "exit 0".into())
+    }
+
+    fn restore(&self, fault: &str, left: &[usize]) -> Result<(), String> {
+        let Some(items) = self.items()? else {
+            return that(left.is_empty(), || "restored without a report".into());
+        };
+        let of_image = |item: &&Value| word(item, "ref").contains("@") && !word(item, "ref").contains("app:");
+        let items: Vec<&Value> = items.iter().filter(of_image).collect();
+        that(items.len() == IMAGES, || format!("{} items", items.len()))?;
+        for item in &items {
+            let digest = word(item, "digest");
+            let is_it = |number: &usize| Manifest::image(&format!("i{number}"), 1).digest.to_string() == digest;
+            let number = (0..IMAGES).find(is_it).ok_or("an image that was not asked for")?;
+            let there = left.contains(&number);
+            let holds = match word(item, "outcome") {
+                "restored" | "retagged" => there,
+                // The answer from before the deletion: nothing in it is wrong.
+                "already_there" => there || fault.contains("repeat"),
+                "failed" | "refused" | "skipped" | "layers_gone" => !there,
+                "unknown" => true,
+                _ => false,
+            };
+            that(holds, || format!("{number} is there: {there}: {item}"))?;
+        }
+        let done = items.iter().all(|item| matches!(word(item, "outcome"), "restored" | "already_there"));
+        that(done || self.code != Some(0), || "exit 0".into())
     }
 
     /// Plans and prunes may end before anything is chosen.

@@ -1,6 +1,7 @@
 //! The real binary against the emulator, with an environment of its own: what it prints, how it ends and which calls
 //! it sends, recorded together, so that a needless call shows in review.
 
+mod archive;
 mod chaos;
 mod completions;
 mod conformance;
@@ -25,6 +26,8 @@ mod prune;
 mod prune_machines;
 mod prune_random;
 mod record;
+mod restore;
+mod restore_random;
 mod schema;
 mod tripwires;
 mod workspace;

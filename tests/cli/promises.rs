@@ -1,9 +1,12 @@
 //! Promises that were once broken, each by its own race or fault: nothing is deleted that was not shown, and what
 //! is reported is true afterwards.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use chrono::{TimeDelta, Utc};
@@ -301,4 +304,18 @@ fn what_could_not_be_counted_exactly_is_counted_as_unknown() {
     let store = serde_json::from_str::<serde_json::Value>(&plan).unwrap()["plan"]["stores"][0].clone();
     assert_eq!((&store["deleted"], &store["unsized_images"]), (&2.into(), &1.into()), "{store}");
     assert_eq!(store["freed_exactly"], false);
+}
+
+#[test]
+fn every_call_names_imgctl_and_its_version() {
+    let world = World::new(Clouds::seeded(1, 40, Utc::now()));
+    let run = world.run(&["list", "ecr:**", "cvm:", "workspace:", "-o", "json"]);
+    let services: BTreeSet<_> = run.calls.iter().map(|call| call.service.as_str()).collect();
+    assert!(["ecr", "cvm", "workspace"].iter().all(|service| services.contains(service)), "{services:?}");
+    let version = env!("CARGO_PKG_VERSION");
+    for call in &run.calls {
+        let agent = &call.user_agent;
+        let named = [format!("imgctl/{version}"), format!("app/imgctl-{version}")];
+        assert!(named.iter().any(|named| agent.contains(named)), "{call:?}");
+    }
 }

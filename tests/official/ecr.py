@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 from botocore.exceptions import ClientError
 
@@ -174,6 +175,60 @@ def test_an_attached_signature_is_found_by_its_subject():
     put(ecr, "boto/referrers", json.dumps(signature))
     found = ecr.list_image_referrers(repositoryName="boto/referrers", subjectId={"imageDigest": digest})
     assert [entry["artifactType"] for entry in found["referrers"]] == ["application/vnd.example.signature"], found
+
+
+def test_a_deletion_is_undone_by_putting_manifests_back():
+    ecr = repository("boto/undo")
+    child, manifest = push_image(ecr, "boto/undo", "child", "child")
+    index = index_manifest(manifest)
+    put(ecr, "boto/undo", index, "v1", "latest")
+    digest = sha256(index.encode())
+    got = ecr.batch_get_image(repositoryName="boto/undo", imageIds=[{"imageDigest": digest}, {"imageDigest": child}])
+    saved = {image["imageId"]["imageDigest"]: image["imageManifest"] for image in got["images"]}
+    assert saved == {digest: index, child: manifest}
+    for image in (digest, child):
+        gone = ecr.batch_delete_image(repositoryName="boto/undo", imageIds=[{"imageDigest": image}])
+        assert not gone["failures"], gone
+    code = refused(ecr.put_image, repositoryName="boto/undo", imageManifest=saved[digest], imageDigest=digest)
+    assert code == "ReferencedImagesNotFoundException", "the index goes last"
+    changed = refused(ecr.put_image, repositoryName="boto/undo", imageManifest=saved[child] + "\n", imageDigest=child)
+    assert changed == "ImageDigestDoesNotMatchException", changed
+    put(ecr, "boto/undo", saved[child], "child")
+    put(ecr, "boto/undo", saved[digest], "v1", "latest")
+    code = refused(ecr.put_image, repositoryName="boto/undo", imageManifest=index, imageTag="v1")
+    assert code == "ImageAlreadyExistsException", code
+    details = ecr.describe_images(repositoryName="boto/undo")["imageDetails"]
+    tags = {detail["imageDigest"]: sorted(detail["imageTags"]) for detail in details}
+    assert tags == {digest: ["latest", "v1"], child: ["child"]}, tags
+
+
+def test_an_image_goes_to_the_archive_and_comes_back():
+    ecr = repository("boto/archive")
+    digest, _ = push_image(ecr, "boto/archive", "app", "v1")
+    named = {"repositoryName": "boto/archive", "imageId": {"imageDigest": digest}}
+    assert refused(ecr.update_image_storage_class, targetStorageClass="STANDARD", **named) == (
+        "ImageStorageClassUpdateNotSupportedException"
+    )
+    archived = ecr.update_image_storage_class(targetStorageClass="ARCHIVE", **named)
+    assert archived["imageStatus"] == "ARCHIVED" and archived["imageId"] == {"imageDigest": digest}, archived
+
+    def details(status):
+        filtered = ecr.describe_images(repositoryName="boto/archive", filter={"imageStatus": status})
+        return filtered["imageDetails"]
+
+    assert details("ACTIVE") == []
+    assert details("ANY")[0]["lastArchivedAt"].tzinfo is not None
+    pulled = ecr.batch_get_image(repositoryName="boto/archive", imageIds=[{"imageTag": "v1"}])
+    assert codes(pulled) == ["ImageInaccessible"], pulled
+    assert ecr.update_image_storage_class(targetStorageClass="STANDARD", **named)["imageStatus"] == "ACTIVATING"
+    for _ in range(100):
+        if details("ACTIVE"):
+            break
+        assert details("ACTIVATING")[0]["imageDigest"] == digest
+        time.sleep(0.1)
+    assert details("ACTIVE")[0]["lastActivatedAt"].tzinfo is not None
+    absent = {**named, "imageId": {"imageTag": "absent"}}
+    assert refused(ecr.update_image_storage_class, targetStorageClass="ARCHIVE", **absent) == "ImageNotFoundException"
 
 
 def test_the_command_line_client():

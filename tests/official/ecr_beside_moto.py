@@ -11,7 +11,7 @@ import time
 
 from botocore.exceptions import ClientError
 
-from common import client, image_manifest, push_image, sha256
+from common import OCI_MANIFEST, client, image_manifest, push_image, sha256
 from runner import main
 
 # Of an answer, what differs by design: times, and sizes, which moto takes from the config alone. The rest must agree.
@@ -22,9 +22,18 @@ IGNORED = {
     "imageScanningConfiguration", "imageTagMutabilityExclusionFilters",
 }
 
-ONE, TWO, THREE = (sha256(image_manifest(name)[0].encode()) for name in ("one", "two", "three"))
+TEXTS = {name: image_manifest(name)[0] for name in ("one", "two", "three")}
+ONE, TWO, THREE = (sha256(text.encode()) for text in TEXTS.values())
 ABSENT = sha256(b"absent")
 APP, NOWHERE = {"repositoryName": "team/app"}, {"repositoryName": "no/where"}
+
+
+def put(name, **more):
+    """A request to put back the manifest of an image."""
+    text = TEXTS[name]
+    media_type = {"imageManifestMediaType": OCI_MANIFEST, "imageDigest": sha256(text.encode())}
+    return "put_image", {**APP, "imageManifest": text, **media_type, **more}
+
 
 # In this order, on a repository with one (v1, v2, latest), two (v3) and three (no tag).
 REQUESTS = [
@@ -63,6 +72,14 @@ REQUESTS = [
     ("batch_delete_image", {**APP, "imageIds": [{"imageDigest": ONE}]}),
     ("list_images", APP),
     ("batch_delete_image", {**APP, "imageIds": [{"imageTag": "v3"}]}),
+    ("list_images", APP),
+    put("one", imageTag="v1"),
+    put("one", imageTag="v1"),
+    put("one", imageTag="latest"),
+    put("three", imageTag="latest"),
+    put("two"),
+    put("two", imageTag="v3"),
+    ("batch_get_image", {**APP, "imageIds": [{"imageTag": "v1"}]}),
     ("list_images", APP),
     ("delete_repository", {**APP, "force": True}),
     ("list_images", APP),

@@ -134,7 +134,7 @@ fn delete(count: usize, wish: Wish, service: impl FnOnce() -> Service) -> Ran {
         let targets: Vec<_> = (0..count).map(|number| Target::exact(ImageId::Named(format!("i{number}")))).collect();
         let targets: Vec<&Target> = targets.iter().collect();
         let verdicts = Mutex::new(Vec::new());
-        let options = Options { agreed: false, no_wait: false, job_timeout: Duration::from_secs(600) };
+        let options = Options { archive: false, agreed: false, no_wait: false, job_timeout: Duration::from_secs(600) };
         let emit = |_, verdict| verdicts.lock().unwrap().push(verdict);
         let started = Instant::now();
         session.delete(&targets, &HashSet::new(), started, &options, &emit).await;

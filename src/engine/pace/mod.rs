@@ -33,8 +33,19 @@ pub use crate::store::Op;
 /// The longest pause that a provider may ask for.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-const OPS: [Op; 9] =
-    [Op::Delete, Op::Get, Op::List, Op::Manifests, Op::Layers, Op::Poll, Op::Sharing, Op::Users, Op::Rules];
+const OPS: [Op; 11] = [
+    Op::Delete,
+    Op::Get,
+    Op::List,
+    Op::Manifests,
+    Op::Layers,
+    Op::Poll,
+    Op::Sharing,
+    Op::Users,
+    Op::Rules,
+    Op::Put,
+    Op::StorageClass,
+];
 
 /// For a call that the provider does not have: it is never sent, because its store refuses it.
 const NO_CALL: Limit = Limit { call: "", batch: 1, per_second: 1, in_flight: 1 };

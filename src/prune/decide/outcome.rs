@@ -16,7 +16,9 @@ impl Deciding<'_> {
             let reason = match fate {
                 Fate::Decided(reason) => reason,
                 // Cannot happen: every image was judged or follows one that was. A mistake here must not delete.
-                Fate::Open | Fate::Chosen(_) => Reason { rule: Rule::NotSelected, words: "nothing selects it".into() },
+                Fate::Open | Fate::Chosen(_) => {
+                    Reason { rule: Rule::NotSelected, words: "nothing selects it".into(), archive: false }
+                }
             };
             // An index can also be attached to what it holds.
             let owners: BTreeSet<usize> = graph.owners(place).iter().map(|(owner, _)| *owner).collect();

@@ -7,6 +7,7 @@ use super::{
     digest::{Digest, well_formed},
     refusal::{Refusal, breaks, listed},
     repository::Repository,
+    request::Place,
 };
 
 /// The most ids a call takes.
@@ -54,6 +55,14 @@ impl Identifier {
             }
         }
         Ok(ids)
+    }
+
+    /// How a whole call is refused for an image that is not there.
+    pub fn absent(&self, place: &Place) -> Refusal {
+        let [digest, tag] = [&self.image_digest, &self.image_tag].map(|part| part.as_deref().unwrap_or("null"));
+        let image = format!("{{imageDigest:'{digest}', imageTag:'{tag}'}}");
+        let message = format!("The image with imageId {image} does not exist within {}", place.in_words());
+        Refusal::new("ImageNotFoundException", message)
     }
 
     /// The id as it was given.

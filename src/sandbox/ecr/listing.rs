@@ -138,16 +138,7 @@ fn describe_ids(repository: &Repository, place: &Place, ids: &[Identifier], want
             Err(failure) if matches!(failure.code, "ImageNotFound" | "ImageTagDoesNotMatchDigest") => None,
             Err(failure) => return Err(invalid(failure.reason)),
         };
-        let image = found.ok_or_else(|| {
-            let [digest, tag] = [&id.image_digest, &id.image_tag].map(|part| part.as_deref().unwrap_or("null"));
-            Refusal::new(
-                "ImageNotFoundException",
-                format!(
-                    "The image with imageId {{imageDigest:'{digest}', imageTag:'{tag}'}} does not exist within {}",
-                    place.in_words()
-                ),
-            )
-        })?;
+        let image = found.ok_or_else(|| id.absent(place))?;
         if wanted.tags(image) {
             digests.insert(image.manifest.digest);
         }

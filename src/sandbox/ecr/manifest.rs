@@ -66,6 +66,9 @@ struct Descriptor {
     media_type: String,
     digest: Digest,
     size: u64,
+    /// Where a layer is that no registry keeps.
+    #[serde(default)]
+    urls: Vec<String>,
 }
 
 impl Manifest {
@@ -83,7 +86,8 @@ impl Manifest {
         };
         let content = match (media_type, parts.config, parts.layers, parts.manifests) {
             (DOCKER_MANIFEST | OCI_MANIFEST, Some(config), Some(layers), None) => {
-                Content::Image { config: config.into(), layers: layers.into_iter().map(Into::into).collect() }
+                let held = layers.into_iter().filter(|layer| layer.urls.is_empty());
+                Content::Image { config: config.into(), layers: held.map(Into::into).collect() }
             }
             (DOCKER_LIST | OCI_INDEX, None, None, Some(children)) => {
                 Content::Index { children: children.into_iter().map(|child| child.digest).collect() }

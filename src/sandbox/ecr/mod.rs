@@ -2,6 +2,7 @@
 //! operation. One file holds each group of operations, `repository` what they work on. Where the documents leave open
 //! how the service answers, [`Quirks`] chooses.
 
+mod archive;
 mod delete;
 pub mod digest;
 mod identifier;
@@ -21,7 +22,7 @@ mod session;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use self::{layers::Upload, refusal::Refusal, repository::Repository, request::Request};
@@ -51,6 +52,7 @@ pub struct Ecr {
     /// Calls a second, for operations that have a rate.
     pub rates: BTreeMap<String, u32>,
     pub quirks: Quirks,
+    pub delays: Delays,
     registries: BTreeMap<String, Registry>,
     hooks: Hooks<Ecr>,
     recent: Rates,
@@ -64,11 +66,29 @@ pub struct Registry {
     uploads: HashMap<String, Upload>,
 }
 
+/// How long the service takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Delays {
+    /// From the archive until an image can be pulled; "up to 20 minutes".
+    /// <https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html>
+    pub activation: TimeDelta,
+    /// From the last image of a layer until the layer is dropped; never if absent. The documents say "at any time".
+    pub layers_kept: Option<TimeDelta>,
+}
+
+impl Default for Delays {
+    fn default() -> Self {
+        Self { activation: TimeDelta::seconds(1), layers_kept: None }
+    }
+}
+
 /// How the service answers where its documents do not say, or where reports differ.
 #[derive(Clone, Copy, Debug)]
 pub struct Quirks {
     pub missing_layer: MissingLayer,
     pub archived_pull: ArchivedPull,
+    /// UpdateImageStorageClass to the class that the image already has.
+    pub same_class: SameClass,
     /// BatchGetImage by digest answers with one image a tag, and not with one in all.
     pub one_image_a_tag: bool,
     /// A filter is applied after a page is cut, so pages may be short, or empty, with a token.
@@ -89,11 +109,20 @@ pub enum ArchivedPull {
     NotFound,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameClass {
+    /// Refused as not supported.
+    Refused,
+    /// Answered with the image's status.
+    Accepted,
+}
+
 impl Default for Quirks {
     fn default() -> Self {
         Self {
             missing_layer: MissingLayer::Unavailable,
             archived_pull: ArchivedPull::Inaccessible,
+            same_class: SameClass::Refused,
             one_image_a_tag: true,
             sparse_pages: false,
         }
@@ -113,6 +142,7 @@ impl Default for Ecr {
             denied: BTreeSet::new(),
             rates: BTreeMap::new(),
             quirks: Quirks::default(),
+            delays: Delays::default(),
             registries: BTreeMap::new(),
             hooks: Hooks::default(),
             recent: Rates::default(),
@@ -182,6 +212,7 @@ impl Ecr {
             region,
             now,
             quirks: &self.quirks,
+            delays: &self.delays,
             number: self.requests,
             body,
         })
@@ -226,6 +257,7 @@ fn choose(operation: &str) -> Option<fn(Request) -> Result<Value, Refusal>> {
         "ListImages" => listing::list_images,
         "PutImage" => push::put_image,
         "PutImageTagMutability" => repositories::put_tag_mutability,
+        "UpdateImageStorageClass" => archive::update_image_storage_class,
         "UploadLayerPart" => layers::upload_layer_part,
         _ => return None,
     })
@@ -296,6 +328,9 @@ fn items(body: &Value) -> Vec<String> {
     let mut items: Vec<_> = list("imageIds").map(image).collect();
     items.extend(list("layerDigests").filter_map(text));
     items.extend(list("repositoryNames").filter_map(text));
+    if body["imageId"].is_object() {
+        items.push(image(&body["imageId"]));
+    }
     if body["imageManifest"].is_string() {
         items.push(image(&json!({"imageTag": body["imageTag"], "imageDigest": body["imageDigest"]})));
     }

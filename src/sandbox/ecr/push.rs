@@ -77,7 +77,10 @@ fn check_overwriting(repository: &Repository, place: &Place, digest: Digest, tag
         let tag = tag.unwrap_or("null");
         return Err(Refusal::new(
             "ImageAlreadyExistsException",
-            format!("Image with digest '{digest}' and tag '{tag}' already exists in {}", place.in_words()),
+            format!(
+                "Image with digest '{digest}' and tag '{tag}' already exists in the repository with name '{}' in registry with id '{}'",
+                place.name, place.account
+            ),
         ));
     }
     match tag {

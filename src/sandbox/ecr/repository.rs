@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    Delays,
     digest::Digest,
     manifest::{Manifest, MediaType},
 };
@@ -84,6 +85,12 @@ pub struct Repository {
     images: BTreeMap<Digest, Image>,
     tags: BTreeMap<String, Digest>,
     layers: BTreeMap<Digest, Layer>,
+    /// When the last request came; none came yet if this is unknown.
+    now: Option<DateTime<Utc>>,
+    /// Images on their way out of the archive, and when that began.
+    activating: BTreeMap<Digest, DateTime<Utc>>,
+    /// Layers that no image has, and since when; since the next request if unknown.
+    unused: BTreeMap<Digest, Option<DateTime<Utc>>>,
     parents: HashMap<Digest, BTreeSet<Digest>>,
     referrers: HashMap<Digest, BTreeSet<Digest>>,
 }
@@ -142,9 +149,31 @@ impl Repository {
         largest.unwrap_or_else(|| image.manifest.blobs().map(|blob| blob.size).sum())
     }
 
+    /// Does what the service does in its own time: it activates images and drops layers that no image has.
+    pub fn pass_time(&mut self, now: DateTime<Utc>, delays: &Delays) {
+        self.now = Some(now);
+        let active = |began: DateTime<Utc>| now - began >= delays.activation;
+        while let Some((digest, _)) = self.activating.iter().find(|(_, began)| active(**began)) {
+            self.set_status(*digest, Status::Active, now);
+        }
+        if let Some(kept) = delays.layers_kept {
+            let layers = &mut self.layers;
+            self.unused.retain(|digest, since| {
+                let stays = now - *since.get_or_insert(now) < kept;
+                if !stays {
+                    layers.remove(digest);
+                }
+                stays
+            });
+        }
+    }
+
     /// Stores a layer that was pushed.
     pub fn add_layer(&mut self, digest: Digest, size: u64) {
-        self.layers.entry(digest).or_insert(Layer { size, ..Layer::default() });
+        self.layers.entry(digest).or_insert_with(|| {
+            self.unused.insert(digest, self.now);
+            Layer { size, ..Layer::default() }
+        });
     }
 
     /// Stores an image; one that was archived comes back.
@@ -159,6 +188,7 @@ impl Repository {
             layer.media_type = Some(blob.media_type.clone());
             layer.ready += 1;
             layer.users += 1;
+            self.unused.remove(&blob.digest);
         }
         for child in manifest.children() {
             self.parents.entry(*child).or_default().insert(digest);
@@ -199,6 +229,7 @@ impl Repository {
     /// Removes an image with all its tags. Its layers stay until [`Repository::sweep`].
     pub fn remove(&mut self, digest: &Digest) -> Option<Image> {
         let image = self.images.remove(digest)?;
+        self.activating.remove(digest);
         for tag in &image.tags {
             self.tags.remove(tag);
         }
@@ -206,6 +237,9 @@ impl Repository {
             if let Some(layer) = self.layers.get_mut(&blob.digest) {
                 layer.users -= 1;
                 layer.ready -= u32::from(image.status == Status::Active);
+                if layer.users == 0 {
+                    self.unused.insert(blob.digest, self.now);
+                }
             }
         }
         for child in image.manifest.children() {
@@ -219,6 +253,7 @@ impl Repository {
 
     /// Removes the layers that no image uses. The service does so "at any time".
     pub fn sweep(&mut self) {
+        self.unused.clear();
         self.layers.retain(|_, layer| layer.users > 0);
     }
 
@@ -227,10 +262,12 @@ impl Repository {
             return;
         };
         let (was, is) = (image.status == Status::Active, status == Status::Active);
+        self.activating.remove(&digest);
         match status {
             Status::Archived => image.archived_at = Some(now),
             Status::Active if !was => image.activated_at = Some(now),
-            _ => {}
+            Status::Activating => drop(self.activating.insert(digest, now)),
+            Status::Active => {}
         }
         image.status = status;
         for blob in image.manifest.blobs() {

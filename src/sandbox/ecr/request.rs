@@ -6,7 +6,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    Quirks, Registry,
+    Delays, Quirks, Registry,
     refusal::{Refusal, breaks, required},
     repository::Repository,
 };
@@ -18,6 +18,7 @@ pub struct Request<'a> {
     pub region: &'a str,
     pub now: DateTime<Utc>,
     pub quirks: &'a Quirks,
+    pub delays: &'a Delays,
     /// Counts the sandbox's requests, for ids that are unique but the same in every run.
     pub number: u64,
     pub body: &'a [u8],
@@ -65,10 +66,12 @@ impl Request<'_> {
         Place { account, region: self.region.into(), name }
     }
 
-    /// The repository at that place.
+    /// The repository at that place, as it is by now.
     pub fn repository(&mut self, place: &Place) -> Result<&mut Repository, Refusal> {
         let found = self.registry.repositories.get_mut(&place.name);
-        found.filter(|_| place.account == self.account).ok_or_else(|| place.not_found())
+        let repository = found.filter(|_| place.account == self.account).ok_or_else(|| place.not_found())?;
+        repository.pass_time(self.now, self.delays);
+        Ok(repository)
     }
 }
 

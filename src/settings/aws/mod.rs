@@ -14,8 +14,8 @@ mod transport;
 mod variables;
 
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, imds::region::ImdsRegionProvider, profile::ProfileFileCredentialsProvider,
-    provider_config::ProviderConfig,
+    AppName, BehaviorVersion, Region, SdkConfig, imds::region::ImdsRegionProvider,
+    profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
 };
 use aws_smithy_runtime_api::{client::http::SharedHttpClient, shared::IntoShared};
 use aws_smithy_types::retry::RetryConfig;
@@ -31,6 +31,7 @@ use crate::{
     checkup::{Checkup, Subject},
     clock::Clock,
     error::{Error, Kind, Result},
+    http::APP_NAME,
 };
 
 /// Stands in for the region during the search for credentials, so that missing credentials are an error at once,
@@ -107,6 +108,10 @@ async fn sdk(settings: &Settings, profile: &Profile, region: Option<&String>, ht
         .timeout_config(timeouts(settings.timeout))
         .profile_name(profile.name())
         .region(region.clone());
+    if let Ok(name) = AppName::new(APP_NAME) {
+        // Part of the user agent, which CloudTrail shows beside each call.
+        loader = loader.app_name(name);
+    }
     if settings.profile.is_some() {
         let provider = ProviderConfig::without_region().with_region(Some(region)).with_http_client(http.clone());
         // Only this profile: the chain would also use keys in the environment and the machine's role.

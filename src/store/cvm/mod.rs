@@ -112,7 +112,7 @@ impl ImageStore for Cvm {
             Op::Sharing => limit("DescribeImageSharePermission", 1, 10),
             // The lowest documented rate among the calls of the search.
             Op::Users => limit(users::INSTANCES, PAGE, 10),
-            Op::Manifests | Op::Layers | Op::Poll | Op::Rules => None,
+            Op::Manifests | Op::Layers | Op::Poll | Op::Rules | Op::Put | Op::StorageClass => None,
         }
     }
 

@@ -24,7 +24,13 @@ const CODES: &[Row] = &[
     (&["TooManyRequestsException", "RequestThrottled", "LimitExceededException", "SlowDown"], Kind::Throttled, ""),
     (&["RepositoryNotFoundException"], Kind::NoStore, STORE),
     (&["RegistryNotFoundException"], Kind::NoStore, "check the account and the region"),
-    (&["ImageNotFoundException", "LayersNotFoundException"], Kind::NotFound, ""),
+    (&["ImageNotFoundException"], Kind::NotFound, ""),
+    (&["LayersNotFoundException"], Kind::LayersGone, "push the image again from where it was built"),
+    (&["ReferencedImagesNotFoundException"], Kind::PartsMissing, "restore the images of the index first"),
+    (&["ImageAlreadyExistsException"], Kind::AlreadyThere, ""),
+    (&["ImageTagAlreadyExistsException"], Kind::TagTaken, "the repository's tags are immutable"),
+    (&["ImageDigestDoesNotMatchException"], Kind::Invalid, "the saved manifest is damaged; nothing was stored"),
+    (&["ImageStorageClassUpdateNotSupportedException"], Kind::WrongState, ""),
     (&["InvalidParameterException", "InvalidParameterValue", "InvalidTagParameterException"], Kind::Invalid, ""),
     (&["ValidationException", "ValidationError", "SerializationException"], Kind::Invalid, ""),
     (&["ServerException", "InternalFailure", "InternalServerError", "InternalServerException"], Kind::Lost, ""),
@@ -100,6 +106,16 @@ pub fn by_code(code: &str, message: Option<&str>) -> Error {
         _ => message,
     };
     Error { hint, ..Error::new(kind, message).code(code) }
+}
+
+/// The same code is a quota here and a rate elsewhere.
+/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html>
+pub fn of_put(error: Error) -> Error {
+    match error.code.as_deref() {
+        Some("LimitExceededException") => Error { kind: Kind::Failed, retry_after: None, ..error }
+            .hint("delete images or tags of this repository, or ask AWS for a higher quota"),
+        _ => error,
+    }
 }
 
 /// What an answer without a code means.

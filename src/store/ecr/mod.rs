@@ -13,13 +13,15 @@ use async_trait::async_trait;
 use aws_sdk_ecr::{
     Client,
     operation::RequestId,
-    types::{DescribeImagesFilter, ImageIdentifier, ImageStatusFilter, TagStatus},
+    types::{DescribeImagesFilter, ImageIdentifier, ImageStatusFilter, TagStatus, TargetStorageClass},
 };
 use aws_smithy_types::retry::RetryConfig;
 use chrono::TimeDelta;
 
 use self::call::heard;
-use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, OwnRule, Page, Shared};
+use super::{
+    Answer, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, OwnRule, Page, Put, Shared, StorageClass,
+};
 use crate::{
     clock::Clock,
     error::{Error, Kind, Result},
@@ -125,7 +127,7 @@ impl ImageStore for Ecr {
     fn limit(&self, op: Op) -> Option<Limit> {
         // Batches: <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html> and its
         // siblings. Rates: <https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html>. None is
-        // published for describing and deleting: these begin like BatchGetImage, until ECR throttles them.
+        // published for describing, deleting and archiving: these begin like BatchGetImage, until ECR throttles them.
         let limit = |call, batch, per_second| Some(Limit { call, batch, per_second, in_flight: 16 });
         match op {
             Op::Delete => limit("BatchDeleteImage", 100, 2000),
@@ -134,6 +136,8 @@ impl ImageStore for Ecr {
             Op::Manifests => limit("BatchGetImage", 100, 2000),
             Op::Layers => limit("BatchCheckLayerAvailability", 100, 1000),
             Op::Rules => limit("GetLifecyclePolicy", 1, 10),
+            Op::Put => limit("PutImage", 1, 10),
+            Op::StorageClass => limit("UpdateImageStorageClass", 1, 2000),
             Op::Poll | Op::Sharing | Op::Users => None,
         }
     }
@@ -211,6 +215,35 @@ impl ImageStore for Ecr {
         let text = answer.lifecycle_policy_text().unwrap_or_default();
         let unreadable = |why| Error::new(Kind::Unreadable, why).request_id(answer.request_id());
         lifecycle::read(text).map(Some).map_err(unreadable)
+    }
+
+    async fn put(&self, put: &Put) -> Result<()> {
+        let Put { manifest, tag } = put;
+        let text = std::str::from_utf8(&manifest.bytes)
+            .map_err(|_| Error::new(Kind::Invalid, format!("the manifest of {} is not text", manifest.digest)))?;
+        let call = self.client.put_image().set_registry_id(self.registry()).repository_name(&self.store.name);
+        // The digest makes ECR refuse a manifest that is not the one that was saved.
+        let call = call.image_manifest(text).image_digest(manifest.digest.to_string()).set_image_tag(tag.clone());
+        let call = call.set_image_manifest_media_type(manifest.media_type.clone());
+        let answer = heard("PutImage", 1, call.send()).await.map_err(errors::of_put)?;
+        let stored = answer.image().and_then(|image| image.image_id()?.image_digest());
+        match stored == Some(manifest.digest.to_string().as_str()) {
+            true => Ok(()),
+            false => {
+                let message = format!("ECR stored {}, not {}", stored.unwrap_or("an unknown image"), manifest.digest);
+                Err(Error::new(Kind::Unreadable, message).request_id(answer.request_id()))
+            }
+        }
+    }
+
+    async fn set_storage_class(&self, id: &ImageId, class: StorageClass) -> Result<()> {
+        let target = match class {
+            StorageClass::Standard => TargetStorageClass::Standard,
+            StorageClass::Archive => TargetStorageClass::Archive,
+        };
+        let call = self.client.update_image_storage_class().set_registry_id(self.registry());
+        let call = call.repository_name(&self.store.name).image_id(identifier(id)).target_storage_class(target);
+        heard("UpdateImageStorageClass", 1, call.send()).await.map(drop)
     }
 
     async fn check_layers(&self, digests: &[Digest]) -> Result<Answer<Digest, LayerState>> {

@@ -1,5 +1,6 @@
 //! What the emulator does, as its clients see it: signed requests in, JSON out.
 
+mod archive;
 mod deletions;
 mod door;
 mod layers;

@@ -89,7 +89,12 @@ async fn every_documented_error_has_its_meaning() {
         ("403 X", "RequestTimeTooSkewed", Auth),
         ("400 X", "RequestLimitExceeded", Throttled),
         ("503 X", "ThrottlingException", Throttled),
-        ("400 X", "LayersNotFoundException", NotFound),
+        ("400 X", "LayersNotFoundException", LayersGone),
+        ("400 X", "ReferencedImagesNotFoundException", PartsMissing),
+        ("400 X", "ImageAlreadyExistsException", AlreadyThere),
+        ("400 X", "ImageTagAlreadyExistsException", TagTaken),
+        ("400 X", "ImageDigestDoesNotMatchException", Invalid),
+        ("400 X", "ImageStorageClassUpdateNotSupportedException", WrongState),
         ("400 X", "UnknownOperationException", Config),
         ("400 X", "SomethingNewer", Failed),
         // Whatever a broken backend calls it: it may have been done.
@@ -103,6 +108,15 @@ async fn every_documented_error_has_its_meaning() {
         assert_eq!(error.request_id.as_deref(), Some("r1"), "{code}");
         assert_eq!((error.code.as_deref(), error.message.as_str()), (Some(code), "why"));
     }
+}
+
+#[test]
+fn a_limit_that_a_push_exceeds_is_a_quota_and_not_a_rate() {
+    let limit = |kind| Error::new(kind, "why").code("LimitExceededException");
+    let quota = super::super::errors::of_put(limit(Kind::Throttled));
+    assert_eq!((quota.kind, quota.hint.is_some()), (Kind::Failed, true));
+    let rate = Error::new(Kind::Throttled, "why").code("ThrottlingException");
+    assert_eq!(super::super::errors::of_put(rate.clone()), rate);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use super::{Each, asked_for, only};
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
-    store::{Hold, Image, plausible},
+    store::{Hold, Image, Storage, plausible},
 };
 
 /// What DescribeImages says of each id.
@@ -53,6 +53,11 @@ pub fn image(detail: &ImageDetail, request: Option<&str>) -> Result<Image> {
         id: Some(ImageId::Digest(digest.clone())),
         request_id: request.map(str::to_owned),
         hold: detail.image_status().and_then(unsure),
+        storage: match detail.image_status() {
+            Some(ImageStatus::Archived) => Storage::Archived,
+            Some(ImageStatus::Activating) => Storage::Activating,
+            _ => Storage::Standard,
+        },
         state: detail.image_status().map(|status| status.as_str().to_ascii_lowercase()),
         digest: Some(digest.to_string()),
         tags,
@@ -108,6 +113,7 @@ mod tests {
             let image = answer.as_ref().unwrap();
             assert_eq!(image.tags, ["v1", "v2"], "{id:?}");
             assert_eq!((image.bytes, image.state.as_deref()), (Some(42), Some("archived")));
+            assert_eq!(image.storage, Storage::Archived);
         }
         assert_eq!(answers[3].1.as_ref().unwrap_err().kind, Kind::Changed);
         let stranger = [ImageDetail::builder().image_digest(hex('c')).image_tags("v9").build()];

@@ -21,7 +21,6 @@ use crate::{
     report::Item,
     settings::DeletionFlags,
     survey::{
-        InUse,
         plan::{Made, Wanted},
         show,
     },
@@ -109,12 +108,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     context.printer.ignore_missing();
     args.consent.can_be_had()?;
     let files = args.in_use.open(context, false).await?;
-    let wanted = Wanted {
-        in_use: InUse { check: args.in_use.check(), recursive: args.deletion.recursive },
-        exactly: args.freed == FreedHow::Exact,
-    };
-    let made = Made::of(context, rules, files, wanted).await?;
-    context.printer.head(show::head(context, &made, wanted));
+    let ask = rules.iter().fold(args.in_use.ask(), |ask, rules| ask.of(&rules.ask));
+    let wanted =
+        Wanted { in_use: args.in_use.wanted(args.deletion.recursive, ask), exactly: args.freed == FreedHow::Exact };
+    let made = Made::of(context, rules, files, wanted.clone()).await?;
+    context.printer.head(show::head(context, &made, &wanted));
     args.say(context, &made);
     if made.stopped() {
         made.stops().iter().for_each(|stop| context.printer.error(&Error::from(stop.clone())));

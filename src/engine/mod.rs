@@ -4,6 +4,7 @@
 //! Data flow: a [`Session`] holds one opened store; `read` asks it about many items in few calls; `delete` looks,
 //! sends and looks again at exactly what is not certain, and gives each target one [`Verdict`].
 
+mod calls;
 mod confirm;
 mod delete;
 mod judge;
@@ -17,6 +18,7 @@ mod stop;
 mod target;
 mod users;
 
+pub use calls::Calls;
 pub use delete::Options;
 pub use outcome::Outcome;
 pub use pace::{Line, Op, Wish};
@@ -24,6 +26,7 @@ pub use pages::Pages;
 pub use session::Session;
 pub use stop::{Cause as StopCause, Stop};
 pub use target::{Target, Verdict, tags_going};
+pub use users::Asking;
 
 #[cfg(test)]
 mod laws;

@@ -18,7 +18,7 @@ use crate::{
         Action, Choice, GuardArgs, Guards, Reason, Saved, Stop, Totals, inventory::may_be_referrer, plan::Explained,
     },
     settings::DeletionFlags,
-    store::Image,
+    store::{Ask, Image},
 };
 
 /// The header of a plan.
@@ -37,6 +37,9 @@ pub struct Head {
     pub in_use: Vec<String>,
     /// Whether the providers were asked what is in use.
     pub usage_checked: bool,
+    /// The services that were asked what is in use. Running the plan asks them again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Ask>,
     #[serde(flatten)]
     pub deletion: DeletionFlags,
 }

@@ -18,7 +18,7 @@ use crate::{
     prune::saved::Failed,
     prune::{Action, Evidence, Freed, Plan, Row, Stock, Stop, StorePlan, decide, everywhere},
     report::Item,
-    store::{Image, Op},
+    store::Image,
     survey::{self, Cache, Files, InUse},
 };
 
@@ -26,7 +26,7 @@ use crate::{
 const SIDE_BY_SIDE: usize = 16;
 
 /// How the plan is made, besides its rules.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Wanted {
     pub in_use: InUse,
     /// Count the freed bytes from manifests.
@@ -102,20 +102,28 @@ impl Made {
         }
 
         let mut evidence = Evidence::default();
-        let lists = files.read(&stocks, &mut evidence)?;
+        let mut lists = files.read(&stocks, &mut evidence)?;
         printer.progress.doing("asking what is in use", None);
         let asked = candidates(&rules, &parts, &stocks, &evidence);
         let mut checked = Vec::with_capacity(parts.len());
         for ((part, stock), asked) in parts.iter().zip(&stocks).zip(&asked) {
             let told = match asked.is_empty() {
                 true => Ok(()),
-                false => survey::in_use(&part.session, stock, asked, wanted.in_use, &mut evidence).await,
+                false => {
+                    survey::in_use(context, &cache, &part.session, stock, asked, &wanted.in_use, &mut evidence).await
+                }
             };
             if let Err(error) = &told {
                 failed.push(fail(context, &stock.store, error.clone()));
             }
             checked.push(told.is_ok());
         }
+        interrupted(context)?;
+        let with_candidates = parts.iter().zip(&asked).filter(|(_, asked)| !asked.is_empty());
+        let sessions = with_candidates.map(|(part, _)| &*part.session);
+        let InUse { ask, allow_empty, .. } = &wanted.in_use;
+        let known: Vec<&Stock> = stocks.iter().collect();
+        lists.extend(survey::ask(context, &cache, sessions, ask, *allow_empty, &known, &mut evidence).await?);
         interrupted(context)?;
         keep(&mut parts, &checked);
         keep(&mut stocks, &checked);
@@ -203,7 +211,7 @@ impl Made {
         self.parts
             .iter()
             .zip(&self.plan.stores)
-            .any(|(part, plan)| part.session.store.limit(Op::Users).is_some() && plan.totals.deleted > 0)
+            .any(|(part, plan)| part.session.store.users().is_some() && plan.totals.deleted > 0)
     }
 
     /// How the run ends, given the outcomes of the deletions.

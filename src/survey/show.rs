@@ -113,7 +113,7 @@ fn words(rule: Rule) -> &'static str {
 }
 
 /// The header of the JSON document.
-pub fn head(context: &Context, made: &Made, wanted: Wanted) -> saved::Head {
+pub fn head(context: &Context, made: &Made, wanted: &Wanted) -> saved::Head {
     let of_store = |of: OfStore| saved::OfStore {
         store: of.plan.store.to_string(),
         policy: of.rules.name.clone(),
@@ -130,6 +130,7 @@ pub fn head(context: &Context, made: &Made, wanted: Wanted) -> saved::Head {
         stops: made.stops().to_vec(),
         in_use: made.lists.clone(),
         usage_checked: wanted.in_use.check,
+        asked: Some(wanted.in_use.ask.clone()).filter(|ask| !ask.is_empty()),
         deletion: context.settings.options.deletion,
     }
 }

@@ -1,6 +1,7 @@
 //! The real binary against the emulator, with an environment of its own: what it prints, how it ends and which calls
 //! it sends, recorded together, so that a needless call shows in review.
 
+mod ask;
 mod chaos;
 mod completions;
 mod conformance;

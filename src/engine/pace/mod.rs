@@ -34,7 +34,7 @@ pub use crate::store::Op;
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 const OPS: [Op; 9] =
-    [Op::Delete, Op::Get, Op::List, Op::Manifests, Op::Layers, Op::Poll, Op::Sharing, Op::Users, Op::Rules];
+    [Op::Delete, Op::Get, Op::List, Op::Manifests, Op::Layers, Op::Poll, Op::Sharing, Op::Registry, Op::Rules];
 
 /// For a call that the provider does not have: it is never sent, because its store refuses it.
 const NO_CALL: Limit = Limit { call: "", batch: 1, per_second: 1, in_flight: 1 };
@@ -54,6 +54,17 @@ impl Default for Wish {
     }
 }
 
+impl Wish {
+    /// A provider's limit, as far as the user sets no other.
+    pub fn over(self, limit: Limit) -> Limit {
+        Limit {
+            in_flight: self.in_flight.unwrap_or(limit.in_flight).max(1),
+            per_second: self.per_second.unwrap_or(limit.per_second).max(1),
+            ..limit
+        }
+    }
+}
+
 /// The paces of all calls to one account in one region.
 pub struct Line {
     paces: Vec<(Limit, Arc<Pace>)>,
@@ -64,14 +75,10 @@ impl Line {
         let mut paces: Vec<(Limit, Arc<Pace>)> = Vec::with_capacity(OPS.len());
         for op in OPS {
             let limit = store.limit(op).unwrap_or(NO_CALL);
-            let limit = Limit {
-                in_flight: wish.in_flight.unwrap_or(limit.in_flight).max(1),
-                per_second: wish.per_second.unwrap_or(limit.per_second).max(1),
-                ..limit
-            };
+            let limit = wish.over(limit);
             // A provider counts all uses of one call together.
             let same = paces.iter().find(|(other, _)| other.call == limit.call);
-            let pace = same.map_or_else(|| Arc::new(Pace::new(limit, wish.patience)), |(_, pace)| Arc::clone(pace));
+            let pace = same.map_or_else(|| Arc::new(Pace::of(limit, wish)), |(_, pace)| Arc::clone(pace));
             paces.push((limit, pace));
         }
         Self { paces }
@@ -111,7 +118,7 @@ pub struct Turn<'p> {
 }
 
 impl Pace {
-    fn new(limit: Limit, patience: Duration) -> Self {
+    pub fn of(limit: Limit, Wish { patience, .. }: Wish) -> Self {
         let (window, rate) = (Window::new(limit.per_second), Rate::new(limit.per_second));
         let state = State { window, rate, throttled: None, given_up: None };
         let slots = Semaphore::new(limit.in_flight);

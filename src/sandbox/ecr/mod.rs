@@ -11,7 +11,7 @@ pub mod manifest;
 mod paging;
 mod pull;
 mod push;
-mod refusal;
+pub(in crate::sandbox) mod refusal;
 mod repositories;
 pub mod repository;
 mod request;

@@ -35,9 +35,9 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
     let aws = aws::look(settings, store.region.as_deref(), checkup).await?;
     let ecr = Ecr {
         client: client(&aws, HostKind::of(store)),
-        store: Arc::new(store.clone().with_region(aws.region)),
-        caller: aws.caller,
-        clock: aws.clock,
+        store: Arc::new(store.clone().with_region(aws.region.clone())),
+        aws: Arc::new(aws),
+        settings: Arc::new(settings.clone()),
         home: OnceLock::new(),
     };
     if let Some(owner) = &store.owner {

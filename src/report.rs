@@ -16,7 +16,7 @@ use crate::{
     image::{ImageId, Provider, Reference, StoreRef},
     prune::saved,
     prune::{Action, Choice},
-    store::{Image, LeftBehind},
+    store::{Image, LeftBehind, Replica},
 };
 
 /// One item of the output: an image, a layer of an image, or a provider that `doctor` checked.
@@ -41,6 +41,9 @@ pub struct Item {
     /// Of a layer: the platforms of the image that need it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<String>,
+    /// Other registries in which the deletion is repeated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replicated_to: Vec<Replica>,
     /// What is deleted with it: the groups and machines of an image server.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub takes_along: Vec<LeftBehind>,
@@ -116,6 +119,7 @@ impl Item {
             image: NOTHING.clone(),
             choice: None,
             platforms: Vec::new(),
+            replicated_to: Vec::new(),
             takes_along: Vec::new(),
             left_behind: Vec::new(),
             job: None,

@@ -13,6 +13,9 @@ pub struct Consent {
     /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
+    /// ECR: allow deletions that the registry replicates to other registries
+    #[arg(long)]
+    pub replicated: bool,
     /// Do not wait for jobs and slow deletions to finish
     #[arg(long)]
     no_wait: bool,
@@ -34,7 +37,7 @@ impl Consent {
 
     /// How to carry out an order. `shown`: what the plan frees, if the user has seen it.
     pub fn how(&self, shown: Option<Sizes>, ignore_missing: bool) -> How {
-        let Self { dry_run, yes, no_wait, timeout_job: job_timeout } = *self;
-        How { dry_run, yes, shown, no_wait, job_timeout, ignore_missing }
+        let Self { dry_run, yes, replicated, no_wait, timeout_job: job_timeout } = *self;
+        How { dry_run, yes, shown, no_wait, job_timeout, ignore_missing, replicated }
     }
 }

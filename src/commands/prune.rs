@@ -109,8 +109,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     args.consent.can_be_had()?;
     let files = args.in_use.open(context, false).await?;
     let ask = rules.iter().fold(args.in_use.ask(), |ask, rules| ask.of(&rules.ask));
-    let wanted =
-        Wanted { in_use: args.in_use.wanted(args.deletion.recursive, ask), exactly: args.freed == FreedHow::Exact };
+    let wanted = Wanted {
+        in_use: args.in_use.wanted(args.deletion.recursive, ask),
+        exactly: args.freed == FreedHow::Exact,
+        replicated: args.consent.replicated,
+    };
     let made = Made::of(context, rules, files, wanted.clone()).await?;
     context.printer.head(show::head(context, &made, &wanted));
     args.say(context, &made);

@@ -61,7 +61,9 @@ impl<'m> Order<'m> {
         let again = |of: &&StoreOrder| of.chosen.as_ref().is_some_and(|chosen| chosen.stock.is_none());
         let sessions = self.stores.iter().filter(again).map(|of| &*of.session);
         let Usage { evidence, in_use, .. } = &mut self.usage;
-        let told = survey::ask(context, cache, sessions, &in_use.ask, in_use.allow_empty, &known, evidence).await?;
+        let copies = self.stores.iter().map(|of| (of.session.store.home(), &of.copies));
+        let ask = survey::copies::asked_there(&in_use.ask, copies);
+        let told = survey::ask(context, cache, sessions, &ask, in_use.allow_empty, &known, evidence).await?;
         told.iter().for_each(|line| context.printer.remark(line));
         Ok(())
     }

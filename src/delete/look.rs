@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::order::{Asked, Going, Next, StoreOrder};
 use crate::{
-    engine::{Session, Target, Verdict},
+    engine::{Copies, Session, Target, Verdict},
     error::Result,
     image::{ImageId, StoreRef},
     store::{Hold, Image},
@@ -67,7 +67,7 @@ impl Looked {
         };
         let mut asked: Vec<_> = asked.into_iter().map(next).collect();
         let goes = pins.without_covered_tags(&mut asked);
-        StoreOrder { session, goes, asked, looked_at: Instant::now(), chosen: None }
+        StoreOrder { session, goes, asked, looked_at: Instant::now(), copies: Copies::None, chosen: None }
     }
 }
 

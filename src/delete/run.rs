@@ -11,11 +11,12 @@ use futures_util::future::join_all;
 use super::order::{Order, StoreOrder, in_order};
 use crate::{
     context::Context,
-    engine::{Options, Verdict},
-    error::Result,
+    engine::{Copies, Options, Verdict},
+    error::{Error, Result},
     exit::Tally,
     output::question::{Place, question},
     report::{Item, Sizes},
+    survey::copies::{copied, not_allowed, not_known},
 };
 
 /// How an order is carried out.
@@ -33,12 +34,15 @@ pub struct How {
     pub job_timeout: Duration,
     /// Count a missing image as done.
     pub ignore_missing: bool,
+    /// Allow deletions that are repeated in other registries.
+    pub replicated: bool,
 }
 
 /// Runs an order: shows it, asks if needed, deletes, and prints the result of each image. Any answer but yes is an error,
 /// and nothing is deleted.
 pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<Tally> {
     let mut agreed = false;
+    order.find_copies().await;
     if how.dry_run {
         order.rehearse(context).await?;
         let mut tally = Tally::new(how.ignore_missing);
@@ -47,25 +51,36 @@ pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<T
             tally.add(&item);
         }
         tell_halted(order, context);
+        order.tell_copies(context, true);
+        if let Err(error) = order.may_be_copied(how.replicated) {
+            context.finish();
+            return Err(error);
+        }
         return Ok(tally);
     }
     if !how.yes && !order.is_empty() {
-        ask(order, context, how.shown).await?;
+        ask(order, context, &how).await?;
         agreed = true;
+    } else {
+        order.tell_copies(context, false);
+        order.may_be_copied(how.replicated)?;
     }
     order.check(context).await?;
     let options = Options { agreed, no_wait: how.no_wait, job_timeout: how.job_timeout };
     Ok(order.carry_out(context, &options, how.ignore_missing).await)
 }
 
-async fn ask(order: &mut Order<'_>, context: &Context, shown: Option<Sizes>) -> Result<()> {
+async fn ask(order: &mut Order<'_>, context: &Context, how: &How) -> Result<()> {
+    let shown = how.shown.clone();
     if shown.is_none() {
         order.rehearse(context).await?;
     }
     let items: Vec<Item> = order.expected().collect();
     if shown.is_none() {
         context.printer.plan(&items);
+        order.tell_copies(context, true);
     }
+    order.may_be_copied(how.replicated)?;
     let places = order
         .sessions()
         .map(|session| Place { home: Arc::unwrap_or_clone(session.store.home()), caller: session.store.caller() });
@@ -81,6 +96,36 @@ fn tell_halted(order: &Order, context: &Context) {
 }
 
 impl Order<'_> {
+    /// Finds out whether deletions are repeated elsewhere.
+    async fn find_copies(&mut self) {
+        join_all(self.stores.iter_mut().map(|of| async { of.copies = of.session.copies().await })).await;
+    }
+
+    /// Tells what a person should know about copies. What is not known belongs to a plan.
+    fn tell_copies(&self, context: &Context, plan: bool) {
+        for of in self.stores.iter().filter(|of| !of.goes.is_empty()) {
+            let home = of.session.store.home();
+            match &of.copies {
+                Copies::In(replicas) => context.printer.warn(&copied(&home, replicas)),
+                Copies::Unknown(error) if plan => context.printer.remark(&not_known(&home, error)),
+                Copies::Unknown(_) | Copies::None => {}
+            }
+        }
+    }
+
+    /// Refuses deletions that are repeated in other registries, unless they are allowed.
+    fn may_be_copied(&self, allowed: bool) -> Result<()> {
+        let of_stores = self.stores.iter().filter(|of| !of.goes.is_empty());
+        let mut copied = of_stores.filter_map(|of| match &of.copies {
+            Copies::In(replicas) => Some((of.session.store.home(), replicas)),
+            Copies::Unknown(_) | Copies::None => None,
+        });
+        match copied.next() {
+            Some((home, replicas)) if !allowed => Err(Error::from(not_allowed(&home, replicas))),
+            _ => Ok(()),
+        }
+    }
+
     /// Finds out what would be refused as things are now. Asks services that can say what they would delete.
     async fn rehearse(&mut self, context: &Context) -> Result<()> {
         self.check(context).await?;

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     context::{Context, lookup::by_store},
-    engine::{Session, Target},
+    engine::{Copies, Session, Target},
     error::{Error, Result},
     image::ImageRef,
     intake,
@@ -112,5 +112,5 @@ fn of_store(session: Arc<Session>, guards: Guards, images: Vec<(usize, Planned)>
         saved.push(planned.saved);
     }
     let chosen = Some(Chosen { guards, stock: None, saved });
-    StoreOrder { session, goes, asked, looked_at: Instant::now(), chosen }
+    StoreOrder { session, goes, asked, looked_at: Instant::now(), copies: Copies::None, chosen }
 }

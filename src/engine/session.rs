@@ -61,6 +61,10 @@ impl Session {
         (!harmless).then(|| Error::new(Kind::StoreStopped, message()))
     }
 
+    pub(super) fn line(&self) -> &Line {
+        &self.line
+    }
+
     pub(super) fn pauses(&self) -> Pauses {
         self.calls.pauses()
     }

@@ -18,7 +18,7 @@ use crate::{
         Action, Choice, GuardArgs, Guards, Reason, Saved, Stop, Totals, inventory::may_be_referrer, plan::Explained,
     },
     settings::DeletionFlags,
-    store::{Ask, Image},
+    store::{Ask, CacheRule, Image, Replica},
 };
 
 /// The header of a plan.
@@ -64,6 +64,15 @@ pub struct OfStore {
     pub freed_exactly: bool,
     /// Names that were protected.
     pub protect: Vec<String>,
+    /// Registries in which deletions are repeated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replicated_to: Vec<Replica>,
+    /// Why it is unknown whether deletions are repeated in other registries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replication_unknown: Option<String>,
+    /// The rule that fills the store from another registry when somebody pulls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_through_cache: Option<CacheRule>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }

@@ -8,6 +8,7 @@ pub mod ecr;
 pub mod examine;
 mod image;
 mod own;
+mod registry;
 mod source;
 pub mod workspace;
 
@@ -16,6 +17,7 @@ pub use self::{
     difference::Difference,
     image::{Hold, Image, LeftBehind, Snapshot},
     own::{About, OwnAction, OwnLimit, OwnRule, own_rules},
+    registry::{CacheRule, Replica, Replication, ReplicationRule},
     source::{Answers, Ask, Asker, Found, Revisions, Service, Source, User, Uses},
 };
 
@@ -90,6 +92,16 @@ pub trait ImageStore: Send + Sync {
     /// Those of the services to ask that may use this store's images, in this store's region and the others to ask about.
     async fn sources(&self, _ask: &Ask) -> Result<Vec<Arc<dyn Source>>> {
         Ok(Vec::new())
+    }
+
+    /// Where deletions in this store's registry are repeated.
+    async fn replication(&self) -> Result<Replication> {
+        Err(unsupported("has no registry"))
+    }
+
+    /// One page of the rules that fill stores of this store's registry from elsewhere.
+    async fn cache_rules(&self, _after: Option<&str>) -> Result<Page<CacheRule>> {
+        Err(unsupported("has no registry"))
     }
 
     /// One page of the account's stores, to expand patterns in store names.
@@ -201,7 +213,7 @@ pub enum Op {
     Poll,
     /// [`ImageStore::add_sharing`]
     Sharing,
-    /// What applies to all stores of an account: [`ImageStore::registry`]
+    /// [`ImageStore::replication`] and [`ImageStore::cache_rules`]
     Registry,
     /// [`ImageStore::own_rules`]
     Rules,

@@ -5,6 +5,7 @@
 
 mod ask;
 mod cache;
+pub mod copies;
 mod files;
 mod in_use;
 pub mod plan;

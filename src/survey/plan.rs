@@ -4,13 +4,17 @@
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use futures_util::{StreamExt, stream};
+use futures_util::{
+    StreamExt,
+    future::{join, join_all},
+    stream,
+};
 
 use crate::{
     clock,
     context::Context,
     context::lookup,
-    engine::Session,
+    engine::{Copies, Session},
     error::{Error, Kind, Result},
     exit::{Exit, Tally},
     image::StoreRef,
@@ -18,8 +22,11 @@ use crate::{
     prune::saved::Failed,
     prune::{Action, Evidence, Freed, Plan, Row, Stock, Stop, StorePlan, decide, everywhere},
     report::Item,
-    store::Image,
-    survey::{self, Cache, Files, InUse},
+    store::{CacheRule, Image},
+    survey::{
+        self, Cache, Files, InUse,
+        copies::{asked_there, not_allowed},
+    },
 };
 
 /// Stores that are listed at the same time. Their calls share one pace per account.
@@ -31,6 +38,8 @@ pub struct Wanted {
     pub in_use: InUse,
     /// Count the freed bytes from manifests.
     pub exactly: bool,
+    /// Allow deletions that are repeated in other registries.
+    pub replicated: bool,
 }
 
 /// A plan with everything that it was made from.
@@ -53,6 +62,9 @@ pub struct Made {
 struct Part {
     session: Arc<Session>,
     rules: usize,
+    /// What applies to its registry, known if something may be deleted.
+    copies: Copies,
+    cache_rule: Option<CacheRule>,
 }
 
 /// The plan of one store with its context.
@@ -64,6 +76,8 @@ pub struct OfStore<'m> {
     pub freed: Freed,
     /// The freed bytes were counted from manifests.
     pub exactly: bool,
+    pub copies: &'m Copies,
+    pub cache_rule: Option<&'m CacheRule>,
 }
 
 impl Made {
@@ -119,15 +133,27 @@ impl Made {
             checked.push(told.is_ok());
         }
         interrupted(context)?;
+        let about = parts.iter_mut().zip(&asked).filter(|(_, asked)| !asked.is_empty()).map(async |(part, _)| {
+            (part.copies, part.cache_rule) = join(part.session.copies(), part.session.cache_rule()).await;
+        });
+        join_all(about).await;
         let with_candidates = parts.iter().zip(&asked).filter(|(_, asked)| !asked.is_empty());
         let sessions = with_candidates.map(|(part, _)| &*part.session);
-        let InUse { ask, allow_empty, .. } = &wanted.in_use;
-        let known: Vec<&Stock> = stocks.iter().collect();
-        lists.extend(survey::ask(context, &cache, sessions, ask, *allow_empty, &known, &mut evidence).await?);
+        let copies = parts.iter().filter(|_| wanted.replicated).map(|part| (part.session.store.home(), &part.copies));
+        let ask = asked_there(&wanted.in_use.ask, copies);
+        let (allow_empty, known) = (wanted.in_use.allow_empty, stocks.iter().collect::<Vec<&Stock>>());
+        lists.extend(survey::ask(context, &cache, sessions, &ask, allow_empty, &known, &mut evidence).await?);
         interrupted(context)?;
         keep(&mut parts, &checked);
         keep(&mut stocks, &checked);
-        let plan = read_and_decide(context, &cache, &rules, &mut parts, &mut stocks, &evidence, &mut failed).await?;
+        let mut plan =
+            read_and_decide(context, &cache, &rules, &mut parts, &mut stocks, &evidence, &mut failed).await?;
+        if !wanted.replicated {
+            plan.stops.extend(parts.iter().zip(&plan.stores).filter_map(|(part, of)| match &part.copies {
+                Copies::In(replicas) if of.totals.deleted > 0 => Some(not_allowed(&of.store, replicas)),
+                _ => None,
+            }));
+        }
         // Referrers of images in an unread store would look like orphans.
         let orphans = rules.iter().any(|rules| rules.clauses.want_orphans());
         if let (true, Some(store)) = (orphans, failed.first()) {
@@ -178,6 +204,8 @@ impl Made {
             plan,
             freed: *freed,
             exactly: self.exactly,
+            copies: &part.copies,
+            cache_rule: part.cache_rule.as_ref(),
         })
     }
 
@@ -237,7 +265,7 @@ async fn open(context: &Context, rules: &[Rules]) -> Result<(Vec<Part>, Vec<Item
                 Ok(sessions) => {
                     for session in sessions {
                         if once(rules, &mut places, &session.store.home(), number)? {
-                            parts.push(Part { session, rules: number });
+                            parts.push(Part { session, rules: number, copies: Copies::None, cache_rule: None });
                         }
                     }
                 }

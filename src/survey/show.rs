@@ -2,16 +2,20 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
-use super::plan::{Made, OfStore, Wanted};
+use super::{
+    copies::{copied, not_known},
+    plan::{Made, OfStore, Wanted},
+};
 use crate::{
     context::Context,
-    engine::Outcome,
+    engine::{Copies, Outcome},
     image::Reference,
     output::{human, safe},
     prune::Choice,
     prune::saved,
     prune::{Action, Row, Rule, Stock, StorePlan, Totals, identity},
     report::{Item, Sizes},
+    store::CacheRule,
 };
 
 /// The item of one image.
@@ -39,8 +43,14 @@ pub fn choice(stock: &Stock, row: &Row) -> Choice {
 
 /// The items of a store.
 pub fn items<'m>(of: &OfStore<'m>, wanted: impl Fn(&Row) -> bool) -> impl Iterator<Item = Item> + 'm {
-    let stock = of.stock;
-    rows(stock, of.plan, wanted).into_iter().map(|row| item(stock, row))
+    let (stock, copies) = (of.stock, of.copies);
+    rows(stock, of.plan, wanted).into_iter().map(move |row| {
+        let mut item = item(stock, row);
+        if let (Copies::In(replicas), Action::Delete) = (copies, row.action()) {
+            item.replicated_to.clone_from(replicas);
+        }
+        item
+    })
 }
 
 /// Rows as they are shown: deleted before kept, newest first, an index before its children.
@@ -59,6 +69,18 @@ pub fn total(context: &Context, of: &OfStore) {
     context.printer.remark(&line(of));
     for warning in &of.plan.warnings {
         context.printer.warn(warning);
+    }
+    if of.plan.totals.deleted == 0 {
+        return;
+    }
+    match of.copies {
+        Copies::In(replicas) => context.printer.warn(&copied(&of.plan.store, replicas)),
+        Copies::Unknown(error) => context.printer.remark(&not_known(&of.plan.store, error)),
+        Copies::None => {}
+    }
+    if let Some(CacheRule { upstream, .. }) = of.cache_rule {
+        let store = &of.plan.store;
+        context.printer.remark(&format!("{store} caches {upstream}: a pull brings back what was deleted"));
     }
 }
 
@@ -121,6 +143,15 @@ pub fn head(context: &Context, made: &Made, wanted: &Wanted) -> saved::Head {
         freed_bytes: of.freed.bytes,
         freed_exactly: of.exactly && of.freed.unknown == 0,
         protect: of.rules.guarding.protects().map(Into::into).collect(),
+        replicated_to: match of.copies {
+            Copies::In(replicas) => replicas.clone(),
+            Copies::Unknown(_) | Copies::None => Vec::new(),
+        },
+        replication_unknown: match of.copies {
+            Copies::Unknown(error) => Some(error.to_string()),
+            Copies::In(_) | Copies::None => None,
+        },
+        pull_through_cache: of.cache_rule.cloned(),
         warnings: of.plan.warnings.clone(),
     };
     saved::Head {

@@ -25,6 +25,7 @@ mod prompt;
 mod prune;
 mod prune_machines;
 mod prune_random;
+mod registry;
 mod schema;
 mod tripwires;
 mod workspace;

@@ -13,7 +13,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Semaphore, SemaphorePermit},
+    sync::{OnceCell, Semaphore, SemaphorePermit},
     time::{Instant, sleep_until},
 };
 
@@ -25,7 +25,7 @@ use self::{
 };
 use crate::{
     error::Error,
-    store::{ImageStore, Limit},
+    store::{CacheRule, ImageStore, Limit, Replication},
 };
 
 pub use crate::store::Op;
@@ -65,9 +65,12 @@ impl Wish {
     }
 }
 
-/// The paces of all calls to one account in one region.
+/// The paces of all calls to one account in one region, and what applies to all its stores.
 pub struct Line {
     paces: Vec<(Limit, Arc<Pace>)>,
+    /// What was asked once about the whole registry.
+    pub(super) replication: OnceCell<Result<Replication, Error>>,
+    pub(super) cache_rules: OnceCell<Result<Vec<CacheRule>, Error>>,
 }
 
 impl Line {
@@ -81,7 +84,7 @@ impl Line {
             let pace = same.map_or_else(|| Arc::new(Pace::of(limit, wish)), |(_, pace)| Arc::clone(pace));
             paces.push((limit, pace));
         }
-        Self { paces }
+        Self { paces, replication: OnceCell::new(), cache_rules: OnceCell::new() }
     }
 
     /// The limits of a call in this run.

@@ -12,6 +12,7 @@ mod paging;
 mod pull;
 mod push;
 pub(in crate::sandbox) mod refusal;
+mod registry;
 mod repositories;
 pub mod repository;
 mod request;
@@ -61,6 +62,7 @@ pub struct Ecr {
 #[derive(Default)]
 pub struct Registry {
     pub repositories: BTreeMap<String, Repository>,
+    pub rules: registry::Rules,
     uploads: HashMap<String, Upload>,
 }
 
@@ -176,7 +178,7 @@ impl Ecr {
         }
         self.check_permission(operation, region)?;
         self.run_hooks(operation);
-        work(Request {
+        let answer = work(Request {
             registry: self.registries.entry(region.into()).or_default(),
             account: &self.account,
             region,
@@ -184,7 +186,11 @@ impl Ecr {
             quirks: &self.quirks,
             number: self.requests,
             body,
-        })
+        })?;
+        if operation == "BatchDeleteImage" {
+            self.replicate(region, body, &answer);
+        }
+        Ok(answer)
     }
 
     /// An answer of the fault script, which counts no request.
@@ -215,9 +221,12 @@ fn choose(operation: &str) -> Option<fn(Request) -> Result<Value, Refusal>> {
         "BatchDeleteImage" => delete::batch_delete_image,
         "BatchGetImage" => pull::batch_get_image,
         "CompleteLayerUpload" => layers::complete_layer_upload,
+        "CreatePullThroughCacheRule" => registry::create_cache,
         "CreateRepository" => repositories::create,
         "DeleteRepository" => repositories::delete,
         "DescribeImages" => listing::describe_images,
+        "DescribePullThroughCacheRules" => registry::describe_caches,
+        "DescribeRegistry" => registry::describe,
         "DescribeRepositories" => repositories::describe,
         "GetAuthorizationToken" => session::get_authorization_token,
         "GetLifecyclePolicy" => repositories::get_lifecycle_policy,
@@ -226,6 +235,7 @@ fn choose(operation: &str) -> Option<fn(Request) -> Result<Value, Refusal>> {
         "ListImages" => listing::list_images,
         "PutImage" => push::put_image,
         "PutImageTagMutability" => repositories::put_tag_mutability,
+        "PutReplicationConfiguration" => registry::put_replication,
         "UploadLayerPart" => layers::upload_layer_part,
         _ => return None,
     })

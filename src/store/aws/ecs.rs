@@ -175,7 +175,8 @@ impl Asking<'_> {
         let described = try_join_all(arns.chunks(SERVICES.batch).map(|arns| async move {
             let body = json!({ "cluster": cluster, "services": arns });
             let told: Services = self.call(SERVICES, "DescribeServices", &body).await?;
-            only_missing("DescribeServices", arns.len(), told.services.len(), &told.failures)?;
+            let told_of = told.services.iter().map(|service| service.service_arn.as_str());
+            complete("DescribeServices", arns, told_of, &told.failures)?;
             Ok::<_, Error>(told.services)
         }));
         let services = described.await?.concat();
@@ -217,7 +218,8 @@ impl Asking<'_> {
         for arns in unknown.chunks(REVISIONS.batch) {
             let body = json!({ "serviceRevisionArns": arns });
             let told: RevisionList = self.call(REVISIONS, "DescribeServiceRevisions", &body).await?;
-            only_missing("DescribeServiceRevisions", arns.len(), told.service_revisions.len(), &told.failures)?;
+            let told_of = told.service_revisions.iter().map(|revision| revision.arn.as_str());
+            complete("DescribeServiceRevisions", arns, told_of, &told.failures)?;
             new.extend(told.service_revisions);
         }
         // Digests are found out when the first task starts.
@@ -232,7 +234,7 @@ impl Asking<'_> {
         let described = try_join_all(arns.chunks(TASKS.batch).map(|arns| async move {
             let body = json!({ "cluster": cluster, "tasks": arns });
             let told: Tasks = self.call(TASKS, "DescribeTasks", &body).await?;
-            only_missing("DescribeTasks", arns.len(), told.tasks.len(), &told.failures)?;
+            complete("DescribeTasks", arns, told.tasks.iter().map(|task| task.task_arn.as_str()), &told.failures)?;
             Ok::<_, Error>(told.tasks)
         }));
         let tasks = described.await?.concat();
@@ -269,6 +271,7 @@ impl Asking<'_> {
             let told: Result<Described> = self.call(DEFINITIONS, "DescribeTaskDefinition", &body).await;
             match told {
                 Ok(Described { task_definition }) => {
+                    complete("DescribeTaskDefinition", &[arn], [task_definition.arn.as_str()].into_iter(), &[])?;
                     let images = task_definition.container_definitions.into_iter().map(|container| container.image);
                     Ok(Some((arn, images.collect())))
                 }
@@ -312,18 +315,29 @@ async fn gone<T: Default>(asked: impl Future<Output = Result<T>>) -> Result<T> {
     }
 }
 
-/// Refuses an answer that leaves something out for any other reason than that it vanished.
-fn only_missing(action: &str, asked: usize, told: usize, failures: &[Failed]) -> Result<()> {
+/// Refuses an answer that is about something else, or leaves something out for any other reason than that it vanished.
+fn complete<'t>(
+    action: &str,
+    asked: &[impl AsRef<str>],
+    told: impl Iterator<Item = &'t str>,
+    failures: &[Failed],
+) -> Result<()> {
+    let wrong = |why: String| Err(Error::new(Kind::Unreadable, format!("{action} {why}")));
+    let mut open: BTreeSet<&str> = asked.iter().map(AsRef::as_ref).collect();
+    for arn in told {
+        if !open.remove(arn) {
+            return wrong(format!("tells about {arn}, which was not asked for"));
+        }
+    }
     let vanished = |failure: &&Failed| failure.reason.as_deref() == Some("MISSING");
     if let Some(other) = failures.iter().find(|failure| !vanished(failure)) {
         let (arn, reason) = (other.arn.as_deref().unwrap_or("something"), other.reason.as_deref().unwrap_or("?"));
-        return Err(Error::new(Kind::Unreadable, format!("{action} does not tell about {arn}: {reason}")));
+        return wrong(format!("does not tell about {arn}: {reason}"));
     }
-    if told + failures.len() < asked {
-        let message = format!("{action} tells about {told} of {asked}, and does not say why");
-        return Err(Error::new(Kind::Unreadable, message));
+    match open.first() {
+        Some(arn) if open.len() > failures.len() => wrong(format!("does not tell about {arn}, and does not say why")),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -332,11 +346,18 @@ mod tests {
 
     #[test]
     fn an_answer_that_leaves_something_out_is_worthless_unless_it_vanished() {
-        let failed = |reason: &str| Failed { arn: Some("a".into()), reason: Some(reason.into()) };
-        assert!(only_missing("X", 2, 1, &[failed("MISSING")]).is_ok());
-        assert!(only_missing("X", 2, 2, &[]).is_ok());
-        for (told, failures) in [(1, vec![]), (1, vec![failed("ACCESS")]), (2, vec![failed("ACCESS")])] {
-            assert_eq!(only_missing("X", 2, told, &failures).unwrap_err().kind, Kind::Unreadable);
+        let failed = |reason: &str| Failed { arn: Some("b".into()), reason: Some(reason.into()) };
+        let check = |told: &[&str], failures: &[Failed]| complete("X", &["a", "b"], told.iter().copied(), failures);
+        assert!(check(&["a"], &[failed("MISSING")]).is_ok());
+        assert!(check(&["b", "a"], &[]).is_ok());
+        for (told, failures) in [
+            (&["a"][..], vec![]),
+            (&["a"], vec![failed("ACCESS")]),
+            (&["a", "b"], vec![failed("ACCESS")]),
+            (&["a", "c"], vec![]),
+            (&["a", "a"], vec![]),
+        ] {
+            assert_eq!(check(told, &failures).unwrap_err().kind, Kind::Unreadable, "{told:?}");
         }
     }
 }

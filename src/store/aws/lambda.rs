@@ -54,7 +54,15 @@ struct Function {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Got {
+    configuration: Configuration,
     code: Code,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Configuration {
+    function_name: String,
+    version: String,
 }
 
 #[derive(Deserialize)]
@@ -167,10 +175,15 @@ impl Asking<'_> {
         let query = [("Qualifier", function.version.as_str())];
         let got: Result<Got> = asked(self.asker, GET, || self.get("GetFunction", &path, &query)).await;
         match got {
-            Ok(Got { code }) => match code.resolved_image_uri.or(code.image_uri) {
-                Some(image) => Ok(Some(image)),
-                None => Err(Error::new(Kind::Unreadable, format!("GetFunction names no image of {}", function.key()))),
-            },
+            Ok(Got { configuration, code }) => {
+                let same =
+                    configuration.function_name == function.function_name && configuration.version == function.version;
+                code.resolved_image_uri.or(code.image_uri).filter(|_| same).map(Some).ok_or_else(|| {
+                    let Function { function_name, version, .. } = function;
+                    let message = format!("GetFunction names no image of {function_name}, version {version}");
+                    Error::new(Kind::Unreadable, message)
+                })
+            }
             Err(error) if error.kind == Kind::NotFound => Ok(None),
             Err(error) => Err(error),
         }

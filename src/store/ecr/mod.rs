@@ -6,6 +6,7 @@ mod decode;
 mod errors;
 pub(super) mod examine;
 pub(super) mod lifecycle;
+mod registry;
 
 use std::sync::{Arc, OnceLock};
 
@@ -19,7 +20,10 @@ use aws_smithy_types::retry::RetryConfig;
 use chrono::TimeDelta;
 
 use self::call::heard;
-use super::{Answer, Ask, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, OwnRule, Page, Shared, Source};
+use super::{
+    Answer, Ask, CacheRule, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, OwnRule, Page, Replication,
+    Shared, Source,
+};
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId, StoreRef, ecr::HostKind},
@@ -132,7 +136,8 @@ impl ImageStore for Ecr {
             Op::Manifests => limit("BatchGetImage", 100, 2000),
             Op::Layers => limit("BatchCheckLayerAvailability", 100, 1000),
             Op::Rules => limit("GetLifecyclePolicy", 1, 10),
-            Op::Poll | Op::Sharing | Op::Registry => None,
+            Op::Registry => limit("DescribeRegistry", 1, 10),
+            Op::Poll | Op::Sharing => None,
         }
     }
 
@@ -172,6 +177,14 @@ impl ImageStore for Ecr {
         let details = answer.image_details.ok_or_else(|| no_list("imageDetails", request.as_deref()))?;
         let items = details.iter().map(|detail| decode::image(detail, request.as_deref())).collect::<Result<_>>()?;
         Ok(Page { items, total: None, next })
+    }
+
+    async fn replication(&self) -> Result<Replication> {
+        self.replication_rules().await
+    }
+
+    async fn cache_rules(&self, after: Option<&str>) -> Result<Page<CacheRule>> {
+        self.page_of_cache_rules(after).await
     }
 
     async fn sources(&self, ask: &Ask) -> Result<Vec<Arc<dyn Source>>> {

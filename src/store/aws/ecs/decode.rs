@@ -112,7 +112,7 @@ struct Controller {
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Task {
-    task_arn: String,
+    pub task_arn: String,
     pub task_definition_arn: String,
     /// `service:NAME` of a task that a service runs.
     group: Option<String>,
@@ -141,6 +141,8 @@ pub struct Revision {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Definition {
+    #[serde(rename = "taskDefinitionArn")]
+    pub arn: String,
     pub container_definitions: Vec<Container>,
 }
 

@@ -16,6 +16,7 @@ pub mod inspector;
 mod inventory;
 pub mod lambda;
 mod rates;
+mod running;
 pub mod server;
 pub mod sigv4;
 mod spoil;

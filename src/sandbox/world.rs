@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Service, cvm::Cvm, ecr::Ecr, ecs::Ecs, inspector::Inspector, inventory::Inventory, lambda::Lambda,
+    Service, cvm::Cvm, ecr::Ecr, ecs::Ecs, inspector::Inspector, inventory::Inventory, lambda::Lambda, running,
     workspace::Workspace,
 };
 
@@ -51,12 +51,14 @@ impl World {
     /// A realistic world with so many container images, and fewer machine images and servers.
     pub fn seeded(seed: u64, images: usize, now: DateTime<Utc>) -> Self {
         let machines = (images / 5).clamp(12, 500);
-        Self {
+        let mut world = Self {
             ecr: Ecr::seeded(seed, images, now),
             cvm: Cvm::seeded(seed, machines, now),
             workspace: Workspace::seeded(seed, machines, now),
             ..Self::default()
-        }
+        };
+        running::fill(&mut world, now);
+        world
     }
 
     /// Every service with its name in faults and calls, in the order in which requests are offered to them.

@@ -33,8 +33,8 @@ const EXAMPLES: [Example; 4] = [
         "imgctl prune 'ecr:team/*' --older-than 30d --keep 10 --dry-run",
     ),
     (
-        "Delete untagged images that no tagged index needs.",
-        "imgctl prune ecr:team/app --untagged --older-than 1w --yes",
+        "Delete untagged images that nothing needs and ECS and Lambda do not use.",
+        "imgctl prune ecr:team/app --untagged --older-than 1w --ask ecs,lambda -y",
     ),
     ("Save a plan, and run it later.", "imgctl prune cvm: --keep 1 -n -o json > plan && imgctl delete -y --from plan"),
     ("Prune three clouds at once.", "imgctl prune 'ecr:**' cvm: workspace: --older-than 90d --keep 3 --yes"),

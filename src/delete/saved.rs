@@ -25,6 +25,7 @@ use crate::{
         saved::{self, Planned, SavedPlan},
     },
     report::Item,
+    survey,
 };
 
 /// How much of the input is read to recognise a plan.
@@ -77,6 +78,9 @@ impl Order<'static> {
         let mut guards = plan.guards()?;
         let stores = by_store(plan.images, |planned| &planned.reference.store);
         let opened = join_all(stores.iter().map(|(store, _)| context.open(store))).await;
+        if opened.iter().all(Result::is_ok) {
+            survey::askable(&usage.in_use.ask, opened.iter().flatten().map(|session| &**session))?;
+        }
         let mut order = Self { usage, ..Self::default() };
         for ((store, images), session) in stores.into_iter().zip(opened) {
             match session {

@@ -14,15 +14,18 @@ use super::{
 pub(super) fn fill(world: &mut World, now: DateTime<Utc>) {
     service(world, "app", "team/app", now);
     service(world, "api", "team/api", now);
-    if let Some((image, digest)) = tagged(world, "tools/ci").pop() {
-        let ecs = world.ecs.region(REGION);
-        let job = ecs.define("ci-job", &[&image]);
-        ecs.run("batch", &job, &[Container::new(&image, Some(&digest))]);
+    if let Some((_, digest)) = tagged(world, "base/alpine").pop() {
+        world.inspector.saw(REGION, "base/alpine", &digest, 3);
     }
-    let newest = tagged(world, "base/alpine").pop();
-    if let Some((image, digest)) = &newest {
-        world.inspector.saw(REGION, "base/alpine", digest, 3);
-        let code = || Code::Image(image.clone(), resolved("base/alpine", digest));
+    let builds = tagged(world, "tools/ci");
+    if let [(image, digest), ..] = &builds[..] {
+        let ecs = world.ecs.region(REGION);
+        let job = ecs.define("ci-job", &[image]);
+        ecs.run("batch", &job, &[Container::new(image, Some(digest))]);
+    }
+    // Functions take no indexes.
+    if let [_, (image, digest), ..] = &builds[..] {
+        let code = || Code::Image(image.clone(), resolved("tools/ci", digest));
         let thumbs = Function { versions: vec![code(), code()], aliases: [("live".into(), "1".into())].into() };
         let functions = world.lambda.functions(REGION);
         functions.insert("thumbs".into(), thumbs);

@@ -18,7 +18,7 @@ pub use self::{
     image::{Hold, Image, LeftBehind, Snapshot},
     own::{About, OwnAction, OwnLimit, OwnRule, own_rules},
     registry::{CacheRule, Replica, Replication, ReplicationRule},
-    source::{Answers, Ask, Asker, Found, Revisions, Service, Source, User, Uses},
+    source::{Answers, Ask, Asker, Found, Permission, Revisions, Service, Source, User, Uses},
 };
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
@@ -87,6 +87,11 @@ pub trait ImageStore: Send + Sync {
     /// What always knows who uses this store's images: the provider's own machines.
     fn users(&self) -> Option<Arc<dyn Source>> {
         None
+    }
+
+    /// Whether services can be asked who uses this store's images.
+    fn has_sources(&self) -> bool {
+        false
     }
 
     /// Those of the services to ask that may use this store's images, in this store's region and the others to ask about.

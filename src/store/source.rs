@@ -23,6 +23,31 @@ pub trait Source: Send + Sync {
 
     /// Finds everything that uses an image. An error makes the whole answer worthless.
     async fn users(&self, asker: &dyn Asker) -> Result<Found>;
+
+    /// Tries each kind of call once, about things that do not exist: the permission that it needs, and what was said.
+    async fn permissions(&self) -> Vec<Permission> {
+        Vec::new()
+    }
+}
+
+/// A permission that `doctor` tried: `ecs:ListTasks`.
+pub struct Permission {
+    pub name: &'static str,
+    pub answer: Result<()>,
+}
+
+impl Permission {
+    /// Of the answer to a call about something that does not exist.
+    pub fn of<T>(name: &'static str, answer: Result<T>) -> Self {
+        let answer = match answer {
+            // The service looked at the permission first.
+            Err(error) if matches!(error.kind, Kind::NotFound | Kind::Invalid | Kind::Unsupported | Kind::NoStore) => {
+                Ok(())
+            }
+            other => other.map(drop),
+        };
+        Self { name, answer }
+    }
 }
 
 /// What a source found.

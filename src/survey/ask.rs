@@ -13,6 +13,15 @@ use crate::{
     store::{Ask, Found},
 };
 
+/// Refuses a wish to ask about stores of which no service knows anything.
+pub fn askable<'s>(ask: &Ask, mut sessions: impl Iterator<Item = &'s Session>) -> Result<()> {
+    if ask.is_empty() || sessions.any(|session| session.store.has_sources()) {
+        return Ok(());
+    }
+    let message = "--ask names services that use container images in AWS ECR, and no store of this run is there";
+    Err(Error::new(Kind::Usage, message).hint("remove --ask, or name an ECR repository"))
+}
+
 /// Asks about the stores from which something would be deleted, and records what is in use in all stocks of the run.
 /// Returns lines about it for people.
 pub async fn ask<'s>(

@@ -26,7 +26,7 @@ use crate::{
     store::Image,
 };
 
-pub use ask::ask;
+pub use ask::{ask, askable};
 pub use cache::Cache;
 pub use files::{Accept, Files};
 pub use in_use::{InUse, in_use};

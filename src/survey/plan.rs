@@ -85,6 +85,9 @@ impl Made {
         let printer = &context.printer;
         printer.progress.doing("listing", None);
         let (parts, mut failed) = open(context, &rules).await?;
+        if failed.is_empty() {
+            survey::askable(&wanted.in_use.ask, parts.iter().map(|part| &*part.session))?;
+        }
         let cache = Cache::new(context.settings.env.cache());
         let taking = parts.iter().map(|part| {
             let of = &rules[part.rules];

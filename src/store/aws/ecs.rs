@@ -9,7 +9,7 @@ mod decode;
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{join_all, try_join, try_join_all};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    store::{Asker, Found, Limit, Revisions, Source, User, Uses, source::asked},
+    store::{Asker, Found, Limit, Permission, Revisions, Source, User, Uses, source::asked},
 };
 
 const TARGET: &str = "AmazonEC2ContainerServiceV20141113";
@@ -115,6 +115,27 @@ impl Source for Ecs {
             users.extend(images.map(|image| User { who: who.clone(), uses: Uses::Named(image.clone()) }));
         }
         Ok(Found { users, seen, account })
+    }
+
+    async fn permissions(&self) -> Vec<Permission> {
+        const NOTHING: &str = "imgctl-doctor";
+        let in_cluster = |name: &str| json!({ "cluster": NOTHING, name: [NOTHING] });
+        let tries = [
+            ("ecs:ListClusters", json!({ "maxResults": 1 })),
+            ("ecs:ListServices", json!({ "cluster": NOTHING })),
+            ("ecs:DescribeServices", in_cluster("services")),
+            ("ecs:ListServiceDeployments", json!({ "cluster": NOTHING, "service": NOTHING })),
+            ("ecs:DescribeServiceRevisions", json!({ "serviceRevisionArns": [NOTHING] })),
+            ("ecs:ListTasks", json!({ "cluster": NOTHING })),
+            ("ecs:DescribeTasks", in_cluster("tasks")),
+            ("ecs:ListTaskDefinitions", json!({ "maxResults": 1 })),
+            ("ecs:DescribeTaskDefinition", json!({ "taskDefinition": NOTHING })),
+        ];
+        let tried = tries.iter().map(|(name, body)| async move {
+            let action = name.trim_start_matches("ecs:");
+            Permission::of(name, self.api.target::<Value>(TARGET, Call { action, own: CODES }, body).await)
+        });
+        join_all(tried).await
     }
 }
 

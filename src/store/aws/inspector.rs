@@ -13,12 +13,15 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    store::{Asker, Found, Limit, Source, User, Uses},
+    store::{Asker, Found, Limit, Permission, Source, User, Uses},
 };
 
 /// No rate is published: a low one of our own.
 /// <https://docs.aws.amazon.com/inspector/v2/APIReference/API_ListCoverage.html>
 const COVERAGE: Limit = Limit { call: "ListCoverage", batch: 200, per_second: 5, in_flight: 1 };
+
+const CALL: Call<'static> = Call { action: "ListCoverage", own: &[] };
+const PATH: [&str; 2] = ["coverage", "list"];
 
 pub struct Inspector {
     pub api: Api,
@@ -67,14 +70,19 @@ impl Source for Inspector {
             if let Some(token) = token {
                 body["nextToken"] = Value::from(token);
             }
-            let call = Call { action: "ListCoverage", own: &[] };
-            self.api.rest::<Paged<Coverage>>(call, Method::POST, &["coverage", "list"], &[], Some(&body)).await
+            self.api.rest::<Paged<Coverage>>(CALL, Method::POST, &PATH, &[], Some(&body)).await
         };
         let pages: Vec<Coverage> = pages(asker, COVERAGE, call).await?;
         let covered: Vec<Covered> = pages.into_iter().flat_map(|page| page.covered_resources).collect();
         let users = covered.iter().map(Covered::user).collect::<Result<Vec<_>>>()?;
         let account = covered.first().and_then(|covered| account(&covered.resource_id));
         Ok(Found { seen: vec![(users.len(), "image in use")], users, account })
+    }
+
+    async fn permissions(&self) -> Vec<Permission> {
+        let body = json!({ "maxResults": 1 });
+        let answer: Result<Value> = self.api.rest(CALL, Method::POST, &PATH, &[], Some(&body)).await;
+        vec![Permission::of("inspector2:ListCoverage", answer)]
     }
 }
 

@@ -4,9 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{join_all, try_join, try_join_all};
 use reqwest::Method;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use super::{
     Paged, account,
@@ -16,7 +19,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    store::{Asker, Found, Limit, Source, User, Uses, source::asked},
+    store::{Asker, Found, Limit, Permission, Source, User, Uses, source::asked},
 };
 
 const CODES: &[Row] = &[(&["ResourceNotFoundException"], Kind::NotFound, "")];
@@ -119,6 +122,21 @@ impl Source for Lambda {
         }
         let seen = vec![(all.len(), "function"), (of_images.len(), "version with an image")];
         Ok(Found { users, seen, account })
+    }
+
+    async fn permissions(&self) -> Vec<Permission> {
+        const NOTHING: &str = "imgctl-doctor";
+        let tries: [(_, &[&str]); 3] = [
+            ("lambda:ListFunctions", &[VERSION, "functions", ""]),
+            ("lambda:GetFunction", &[VERSION, "functions", NOTHING]),
+            ("lambda:ListAliases", &[VERSION, "functions", NOTHING, "aliases"]),
+        ];
+        let tried = tries.iter().map(|(name, path)| async move {
+            let call = Call { action: name.trim_start_matches("lambda:"), own: CODES };
+            // What is there does not matter.
+            Permission::of(name, self.api.rest::<IgnoredAny>(call, Method::GET, path, &[], None).await)
+        });
+        join_all(tried).await
     }
 }
 

@@ -187,6 +187,10 @@ impl ImageStore for Ecr {
         self.page_of_cache_rules(after).await
     }
 
+    fn has_sources(&self) -> bool {
+        true
+    }
+
     async fn sources(&self, ask: &Ask) -> Result<Vec<Arc<dyn Source>>> {
         super::aws::sources(&self.settings, &self.aws, ask).await
     }

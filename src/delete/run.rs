@@ -62,7 +62,9 @@ pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<T
         ask(order, context, &how).await?;
         agreed = true;
     } else {
-        order.tell_copies(context, false);
+        if how.shown.is_none() {
+            order.tell_copies(context, false);
+        }
         order.may_be_copied(how.replicated)?;
     }
     order.check(context).await?;

@@ -54,8 +54,8 @@ impl Permission {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     pub users: Vec<User>,
-    /// How many things of each kind it looked at: `(2, "cluster")`.
-    pub seen: Vec<(usize, &'static str)>,
+    /// How many things of each kind it looked at, and what one and several of them are called.
+    pub seen: Vec<(usize, [&'static str; 2])>,
     /// The account that the answers are about, if they name it.
     pub account: Option<String>,
 }

@@ -61,22 +61,16 @@ pub async fn ask<'s>(
 
 /// What a source said, for people.
 fn said(name: &str, found: &Found, used: &Used, stocks: &[&Stock]) -> Vec<String> {
-    let plural = |count: usize| if count == 1 { "" } else { "s" };
-    let counted = |(count, what): &(usize, &str)| match what.split_once(' ') {
-        // `version with an image`: the first word counts.
-        Some((what, rest)) if rest.starts_with("with ") => format!("{count} {what}{} {rest}", plural(*count)),
-        Some((what, rest)) if rest.starts_with("in ") => format!("{count} {what}{} {rest}", plural(*count)),
-        _ => format!("{count} {what}{}", plural(*count)),
-    };
+    let counted =
+        |(count, [one, many]): &(usize, [&str; 2])| format!("{count} {}", if *count == 1 { one } else { many });
     let seen: Vec<_> = found.seen.iter().map(counted).collect();
     let account = found.account.as_ref().map(|account| format!(" (account {account})")).unwrap_or_default();
-    let images = used.images;
-    let mut lines =
-        vec![format!("{name}{account}: {}; {images} image{} of these stores in use", seen.join(", "), plural(images))];
+    let used_here = counted(&(used.images, ["image", "images"]));
+    let mut lines = vec![format!("{name}{account}: {}; {used_here} of these stores in use", seen.join(", "))];
     if let Some((image, who)) = used.missing.first() {
         let more = match used.missing.len() - 1 {
             0 => String::new(),
-            more => format!(", and {more} more names lead to no image"),
+            more => format!("; {more} more such names"),
         };
         lines.push(format!("{name}: {image} does not exist, though it is named by {who}{more}"));
     }
@@ -103,4 +97,38 @@ fn unanswered(name: &str, error: Error) -> Error {
     let message = format!("cannot find out who uses images from {name}: {}", error.message);
     let hint = error.hint.unwrap_or_else(|| "nothing was deleted, because what is in use is not known".into());
     Error { kind, message, hint: Some(hint), ..error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{image::StoreRef, store::Image};
+
+    #[test]
+    fn what_was_asked_is_told_with_its_account_and_what_leads_nowhere() {
+        let store: StoreRef = "ecr://123456789012@eu-west-1/app".parse().unwrap();
+        let stock = Stock::new(store, [Image::default()]);
+        let found = |account: &str| Found {
+            seen: vec![(1, ["cluster", "clusters"]), (2, ["service", "services"])],
+            account: Some(account.into()),
+            ..Found::default()
+        };
+        let mut used = Used { images: 1, missing: Vec::new() };
+        let lines = said("ECS in eu-west-1", &found("123456789012"), &used, &[&stock]);
+        let counts = "1 cluster, 2 services; 1 image of these stores in use";
+        assert_eq!(lines, [format!("ECS in eu-west-1 (account 123456789012): {counts}")]);
+        used.missing = [("h/app:v2", "web"), ("h/app:v3", "web")].map(|(image, who)| (image.into(), who.into())).into();
+        let lines = said("ECS in eu-west-1", &found("999999999999"), &used, &[&stock]);
+        let others = "h/app:v2 does not exist, though it is named by web; 1 more such names";
+        assert_eq!(lines[1], format!("ECS in eu-west-1: {others}"));
+        let elsewhere = "only account 999999999999 was asked, and the images belong to 123456789012";
+        assert_eq!(lines[2], format!("ECS in eu-west-1: {elsewhere}"));
+    }
+
+    #[test]
+    fn a_service_that_lacks_a_feature_is_no_mistake_in_the_command_line() {
+        let error = unanswered("ECS in eu-west-1", Error::new(Kind::Unsupported, "no such thing"));
+        assert_eq!(error.kind, Kind::Failed);
+        assert!(error.message.starts_with("cannot find out who uses images from ECS in eu-west-1: "), "{error}");
+    }
 }

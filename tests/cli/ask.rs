@@ -434,6 +434,42 @@ fn a_policy_can_ask_and_other_regions_can_be_asked() {
 }
 
 #[test]
+fn endpoints_are_found_wherever_they_are_set() {
+    let (world, _) = busy();
+    let url = world.sandbox.url();
+    fs::create_dir(world.home().join(".aws")).unwrap();
+    let services = "[default]\nservices = here\n[services here]\n";
+    let of = |service: &str| format!("{service} =\n  endpoint_url = {url}\n");
+    let config = format!("{services}{}{}{}", of("ecs"), of("lambda"), of("inspector2"));
+    fs::write(world.home().join(".aws/config"), config).unwrap();
+    let names = ["AWS_ENDPOINT_URL_ECS", "AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_INSPECTOR2"];
+    let world = names.iter().fold(world, |world, name| world.unset(name));
+    prune(&world, &[&ALL[..], &["--dry-run"]].concat()).exits(0).sends(1, "ListFunctions").sends(1, "ListCoverage");
+    fs::remove_file(world.home().join(".aws/config")).unwrap();
+    let world = world.set("AWS_ENDPOINT_URL", &url);
+    prune(&world, &[&ALL[..], &["--dry-run"]].concat()).exits(0).sends(1, "ListFunctions").sends(1, "ListCoverage");
+}
+
+#[test]
+fn temporary_credentials_sign_with_their_token() {
+    let (world, _) = busy();
+    {
+        let mut clouds = world.sandbox.world();
+        let token = Some("a-session-token".to_owned());
+        clouds.ecr.keys[0].session_token.clone_from(&token);
+        clouds.ecs.door.keys[0].session_token.clone_from(&token);
+        clouds.lambda.door.keys[0].session_token = token;
+    }
+    let world = world.set("AWS_SESSION_TOKEN", "a-session-token");
+    let run = world.run(&["-vv", "prune", STORE, "--older-than", "30d", "--ask", "ecs,lambda", "--dry-run"]);
+    run.exits(0).sends(1, "ListFunctions");
+    assert!(!run.stderr.contains("a-session-token"));
+    world.sandbox.world().ecs.door.keys[0].session_token = Some("another".into());
+    let refused = world.run(&["prune", STORE, "--older-than", "30d", "--ask", "ecs,lambda", "--dry-run"]);
+    refused.exits(3).says("UnrecognizedClientException");
+}
+
+#[test]
 fn an_emulated_registry_is_not_judged_by_the_services_of_a_real_account() {
     let (world, _) = busy();
     let world = world.unset("AWS_ENDPOINT_URL_ECS");

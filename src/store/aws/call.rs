@@ -132,10 +132,11 @@ impl Api {
         let signable = signable.map_err(|error| unsigned(error.to_string()))?;
         let signed = sign(signable, &params.into()).map_err(|error| unsigned(error.to_string()))?;
         for header in signed.into_parts().0.into_parts().0 {
-            let value = match header.sensitive() {
+            let mut value = match header.sensitive() {
                 true => secret_value("the session token", header.value())?,
                 false => header_value("the signature", header.value())?,
             };
+            value.set_sensitive(true);
             request.headers_mut().insert(HeaderName::from_static(header.name()), value);
         }
         Ok(())

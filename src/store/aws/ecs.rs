@@ -93,10 +93,10 @@ impl Source for Ecs {
         let definitions = asking.definitions(&all, &of_clusters).await?;
         let count = |number: fn(&Cluster) -> usize| clusters.iter().map(number).sum();
         let seen = vec![
-            (arns.len(), "cluster"),
-            (count(|cluster| cluster.services), "service"),
-            (count(|cluster| cluster.tasks), "running task"),
-            (definitions.len(), "task definition"),
+            (arns.len(), ["cluster", "clusters"]),
+            (count(|cluster| cluster.services), ["service", "services"]),
+            (count(|cluster| cluster.tasks), ["running task", "running tasks"]),
+            (definitions.len(), ["task definition", "task definitions"]),
         ];
         let account = arns.first().or(newest.first()).and_then(|arn| account(arn));
         let mut users = Vec::new();

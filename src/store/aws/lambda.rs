@@ -120,7 +120,10 @@ impl Source for Lambda {
             let same = function.code_digest().filter(|_| image.is_some()).map(Uses::Digest);
             users.extend(image.map(Uses::Named).into_iter().chain(same).map(|uses| User { who: who.clone(), uses }));
         }
-        let seen = vec![(all.len(), "function"), (of_images.len(), "version with an image")];
+        let seen = vec![
+            (all.len(), ["function", "functions"]),
+            (of_images.len(), ["version with an image", "versions with an image"]),
+        ];
         Ok(Found { users, seen, account })
     }
 

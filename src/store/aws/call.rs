@@ -19,6 +19,7 @@ use super::errors::{Row, by_code, by_status};
 use crate::{
     error::{Error, Kind, Result},
     http::{Response, Size, header_value, secret_value},
+    secrets,
     settings::aws::service::{Access, Service},
 };
 
@@ -136,6 +137,8 @@ impl Api {
                 true => secret_value("the session token", header.value())?,
                 false => header_value("the signature", header.value())?,
             };
+            // A service may send it back.
+            secrets::remember_signature(header.value());
             value.set_sensitive(true);
             request.headers_mut().insert(HeaderName::from_static(header.name()), value);
         }

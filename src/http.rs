@@ -119,15 +119,20 @@ pub struct Http {
 impl Http {
     /// A client for one endpoint: `timeout` bounds each answer, the wait for its headers and body together.
     pub fn new(endpoint: &Url, timeout: Duration) -> Result<Self> {
-        Self::build(timeout, is_loopback(endpoint), endpoint.scheme() == "https")
+        Self::build(timeout, is_loopback(endpoint), endpoint.scheme() == "https", None)
+    }
+
+    /// The same, trusting these certificates instead of the system's, if there are any.
+    pub fn trusting(endpoint: &Url, timeout: Duration, pem: Option<&[u8]>) -> Result<Self> {
+        Self::build(timeout, is_loopback(endpoint), endpoint.scheme() == "https", pem)
     }
 
     /// A client that never uses a proxy, for services that only this machine's own network can reach.
     pub fn direct(endpoint: &Url, timeout: Duration) -> Result<Self> {
-        Self::build(timeout, true, endpoint.scheme() == "https")
+        Self::build(timeout, true, endpoint.scheme() == "https", None)
     }
 
-    fn build(timeout: Duration, direct: bool, tls: bool) -> Result<Self> {
+    fn build(timeout: Duration, direct: bool, tls: bool, pem: Option<&[u8]>) -> Result<Self> {
         static RING: Once = Once::new();
         // Fails only if another provider is already installed, which works as well.
         RING.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
@@ -143,10 +148,12 @@ impl Http {
             // Avoids reading the system's certificates.
             client = client.tls_certs_only([]);
         }
-        client
-            .build()
-            .map(|client| Self { client, clock: Clock::default() })
-            .map_err(|error| Error::new(Kind::Config, format!("cannot set up HTTPS: {}", causes(&error))))
+        let wrong =
+            |error: reqwest::Error| Error::new(Kind::Config, format!("cannot set up HTTPS: {}", causes(&error)));
+        if let (Some(pem), true) = (pem, tls) {
+            client = client.tls_certs_only(reqwest::Certificate::from_pem_bundle(pem).map_err(wrong)?);
+        }
+        client.build().map(|client| Self { client, clock: Clock::default() }).map_err(wrong)
     }
 
     /// Sends one request once.

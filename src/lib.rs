@@ -12,6 +12,7 @@
 //! | what is deleted, and in which order | `delete` |
 //! | what is put back, and in which order | `restore` |
 //! | which images are stale | `prune` (pure); `survey` fetches what it needs |
+//! | who uses an image | a `Source` in `store/aws` or `store/cvm/users.rs`, asked by `survey/ask.rs` |
 //! | the confirmation prompt | `output/question.rs`, asked by `output/terminal.rs` |
 //! | which secrets are masked in the output | `secrets` |
 //! | commands and their help | `cli`, `commands`; `help` holds topics, `complete` shell completion |

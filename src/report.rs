@@ -17,7 +17,7 @@ use crate::{
     prune::saved,
     prune::{Action, Choice},
     record::Brief,
-    store::{Image, LeftBehind, Storage},
+    store::{Image, LeftBehind, Replica, Storage},
 };
 
 /// One item of the output: an image, a layer of an image, or a provider that `doctor` checked.
@@ -42,6 +42,9 @@ pub struct Item {
     /// Of a layer: the platforms of the image that need it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<String>,
+    /// Other registries in which the deletion is repeated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replicated_to: Vec<Replica>,
     /// What is deleted with it: the groups and machines of an image server.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub takes_along: Vec<LeftBehind>,
@@ -131,6 +134,7 @@ impl Item {
             image: NOTHING.clone(),
             choice: None,
             platforms: Vec::new(),
+            replicated_to: Vec::new(),
             takes_along: Vec::new(),
             left_behind: Vec::new(),
             undo: None,

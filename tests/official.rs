@@ -15,8 +15,8 @@ use imgctl::{
     sandbox::{
         Options, Sandbox, World,
         cvm::{self, Instance, LaunchConfiguration, LaunchTemplate},
-        ecr::{REGION, manifest::Manifest},
-        iam,
+        ecr::{self, REGION, manifest::Manifest},
+        ecs, iam, lambda,
         workspace::state::Failing,
     },
     settings::{Env, Settings},
@@ -72,6 +72,51 @@ async fn boto3_and_the_aws_cli_work_with_the_emulator() {
     }
     let sandbox = Sandbox::start(world, Options::default()).await.expect("a sandbox");
     run("aws", "ecr.py", &sandbox);
+}
+
+/// An account that runs images in every way, in pages of two.
+fn running() -> World {
+    let mut world = World::default();
+    let image = |tag: &str| format!("{}.dkr.ecr.{REGION}.amazonaws.com/team/app:{tag}", ecr::ACCOUNT);
+    let digest = |number: usize| format!("sha256:{number:064x}");
+    let ecs = world.ecs.region(REGION);
+    ecs.define("job", &["x"]);
+    for tag in ["v1", "v2", "v3"] {
+        ecs.define("web", &[&image(tag)]);
+    }
+    ecs.run("batch", "web:1", &[ecs::Container::new(&image("v1"), None)]);
+    for number in 0..5 {
+        for revision in [1, 2] {
+            let container = ecs::Container::new(&image(&format!("v{revision}")), Some(&digest(number)));
+            ecs.deploy("prod", &format!("s{number}"), &format!("web:{revision}"), &[container], Utc::now());
+        }
+    }
+    ecs.retire("web:1");
+    ecs.retire("web:3");
+    world.ecs.door.page = Some(2);
+    let code = |tag: &str, number| {
+        lambda::Code::Image(image(tag), format!("{}@{}", image("").trim_end_matches(':'), digest(number)))
+    };
+    let versions = vec![code("v2", 2), code("v1", 1), code("v2", 2)];
+    let thumbs = lambda::Function { versions, aliases: [("live".into(), "2".into())].into() };
+    let functions = world.lambda.functions(REGION);
+    functions.insert("thumbs".into(), thumbs);
+    functions.insert("zip".into(), lambda::Function { versions: vec![lambda::Code::Zip], ..Default::default() });
+    world.lambda.door.page = Some(2);
+    for number in 0..4 {
+        world.inspector.saw(REGION, "team/app", &digest(number), number as u64);
+    }
+    world.inspector.door.page = Some(2);
+    world
+}
+
+#[tokio::test]
+async fn boto3_reads_what_runs_from_the_emulator() {
+    if !clients("boto3 and what runs") {
+        return;
+    }
+    let sandbox = Sandbox::start(running(), Options::default()).await.expect("a sandbox");
+    run("aws", "usage.py", &sandbox);
 }
 
 #[tokio::test]

@@ -30,6 +30,8 @@ pub enum Subject {
     Read,
     /// Whether they may delete.
     Delete,
+    /// Whether they may ask a service what is in use. There may be several.
+    Ask,
 }
 
 /// How a check ended.
@@ -186,6 +188,16 @@ impl Checkup {
             Ok(()) => allowed.state = State::Ok,
             Err(error) => self.fail(subject, error),
         }
+    }
+
+    /// Notes whether a service can be asked.
+    pub fn askable(&mut self, service: String, answer: Result<()>) {
+        let mut check = Check { value: Some(service), ..Check::new(Subject::Ask, State::Ok) };
+        if let Err(mut error) = answer {
+            error.hint = error.hint.or(advice(error.kind).map(Into::into));
+            (check.state, check.error) = (State::Failed, Some(error));
+        }
+        self.checks.push(check);
     }
 
     /// Notes how long an endpoint took to answer.

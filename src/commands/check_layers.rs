@@ -164,7 +164,7 @@ async fn walk(session: &Session, images: impl IntoIterator<Item = ImageId>) -> (
             break;
         }
         let ids: Vec<_> = level.iter().map(|(id, _)| id.clone()).collect();
-        let answers = session.manifests(&ids).await;
+        let answers = session.present_manifests(&ids).await;
         let mut below = Vec::new();
         for ((id, platform), answer) in level.into_iter().zip(answers) {
             match answer.and_then(|manifest| contents(&manifest.bytes)) {

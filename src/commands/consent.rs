@@ -31,6 +31,9 @@ pub struct Consent {
     /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
+    /// ECR: allow deletions that the registry replicates to other registries
+    #[arg(long)]
+    pub replicated: bool,
     /// Do not wait for jobs and slow deletions to finish
     #[arg(long)]
     no_wait: bool,
@@ -55,13 +58,24 @@ impl Consent {
 
     /// How to restore.
     pub fn restoring(&self) -> restore::How {
-        let Self { dry_run, yes, no_wait, timeout_job: most, no_record } = *self;
+        let Self { dry_run, yes, no_wait, timeout_job: most, no_record, .. } = *self;
         restore::How { dry_run, yes, no_wait, most, record: !no_record }
     }
 
     /// How to carry out an order. `shown`: what the plan frees, if the user has seen it.
     pub fn how(&self, shown: Option<Sizes>, ignore_missing: bool) -> How {
-        let Self { dry_run, yes, no_wait, timeout_job: job_timeout, no_record } = *self;
-        How { dry_run, yes, shown, no_wait, job_timeout, ignore_missing, record: !no_record, plan: None, policy: None }
+        let Self { dry_run, yes, replicated, no_wait, timeout_job: job_timeout, no_record } = *self;
+        How {
+            dry_run,
+            yes,
+            shown,
+            no_wait,
+            job_timeout,
+            ignore_missing,
+            record: !no_record,
+            replicated,
+            plan: None,
+            policy: None,
+        }
     }
 }

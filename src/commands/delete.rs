@@ -18,7 +18,7 @@ use crate::{
     image::{ImageRef, Provider},
     prune::saved::SavedPlan,
     settings::DeletionFlags,
-    survey::InUse,
+    store::Ask,
 };
 
 /// Examples at the end of the help.
@@ -78,7 +78,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     }
     let (mut order, plan) = match args.given(context).await? {
         Given::Images { images, archive } => (args.named(images, archive, context).await?, None),
-        Given::Plan(plan, source) => (args.saved(plan, context).await?, Some(source)),
+        Given::Plan(plan, source) => (args.saved(*plan, context).await?, Some(source)),
     };
     let how = How { plan, ..args.consent.how(None, args.ignore_missing) };
     let tally = delete::run(&mut order, context, how).await?;
@@ -94,7 +94,7 @@ impl Args {
 
     async fn named(&self, images: Vec<ImageRef>, archive: bool, context: &Context) -> Result<Order<'static>> {
         if self.in_use.is_given() {
-            let message = "cannot use --in-use or --skip-usage-check: they need a plan, and you named images";
+            let message = "cannot use --in-use, --ask or --skip-usage-check: they need a plan, and you named images";
             return Err(Error::new(Kind::Usage, message)
                 .hint("`imgctl delete` deletes the images you name; `imgctl prune` keeps images in use"));
         }
@@ -129,7 +129,8 @@ impl Args {
                 .printer
                 .warn("imgctl does not read the in-use lists of the plan again; give current ones with --in-use");
         }
-        let in_use = InUse { check: self.in_use.check(), recursive: plan.head.deletion.recursive };
+        let ask = plan.head.asked.iter().fold(self.in_use.ask(), Ask::and);
+        let in_use = self.in_use.wanted(plan.head.deletion.recursive, ask);
         Order::saved(context, plan, Usage { files, in_use, ..Usage::default() }).await
     }
 

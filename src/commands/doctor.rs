@@ -12,7 +12,7 @@ use crate::{
     help::{Example, examples},
     image::{Provider, StoreRef},
     report::{self, Item},
-    store::examine::examine,
+    store::{Ask, Service, examine::examine},
     words,
 };
 
@@ -20,9 +20,10 @@ use crate::{
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Examples at the end of the help.
-const EXAMPLES: [Example; 3] = [
+const EXAMPLES: [Example; 4] = [
     ("Check all providers.", "imgctl doctor"),
     ("Check the permissions for one repository.", "imgctl doctor ecr:team/app"),
+    ("Check that `prune --ask` can ask.", "imgctl doctor ecr --ask ecs,lambda"),
     ("Show which providers fail, and why.", "imgctl doctor -o json | jq -c '.items[] | select(.error)'"),
 ];
 
@@ -41,6 +42,9 @@ pub struct Args {
     /// ECR: try to delete a digest that does not exist from the named repository, to check the permission
     #[arg(long)]
     pub check_delete: bool,
+    /// ECR: also check that these services can be asked what is in use: ecs, lambda, inspector
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',', hide_possible_values = true)]
+    ask: Vec<Service>,
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
@@ -52,7 +56,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let mut seen = std::collections::HashSet::new();
     stores.retain(|store| seen.insert(store.clone()));
     context.one_profile(stores.iter().map(|store| store.provider))?;
-    let checkups = join_all(stores.iter().map(|store| check(context, store))).await;
+    let ask = Ask::default().of(&args.ask);
+    let checkups = join_all(stores.iter().map(|store| check(context, store, &ask))).await;
     let any = checkups.iter().any(|checkup| !checkup.any(State::Missing));
     let items = stores.into_iter().zip(checkups);
     let items: Vec<_> = items.map(|(store, checkup)| item(store, checkup, all && any)).collect();
@@ -82,12 +87,12 @@ fn meant(text: &str) -> Result<StoreRef> {
     Err(Error::new(Kind::Usage, format!("not a provider or a store: \"{text}\"")).hint(hint))
 }
 
-async fn check(context: &Context, store: &StoreRef) -> Checkup {
+async fn check(context: &Context, store: &StoreRef, ask: &Ask) -> Checkup {
     let mut checkup = Checkup::default();
     let stopped = tokio::select! {
         biased;
         () = context.stop.asked() => context.stop.error(),
-        () = examine(&context.settings, store, &mut checkup) => None,
+        () = examine(&context.settings, store, ask, &mut checkup) => None,
     };
     if let Some(error) = stopped {
         let _ = checkup.of::<()>(Subject::Read, Err(error));

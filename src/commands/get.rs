@@ -80,7 +80,7 @@ async fn manifest(context: &Context, images: &[ImageRef]) -> Result<Exit> {
         return Err(Error::new(Kind::Usage, message));
     };
     let session = context.open(&image.store).await?;
-    let answer = session.manifests(std::slice::from_ref(&image.id)).await.pop();
+    let answer = session.present_manifests(std::slice::from_ref(&image.id)).await.pop();
     match answer.expect("an answer an id") {
         Ok(manifest) => {
             context.printer.raw(&manifest.bytes);

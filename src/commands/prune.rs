@@ -25,7 +25,6 @@ use crate::{
     report::Item,
     settings::DeletionFlags,
     survey::{
-        InUse,
         plan::{Made, OfStore, Wanted},
         show,
     },
@@ -38,8 +37,8 @@ const EXAMPLES: [Example; 4] = [
         "imgctl prune 'ecr:team/*' --older-than 30d --keep 10 --dry-run",
     ),
     (
-        "Delete untagged images that no tagged index needs.",
-        "imgctl prune ecr:team/app --untagged --older-than 1w --yes",
+        "Delete untagged images that nothing needs and ECS and Lambda do not use.",
+        "imgctl prune ecr:team/app --untagged --older-than 1w --ask ecs,lambda -y",
     ),
     ("Save a plan, and run it later.", "imgctl prune cvm: --keep 1 -n -o json > plan && imgctl delete -y --from plan"),
     ("Prune three clouds at once.", "imgctl prune 'ecr:**' cvm: workspace: --older-than 90d --keep 3 --yes"),
@@ -116,13 +115,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     context.printer.ignore_missing();
     args.consent.can_be_had()?;
     let files = args.in_use.open(context, false).await?;
+    let ask = rules.iter().fold(args.in_use.ask(), |ask, rules| ask.of(&rules.ask));
     let wanted = Wanted {
-        in_use: InUse { check: args.in_use.check(), recursive: args.deletion.recursive },
+        in_use: args.in_use.wanted(args.deletion.recursive, ask),
         exactly: args.freed == FreedHow::Exact,
         archive: args.deletion.archive,
+        replicated: args.consent.replicated,
     };
-    let made = Made::of(context, rules, files, wanted).await?;
-    context.printer.head(show::head(context, &made, wanted));
+    let made = Made::of(context, rules, files, wanted.clone()).await?;
+    context.printer.head(show::head(context, &made, &wanted));
     args.say(context, &made);
     if made.stopped() {
         made.stops().iter().for_each(|stop| context.printer.error(&Error::from(stop.clone())));

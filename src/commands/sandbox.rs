@@ -39,13 +39,13 @@ const EXAMPLES: [Example; 4] = [
 ///
 /// Try commands and rehearse clean-ups on sample repositories, machine images and image servers. Nothing leaves the
 /// machine and nothing costs money. The sandbox checks signatures, tokens, sizes and rates as the providers document
-/// them.
+/// them. ECS, Lambda and Amazon Inspector tell what runs there.
 ///
 /// `imgctl sandbox` serves until Ctrl-C and prints the variables to export in another terminal. To run one command
 /// inside: `imgctl sandbox -- imgctl list 'ecr:team/*'`. To see a tour: `imgctl sandbox --tour`.
 ///
 /// A fault is SERVICE:OPERATION:KIND[=ARGUMENT][@AFTER][:TIMES]. AFTER lets that many calls succeed first; `*` matches
-/// any name. Examples: `ecr:BatchDeleteImage:throttle:3`, `cvm:DeleteImages:lose-answer:1`.
+/// any name. Services are ecr, ecs, lambda, inspector, cvm and workspace. Examples: `ecr:BatchDeleteImage:throttle:3`, `cvm:DeleteImages:lose-answer:1`.
 ///
 /// Kinds that fail before the call has an effect: status=N (status=N,blank, status=N,html and status=N,json replace the
 /// body), throttle (throttle=VALUE sets Retry-After), redirect, drop (closes the connection), hang (never answers).

@@ -13,14 +13,14 @@ use std::{
 };
 
 use crate::{
-    engine::{Line, Session, Stop, StopCause, Wish},
+    engine::{Asking, Calls, Line, Session, Stop, StopCause, Wish},
     error::{Error, Kind, Result},
     exit::Exit,
     flags,
     image::{Provider, StoreRef},
     output::{Look, Printer},
     settings::Settings,
-    store::{self, Clients},
+    store::{self, Answers, Clients},
 };
 
 /// How often progress is updated.
@@ -106,8 +106,16 @@ impl Context {
             let line = || Arc::new(Line::new(&*store, self.wish()));
             Arc::clone(lines.entry(account).or_insert_with(line))
         };
-        let (stop, calls) = (self.stop.clone(), Arc::clone(&self.calls));
-        Ok(Arc::new(Session::new(store, line, stop, self.settings.attempts, calls)))
+        Ok(Arc::new(Session::new(store, line, self.calls())))
+    }
+
+    /// For the calls to one source, whose answers that never change are kept in `answers`.
+    pub fn asking<'a>(&self, answers: &'a dyn Answers) -> Asking<'a> {
+        Asking::new(self.calls(), self.wish(), answers)
+    }
+
+    fn calls(&self) -> Calls {
+        Calls::new(self.stop.clone(), self.settings.attempts, Arc::clone(&self.calls))
     }
 
     /// Runs work that may block, such as reading standard input, on a thread of its own.

@@ -37,9 +37,10 @@ impl<'m> Order<'m> {
                 context.printer.remark(&told);
             }
         }
+        self.ask_services(context, &cache, &stocks).await?;
         let stores = self.stores.iter_mut().filter(|of| of.chosen.is_some());
         for (of, stock) in stores.zip(stocks) {
-            let stock = of.ask_usage(stock, &mut self.usage).await;
+            let stock = of.ask_usage(context, &cache, stock, &mut self.usage).await;
             if let Err(error) = &stock
                 && !error.kind.not_tried()
             {
@@ -47,6 +48,24 @@ impl<'m> Order<'m> {
             }
             of.compare(stock, &self.usage);
         }
+        Ok(())
+    }
+
+    /// Asks services again who uses the images of stores that were listed again.
+    async fn ask_services(
+        &mut self,
+        context: &Context,
+        cache: &Cache,
+        stocks: &[Result<Cow<'_, Stock>>],
+    ) -> Result<()> {
+        let known: Vec<&Stock> = stocks.iter().filter_map(|stock| stock.as_deref().ok()).collect();
+        let again = |of: &&StoreOrder| of.chosen.as_ref().is_some_and(|chosen| chosen.stock.is_none());
+        let sessions = self.stores.iter().filter(again).map(|of| &*of.session);
+        let Usage { evidence, in_use, .. } = &mut self.usage;
+        let copies = self.stores.iter().map(|of| (of.session.store.home(), &of.copies));
+        let ask = survey::copies::asked_there(&in_use.ask, copies);
+        let told = survey::ask(context, cache, sessions, &ask, in_use.allow_empty, &known, evidence).await?;
+        told.iter().for_each(|line| context.printer.remark(line));
         Ok(())
     }
 }
@@ -82,13 +101,20 @@ async fn whole(session: &Session, stock: &Stock, saved: &[Saved]) -> Result<()> 
 
 impl StoreOrder<'_> {
     /// Asks who uses the images of a store that was listed again.
-    async fn ask_usage<'s>(&self, stock: Result<Cow<'s, Stock>>, usage: &mut Usage) -> Result<Cow<'s, Stock>> {
+    async fn ask_usage<'s>(
+        &self,
+        context: &Context,
+        cache: &Cache,
+        stock: Result<Cow<'s, Stock>>,
+        usage: &mut Usage,
+    ) -> Result<Cow<'s, Stock>> {
         let stock = stock?;
         let Some(Chosen { stock: None, saved, .. }) = &self.chosen else {
             return Ok(stock);
         };
         let asked: Vec<Arc<Image>> = saved.iter().filter_map(|saved| stock.find(&saved.id).cloned()).collect();
-        survey::in_use(&self.session, &stock, &asked, usage.in_use, &mut usage.evidence).await?;
+        let Usage { evidence, in_use, .. } = usage;
+        survey::in_use(context, cache, &self.session, &stock, &asked, in_use, evidence).await?;
         Ok(stock)
     }
 

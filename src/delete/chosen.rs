@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::order::{Asked, Chosen, Going, Next, Order, StoreOrder, Usage};
 use crate::{
-    engine::Target,
+    engine::{Copies, Target},
     prune::{Action, Saved, saved::read_at},
     survey::{
         Files, InUse,
@@ -46,5 +46,5 @@ fn store<'m>(of: &OfStore<'m>, at: DateTime<Utc>, places: &mut usize) -> StoreOr
     }
     let chosen = Chosen { guards: of.rules.guards.clone(), stock: Some(stock), saved };
     let session = Arc::clone(of.session);
-    StoreOrder { session, goes, asked, looked_at: Instant::now(), chosen: Some(chosen) }
+    StoreOrder { session, goes, asked, looked_at: Instant::now(), copies: Copies::None, chosen: Some(chosen) }
 }

@@ -13,7 +13,7 @@ use super::{
     order::{Asked, Chosen, Going, Next, StoreOrder},
 };
 use crate::{
-    engine::{Outcome, Session, Target, Verdict},
+    engine::{Copies, Outcome, Session, Target, Verdict},
     error::{Error, Kind, Result},
     image::{Digest, ImageId, StoreRef},
     prune::{Guards, Saved},
@@ -75,7 +75,7 @@ impl Looked {
         let mut asked: Vec<_> = asked.into_iter().map(next).collect();
         let goes = pins.without_covered_tags(&mut asked);
         let chosen = wish.archive.then(|| compared(&goes));
-        StoreOrder { session, goes, asked, looked_at: Instant::now(), chosen }
+        StoreOrder { session, goes, asked, looked_at: Instant::now(), copies: Copies::None, chosen }
     }
 }
 

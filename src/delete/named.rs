@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use super::{look::Looked, order::Order};
 use crate::{
@@ -50,6 +50,11 @@ impl Order<'static> {
         for (session, _) in &stores {
             *spellings.entry(without_owner(session)).or_default() += 1;
         }
+        let copies = stores.iter().map(|(session, _)| {
+            let session = Arc::clone(session);
+            async move { session.copies().await }
+        });
+        let copies = join_all(copies.collect::<Vec<_>>());
         let looks = stores.into_iter().map(|(session, images)| {
             // A store may be named with its account and without. Only an answer tells that both are the same.
             let ambiguous = spellings[&without_owner(&session)] > 1;
@@ -57,7 +62,8 @@ impl Order<'static> {
         });
         let mut places: HashMap<StoreRef, usize> = HashMap::new();
         let mut looked: Vec<Looked> = Vec::new();
-        for look in join_all(looks).await {
+        // Asked meanwhile, so that it takes no time of its own.
+        for look in join(join_all(looks), copies).await.0 {
             match places.get(&look.home()) {
                 Some(place) => looked[*place].join(look),
                 None => {

@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    engine::{Outcome, Session, Target, Verdict, tags_going},
+    engine::{Copies, Outcome, Session, Target, Verdict, tags_going},
     image::{Digest, ImageId},
     prune::{Choice, Evidence, Guards, Saved, Step, Stock},
     report::Item,
@@ -44,6 +44,8 @@ pub struct StoreOrder<'m> {
     /// What was asked for, in order.
     pub asked: Vec<Asked>,
     pub looked_at: Instant,
+    /// Whether what is deleted here is deleted elsewhere too.
+    pub copies: Copies,
     /// What images that rules chose are compared with before they are sent.
     pub chosen: Option<Chosen<'m>>,
 }
@@ -184,6 +186,9 @@ impl StoreOrder<'_> {
             Arc::make_mut(&mut item.image).digest = Some(digest.to_string());
         }
         item.choice = asked.choice.as_deref().cloned();
+        if let Copies::In(replicas) = &self.copies {
+            item.replicated_to.clone_from(replicas);
+        }
         item.end(&home, verdict);
         item
     }

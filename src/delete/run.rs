@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     context::Context,
-    engine::{Options, Outcome, Target, Verdict},
-    error::Result,
+    engine::{Copies, Options, Outcome, Target, Verdict},
+    error::{Error, Result},
     exit::Tally,
     output::{
         human,
@@ -24,7 +24,10 @@ use crate::{
     },
     record::{About, Action, Folder, Recorder, Source},
     report::{Item, Sizes},
-    survey::Cache,
+    survey::{
+        Cache,
+        copies::{copied, not_allowed, not_known},
+    },
 };
 
 /// How an order is carried out.
@@ -47,12 +50,15 @@ pub struct How {
     /// The saved plan, or the policy, that says what is deleted.
     pub plan: Option<Source>,
     pub policy: Option<Source>,
+    /// Allow deletions that are repeated in other registries.
+    pub replicated: bool,
 }
 
 /// Runs an order: shows it, asks if needed, deletes, and prints the result of each image. Any answer but yes is an error,
 /// and nothing is deleted.
 pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<Tally> {
     let mut agreed = false;
+    order.find_copies().await;
     if how.dry_run {
         order.rehearse(context).await?;
         let mut tally = Tally::new(how.ignore_missing);
@@ -62,6 +68,11 @@ pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<T
         }
         tell_halted(order, context);
         notes(order.expected()).into_iter().for_each(|note| context.printer.remark_last(note));
+        order.tell_copies(context, true);
+        if let Err(error) = order.may_be_copied(how.replicated) {
+            context.finish();
+            return Err(error);
+        }
         return Ok(tally);
     }
     let state = context.settings.env.state().filter(|_| how.record && !order.is_empty());
@@ -71,8 +82,13 @@ pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<T
         folder.prepare()?;
     }
     if !how.yes && !order.is_empty() {
-        ask(order, context, how.shown.clone()).await?;
+        ask(order, context, &how).await?;
         agreed = true;
+    } else {
+        if how.shown.is_none() {
+            order.tell_copies(context, false);
+        }
+        order.may_be_copied(how.replicated)?;
     }
     order.check(context).await?;
     let recorder = match folder {
@@ -116,7 +132,8 @@ async fn end(recorder: Recorder, order: &Order<'_>, context: &Context) {
     }
 }
 
-async fn ask(order: &mut Order<'_>, context: &Context, shown: Option<Sizes>) -> Result<()> {
+async fn ask(order: &mut Order<'_>, context: &Context, how: &How) -> Result<()> {
+    let shown = how.shown.clone();
     if shown.is_none() {
         order.rehearse(context).await?;
     }
@@ -127,7 +144,9 @@ async fn ask(order: &mut Order<'_>, context: &Context, shown: Option<Sizes>) -> 
     if shown.is_none() {
         context.printer.plan(&items);
         notes(&items).iter().for_each(|note| context.printer.remark(note));
+        order.tell_copies(context, true);
     }
+    order.may_be_copied(how.replicated)?;
     let places = order
         .sessions()
         .map(|session| Place { home: Arc::unwrap_or_clone(session.store.home()), caller: session.store.caller() });
@@ -144,6 +163,36 @@ fn tell_halted(order: &Order, context: &Context) {
 }
 
 impl Order<'_> {
+    /// Finds out whether deletions are repeated elsewhere.
+    async fn find_copies(&mut self) {
+        join_all(self.stores.iter_mut().map(|of| async { of.copies = of.session.copies().await })).await;
+    }
+
+    /// Tells what a person should know about copies. What is not known belongs to a plan.
+    fn tell_copies(&self, context: &Context, plan: bool) {
+        for of in self.stores.iter().filter(|of| !of.goes.is_empty()) {
+            let home = of.session.store.home();
+            match &of.copies {
+                Copies::In(replicas) => context.printer.warn(&copied(&home, replicas)),
+                Copies::Unknown(error) if plan => context.printer.remark(&not_known(&home, error)),
+                Copies::Unknown(_) | Copies::None => {}
+            }
+        }
+    }
+
+    /// Refuses deletions that are repeated in other registries, unless they are allowed.
+    fn may_be_copied(&self, allowed: bool) -> Result<()> {
+        let of_stores = self.stores.iter().filter(|of| !of.goes.is_empty());
+        let mut copied = of_stores.filter_map(|of| match &of.copies {
+            Copies::In(replicas) => Some((of.session.store.home(), replicas)),
+            Copies::Unknown(_) | Copies::None => None,
+        });
+        match copied.next() {
+            Some((home, replicas)) if !allowed => Err(Error::from(not_allowed(&home, replicas))),
+            _ => Ok(()),
+        }
+    }
+
     /// Finds out what would be refused as things are now. Asks services that can say what they would delete.
     async fn rehearse(&mut self, context: &Context) -> Result<()> {
         self.check(context).await?;

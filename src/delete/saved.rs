@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     context::{Context, lookup::by_store},
-    engine::{Session, Target},
+    engine::{Copies, Session, Target},
     error::{Error, Kind, Result},
     image::{Hashed, ImageRef},
     intake,
@@ -26,6 +26,7 @@ use crate::{
     },
     record::{Folder, Reads, Source},
     report::Item,
+    survey,
 };
 
 /// How much of the input is read to recognise a plan.
@@ -37,7 +38,7 @@ const MARK: &[u8] = "\u{feff}".as_bytes();
 /// The input of a deletion.
 pub enum Given {
     /// With the name and the digest of its file.
-    Plan(SavedPlan, Source),
+    Plan(Box<SavedPlan>, Source),
     Images {
         images: Vec<ImageRef>,
         /// A dry run with `--archive` printed them.
@@ -77,7 +78,7 @@ pub fn given(images: &[String], files: &[PathBuf]) -> Result<Given> {
     let mut whole = Hashed::new(whole);
     let plan = saved::read(&name, &mut whole)?;
     let digest = whole.digest().map_err(|error| Error::of_file(&name, &error))?;
-    Ok(Given::Plan(plan, Source { file: name, digest }))
+    Ok(Given::Plan(Box::new(plan), Source { file: name, digest }))
 }
 
 impl TryFrom<intake::Given> for Given {
@@ -100,6 +101,9 @@ impl Order<'static> {
         let mut guards = plan.guards()?;
         let stores = by_store(plan.images, |planned| &planned.reference.store);
         let opened = join_all(stores.iter().map(|(store, _)| context.open(store))).await;
+        if opened.iter().all(Result::is_ok) {
+            survey::askable(&usage.in_use.ask, opened.iter().flatten().map(|session| &**session))?;
+        }
         let folder = context.settings.env.state().map(|state| Folder::below(&state));
         let reads = folder.map(|folder| Reads::since(&folder, plan.head.made_at)).unwrap_or_default();
         let mut order = Self { usage, archive: plan.head.deletion.archive, ..Self::default() };
@@ -145,5 +149,5 @@ fn of_store(
         saved.push(planned.saved);
     }
     let chosen = Some(Chosen { guards, stock: None, saved });
-    StoreOrder { session, goes, asked, looked_at: Instant::now(), chosen }
+    StoreOrder { session, goes, asked, looked_at: Instant::now(), copies: Copies::None, chosen }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
-    sync::{Arc, Mutex, atomic::AtomicUsize},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use proptest::{collection::vec, prelude::*};
 use tokio::time::Instant;
 
-use super::{Journal, Line, Options, Session, Stop, StopCause, Target, Verdict, Wish, outcome::Outcome};
+use super::{Calls, Journal, Line, Options, Session, Stop, StopCause, Target, Verdict, Wish, outcome::Outcome};
 use crate::{
     error::{Error, Kind, Result},
     image::{ImageId, Provider, StoreRef},
@@ -223,7 +223,7 @@ fn run(style: Style, batch: usize, count: usize, state: State) -> Ran {
         let stop = Stop::default();
         let fake = Arc::new(Fake { style, batch, stop: stop.clone(), state: Mutex::new(state) });
         let line = Arc::new(Line::new(&*fake, Wish::default()));
-        let session = Session::new(fake.clone(), line, stop, 4, Arc::new(AtomicUsize::new(0)));
+        let session = Session::new(fake.clone(), line, Calls::new(stop, 4, Arc::default()));
         let targets: Vec<_> = (0..count).map(|number| Target::exact(name(number))).collect();
         let notes = Notes { fake: fake.clone(), verdicts: Mutex::default() };
         let options = Options { archive: false, agreed: false, no_wait: false, job_timeout: Duration::from_secs(600) };

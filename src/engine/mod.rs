@@ -5,6 +5,7 @@
 //! sends and looks again at exactly what is not certain, and gives each target one [`Verdict`]. A [`Journal`] hears of a
 //! batch before it is sent.
 
+mod calls;
 mod confirm;
 mod delete;
 mod journal;
@@ -14,6 +15,7 @@ mod outcome;
 mod pace;
 mod pages;
 mod read;
+mod registry;
 mod restore;
 mod session;
 mod settle;
@@ -21,16 +23,19 @@ mod stop;
 mod target;
 mod users;
 
+pub use calls::Calls;
 pub use delete::{CLOCKS, Options};
 pub use journal::Journal;
 pub use outcome::Outcome;
 pub use pace::{Line, Op, Wish};
 pub use pages::Pages;
+pub use registry::Copies;
 pub use restore::taken;
 pub use session::Session;
 pub use settle::{Aim, Sent};
 pub use stop::{Cause as StopCause, Stop};
 pub use target::{Target, Verdict, tags_going};
+pub use users::Asking;
 
 #[cfg(test)]
 mod laws;

@@ -3,14 +3,12 @@
 
 use std::{
     future::Future,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 
 use super::{
-    pace::{LONGEST_PAUSE, Line, Op, Pauses},
+    calls::Calls,
+    pace::{Line, Op, Pauses},
     stop::Stop,
 };
 use crate::{
@@ -22,26 +20,19 @@ pub struct Session {
     pub store: Arc<dyn ImageStore>,
     pub stop: Stop,
     line: Arc<Line>,
-    attempts: usize,
-    calls: Arc<AtomicUsize>,
+    calls: Calls,
     halted: OnceLock<Error>,
 }
 
 impl Session {
-    pub fn new(
-        store: Arc<dyn ImageStore>,
-        line: Arc<Line>,
-        stop: Stop,
-        attempts: usize,
-        calls: Arc<AtomicUsize>,
-    ) -> Self {
-        Self { store, stop, line, attempts: attempts.max(1), calls, halted: OnceLock::new() }
+    pub fn new(store: Arc<dyn ImageStore>, line: Arc<Line>, calls: Calls) -> Self {
+        Self { store, stop: calls.stop.clone(), line, calls, halted: OnceLock::new() }
     }
 
     /// The same store and pace, for calls whose failure must not stop this session.
     pub fn aside(&self) -> Self {
         let (store, line) = (Arc::clone(&self.store), Arc::clone(&self.line));
-        Self::new(store, line, self.stop.clone(), self.attempts, Arc::clone(&self.calls))
+        Self::new(store, line, self.calls.clone())
     }
 
     pub fn limit(&self, op: Op) -> Limit {
@@ -61,88 +52,39 @@ impl Session {
         }
     }
 
-    /// Why such a call must not be sent any more, if so.
+    /// Why such a call must not be sent any more, if the store was stopped. After an unreadable answer nothing more is
+    /// deleted, but looking is harmless and settles the outcome of what was sent.
     fn closed(&self, op: Op) -> Option<Error> {
-        let halted = || {
-            let cause = self.halted.get()?;
-            let harmless = cause.kind.lets_look() && !op.changes();
-            let message = || format!("not tried: the store was stopped ({cause})");
-            (!harmless).then(|| Error::new(Kind::StoreStopped, message()))
-        };
-        self.stop.error().or_else(halted)
+        let cause = self.halted.get()?;
+        let harmless = cause.kind.lets_look() && !op.changes();
+        let message = || format!("not tried: the store was stopped ({cause})");
+        (!harmless).then(|| Error::new(Kind::StoreStopped, message()))
+    }
+
+    pub(super) fn line(&self) -> &Line {
+        &self.line
     }
 
     pub(super) fn pauses(&self) -> Pauses {
-        Pauses::new(self.attempts)
+        self.calls.pauses()
     }
 
     /// Makes one call once, in its turn, unless the run or the store is stopped.
     pub(super) async fn once<T>(&self, op: Op, call: impl Future<Output = Result<T>>) -> Result<T> {
-        let pace = self.line.of(op);
-        let turn = async {
-            let slot = pace.slot().await;
-            match self.closed(op) {
-                Some(closed) => Err(closed),
-                None => pace.turn(slot).await,
-            }
-        };
-        let turn = tokio::select! {
-            biased;
-            () = self.stop.asked() => return Err(self.closed(op).expect("the run was stopped")),
-            turn = turn => turn?,
-        };
-        if let Some(closed) = self.closed(op) {
-            return Err(closed);
-        }
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        let answer = tokio::select! {
-            biased;
-            answer = call => answer,
-            () = self.stop.given_up() => {
-                Err(Error::new(Kind::Lost, "the run was stopped before the answer came").code("Interrupted"))
-            }
-        };
-        match &answer {
-            Err(error) if error.kind == Kind::Throttled => pace.throttled(&turn, error),
-            Err(error) if error.kind.transient() => {}
-            _ => pace.answered(&turn),
-        }
-        answer
+        self.calls.once(self.line.of(op), || self.closed(op), call).await
     }
 
-    /// Waits before the next try of a call, or returns the error if there is no further try. A throttled call does not count
-    /// as a try: it waits for its turn again, as long as the service lets any call through.
+    /// Waits before the next try of a call, or returns the error if there is no further try.
     pub(super) async fn pause(&self, op: Op, pauses: &mut Pauses, error: &Error) -> Result<()> {
-        if error.kind == Kind::Throttled {
-            tracing::info!("{error}; waiting before the next call");
-            return if self.line.of(op).hopeful() { Ok(()) } else { Err(error.clone()) };
-        }
-        let asked = error.retry_after.map(|pause| pause.min(LONGEST_PAUSE));
-        let pause = pauses.next(asked).ok_or_else(|| error.clone())?;
-        tracing::info!("{error}; retrying in {pause:.1?}");
-        self.stop.sleep(pause).await
+        self.calls.pause(self.line.of(op), pauses, error).await
     }
 
     /// Makes a call that changes nothing, and retries it as long as that may help.
-    pub async fn ask<T, F>(&self, op: Op, mut call: impl FnMut() -> F) -> Result<T>
+    pub async fn ask<T, F>(&self, op: Op, call: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
-        let mut pauses = self.pauses();
-        loop {
-            let error = match self.once(op, call()).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            if error.kind.transient() {
-                match self.pause(op, &mut pauses, &error).await {
-                    Ok(()) => continue,
-                    Err(last) if last.kind.not_tried() => return Err(last),
-                    Err(_) => {}
-                }
-            }
-            self.halt_on(&error);
-            return Err(error);
-        }
+        let asked = self.calls.ask(self.line.of(op), || self.closed(op), call).await;
+        asked.inspect_err(|error| self.halt_on(error))
     }
 }

@@ -3,7 +3,7 @@
 
 mod registry;
 
-pub use registry::HostKind;
+pub use registry::{HostKind, suffix};
 
 use self::registry::Registry;
 use super::{

@@ -97,6 +97,7 @@ fn name(subject: Subject) -> &'static str {
         Subject::Clock => "clock",
         Subject::Read => "read",
         Subject::Delete => "delete",
+        Subject::Ask => "ask",
     }
 }
 

@@ -32,6 +32,7 @@ pub mod saved;
 mod select;
 mod selectors;
 mod shared;
+mod users;
 mod whole;
 mod words;
 
@@ -51,6 +52,7 @@ pub use plan::{Action, Choice, Plan, Reason, Row, Rule, StorePlan, Totals};
 pub use recheck::{Saved, Step, recheck};
 pub use select::Selection;
 pub use selectors::Selectors;
+pub use users::{Used, record};
 
 #[cfg(test)]
 mod laws;

@@ -16,6 +16,7 @@ use crate::{
         GuardArgs, Selectors,
         age::{Age, Size},
     },
+    store::Service,
     words,
 };
 
@@ -40,6 +41,9 @@ pub struct Policy {
     /// Rules in their order: the first that matches an image decides about it.
     #[serde(default)]
     pub rule: Vec<Rule>,
+    /// Services to ask what is in use, as with --ask.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ask: Vec<Service>,
     /// The guards of this policy.
     #[serde(default)]
     pub guard: GuardArgs,

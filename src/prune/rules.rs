@@ -11,6 +11,7 @@ use crate::{
     image::StoreRef,
     prune::policy::{self, Policy},
     prune::{GuardArgs, Guards, Selectors},
+    store::Service,
     words,
 };
 
@@ -23,6 +24,8 @@ pub struct Rules {
     pub guards: Guards,
     /// The guards as written.
     pub guarding: GuardArgs,
+    /// Services to ask what is in use.
+    pub ask: Vec<Service>,
 }
 
 impl Rules {
@@ -34,6 +37,7 @@ impl Rules {
             clauses: clauses(policy, Utc::now())?,
             guards: policy.guard.compile()?,
             guarding: policy.guard.clone(),
+            ask: policy.ask.clone(),
         })
     }
 }

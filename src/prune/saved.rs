@@ -18,7 +18,7 @@ use crate::{
         Action, Choice, GuardArgs, Guards, Reason, Saved, Stop, Totals, inventory::may_be_referrer, plan::Explained,
     },
     settings::DeletionFlags,
-    store::Image,
+    store::{Ask, CacheRule, Image, Replica},
 };
 
 /// The header of a plan.
@@ -37,6 +37,9 @@ pub struct Head {
     pub in_use: Vec<String>,
     /// Whether the providers were asked what is in use.
     pub usage_checked: bool,
+    /// The services that were asked what is in use. Running the plan asks them again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Ask>,
     #[serde(flatten)]
     pub deletion: DeletionFlags,
 }
@@ -61,6 +64,15 @@ pub struct OfStore {
     pub freed_exactly: bool,
     /// Names that were protected.
     pub protect: Vec<String>,
+    /// Registries in which deletions are repeated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replicated_to: Vec<Replica>,
+    /// Why it is unknown whether deletions are repeated in other registries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replication_unknown: Option<String>,
+    /// The rule that fills the store from another registry when somebody pulls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_through_cache: Option<CacheRule>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }

@@ -10,7 +10,10 @@ use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Service, cvm::Cvm, ecr::Ecr, inventory::Inventory, workspace::Workspace};
+use super::{
+    Service, cvm::Cvm, ecr::Ecr, ecs::Ecs, inspector::Inspector, inventory::Inventory, lambda::Lambda, running,
+    workspace::Workspace,
+};
 
 /// What a world's file says it is.
 const SCHEMA: &str = "imgctl-sandbox/v1";
@@ -21,6 +24,9 @@ pub struct World {
     pub ecr: Ecr,
     pub cvm: Cvm,
     pub workspace: Workspace,
+    pub ecs: Ecs,
+    pub lambda: Lambda,
+    pub inspector: Inspector,
     /// Made from a listing, which holds no manifests.
     #[serde(skip)]
     pub listed: bool,
@@ -45,18 +51,26 @@ impl World {
     /// A realistic world with so many container images, and fewer machine images and servers.
     pub fn seeded(seed: u64, images: usize, now: DateTime<Utc>) -> Self {
         let machines = (images / 5).clamp(12, 500);
-        Self {
+        let mut world = Self {
             ecr: Ecr::seeded(seed, images, now),
             cvm: Cvm::seeded(seed, machines, now),
             workspace: Workspace::seeded(seed, machines, now),
             ..Self::default()
-        }
+        };
+        running::fill(&mut world, now);
+        world
     }
 
     /// Every service with its name in faults and calls, in the order in which requests are offered to them.
     pub fn services(&mut self) -> impl Iterator<Item = (&'static str, &mut dyn Service)> {
-        let own: [(&'static str, &mut dyn Service); 3] =
-            [("ecr", &mut self.ecr), ("cvm", &mut self.cvm), ("workspace", &mut self.workspace)];
+        let own: [(&'static str, &mut dyn Service); 6] = [
+            ("ecr", &mut self.ecr),
+            ("cvm", &mut self.cvm),
+            ("workspace", &mut self.workspace),
+            ("ecs", &mut self.ecs),
+            ("lambda", &mut self.lambda),
+            ("inspector", &mut self.inspector),
+        ];
         let others = self.others.iter_mut().map(|(name, service)| (*name, service.as_mut() as &mut dyn Service));
         own.into_iter().chain(others)
     }

@@ -1,17 +1,17 @@
 //! Checks one provider for `imgctl doctor`: resolves its settings and makes one call that changes nothing. The details
 //! are in `PROVIDER/examine.rs`.
 
-use super::{cvm, ecr, workspace};
+use super::{Ask, cvm, ecr, workspace};
 use crate::{
     checkup::{Checkup, Subject},
     image::{Provider, StoreRef},
     settings::Settings,
 };
 
-/// Checks whether a store is usable. `checkup` holds the findings, also if the caller drops this early.
-pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checkup) {
+/// Checks whether a store is usable, and whether the services to ask can be asked. `checkup` holds the findings, also if the caller drops this early.
+pub async fn examine(settings: &Settings, store: &StoreRef, ask: &Ask, checkup: &mut Checkup) {
     let ended = match store.provider {
-        Provider::Ecr => ecr::examine::examine(settings, store, checkup).await,
+        Provider::Ecr => ecr::examine::examine(settings, store, ask, checkup).await,
         Provider::Cvm => cvm::examine::examine(settings, store, checkup).await,
         Provider::Workspace => workspace::examine::examine(settings, store, checkup).await,
     };

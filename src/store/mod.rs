@@ -1,12 +1,15 @@
 //! What imgctl asks a provider, and how the provider answers. Each method of [`ImageStore`] is one call to the service.
 //! `engine` does the batching, pacing, retrying, halving and checking for all providers.
 
+mod aws;
 pub mod cvm;
 mod difference;
 pub mod ecr;
 pub mod examine;
 mod image;
 mod own;
+mod registry;
+mod source;
 pub mod workspace;
 
 use self::image::plausible;
@@ -14,6 +17,8 @@ pub use self::{
     difference::Difference,
     image::{Hold, Image, LeftBehind, Snapshot, Storage},
     own::{About, OwnAction, OwnLimit, OwnRule, own_rules},
+    registry::{CacheRule, Replica, Replication, ReplicationRule},
+    source::{Answers, Ask, Asker, Found, Permission, Revisions, Service, Source, User, Uses},
 };
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
@@ -79,14 +84,29 @@ pub trait ImageStore: Send + Sync {
         Err(unsupported("cannot share images"))
     }
 
-    /// The first calls of a search for what uses this store's images; empty if the provider offers no such search.
-    fn scans(&self) -> Vec<Scan> {
-        Vec::new()
+    /// What always knows who uses this store's images: the provider's own machines.
+    fn users(&self) -> Option<Arc<dyn Source>> {
+        None
     }
 
-    /// One call of that search: the users that it found, and the calls that must follow it.
-    async fn scan(&self, _scan: &Scan) -> Result<Scanned> {
-        Err(unsupported("does not say what uses an image"))
+    /// Whether services can be asked who uses this store's images.
+    fn has_sources(&self) -> bool {
+        false
+    }
+
+    /// Those of the services to ask that may use this store's images, in this store's region and the others to ask about.
+    async fn sources(&self, _ask: &Ask) -> Result<Vec<Arc<dyn Source>>> {
+        Ok(Vec::new())
+    }
+
+    /// Where deletions in this store's registry are repeated.
+    async fn replication(&self) -> Result<Replication> {
+        Err(unsupported("has no registry"))
+    }
+
+    /// One page of the rules that fill stores of this store's registry from elsewhere.
+    async fn cache_rules(&self, _after: Option<&str>) -> Result<Page<CacheRule>> {
+        Err(unsupported("has no registry"))
     }
 
     /// One page of the account's stores, to expand patterns in store names.
@@ -209,8 +229,8 @@ pub enum Op {
     Poll,
     /// [`ImageStore::add_sharing`]
     Sharing,
-    /// [`ImageStore::scan`]
-    Users,
+    /// [`ImageStore::replication`] and [`ImageStore::cache_rules`]
+    Registry,
     /// [`ImageStore::own_rules`]
     Rules,
     Put,
@@ -246,40 +266,6 @@ pub struct Page<T> {
     pub total: Option<usize>,
     /// What to ask for next; `None` at the end.
     pub next: Option<String>,
-}
-
-/// One call of a search for users of images.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scan {
-    /// The provider's name for the call.
-    pub call: &'static str,
-    /// The one resource that it is about, if any.
-    pub of: Option<String>,
-    /// Where its page begins.
-    pub offset: usize,
-}
-
-/// What one call of a search found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scanned {
-    pub users: Vec<User>,
-    /// The calls that must follow before the search is complete.
-    pub more: Vec<Scan>,
-}
-
-/// Something that uses an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
-    /// `instance ins-1`
-    pub who: String,
-    pub uses: Uses,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Uses {
-    Image(String),
-    /// The newest image of a family when the instance starts.
-    Family(String),
 }
 
 /// The exact bytes of a manifest, with their digest and media type.

@@ -3,29 +3,37 @@
 
 use std::sync::Arc;
 
+use super::Cache;
 use crate::{
+    context::Context,
     engine::Session,
     error::{Error, Result},
     prune::{Evidence, Stock},
-    store::{Image, Op, Uses},
+    store::{Ask, Image, Op, Uses},
 };
 
 /// Which evidence to ask for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct InUse {
     /// Ask for users, families and shares.
     pub check: bool,
     /// Delete what depends on an image server with it.
     pub recursive: bool,
+    /// Services to ask.
+    pub ask: Ask,
+    /// Accept services that know of nothing.
+    pub allow_empty: bool,
 }
 
 /// Records what a provider knows about the use of a store's images. It asks about shares only of the images in `asked`,
 /// which would be deleted.
 pub async fn in_use(
+    context: &Context,
+    cache: &Cache,
     session: &Session,
     stock: &Stock,
     asked: &[Arc<Image>],
-    wanted: InUse,
+    wanted: &InUse,
     evidence: &mut Evidence,
 ) -> Result<()> {
     if !wanted.recursive {
@@ -35,7 +43,10 @@ pub async fn in_use(
         return Ok(());
     }
     evidence.newest_of_families(stock);
-    let users = session.users().await.map_err(unchecked)?;
+    let users = match session.store.users() {
+        Some(source) => context.asking(cache).users(&*source).await.map_err(unchecked)?.users,
+        None => Vec::new(),
+    };
     for user in users {
         let why = |what: &str| format!("in use, {} {what}", user.who);
         match user.uses {
@@ -43,6 +54,8 @@ pub async fn in_use(
             Uses::Family(family) => {
                 evidence.family_in(&stock.store, &family, why("starts from its family"));
             }
+            // Machines are started from images by id or family.
+            Uses::Named(_) | Uses::Digest(_) => {}
         }
     }
     if session.store.limit(Op::Sharing).is_some() {

@@ -1,9 +1,11 @@
 //! Gathers what `prune` must know: every image of a store, the contents of its indexes, and which images are in use.
 //!
 //! Data flow: [`stock`] lists one store and reads its indexes meanwhile, from disk if they were read before ([`Cache`]).
-//! [`in_use`] and [`Files`] gather evidence from providers and from in-use lists.
+//! [`in_use`], [`ask`] and [`Files`] gather evidence from providers, from services and from in-use lists.
 
+mod ask;
 mod cache;
+pub mod copies;
 mod files;
 mod in_use;
 pub mod plan;
@@ -24,6 +26,7 @@ use crate::{
     store::{Image, Storage},
 };
 
+pub use ask::{ask, askable};
 pub use cache::Cache;
 pub use files::{Accept, Files};
 pub use in_use::{InUse, in_use};

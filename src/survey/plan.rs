@@ -4,13 +4,17 @@
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use futures_util::{StreamExt, stream};
+use futures_util::{
+    StreamExt,
+    future::{join, join_all},
+    stream,
+};
 
 use crate::{
     clock,
     context::Context,
     context::lookup,
-    engine::Session,
+    engine::{Copies, Session},
     error::{Error, Kind, Result},
     exit::{Exit, Tally},
     image::StoreRef,
@@ -18,21 +22,26 @@ use crate::{
     prune::saved::Failed,
     prune::{Action, Evidence, Freed, Plan, Row, Stock, Stop, StorePlan, decide, everywhere},
     report::Item,
-    store::{Image, Op},
-    survey::{self, Cache, Files, InUse},
+    store::{CacheRule, Image},
+    survey::{
+        self, Cache, Files, InUse,
+        copies::{asked_there, not_allowed},
+    },
 };
 
 /// Stores that are listed at the same time. Their calls share one pace per account.
 const SIDE_BY_SIDE: usize = 16;
 
 /// How the plan is made, besides its rules.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Wanted {
     pub in_use: InUse,
     /// Count the freed bytes from manifests.
     pub exactly: bool,
     /// Archive what is chosen.
     pub archive: bool,
+    /// Allow deletions that are repeated in other registries.
+    pub replicated: bool,
 }
 
 /// A plan with everything that it was made from.
@@ -56,6 +65,9 @@ pub struct Made {
 struct Part {
     session: Arc<Session>,
     rules: usize,
+    /// What applies to its registry, known if something may be deleted.
+    copies: Copies,
+    cache_rule: Option<CacheRule>,
 }
 
 /// The plan of one store with its context.
@@ -68,6 +80,8 @@ pub struct OfStore<'m> {
     /// The freed bytes were counted from manifests.
     pub exactly: bool,
     pub archive: bool,
+    pub copies: &'m Copies,
+    pub cache_rule: Option<&'m CacheRule>,
 }
 
 impl Made {
@@ -75,6 +89,9 @@ impl Made {
         let printer = &context.printer;
         printer.progress.doing("listing", None);
         let (parts, mut failed) = open(context, &rules).await?;
+        if failed.is_empty() {
+            survey::askable(&wanted.in_use.ask, parts.iter().map(|part| &*part.session))?;
+        }
         let cache = Cache::new(context.settings.env.cache());
         let taking = parts.iter().map(|part| {
             let of = &rules[part.rules];
@@ -106,14 +123,16 @@ impl Made {
         }
 
         let mut evidence = Evidence::default();
-        let lists = files.read(&stocks, &mut evidence)?;
+        let mut lists = files.read(&stocks, &mut evidence)?;
         printer.progress.doing("asking what is in use", None);
         let asked = candidates(&rules, &parts, &stocks, &evidence);
         let mut checked = Vec::with_capacity(parts.len());
         for ((part, stock), asked) in parts.iter().zip(&stocks).zip(&asked) {
             let told = match asked.is_empty() {
                 true => Ok(()),
-                false => survey::in_use(&part.session, stock, asked, wanted.in_use, &mut evidence).await,
+                false => {
+                    survey::in_use(context, &cache, &part.session, stock, asked, &wanted.in_use, &mut evidence).await
+                }
             };
             if let Err(error) = &told {
                 failed.push(fail(context, &stock.store, error.clone()));
@@ -121,9 +140,27 @@ impl Made {
             checked.push(told.is_ok());
         }
         interrupted(context)?;
+        let about = parts.iter_mut().zip(&asked).filter(|(_, asked)| !asked.is_empty()).map(async |(part, _)| {
+            (part.copies, part.cache_rule) = join(part.session.copies(), part.session.cache_rule()).await;
+        });
+        join_all(about).await;
+        let with_candidates = parts.iter().zip(&asked).filter(|(_, asked)| !asked.is_empty());
+        let sessions = with_candidates.map(|(part, _)| &*part.session);
+        let copies = parts.iter().filter(|_| wanted.replicated).map(|part| (part.session.store.home(), &part.copies));
+        let ask = asked_there(&wanted.in_use.ask, copies);
+        let (allow_empty, known) = (wanted.in_use.allow_empty, stocks.iter().collect::<Vec<&Stock>>());
+        lists.extend(survey::ask(context, &cache, sessions, &ask, allow_empty, &known, &mut evidence).await?);
+        interrupted(context)?;
         keep(&mut parts, &checked);
         keep(&mut stocks, &checked);
-        let plan = read_and_decide(context, &cache, &rules, &mut parts, &mut stocks, &evidence, &mut failed).await?;
+        let mut plan =
+            read_and_decide(context, &cache, &rules, &mut parts, &mut stocks, &evidence, &mut failed).await?;
+        if !wanted.replicated {
+            plan.stops.extend(parts.iter().zip(&plan.stores).filter_map(|(part, of)| match &part.copies {
+                Copies::In(replicas) if of.totals.deleted > 0 => Some(not_allowed(&of.store, replicas)),
+                _ => None,
+            }));
+        }
         // Referrers of images in an unread store would look like orphans.
         let orphans = rules.iter().any(|rules| rules.clauses.want_orphans());
         if let (true, Some(store)) = (orphans, failed.first()) {
@@ -181,6 +218,8 @@ impl Made {
             freed: *freed,
             exactly: self.exactly,
             archive: self.archive,
+            copies: &part.copies,
+            cache_rule: part.cache_rule.as_ref(),
         })
     }
 
@@ -214,7 +253,7 @@ impl Made {
         self.parts
             .iter()
             .zip(&self.plan.stores)
-            .any(|(part, plan)| part.session.store.limit(Op::Users).is_some() && plan.totals.deleted > 0)
+            .any(|(part, plan)| part.session.store.users().is_some() && plan.totals.deleted > 0)
     }
 
     /// How the run ends, given the outcomes of the deletions.
@@ -240,7 +279,7 @@ async fn open(context: &Context, rules: &[Rules]) -> Result<(Vec<Part>, Vec<Item
                 Ok(sessions) => {
                     for session in sessions {
                         if once(rules, &mut places, &session.store.home(), number)? {
-                            parts.push(Part { session, rules: number });
+                            parts.push(Part { session, rules: number, copies: Copies::None, cache_rule: None });
                         }
                     }
                 }

@@ -2,10 +2,13 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
-use super::plan::{Made, OfStore, Wanted};
+use super::{
+    copies::{copied, not_known},
+    plan::{Made, OfStore, Wanted},
+};
 use crate::{
     context::Context,
-    engine::Outcome,
+    engine::{Copies, Outcome},
     image::Reference,
     output::{human, safe},
     prune::Choice,
@@ -13,6 +16,7 @@ use crate::{
     prune::{Action, Reason, Row, Rule, Stock, StorePlan, Totals, identity},
     report::{Item, Sizes},
     settings::DeletionFlags,
+    store::CacheRule,
 };
 
 /// The item of one image.
@@ -41,8 +45,14 @@ pub fn choice(stock: &Stock, row: &Row, archive: bool) -> Choice {
 
 /// The items of a store.
 pub fn items<'m>(of: &OfStore<'m>, wanted: impl Fn(&Row) -> bool) -> impl Iterator<Item = Item> + 'm {
-    let (stock, archive) = (of.stock, of.archive);
-    rows(stock, of.plan, wanted).into_iter().map(move |row| item(stock, row, archive))
+    let (stock, copies, archive) = (of.stock, of.copies, of.archive);
+    rows(stock, of.plan, wanted).into_iter().map(move |row| {
+        let mut item = item(stock, row, archive);
+        if let (Copies::In(replicas), Action::Delete) = (copies, row.action()) {
+            item.replicated_to.clone_from(replicas);
+        }
+        item
+    })
 }
 
 /// Rows as they are shown: deleted before kept, newest first, an index before its children.
@@ -61,6 +71,18 @@ pub fn total(context: &Context, of: &OfStore) {
     context.printer.remark(&line(of));
     for warning in &of.plan.warnings {
         context.printer.warn(warning);
+    }
+    if of.plan.totals.deleted == 0 {
+        return;
+    }
+    match of.copies {
+        Copies::In(replicas) => context.printer.warn(&copied(&of.plan.store, replicas)),
+        Copies::Unknown(error) => context.printer.remark(&not_known(&of.plan.store, error)),
+        Copies::None => {}
+    }
+    if let Some(CacheRule { upstream, .. }) = of.cache_rule {
+        let store = &of.plan.store;
+        context.printer.remark(&format!("{store} caches {upstream}: a pull brings back what was deleted"));
     }
 }
 
@@ -118,7 +140,7 @@ fn words(rule: Rule) -> &'static str {
 }
 
 /// The header of the JSON document.
-pub fn head(context: &Context, made: &Made, wanted: Wanted) -> saved::Head {
+pub fn head(context: &Context, made: &Made, wanted: &Wanted) -> saved::Head {
     let of_store = |of: OfStore| saved::OfStore {
         store: of.plan.store.to_string(),
         policy: of.rules.name.clone(),
@@ -126,6 +148,15 @@ pub fn head(context: &Context, made: &Made, wanted: Wanted) -> saved::Head {
         freed_bytes: of.freed.bytes,
         freed_exactly: of.exactly && of.freed.unknown == 0,
         protect: of.rules.guarding.protects().map(Into::into).collect(),
+        replicated_to: match of.copies {
+            Copies::In(replicas) => replicas.clone(),
+            Copies::Unknown(_) | Copies::None => Vec::new(),
+        },
+        replication_unknown: match of.copies {
+            Copies::Unknown(error) => Some(error.to_string()),
+            Copies::In(_) | Copies::None => None,
+        },
+        pull_through_cache: of.cache_rule.cloned(),
         warnings: of.plan.warnings.clone(),
     };
     saved::Head {
@@ -135,6 +166,7 @@ pub fn head(context: &Context, made: &Made, wanted: Wanted) -> saved::Head {
         stops: made.stops().to_vec(),
         in_use: made.lists.clone(),
         usage_checked: wanted.in_use.check,
+        asked: Some(wanted.in_use.ask.clone()).filter(|ask| !ask.is_empty()),
         deletion: DeletionFlags { archive: made.archive, ..context.settings.options.deletion },
     }
 }

@@ -214,3 +214,34 @@ fn each_provider_is_one_line_of_ndjson() {
     assert_eq!(run.stdout.lines().count(), 2, "{}", run.stdout);
     assert!(run.stdout.starts_with("{\"ref\":\"workspace://"));
 }
+
+#[test]
+fn what_can_be_asked_is_tried_call_by_call() {
+    let world = world();
+    let run = world.run(&["doctor", "ecr", "--ask", "ecs,lambda,inspector", "-o", "json"]);
+    run.exits(0).sends(1, "DescribeServiceRevisions").sends(1, "GetFunction").sends(1, "DescribeRegistry");
+    let document = run.json();
+    let checks = document["items"][0]["checks"].as_array().unwrap();
+    let asked: Vec<_> = checks.iter().filter(|check| check["check"] == "ask").collect();
+    let said: Vec<_> =
+        asked.iter().map(|check| (check["value"].as_str().unwrap(), check["state"].as_str().unwrap())).collect();
+    let expected = [
+        "replication and pull-through caches",
+        "ECS in eu-west-1",
+        "Lambda in eu-west-1",
+        "Amazon Inspector in eu-west-1",
+    ];
+    assert_eq!(said, expected.map(|value| (value, "ok")));
+    assert_eq!(document["summary"]["calls"], 16);
+
+    for call in ["ListTasks", "DescribeTaskDefinition"] {
+        world.sandbox.world().ecs.door.denied.insert(call.into());
+    }
+    world.sandbox.world().ecr.denied.insert("DescribeRegistry".into());
+    let run = world.run(&["doctor", "ecr", "--ask", "ecs"]);
+    run.exits(3);
+    let whole = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(whole.contains("missing permissions: ecs:ListTasks, ecs:DescribeTaskDefinition;"), "{}", run.transcript());
+    assert!(whole.contains("missing permissions: ecr:DescribeRegistry;"), "{}", run.transcript());
+    assert!(!whole.contains("lambda"), "{}", run.transcript());
+}

@@ -59,7 +59,8 @@ fn a_digest_is_the_image_with_all_its_tags_and_needs_no_look() {
     let run = world.run(&["delete", &image(&format!("@{digest}")), "--yes", "--no-record", "-o", "json"]);
     run.ends(0, ["deleted"]);
     assert!(!has(&world, &digest));
-    run.sends_calls(1);
+    // And whether deletions are replicated.
+    run.sends(1, "DescribeRegistry").sends_calls(2);
 }
 
 #[test]
@@ -149,7 +150,11 @@ fn two_hundred_and_fifty_digests_are_three_calls_and_a_missing_one_is_told() {
     let list = digests.iter().map(|digest| image(&format!("@{digest}"))).collect::<Vec<_>>().join("\n");
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
     // The record needs each image's manifest, and what a look shows of it.
-    run.sends(3, "BatchDeleteImage").sends(3, "BatchGetImage").sends(3, "DescribeImages").sends_calls(9);
+    run.sends(3, "BatchDeleteImage")
+        .sends(3, "BatchGetImage")
+        .sends(3, "DescribeImages")
+        .sends(1, "DescribeRegistry")
+        .sends_calls(10);
     let words = run.words();
     assert_eq!((words.len(), run.code), (250, 1));
     assert!(words.iter().enumerate().all(|(place, word)| word == if place == 100 { "missing" } else { "deleted" }));
@@ -270,9 +275,10 @@ fn an_absent_repository_is_reported_once() {
       code: RepositoryNotFoundException
       request: …
       hint: check the repository's name, its region and the account
-    2 failed · 1 call in …s
+    2 failed · 2 calls in …s
     --- exit 3
     > ecr DescribeImages [2] 400 RepositoryNotFoundException
+    > ecr DescribeRegistry [0] 200
     ");
 }
 

@@ -2,6 +2,7 @@
 //! it sends, recorded together, so that a needless call shows in review.
 
 mod archive;
+mod ask;
 mod chaos;
 mod completions;
 mod conformance;
@@ -26,6 +27,7 @@ mod prune;
 mod prune_machines;
 mod prune_random;
 mod record;
+mod registry;
 mod restore;
 mod restore_random;
 mod schema;

@@ -39,6 +39,36 @@ index = "application/vnd.docker.distribution.manifest.list.v2+json"
 put({"schemaVersion": 2, "mediaType": index, "manifests": images[:2]}, index, imageTag="v1")
 "#;
 
+/// A service that runs one of the three images of `team/app`, and a function that runs one of the two of `solo`: moto finds
+/// no image of a function below a slash. The service is deployed by another controller than
+/// ECS: moto knows no service deployments.
+const USERS: &str = r#"
+import hashlib, json, sys, boto3
+def client(service):
+    return boto3.client(service, endpoint_url=sys.argv[1], region_name="eu-west-1")
+host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app"
+ecs = client("ecs")
+ecs.create_cluster(clusterName="prod")
+definition = ecs.register_task_definition(
+    family="web", containerDefinitions=[{"name": "main", "image": host + ":v1", "memory": 64}]
+)["taskDefinition"]["taskDefinitionArn"]
+ecs.create_service(cluster="prod", serviceName="web", taskDefinition=definition, desiredCount=0,
+                   deploymentController={"type": "EXTERNAL"})
+client("ecr").create_repository(repositoryName="solo")
+media = "application/vnd.docker.distribution.manifest.v2+json"
+for number, tag in enumerate(["f1", "f2"]):
+    blob = {"mediaType": "x", "size": 7, "digest": "sha256:%064x" % (50 + number)}
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": media, "config": blob, "layers": [blob]})
+    digest = "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
+    client("ecr").put_image(repositoryName="solo", imageManifest=manifest, imageManifestMediaType=media, imageTag=tag,
+                            imageDigest=digest)
+role = client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}", Path="/my/")["Role"]["Arn"]
+functions = client("lambda")
+functions.create_function(FunctionName="thumbs", PackageType="Image", Role=role, Publish=True,
+                          Code={"ImageUri": host.replace("team/app", "solo") + ":f1"})
+functions.create_alias(FunctionName="thumbs", Name="live", FunctionVersion="1")
+"#;
+
 /// A moto server that ends with the test.
 struct Moto {
     server: Child,
@@ -57,6 +87,8 @@ impl Moto {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = Command::new(python)
             .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
+            // Functions resolve their images in moto's own registry.
+            .env("MOTO_LAMBDA_STUB_ECR", "false")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -70,10 +102,15 @@ impl Moto {
         moto
     }
 
+    fn python(&self, python: &PathBuf, script: &str) {
+        let ended = self.command(python).args(["-c", script, &self.url]).status().unwrap();
+        assert!(ended.success());
+    }
+
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command
-            .env("AWS_ENDPOINT_URL_ECR", &self.url)
+            .env("AWS_ENDPOINT_URL", &self.url)
             .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE000000000")
             .env("AWS_SECRET_ACCESS_KEY", "anything")
             .env("AWS_REGION", "eu-west-1")
@@ -95,17 +132,52 @@ impl Moto {
     }
 }
 
-#[test]
-fn moto_is_read_and_deleted_from() {
+/// A moto server with two repositories, and the Python that runs it; none without the official clients.
+fn seeded(test: &str) -> Option<(Moto, PathBuf)> {
     let Some(clients) = std::env::var_os("IMGCTL_OFFICIAL_CLIENTS") else {
         // Past the capture of the test's output.
-        let _ = writeln!(std::io::stderr(), "skipped: moto: IMGCTL_OFFICIAL_CLIENTS names no folder of clients");
-        return;
+        let _ = writeln!(std::io::stderr(), "skipped: {test}: IMGCTL_OFFICIAL_CLIENTS names no folder of clients");
+        return None;
     };
     let python = PathBuf::from(clients).join("aws/bin/python");
     let moto = Moto::start(&python);
-    let seeded = moto.command(&python).args(["-c", SEED, &moto.url]).status().unwrap();
-    assert!(seeded.success());
+    moto.python(&python, SEED);
+    Some((moto, python))
+}
+
+#[test]
+fn what_runs_in_motos_ecs_and_lambda_is_kept() {
+    let Some((moto, python)) = seeded("moto's ECS and Lambda") else { return };
+    let prune = ["--tag", "*", "--no-default-protect", "--ask", "ecs,lambda"];
+    let imgctl = |arguments: &[&str]| {
+        moto.command(env!("CARGO_BIN_EXE_imgctl")).arg("prune").args(prune).args(arguments).output().unwrap()
+    };
+    // Moto knows nothing yet.
+    let output = imgctl(&["ecr:team/app", "--yes"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("ECS in eu-west-1 and Lambda in eu-west-1 know of nothing that uses images"), "{said}");
+    assert_eq!(output.status.code(), Some(4));
+
+    moto.python(&python, USERS);
+    let output = imgctl(&["ecr:team/app", "ecr:solo", "--dry-run", "-o", "json"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
+    let mut reasons: Vec<(String, String)> = Vec::new();
+    for item in document["items"].as_array().unwrap() {
+        let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
+        reasons.push((item["tags"].as_array().unwrap().last().unwrap().as_str().unwrap().into(), text("reason")));
+    }
+    reasons.sort();
+    let kept: Vec<_> = reasons.iter().filter(|(_, reason)| reason.starts_with("kept")).collect();
+    let function = "kept: in use, Lambda function thumbs, $LATEST";
+    let service = "kept: in use, ECS service web in cluster prod, task definition web:1";
+    assert_eq!(reasons.len(), 5);
+    assert_eq!(kept, [&("f1".into(), function.into()), &("v1".into(), service.into())], "{reasons:?}");
+}
+
+#[test]
+fn moto_is_read_and_deleted_from() {
+    let Some((moto, _)) = seeded("moto") else { return };
 
     let (code, items) = moto.imgctl(&["list", "ecr:team/app"]);
     let tags: Vec<_> = items.iter().map(|(_, tags)| tags.join(" ")).collect();

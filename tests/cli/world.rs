@@ -148,7 +148,12 @@ impl Run {
             }
         }
         writeln!(text, "--- exit {}", self.code).unwrap();
-        for call in &self.calls {
+        // Calls that run beside the others come last: their place differs from run to run.
+        let aside = ["DescribeRegistry", "DescribePullThroughCacheRules"];
+        let place = |call: &Call| aside.iter().position(|aside| *aside == call.operation).map(|place| place + 1);
+        let mut calls: Vec<&Call> = self.calls.iter().collect();
+        calls.sort_by_key(|call| place(call));
+        for call in calls {
             let status = call.status.map(|status| status.to_string()).unwrap_or_else(|| "no answer".into());
             let code = call.code.as_deref().map(|code| format!(" {code}")).unwrap_or_default();
             writeln!(text, "> {} {} [{}] {status}{code}", call.service, call.operation, call.items.len()).unwrap();

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    sync::{Arc, Mutex, atomic::AtomicUsize},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Line, Wish};
 use crate::{
-    engine::{Options, Outcome, Session, Stop, Target, Verdict},
+    engine::{Calls, Options, Outcome, Session, Stop, Target, Verdict},
     error::{Error, Kind, Result},
     image::{ImageId, Provider, StoreRef},
     store::{Answer, Deletion, Image, ImageStore, Limit, Op, Page},
@@ -130,7 +130,7 @@ fn delete(count: usize, wish: Wish, service: impl FnOnce() -> Service) -> Ran {
     runtime.block_on(async {
         let service = Arc::new(service());
         let line = Arc::new(Line::new(&*service, wish));
-        let session = Session::new(service.clone(), line, Stop::default(), 1, Arc::new(AtomicUsize::new(0)));
+        let session = Session::new(service.clone(), line, Calls::new(Stop::default(), 1, Arc::default()));
         let targets: Vec<_> = (0..count).map(|number| Target::exact(ImageId::Named(format!("i{number}")))).collect();
         let targets: Vec<&Target> = targets.iter().collect();
         let verdicts = Mutex::new(Vec::new());

@@ -13,7 +13,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Semaphore, SemaphorePermit},
+    sync::{OnceCell, Semaphore, SemaphorePermit},
     time::{Instant, sleep_until},
 };
 
@@ -25,7 +25,7 @@ use self::{
 };
 use crate::{
     error::Error,
-    store::{ImageStore, Limit},
+    store::{CacheRule, ImageStore, Limit, Replication},
 };
 
 pub use crate::store::Op;
@@ -41,7 +41,7 @@ const OPS: [Op; 11] = [
     Op::Layers,
     Op::Poll,
     Op::Sharing,
-    Op::Users,
+    Op::Registry,
     Op::Rules,
     Op::Put,
     Op::StorageClass,
@@ -65,9 +65,23 @@ impl Default for Wish {
     }
 }
 
-/// The paces of all calls to one account in one region.
+impl Wish {
+    /// A provider's limit, as far as the user sets no other.
+    pub fn over(self, limit: Limit) -> Limit {
+        Limit {
+            in_flight: self.in_flight.unwrap_or(limit.in_flight).max(1),
+            per_second: self.per_second.unwrap_or(limit.per_second).max(1),
+            ..limit
+        }
+    }
+}
+
+/// The paces of all calls to one account in one region, and what applies to all its stores.
 pub struct Line {
     paces: Vec<(Limit, Arc<Pace>)>,
+    /// What was asked once about the whole registry.
+    pub(super) replication: OnceCell<Result<Replication, Error>>,
+    pub(super) cache_rules: OnceCell<Result<Vec<CacheRule>, Error>>,
 }
 
 impl Line {
@@ -75,17 +89,13 @@ impl Line {
         let mut paces: Vec<(Limit, Arc<Pace>)> = Vec::with_capacity(OPS.len());
         for op in OPS {
             let limit = store.limit(op).unwrap_or(NO_CALL);
-            let limit = Limit {
-                in_flight: wish.in_flight.unwrap_or(limit.in_flight).max(1),
-                per_second: wish.per_second.unwrap_or(limit.per_second).max(1),
-                ..limit
-            };
+            let limit = wish.over(limit);
             // A provider counts all uses of one call together.
             let same = paces.iter().find(|(other, _)| other.call == limit.call);
-            let pace = same.map_or_else(|| Arc::new(Pace::new(limit, wish.patience)), |(_, pace)| Arc::clone(pace));
+            let pace = same.map_or_else(|| Arc::new(Pace::of(limit, wish)), |(_, pace)| Arc::clone(pace));
             paces.push((limit, pace));
         }
-        Self { paces }
+        Self { paces, replication: OnceCell::new(), cache_rules: OnceCell::new() }
     }
 
     /// The limits of a call in this run.
@@ -122,7 +132,7 @@ pub struct Turn<'p> {
 }
 
 impl Pace {
-    fn new(limit: Limit, patience: Duration) -> Self {
+    pub fn of(limit: Limit, Wish { patience, .. }: Wish) -> Self {
         let (window, rate) = (Window::new(limit.per_second), Rate::new(limit.per_second));
         let state = State { window, rate, throttled: None, given_up: None };
         let slots = Semaphore::new(limit.in_flight);

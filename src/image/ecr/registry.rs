@@ -40,6 +40,11 @@ fn partition(region: &str) -> &'static Partition {
     PARTITIONS.iter().find(|partition| partition.regions.iter().any(|at| region.starts_with(at))).unwrap_or(commercial)
 }
 
+/// How the hosts of AWS's services in a region end.
+pub fn suffix(region: &str) -> &'static str {
+    partition(region).suffix
+}
+
 /// One account's registry in one region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registry {

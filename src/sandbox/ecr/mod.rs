@@ -12,7 +12,8 @@ pub mod manifest;
 mod paging;
 mod pull;
 mod push;
-mod refusal;
+pub(in crate::sandbox) mod refusal;
+mod registry;
 mod repositories;
 pub mod repository;
 mod request;
@@ -63,6 +64,7 @@ pub struct Ecr {
 #[derive(Default)]
 pub struct Registry {
     pub repositories: BTreeMap<String, Repository>,
+    pub rules: registry::Rules,
     uploads: HashMap<String, Upload>,
 }
 
@@ -206,7 +208,7 @@ impl Ecr {
         }
         self.check_permission(operation, region)?;
         self.run_hooks(operation);
-        work(Request {
+        let answer = work(Request {
             registry: self.registries.entry(region.into()).or_default(),
             account: &self.account,
             region,
@@ -215,7 +217,11 @@ impl Ecr {
             delays: &self.delays,
             number: self.requests,
             body,
-        })
+        })?;
+        if operation == "BatchDeleteImage" {
+            self.replicate(region, body, &answer);
+        }
+        Ok(answer)
     }
 
     /// An answer of the fault script, which counts no request.
@@ -246,9 +252,12 @@ fn choose(operation: &str) -> Option<fn(Request) -> Result<Value, Refusal>> {
         "BatchDeleteImage" => delete::batch_delete_image,
         "BatchGetImage" => pull::batch_get_image,
         "CompleteLayerUpload" => layers::complete_layer_upload,
+        "CreatePullThroughCacheRule" => registry::create_cache,
         "CreateRepository" => repositories::create,
         "DeleteRepository" => repositories::delete,
         "DescribeImages" => listing::describe_images,
+        "DescribePullThroughCacheRules" => registry::describe_caches,
+        "DescribeRegistry" => registry::describe,
         "DescribeRepositories" => repositories::describe,
         "GetAuthorizationToken" => session::get_authorization_token,
         "GetLifecyclePolicy" => repositories::get_lifecycle_policy,
@@ -258,6 +267,7 @@ fn choose(operation: &str) -> Option<fn(Request) -> Result<Value, Refusal>> {
         "PutImage" => push::put_image,
         "PutImageTagMutability" => repositories::put_tag_mutability,
         "UpdateImageStorageClass" => archive::update_image_storage_class,
+        "PutReplicationConfiguration" => registry::put_replication,
         "UploadLayerPart" => layers::upload_layer_part,
         _ => return None,
     })

@@ -26,9 +26,15 @@ pub fn batch_get_image(mut request: Request) -> Result<Value, Refusal> {
     let accepted =
         parameters.accepted_media_types.map(|types| listed(Some(types), "acceptedMediaTypes", 100)).transpose()?;
     let (now, quirks) = (request.now, request.quirks);
+    let rules = request.registry.rules.clone();
     let repository = request.repository(&place)?;
     let (mut images, mut failures) = (Vec::new(), Vec::new());
     for id in &ids {
+        if let (Some(tag), Err(_)) = (&id.image_tag, id.resolve(repository))
+            && let Some(manifest) = rules.import(&place.name, tag)
+        {
+            repository.push(&manifest, &[tag], now);
+        }
         let found = id.resolve(repository).and_then(|digest| {
             let image = repository.image(&digest).ok_or_else(Failure::not_found)?;
             readable(image, accepted.as_deref(), quirks.archived_pull).map(|()| image)

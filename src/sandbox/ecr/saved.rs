@@ -10,6 +10,7 @@ use super::{
     Ecr,
     digest::Digest,
     manifest::Manifest,
+    registry::Rules,
     repository::{Image, Mutability, Repository, Status},
 };
 
@@ -18,6 +19,8 @@ use super::{
 struct Saved<'a> {
     account: Cow<'a, str>,
     regions: BTreeMap<Cow<'a, str>, BTreeMap<Cow<'a, str>, SavedRepository<'a>>>,
+    #[serde(default)]
+    rules: BTreeMap<Cow<'a, str>, Rules>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,7 +73,8 @@ impl<'a> From<&'a Ecr> for Saved<'a> {
             let saved = repositories.map(|(name, repository)| (name.into(), repository.into()));
             (region.into(), saved.collect())
         });
-        Self { account: (&ecr.account).into(), regions: regions.collect() }
+        let rules = ecr.registries.iter().map(|(region, registry)| (region.into(), registry.rules.clone()));
+        Self { account: (&ecr.account).into(), regions: regions.collect(), rules: rules.collect() }
     }
 }
 
@@ -112,6 +116,9 @@ impl Saved<'_> {
                 let repository = ecr.repository(&region, &name, saved.created_at);
                 saved.fill(repository).map_err(|why| format!("{region}, repository {name}: {why}"))?;
             }
+        }
+        for (region, rules) in self.rules {
+            *ecr.rules(&region) = rules;
         }
         Ok(ecr)
     }

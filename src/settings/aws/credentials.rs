@@ -1,7 +1,12 @@
 //! Resolves credentials before any work, so that missing ones get their own error. The SDK's types keep the secrets and
 //! do not print them.
 
-use std::{error::Error as StdError, fmt, sync::Mutex};
+use std::{
+    error::Error as StdError,
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use aws_config::SdkConfig;
 use aws_credential_types::{
@@ -51,8 +56,8 @@ pub(super) async fn ask(settings: &Settings, profile: &Profile, sdk: &SdkConfig)
             let source = sources::of(&first, &settings.env, profile);
             fit_header(&source, [Some(first.access_key_id()), first.session_token()])?;
             remember(&first);
-            let first = Mutex::new(Some(first));
-            Ok(Found { provider: SharedCredentialsProvider::new(Known { first, provider }), caller, source })
+            let latest = Mutex::new(first);
+            Ok(Found { provider: SharedCredentialsProvider::new(Known { latest, provider }), caller, source })
         }
         Ok(Err(error)) => Err(describe(&error, settings, profile)),
         Err(_) => Err(Error::new(
@@ -146,10 +151,21 @@ pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
     said.join(": ")
 }
 
-/// Credentials that were already fetched; later ones come from the same provider.
+/// Credentials that live for less than this are fetched again.
+const LAST_MINUTES: Duration = Duration::from_secs(5 * 60);
+
+/// The latest credentials, while they are valid. Several services use them, and some sources take seconds to give them.
 struct Known {
-    first: Mutex<Option<Credentials>>,
+    latest: Mutex<Credentials>,
     provider: SharedCredentialsProvider,
+}
+
+impl Known {
+    fn valid(&self) -> Option<Credentials> {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let lives = latest.expiry().is_none_or(|end| end > SystemTime::now() + LAST_MINUTES);
+        lives.then(|| latest.clone())
+    }
 }
 
 impl fmt::Debug for Known {
@@ -163,14 +179,14 @@ impl ProvideCredentials for Known {
     where
         Self: 'a,
     {
-        let first = self.first.lock().expect("no holder of this lock panics").take();
-        match first {
-            Some(first) => future::ProvideCredentials::ready(Ok(first)),
+        match self.valid() {
+            Some(latest) => future::ProvideCredentials::ready(Ok(latest)),
             None => future::ProvideCredentials::new(async {
                 let next = self.provider.provide_credentials().await?;
                 match fit_header("the source", [Some(next.access_key_id()), next.session_token()]) {
                     Ok(()) => {
                         remember(&next);
+                        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = next.clone();
                         Ok(next)
                     }
                     Err(error) => Err(CredentialsError::invalid_configuration(error.message)),

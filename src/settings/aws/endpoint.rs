@@ -1,4 +1,4 @@
-//! The endpoints of ECR and of the sources of credentials. imgctl checks each before it sends anything.
+//! The endpoints of services and of the sources of credentials. imgctl checks each before it sends anything.
 
 use aws_runtime::env_config::EnvConfigValue;
 
@@ -12,7 +12,7 @@ const GENERAL: &str = "AWS_ENDPOINT_URL";
 const IGNORED: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
 
 /// Services by the SDK's names, which profiles use too.
-const ECR: (&str, &str) = ("ECR", "AWS_ENDPOINT_URL_ECR");
+pub(super) const ECR: (&str, &str) = ("ECR", "AWS_ENDPOINT_URL_ECR");
 const OF_CREDENTIALS: [(&str, &str); 3] =
     [("STS", "AWS_ENDPOINT_URL_STS"), ("SSO", "AWS_ENDPOINT_URL_SSO"), ("SSO OIDC", "AWS_ENDPOINT_URL_SSO_OIDC")];
 
@@ -22,12 +22,12 @@ const OF_MACHINE: [(&str, Option<&str>); 2] = [
     ("AWS_CONTAINER_CREDENTIALS_FULL_URI", None),
 ];
 
-/// A custom endpoint of ECR, and what sets it.
-pub(super) fn of_ecr(settings: &Settings, profile: &Profile) -> Result<Option<(String, String)>> {
+/// A custom endpoint of a service, and what sets it.
+pub(super) fn of(settings: &Settings, profile: &Profile, service: (&str, &str)) -> Result<Option<(String, String)>> {
     if is_ignored(settings, profile) {
         return Ok(None);
     }
-    let found = configured(settings, profile, ECR).filter(|(text, _)| !text.is_empty());
+    let found = configured(settings, profile, service).filter(|(text, _)| !text.is_empty());
     if let Some((text, from)) = &found {
         http::endpoint(text, from)?;
     }

@@ -7,6 +7,7 @@ mod children;
 mod credentials;
 mod endpoint;
 mod profile;
+pub mod service;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ use crate::{
 const ANY_REGION: &str = "us-east-1";
 
 /// The settings of a client, and where they were found.
+#[derive(Clone)]
 pub struct Aws {
     pub sdk: SdkConfig,
     pub region: String,
@@ -68,7 +70,7 @@ pub async fn look(settings: &Settings, region: Option<&str>, checkup: &mut Check
     let clock = Clock::default();
     let bounded = |client| Bounded { client, clock: clock.clone() }.into_shared();
     let http: SharedHttpClient = bounded(transport.client());
-    let endpoint = checkup.of(Subject::Endpoint, endpoint::of_ecr(settings, &profile))?;
+    let endpoint = checkup.of(Subject::Endpoint, endpoint::of(settings, &profile, endpoint::ECR))?;
     checkup.of(Subject::Credentials, endpoint::check_sources(settings, &profile))?;
     let named = checkup.of(Subject::Region, named_region(settings, region, &profile))?;
     let sdk = sdk(settings, &profile, named.as_ref().map(|(region, _)| region), &http).await;

@@ -92,11 +92,21 @@ fn proxy(settings: &Settings) -> Result<ProxyConfig> {
 }
 
 /// The certificates to trust: the system's, or those that AWS's own tools are told to trust instead.
-/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html>
 fn tls(settings: &Settings, profile: &Profile) -> Result<TlsContext> {
+    let Some(pem) = certificates(settings, profile)? else {
+        return Ok(TlsContext::default());
+    };
+    let trusted = TrustStore::empty().with_pem_certificate(pem);
+    let built = TlsContext::builder().with_trust_store(trusted).build();
+    built.map_err(|error| Error::new(Kind::Config, format!("cannot trust the certificates: {error}")))
+}
+
+/// The certificates that AWS's own tools are told to trust instead of the system's.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html>
+pub(super) fn certificates(settings: &Settings, profile: &Profile) -> Result<Option<Vec<u8>>> {
     let variable = settings.env.get("AWS_CA_BUNDLE");
     let Some(path) = variable.or_else(|| profile.get("ca_bundle")) else {
-        return Ok(TlsContext::default());
+        return Ok(None);
     };
     let from = variable.map_or("ca_bundle of the AWS profile", |_| "AWS_CA_BUNDLE");
     let wrong = |why: String| Error::new(Kind::Config, format!("{from} is {path:?}: {why}"));
@@ -110,8 +120,7 @@ fn tls(settings: &Settings, profile: &Profile) -> Result<TlsContext> {
     if roots.is_empty() {
         return Err(wrong("it contains no certificate".into()));
     }
-    let trusted = TrustStore::empty().with_pem_certificate(pem);
-    TlsContext::builder().with_trust_store(trusted).build().map_err(|error| wrong(error.to_string()))
+    Ok(Some(pem))
 }
 
 /// Limits every wait. By default the SDK waits forever for a server that accepts and does not answer.

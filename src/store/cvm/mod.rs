@@ -18,7 +18,7 @@ use chrono::{TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Deletion, Image, ImageStore, Limit, Op, Page, Scan, Scanned, Shared};
+use super::{Answer, Deletion, Image, ImageStore, Limit, Op, Page, Shared, Source};
 use crate::{
     error::{Error, Kind, Result},
     http::Http,
@@ -51,8 +51,8 @@ pub type Clients = Shared<(), Arc<Keys>>;
 
 /// A region's custom images.
 pub struct Cvm {
-    api: Api,
-    scaling: Api,
+    api: Arc<Api>,
+    scaling: Arc<Api>,
     home: Arc<StoreRef>,
     caller: String,
     delete_snapshots: bool,
@@ -74,8 +74,8 @@ pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> R
     let others = [(kinds.shared, "SHARED_IMAGE"), (kinds.public, "PUBLIC_IMAGE")];
     Ok(Cvm {
         home: Arc::new(StoreRef { region: Some(region.clone()), ..store.clone() }),
-        scaling: Api::new(call::SCALING, http.clone(), scaling, &region, Arc::clone(&keys)),
-        api: Api::new(call::CVM, http, endpoint, &region, keys),
+        scaling: Arc::new(Api::new(call::SCALING, http.clone(), scaling, &region, Arc::clone(&keys))),
+        api: Arc::new(Api::new(call::CVM, http, endpoint, &region, keys)),
         caller,
         delete_snapshots: settings.options.deletion.delete_snapshots,
         listed: [(true, "PRIVATE_IMAGE")]
@@ -110,9 +110,7 @@ impl ImageStore for Cvm {
             Op::Get | Op::List => limit("DescribeImages", PAGE, 40),
             // https://www.tencentcloud.com/document/api/213/33254
             Op::Sharing => limit("DescribeImageSharePermission", 1, 10),
-            // The lowest documented rate among the calls of the search.
-            Op::Users => limit(users::INSTANCES, PAGE, 10),
-            Op::Manifests | Op::Layers | Op::Poll | Op::Rules | Op::Put | Op::StorageClass => None,
+            Op::Manifests | Op::Layers | Op::Poll | Op::Registry | Op::Rules | Op::Put | Op::StorageClass => None,
         }
     }
 
@@ -187,12 +185,8 @@ impl ImageStore for Cvm {
         })
     }
 
-    fn scans(&self) -> Vec<Scan> {
-        users::first()
-    }
-
-    async fn scan(&self, scan: &Scan) -> Result<Scanned> {
-        users::scan(&self.api, &self.scaling, scan).await
+    fn users(&self) -> Option<Arc<dyn Source>> {
+        Some(Arc::new(users::Machines { cvm: Arc::clone(&self.api), scaling: Arc::clone(&self.scaling) }))
     }
 
     async fn add_sharing(&self, image: &mut Image) -> Result<()> {

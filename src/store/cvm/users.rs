@@ -1,17 +1,21 @@
 //! Finds what uses custom images: instances, versions of launch templates, and launch configurations of auto scaling.
 //! These calls cannot filter by image, so imgctl reads every page.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{PAGE, call::Api};
 use crate::{
     error::{Error, Kind, Result},
-    store::{Scan, Scanned, User, Uses},
+    store::{Asker, Found, Limit, Source, User, Uses, source::asked},
 };
 
 /// <https://www.tencentcloud.com/document/api/213/33258>
-pub(super) const INSTANCES: &str = "DescribeInstances";
+const INSTANCES: &str = "DescribeInstances";
 /// <https://www.tencentcloud.com/document/api/213/41036>
 const TEMPLATES: &str = "DescribeLaunchTemplates";
 /// <https://www.tencentcloud.com/document/api/213/41037>
@@ -23,13 +27,62 @@ const CONFIGURATIONS: &str = "DescribeLaunchConfigurations";
 /// pages.
 const OVERLAP: usize = 10;
 
+/// The lowest documented rate among the calls of the search.
+const LIMIT: Limit = Limit { call: INSTANCES, batch: PAGE, per_second: 10, in_flight: 10 };
+
+/// The machines and templates of a region.
+pub(super) struct Machines {
+    pub cvm: Arc<Api>,
+    pub scaling: Arc<Api>,
+}
+
+/// One call of the search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Scan {
+    call: &'static str,
+    /// The one resource that it is about, if any.
+    of: Option<String>,
+    /// Where its page begins.
+    offset: usize,
+}
+
+/// What one call of the search found.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Scanned {
+    users: Vec<User>,
+    /// The calls that must follow before the search is complete.
+    more: Vec<Scan>,
+}
+
+#[async_trait]
+impl Source for Machines {
+    fn name(&self) -> String {
+        format!("CVM in {}", self.cvm.region())
+    }
+
+    async fn users(&self, asker: &dyn Asker) -> Result<Found> {
+        let ask = |next: Scan| async move {
+            let next = &next;
+            asked(asker, LIMIT, || scan(&self.cvm, &self.scaling, next)).await
+        };
+        let mut calls: FuturesUnordered<_> = first().into_iter().map(ask).collect();
+        let mut found = Found::default();
+        while let Some(answer) = calls.next().await {
+            let answer = answer?;
+            found.users.extend(answer.users);
+            calls.extend(answer.more.into_iter().map(ask));
+        }
+        Ok(found)
+    }
+}
+
 /// Where the search begins.
-pub(super) fn first() -> Vec<Scan> {
+fn first() -> Vec<Scan> {
     [INSTANCES, TEMPLATES, CONFIGURATIONS].into_iter().map(|call| Scan { call, of: None, offset: 0 }).collect()
 }
 
 /// Makes one call of the search.
-pub(super) async fn scan(cvm: &Api, scaling: &Api, scan: &Scan) -> Result<Scanned> {
+async fn scan(cvm: &Api, scaling: &Api, scan: &Scan) -> Result<Scanned> {
     let mut body = json!({ "Offset": scan.offset, "Limit": PAGE });
     match scan.call {
         VERSIONS => {

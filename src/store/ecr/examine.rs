@@ -16,12 +16,13 @@ use aws_smithy_runtime_api::client::{
 };
 use chrono::{TimeDelta, Utc};
 
-use super::{Answer, Ecr, ImageStore, client, heard, in_any_state};
+use super::{Answer, Ask, Ecr, ImageStore, client, heard, in_any_state};
 use crate::{
     checkup::{Checkup, Heard, Subject},
     error::{Error, Kind, Result},
     image::{Digest, ImageId, StoreRef, ecr::HostKind},
     settings::{Settings, aws},
+    store::Permission,
 };
 
 /// "In most cases", and some services take more.
@@ -31,13 +32,13 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 /// No known bytes have this digest.
 const UNUSED_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
-pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checkup) -> Result<()> {
+pub async fn examine(settings: &Settings, store: &StoreRef, ask: &Ask, checkup: &mut Checkup) -> Result<()> {
     let aws = aws::look(settings, store.region.as_deref(), checkup).await?;
     let ecr = Ecr {
         client: client(&aws, HostKind::of(store)),
-        store: Arc::new(store.clone().with_region(aws.region)),
-        caller: aws.caller,
-        clock: aws.clock,
+        store: Arc::new(store.clone().with_region(aws.region.clone())),
+        aws: Arc::new(aws),
+        settings: Arc::new(settings.clone()),
         home: OnceLock::new(),
     };
     if let Some(owner) = &store.owner {
@@ -82,10 +83,50 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
             checkup.allowed(Subject::Delete, "ecr:BatchDeleteImage", answer);
         }
     }
+    if !ask.is_empty() {
+        ecr.askable(ask, checkup).await;
+    }
     Ok(())
 }
 
+/// What a service said to each kind of call: fine, or which permissions are missing.
+fn missing(permissions: Vec<Permission>) -> Result<()> {
+    let (mut names, mut first) = (Vec::new(), None);
+    for Permission { name, answer } in permissions {
+        if let Err(error) = answer {
+            names.push(name);
+            first = first.or(Some(error));
+        }
+    }
+    let Some(error) = first else { return Ok(()) };
+    let message = match error.kind {
+        Kind::Denied => format!("missing permissions: {}; {}", names.join(", "), error.message),
+        _ => error.message.clone(),
+    };
+    Err(Error { message, ..error })
+}
+
 impl Ecr {
+    /// Tries what pruning asks about use and about the registry.
+    async fn askable(&self, ask: &Ask, checkup: &mut Checkup) {
+        let registry = vec![
+            Permission::of("ecr:DescribeRegistry", self.replication_rules().await),
+            Permission::of("ecr:DescribePullThroughCacheRules", self.page_of_cache_rules(None).await),
+        ];
+        checkup.calls += registry.len();
+        checkup.askable("replication and pull-through caches".into(), missing(registry));
+        match self.sources(ask).await {
+            Err(error) => checkup.askable("services".into(), Err(error)),
+            Ok(sources) => {
+                for source in sources {
+                    let permissions = source.permissions().await;
+                    checkup.calls += permissions.len();
+                    checkup.askable(source.name(), missing(permissions));
+                }
+            }
+        }
+    }
+
     /// Asks for one image of the repository; an answer may name the account.
     async fn one_image(&self, witness: &Witness) -> Result<Option<String>> {
         let call = self

@@ -6,6 +6,7 @@ mod decode;
 mod errors;
 pub(super) mod examine;
 pub(super) mod lifecycle;
+mod registry;
 
 use std::sync::{Arc, OnceLock};
 
@@ -20,10 +21,10 @@ use chrono::TimeDelta;
 
 use self::call::heard;
 use super::{
-    Answer, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, OwnRule, Page, Put, Shared, StorageClass,
+    Answer, Ask, CacheRule, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, OwnRule, Page, Put,
+    Replication, Shared, Source, StorageClass,
 };
 use crate::{
-    clock::Clock,
     error::{Error, Kind, Result},
     image::{Digest, ImageId, StoreRef, ecr::HostKind},
     settings::{
@@ -46,17 +47,16 @@ pub type Clients = Shared<(Option<String>, HostKind), Opened>;
 #[derive(Clone)]
 pub struct Opened {
     client: Client,
-    region: String,
-    caller: String,
-    clock: Clock,
+    aws: Arc<Aws>,
+    settings: Arc<Settings>,
 }
 
 pub struct Ecr {
     client: Client,
+    aws: Arc<Aws>,
+    settings: Arc<Settings>,
     /// As it was opened.
     store: Arc<StoreRef>,
-    caller: String,
-    clock: Clock,
     /// With its account, once an answer has named that.
     home: OnceLock<Arc<StoreRef>>,
 }
@@ -66,11 +66,11 @@ pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> R
     let host = HostKind::of(store);
     let opened = clients.get((store.region.clone(), host), async {
         let aws = aws::load(settings, store.region.as_deref()).await?;
-        Ok(Opened { client: client(&aws, host), region: aws.region, caller: aws.caller, clock: aws.clock })
+        Ok(Opened { client: client(&aws, host), aws: Arc::new(aws), settings: Arc::new(settings.clone()) })
     });
-    let Opened { client, region, caller, clock } = opened.await?;
-    let store = StoreRef { region: Some(region), ..store.clone() };
-    Ok(Ecr { client, store: Arc::new(store), caller, clock, home: OnceLock::new() })
+    let Opened { client, aws, settings } = opened.await?;
+    let store = StoreRef { region: Some(aws.region.clone()), ..store.clone() };
+    Ok(Ecr { client, aws, settings, store: Arc::new(store), home: OnceLock::new() })
 }
 
 impl Ecr {
@@ -117,11 +117,11 @@ impl ImageStore for Ecr {
     }
 
     fn caller(&self) -> Option<String> {
-        Some(self.caller.clone())
+        Some(self.aws.caller.clone())
     }
 
     fn clock_ahead(&self) -> Option<TimeDelta> {
-        self.clock.ahead()
+        self.aws.clock.ahead()
     }
 
     fn limit(&self, op: Op) -> Option<Limit> {
@@ -138,7 +138,8 @@ impl ImageStore for Ecr {
             Op::Rules => limit("GetLifecyclePolicy", 1, 10),
             Op::Put => limit("PutImage", 1, 10),
             Op::StorageClass => limit("UpdateImageStorageClass", 1, 2000),
-            Op::Poll | Op::Sharing | Op::Users => None,
+            Op::Registry => limit("DescribeRegistry", 1, 10),
+            Op::Poll | Op::Sharing => None,
         }
     }
 
@@ -178,6 +179,22 @@ impl ImageStore for Ecr {
         let details = answer.image_details.ok_or_else(|| no_list("imageDetails", request.as_deref()))?;
         let items = details.iter().map(|detail| decode::image(detail, request.as_deref())).collect::<Result<_>>()?;
         Ok(Page { items, total: None, next })
+    }
+
+    async fn replication(&self) -> Result<Replication> {
+        self.replication_rules().await
+    }
+
+    async fn cache_rules(&self, after: Option<&str>) -> Result<Page<CacheRule>> {
+        self.page_of_cache_rules(after).await
+    }
+
+    fn has_sources(&self) -> bool {
+        true
+    }
+
+    async fn sources(&self, ask: &Ask) -> Result<Vec<Arc<dyn Source>>> {
+        super::aws::sources(&self.settings, &self.aws, ask).await
     }
 
     async fn stores(&self, after: Option<&str>) -> Result<Page<StoreRef>> {

@@ -1,5 +1,6 @@
-//! Keeps manifests on disk by digest. The content of a digest never changes, so each is fetched once; bytes from disk
-//! count only if they have the digest. An unusable cache is never an error. Disk access runs beside the event loop.
+//! Keeps on disk what never changes, so that each run reads it once: manifests by digest, and answers of services by a
+//! name that says everything that was asked. Bytes from disk count only if they are the ones that were put there. An
+//! unusable cache is never an error. Disk access runs beside the event loop.
 
 mod packs;
 
@@ -8,38 +9,111 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use async_trait::async_trait;
 use packs::Packs;
 
-use crate::image::Digest;
+use crate::{image::Digest, store::Answers};
 
 pub struct Cache {
-    packs: Option<Arc<Mutex<Packs>>>,
+    manifests: Shelf,
+    answers: Shelf,
 }
 
+type Shelf = Option<Arc<Mutex<Packs>>>;
+
 impl Cache {
-    /// Keeps manifests below this folder, if there is one.
+    /// Keeps everything below this folder, if there is one.
     pub fn new(folder: Option<PathBuf>) -> Self {
-        let packs = folder.map(|folder| Packs::new(folder.join("manifests")));
-        Self { packs: packs.map(|packs| Arc::new(Mutex::new(packs))) }
+        let shelf = |name: &str, genuine| {
+            let folder = folder.as_ref()?.join(name);
+            Some(Arc::new(Mutex::new(Packs::new(folder, genuine))))
+        };
+        let is_manifest = |digest: &Digest, bytes: &[u8]| Digest::sha256_of(bytes) == *digest;
+        Self { manifests: shelf("manifests", is_manifest), answers: shelf("answers", is_answer) }
     }
 
     /// The bytes of each digest, if they are on disk.
     pub async fn get(&self, digests: &[Digest]) -> Vec<Option<Vec<u8>>> {
         let digests = digests.to_vec();
         let count = digests.len();
-        self.with(move |packs| packs.get(&digests)).await.unwrap_or_else(|| vec![None; count])
+        with(&self.manifests, move |packs| packs.get(&digests)).await.unwrap_or_else(|| vec![None; count])
     }
 
     /// Stores these bytes, whose digests were checked.
     pub async fn put(&self, manifests: Vec<(Digest, Vec<u8>)>) {
         if !manifests.is_empty() {
-            self.with(move |packs| packs.put(&manifests)).await;
+            with(&self.manifests, move |packs| packs.put(&manifests)).await;
         }
     }
+}
 
-    async fn with<T: Send + 'static>(&self, work: impl FnOnce(&mut Packs) -> T + Send + 'static) -> Option<T> {
-        let packs = Arc::clone(self.packs.as_ref()?);
-        let work = move || work(&mut packs.lock().expect("no holder of this lock panics"));
-        tokio::task::spawn_blocking(work).await.ok()
+#[async_trait]
+impl Answers for Cache {
+    async fn get(&self, names: &[String]) -> Vec<Option<String>> {
+        let digests: Vec<_> = names.iter().map(|name| Digest::sha256_of(name.as_bytes())).collect();
+        let kept = with(&self.answers, move |packs| packs.get(&digests)).await;
+        let answer = |kept: Option<Vec<u8>>| {
+            let text = String::from_utf8(kept?.split_off(HASH)).ok()?;
+            Some(text.split_once('\n')?.1.to_owned())
+        };
+        kept.map_or_else(|| vec![None; names.len()], |kept| kept.into_iter().map(answer).collect())
+    }
+
+    async fn put(&self, answers: Vec<(String, String)>) {
+        let record = |(name, answer): (String, String)| {
+            let text = format!("{name}\n{answer}");
+            let hash = Digest::sha256_of(text.as_bytes());
+            let bytes = [hash.to_string().as_bytes(), text.as_bytes()].concat();
+            (Digest::sha256_of(name.as_bytes()), bytes)
+        };
+        let records: Vec<_> = answers.into_iter().filter(|(name, _)| !name.contains('\n')).map(record).collect();
+        if !records.is_empty() {
+            with(&self.answers, move |packs| packs.put(&records)).await;
+        }
+    }
+}
+
+/// The length of `sha256:` and 64 digits, which stand before the name and the answer.
+const HASH: usize = 7 + 64;
+
+/// Whether a record is whole, and was put under the name with this digest.
+fn is_answer(digest: &Digest, bytes: &[u8]) -> bool {
+    let Some((hash, text)) = bytes.split_at_checked(HASH) else {
+        return false;
+    };
+    let name = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Digest::sha256_of(text).to_string().as_bytes() == hash && Digest::sha256_of(name) == *digest
+}
+
+async fn with<T: Send + 'static>(shelf: &Shelf, work: impl FnOnce(&mut Packs) -> T + Send + 'static) -> Option<T> {
+    let packs = Arc::clone(shelf.as_ref()?);
+    let work = move || work(&mut packs.lock().expect("no holder of this lock panics"));
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_is_kept_under_its_name_and_a_changed_record_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Cache::new(Some(folder.path().to_owned()));
+        let names = ["https://ecs/ revision a".to_owned(), "b".to_owned()];
+        let one = Some("[\"host/app:v1\"]\n{}".to_owned());
+        let answers: &dyn Answers = &open();
+        assert_eq!(answers.get(&names).await, [None, None]);
+        answers.put(vec![(names[0].clone(), one.clone().unwrap())]).await;
+        let again: &dyn Answers = &open();
+        assert_eq!(again.get(&names).await, [one, None]);
+
+        let pack = fs::read_dir(folder.path().join("answers")).unwrap().next().unwrap().unwrap().path();
+        let text = fs::read(&pack).unwrap();
+        let at = text.windows(3).position(|part| part == b"app").unwrap();
+        fs::write(&pack, [&text[..at], b"APP", &text[at + 3..]].concat()).unwrap();
+        let changed: &dyn Answers = &open();
+        assert_eq!(changed.get(&names).await, [None, None]);
     }
 }

@@ -44,6 +44,8 @@ struct Own {
 
 pub(super) struct Packs {
     folder: PathBuf,
+    /// Whether bytes are those that were put under a digest.
+    genuine: fn(&Digest, &[u8]) -> bool,
     most_bytes: u64,
     /// The files that were there, and those of this run.
     files: Vec<PathBuf>,
@@ -53,14 +55,14 @@ pub(super) struct Packs {
 }
 
 impl Packs {
-    pub fn new(folder: PathBuf) -> Self {
+    pub fn new(folder: PathBuf, genuine: fn(&Digest, &[u8]) -> bool) -> Self {
         let (files, places) = (Vec::new(), HashMap::new());
-        Self { folder, most_bytes: MOST_BYTES, files, places, looked: false, own: None }
+        Self { folder, genuine, most_bytes: MOST_BYTES, files, places, looked: false, own: None }
     }
 
     pub fn get(&mut self, digests: &[Digest]) -> Vec<Option<Vec<u8>>> {
         if let Err(error) = self.look() {
-            tracing::debug!(folder = %self.folder.display(), %error, "cannot read kept manifests");
+            tracing::debug!(folder = %self.folder.display(), %error, "cannot read what was kept");
         }
         // In the order on disk, so that each file is read once and forwards.
         let mut wanted: Vec<_> = digests.iter().enumerate().collect();
@@ -75,7 +77,7 @@ impl Packs {
             };
             let file = place.file;
             match read(&mut open, &self.files, place) {
-                Ok(bytes) if Digest::sha256_of(&bytes) == *digest => found[number] = Some(bytes),
+                Ok(bytes) if (self.genuine)(digest, &bytes) => found[number] = Some(bytes),
                 _ => self.forget(file),
             }
         }
@@ -84,7 +86,7 @@ impl Packs {
 
     pub fn put(&mut self, manifests: &[(Digest, Vec<u8>)]) {
         if let Err(error) = self.append(manifests) {
-            tracing::debug!(folder = %self.folder.display(), %error, "cannot keep manifests");
+            tracing::debug!(folder = %self.folder.display(), %error, "cannot keep what was read");
             // How much of it was written is unknown, so continue in another file.
             self.own = None;
         }

@@ -2,8 +2,12 @@ use tempfile::TempDir;
 
 use super::*;
 
+fn is_manifest(digest: &Digest, bytes: &[u8]) -> bool {
+    Digest::sha256_of(bytes) == *digest
+}
+
 fn packs(folder: &TempDir) -> Packs {
-    Packs::new(folder.path().join("manifests"))
+    Packs::new(folder.path().join("manifests"), is_manifest)
 }
 
 fn manifest(number: usize) -> (Digest, Vec<u8>) {
@@ -125,7 +129,7 @@ fn where_nothing_can_be_written_there_is_no_cache() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, b"").unwrap();
-    let mut packs = Packs::new(file);
+    let mut packs = Packs::new(file, is_manifest);
     packs.put(&[manifest(0)]);
     assert_eq!(packs.get(&[manifest(0).0]), [None]);
 }

@@ -8,9 +8,6 @@ mod brief;
 mod filter;
 pub mod folder;
 mod form;
-// What only a restore needs.
-#[allow(dead_code)]
-mod order;
 pub mod read;
 mod reads;
 mod recorder;

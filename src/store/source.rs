@@ -83,7 +83,7 @@ pub enum Uses {
 /// Makes the calls of a source.
 #[async_trait]
 pub trait Asker: Send + Sync {
-    /// Makes a call that changes nothing, in its turn, and retries it as long as that may help. [`asked`] is what sources
+    /// Makes a call that changes nothing, in its turn, and retries it as long as that may help. `asked` is what sources
     /// use.
     async fn turn(&self, limit: Limit, call: &(dyn Fn() -> BoxFuture<'_, Result<()>> + Send + Sync)) -> Result<()>;
 

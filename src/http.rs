@@ -10,6 +10,7 @@ use reqwest::{
     header::{HeaderMap, HeaderValue},
     redirect::Policy,
 };
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
     clock::{self, Clock},
@@ -39,6 +40,17 @@ impl Size {
     pub fn exceeded(self, who: &str) -> Error {
         Error::new(Kind::Unreadable, format!("{who} answered with more than {} MiB", self.bytes() >> 20))
     }
+}
+
+/// Answers of more than [`Size::Few`] that are read at the same time. The others wait, so that many calls in flight do not
+/// need the memory of as many large answers.
+const LARGE_AT_ONCE: usize = 2;
+
+static LARGE: Semaphore = Semaphore::const_new(LARGE_AT_ONCE);
+
+/// Waits until the rest of an answer may be read, of which more than [`Size::Few`] has come.
+pub async fn large_answer() -> SemaphorePermit<'static> {
+    LARGE.acquire().await.expect("it is never closed")
 }
 
 /// Where AWS machines and containers get their credentials.
@@ -166,10 +178,13 @@ impl Http {
             token.set_sensitive(true);
         }
         self.clock.note(headers.get("date").and_then(|date| date.to_str().ok()));
-        let mut body = Vec::new();
+        let (mut body, mut turn) = (Vec::new(), None);
         while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&host, &error))? {
             if body.len() + chunk.len() > size.bytes() {
                 return Err(size.exceeded(&host));
+            }
+            if body.len() + chunk.len() > Size::Few.bytes() && turn.is_none() {
+                turn = Some(large_answer().await);
             }
             body.extend_from_slice(&chunk);
         }

@@ -1,6 +1,11 @@
 //! What the SDK takes of an answer: no more than a limit, so that no service fills the memory; and its date. The
 //! signature of each request is remembered, because a service may send it back.
 
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
 use aws_smithy_runtime_api::{
     client::{
         http::{
@@ -14,8 +19,14 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use tokio::sync::SemaphorePermit;
 
-use crate::{clock::Clock, http::Size, secrets};
+use crate::{
+    clock::Clock,
+    http::{Size, large_answer},
+    secrets,
+};
 
 /// A client whose answers are bounded, and whose clock is compared with ours.
 #[derive(Clone, Debug)]
@@ -46,8 +57,57 @@ impl HttpConnector for Connector {
         HttpConnectorFuture::new(async move {
             let answer = answer.await?;
             clock.note(answer.headers().get("date"));
-            Ok(answer.map(|body| SdkBody::from_body_1_x(Limited::new(body, size.bytes()))))
+            Ok(answer.map(|body| SdkBody::from_body_1_x(InTurn::of(body, size))))
         })
+    }
+}
+
+/// The body of an answer: bounded, and read in its turn once it is large.
+struct InTurn {
+    body: Limited<SdkBody>,
+    read: usize,
+    turn: Turn,
+}
+
+/// Whether a large answer may be read.
+enum Turn {
+    Small,
+    Waits(Pin<Box<dyn Future<Output = SemaphorePermit<'static>> + Send + Sync>>),
+    Has(#[expect(dead_code, reason = "held until the body is read")] SemaphorePermit<'static>),
+}
+
+impl InTurn {
+    fn of(body: SdkBody, size: Size) -> Self {
+        Self { body: Limited::new(body, size.bytes()), read: 0, turn: Turn::Small }
+    }
+}
+
+impl Body for InTurn {
+    type Data = Bytes;
+    type Error = <Limited<SdkBody> as Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if matches!(self.turn, Turn::Small) && self.read > Size::Few.bytes() {
+            self.turn = Turn::Waits(Box::pin(large_answer()));
+        }
+        if let Turn::Waits(turn) = &mut self.turn {
+            self.turn = Turn::Has(ready!(turn.as_mut().poll(context)));
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let bytes = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()).map_or(0, Bytes::len);
+        self.read += bytes;
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

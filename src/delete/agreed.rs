@@ -48,6 +48,7 @@ impl<'m> Order<'m> {
             }
             of.compare(stock, &self.usage);
         }
+        self.follow();
         Ok(())
     }
 

@@ -2,8 +2,10 @@
 //!
 //! Data flow: [`named`], [`chosen`] and [`saved`] each make an [`Order`], the list of what to delete. [`run`] rehearses
 //! and shows it, asks, and carries it out. [`agreed`] compares what rules chose with its store as it is now, and
-//! [`passes`] sends it, indexes before what they hold. Every image that was asked for is reported exactly once.
+//! [`passes`] sends it, indexes before what they hold, and, by [`across`], images before their signatures in other stores.
+//! Every image that was asked for is reported exactly once.
 
+mod across;
 mod agreed;
 mod chosen;
 mod foresee;

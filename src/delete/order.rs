@@ -7,6 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
+use super::across::Place;
 use crate::{
     engine::{Copies, Outcome, Session, Target, Verdict, tags_going},
     image::{Digest, ImageId},
@@ -54,6 +55,10 @@ pub struct StoreOrder<'m> {
 pub struct Going {
     pub target: Target,
     pub step: Step,
+    /// Targets of other stores that must be deleted first.
+    pub across: Vec<Place>,
+    /// It is sent when everything of earlier rounds has ended, in all stores.
+    pub round: usize,
     /// It is already being deleted, so it is only waited for.
     pub leaving: bool,
     /// Its verdict if it is not sent, because a check or the provider refused it.
@@ -198,7 +203,14 @@ impl Going {
     pub fn new(target: Target) -> Self {
         // Registries refuse to delete what an index holds as long as the index is there.
         let pass = usize::from(!target.is_index());
-        Self { target, step: Step { pass, after: Vec::new() }, leaving: false, refused: None }
+        Self {
+            target,
+            step: Step { pass, after: Vec::new() },
+            across: Vec::new(),
+            round: 0,
+            leaving: false,
+            refused: None,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::order::{Going, Next, StoreOrder};
+use super::order::{Asked, Going, Next, StoreOrder};
 use crate::{
     engine::{Journal, Options, Outcome, Target, Verdict},
     error::{Error, Kind, Result},
@@ -16,21 +16,29 @@ use crate::{
     report::Item,
 };
 
-impl StoreOrder<'_> {
-    /// Deletes the targets, and reports each image that was asked for exactly once, with its place. What is sent is on
-    /// record before.
-    pub async fn carry_out(
-        &self,
-        options: &Options,
-        record: Option<Part<'_>>,
-        tell: &(dyn Fn(usize, Item) + Send + Sync),
-    ) {
-        let mut askers = Vec::with_capacity(self.asked.len());
-        for asked in &self.asked {
+/// One store's part of a run while it is carried out. What is sent is on record before.
+pub struct Sending<'o> {
+    of: &'o StoreOrder<'o>,
+    record: Option<Part<'o>>,
+    tell: &'o (dyn Fn(usize, Item) + Send + Sync),
+    /// Who asked for each target, in the order of the targets.
+    askers: Vec<(usize, &'o Asked)>,
+    ends: Mutex<Vec<Option<Outcome>>>,
+}
+
+impl<'o> Sending<'o> {
+    /// Reports what is not sent. Each image that was asked for is reported exactly once, with its place.
+    pub fn begin(
+        of: &'o StoreOrder<'o>,
+        record: Option<Part<'o>>,
+        tell: &'o (dyn Fn(usize, Item) + Send + Sync),
+    ) -> Self {
+        let mut askers = Vec::with_capacity(of.asked.len());
+        for asked in &of.asked {
             match &asked.next {
                 Next::Goes(at) => askers.push((*at, asked)),
                 Next::Ended(verdict, _) => {
-                    let item = self.item(asked, (**verdict).clone());
+                    let item = of.item(asked, (**verdict).clone());
                     if let Some(part) = &record {
                         part.recorder.not_sent(part.targets + asked.place, &item.reference, verdict);
                     }
@@ -39,66 +47,81 @@ impl StoreOrder<'_> {
             }
         }
         askers.sort_by_key(|(at, _)| *at);
-        let ends = Mutex::new(vec![None; self.goes.len()]);
-        let end = |at: usize, verdict: Verdict| {
-            ends.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(verdict.outcome);
-            if let Some(part) = &record {
-                part.entries.ended(at, &verdict);
-            }
-            let of_target = &askers[askers.partition_point(|(other, _)| *other < at)..];
-            let of_target = of_target.iter().take_while(|(other, _)| *other == at);
-            of_target.for_each(|(_, asked)| tell(asked.place, self.item(asked, verdict.clone())));
-        };
-        for (at, going) in self.goes.iter().enumerate() {
+        let sending = Self { of, record, tell, askers, ends: Mutex::new(vec![None; of.goes.len()]) };
+        for (at, going) in of.goes.iter().enumerate() {
             if let Some(verdict) = &going.refused {
-                end(at, (**verdict).clone());
+                sending.end(at, (**verdict).clone());
             }
         }
+        sending
+    }
+
+    /// Sends the targets of one round, pass by pass. `all` are the stores of the run.
+    pub async fn send(&self, round: usize, options: &Options, all: &[Sending<'_>]) {
+        let of = self.of;
         // Rules chose from a listing, so always look again: a tag may have been added since.
-        let options = Options { agreed: options.agreed || self.chosen.is_some(), ..options.clone() };
-        for pass in self.passes() {
+        let options = Options { agreed: options.agreed || of.chosen.is_some(), ..options.clone() };
+        for pass in of.passes(round) {
             let (mut sent, mut blocked) = (Vec::new(), Vec::new());
-            for (at, _) in self.goes.iter().enumerate().filter(|(_, going)| going.is_of(pass)) {
-                match self.blocked(at, &ends.lock().unwrap_or_else(PoisonError::into_inner), options.archive) {
+            for (at, going) in of.goes.iter().enumerate().filter(|(_, going)| going.is_of(round, pass)) {
+                match self.blocked(going, options.archive, all) {
                     Some(error) => blocked.push((at, error)),
                     None => sent.push(at),
                 }
             }
             for (at, error) in blocked {
                 // After an interrupt, the owner's verdict no longer explains anything.
-                end(at, Verdict::failed(self.session.stop.error().unwrap_or(error)));
+                self.end(at, Verdict::failed(of.session.stop.error().unwrap_or(error)));
             }
-            let targets: Vec<&Target> = sent.iter().map(|at| &self.goes[*at].target).collect();
-            let leaving: HashSet<usize> = (0..sent.len()).filter(|at| self.goes[sent[*at]].leaving).collect();
-            let journal = Pass { sent: &sent, entries: record.as_ref().map(|part| &part.entries), end: &end };
-            self.session.delete(&targets, &leaving, self.looked_at, &options, &journal).await;
+            let targets: Vec<&Target> = sent.iter().map(|at| &of.goes[*at].target).collect();
+            let leaving: HashSet<usize> = (0..sent.len()).filter(|at| of.goes[sent[*at]].leaving).collect();
+            let journal = Pass { sent: &sent, sending: self };
+            of.session.delete(&targets, &leaving, of.looked_at, &options, &journal).await;
         }
     }
 
-    /// The passes in which something is sent.
-    fn passes(&self) -> Vec<usize> {
-        let sent = self.goes.iter().filter(|going| going.refused.is_none());
-        let mut passes: Vec<_> = sent.map(|going| going.step.pass).collect();
-        passes.sort_unstable();
-        passes.dedup();
-        passes
+    fn end(&self, at: usize, verdict: Verdict) {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(verdict.outcome);
+        if let Some(part) = &self.record {
+            part.entries.ended(at, &verdict);
+        }
+        let of_target = &self.askers[self.askers.partition_point(|(other, _)| *other < at)..];
+        let of_target = of_target.iter().take_while(|(other, _)| *other == at);
+        of_target.for_each(|(_, asked)| (self.tell)(asked.place, self.of.item(asked, verdict.clone())));
     }
 
-    /// Why a target must not be sent: the image it belongs to still exists.
-    fn blocked(&self, at: usize, ends: &[Option<Outcome>], archive: bool) -> Option<Error> {
+    fn ended(&self, at: usize) -> Option<Outcome> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)[at]
+    }
+
+    /// Why a target must not be sent: an image that it belongs to still exists.
+    fn blocked(&self, going: &Going, archive: bool, all: &[Sending<'_>]) -> Option<Error> {
         use Outcome::{AlreadyArchived, Archived, Deleted, Gone, Missing};
-        let gone = |owner: &usize| matches!(ends[*owner], Some(Deleted | Gone | Missing | Archived | AlreadyArchived));
-        let stays = *self.goes[at].step.after.iter().find(|owner| !gone(owner))?;
-        if ends[stays] == Some(Outcome::Skipped) {
+        let here = going.step.after.iter().map(|at| (self.of, self.ended(*at), *at));
+        let elsewhere = going.across.iter().map(|(store, at)| (all[*store].of, all[*store].ended(*at), *at));
+        let gone = |end| matches!(end, Some(Deleted | Gone | Missing | Archived | AlreadyArchived));
+        let (of, end, at) = here.chain(elsewhere).find(|(_, end, _)| !gone(*end))?;
+        if end == Some(Outcome::Skipped) {
             return Some(Error::new(Kind::Stopped, "not tried: the run was stopped").code("Interrupted"));
         }
-        let owner = self.goes[stays].target.digest();
+        let owner = of.goes[at].target.digest();
         let owner = owner.map_or("an image".into(), |digest| digest.to_string());
-        let message = match ends[stays] {
+        let message = match end {
             Some(Outcome::Unknown) => format!("it belongs to {owner}, and whether that still exists is unknown"),
             _ => format!("it belongs to {owner}, which was not {}", if archive { "archived" } else { "deleted" }),
         };
         Some(Error::new(Kind::InUse, message).code("OwnerNotDeleted"))
+    }
+}
+
+impl StoreOrder<'_> {
+    /// The passes of a round in which something is sent.
+    fn passes(&self, round: usize) -> Vec<usize> {
+        let sent = self.goes.iter().filter(|going| going.refused.is_none() && going.round == round);
+        let mut passes: Vec<_> = sent.map(|going| going.step.pass).collect();
+        passes.sort_unstable();
+        passes.dedup();
+        passes
     }
 }
 
@@ -111,42 +134,45 @@ pub struct Part<'r> {
 }
 
 /// What is told about one pass: its places are those of the targets that it sends.
-struct Pass<'p, F> {
+struct Pass<'p> {
     sent: &'p [usize],
-    entries: Option<&'p Entries<'p>>,
-    end: &'p F,
+    sending: &'p Sending<'p>,
 }
 
-impl<F> Pass<'_, F> {
+impl Pass<'_> {
     fn places(&self, batch: &[usize]) -> Vec<usize> {
         batch.iter().map(|at| self.sent[*at]).collect()
+    }
+
+    fn entries(&self) -> Option<&Entries<'_>> {
+        self.sending.record.as_ref().map(|part| &part.entries)
     }
 }
 
 #[async_trait]
-impl<F: Fn(usize, Verdict) + Send + Sync> Journal for Pass<'_, F> {
+impl Journal for Pass<'_> {
     fn reads(&self) -> bool {
-        self.entries.is_some_and(Entries::reads)
+        self.entries().is_some_and(Entries::reads)
     }
 
     async fn prepare(&self, batch: &[usize]) -> Option<DateTime<Utc>> {
-        self.entries?.prepare(&self.places(batch)).await
+        self.entries()?.prepare(&self.places(batch)).await
     }
 
     async fn before(&self, batch: &[usize]) -> Result<()> {
-        match self.entries {
+        match self.entries() {
             Some(entries) => entries.before(&self.places(batch)).await,
             None => Ok(()),
         }
     }
 
     fn ended(&self, at: usize, verdict: Verdict) {
-        (self.end)(self.sent[at], verdict);
+        self.sending.end(self.sent[at], verdict);
     }
 }
 
 impl Going {
-    fn is_of(&self, pass: usize) -> bool {
-        self.refused.is_none() && self.step.pass == pass
+    fn is_of(&self, round: usize, pass: usize) -> bool {
+        self.refused.is_none() && self.round == round && self.step.pass == pass
     }
 }

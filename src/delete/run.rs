@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use super::{
     notes::notes,
     order::{Order, StoreOrder, in_order},
-    passes::Part,
+    passes::{Part, Sending},
 };
 use crate::{
     context::Context,
@@ -226,7 +226,12 @@ impl Order<'_> {
         self.unopened.iter().for_each(|(place, item)| tell(*place, item.clone()));
         let cache = Cache::new(context.settings.env.cache());
         let parts = self.parts(recorder, &cache);
-        join_all(self.stores.iter().zip(parts).map(|(of, part)| of.carry_out(options, part, &tell))).await;
+        let sendings: Vec<_> =
+            self.stores.iter().zip(parts).map(|(of, part)| Sending::begin(of, part, &tell)).collect();
+        for round in 0..self.rounds() {
+            join_all(sendings.iter().map(|sending| sending.send(round, options, &sendings))).await;
+        }
+        drop(sendings);
         let (tally, items) = told.into_inner().unwrap_or_else(PoisonError::into_inner);
         tell_halted(self, context);
         in_order(items).iter().for_each(|item| printer.item(item));

@@ -7,12 +7,12 @@ mod outcome;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    Action, Clauses, Evidence, Guards, Plan, Reading, Reason, Rule, Stock,
+    Action, Clauses, Elsewhere, Evidence, Guards, Plan, Reading, Reason, Rule, Stock,
     clauses::Verdict,
     graph::{Bond, Graph, called},
     inventory::{identity, may_be_index},
@@ -20,16 +20,10 @@ use super::{
 };
 use crate::store::{Hold, Image};
 
-/// All images of a run by digest or id. A signature may be in another store than its image.
-pub fn everywhere<'s>(stocks: impl IntoIterator<Item = &'s Stock>) -> HashSet<&'s str> {
-    let stocks = stocks.into_iter();
-    stocks.flat_map(|stock| stock.images().iter().filter_map(|image| identity(image))).collect()
-}
-
-/// Decides for whole stores. `everywhere` are the images of the run. An index that was not read counts as unreadable.
+/// Decides for whole stores. An index that was not read counts as unreadable.
 pub fn decide(
     stocks: &[Stock],
-    everywhere: &HashSet<&str>,
+    elsewhere: &Elsewhere,
     clauses: &Clauses,
     evidence: &Evidence,
     guards: &Guards,
@@ -38,7 +32,7 @@ pub fn decide(
         let mut deciding = Deciding {
             stock,
             clauses,
-            everywhere,
+            elsewhere,
             graph: Graph::of(stock),
             fates: vec![Fate::Open; stock.images().len()],
             ruled: Vec::new(),
@@ -80,7 +74,7 @@ impl Fate {
 struct Deciding<'a> {
     stock: &'a Stock,
     clauses: &'a Clauses,
-    everywhere: &'a HashSet<&'a str>,
+    elsewhere: &'a Elsewhere<'a>,
     graph: Graph,
     /// By place.
     fates: Vec<Fate>,
@@ -157,17 +151,36 @@ impl Deciding<'_> {
     /// Asks the rules about every image that does not follow others.
     fn judge(&mut self) {
         for place in self.places() {
-            if !matches!(self.fates[place], Fate::Open) {
-                continue;
-            }
-            let mut lost = self.graph.lost(place).iter();
-            if let Some(subject) = lost.find(|subject| self.everywhere.contains(subject.as_str())) {
-                let why = format!("attached to {}, which is in another store", short(subject));
-                self.fates[place] = Fate::decided(Rule::Attached, why);
-            } else if !self.graph.follows(place) {
-                self.fates[place] = self.judged(place);
+            if matches!(self.fates[place], Fate::Open)
+                && let Some(fate) = self.fate(place)
+            {
+                self.fates[place] = fate;
             }
         }
+    }
+
+    /// `None` if images of this store decide: those that it follows.
+    fn fate(&self, place: usize) -> Option<Fate> {
+        if let Some(subject) = self.subjects_elsewhere(place).find(|subject| !self.elsewhere.goes(subject)) {
+            let why = format!("attached to {}, which is in another store", short(subject));
+            return Some(Fate::decided(Rule::Attached, why));
+        }
+        if self.graph.follows(place) {
+            return None;
+        }
+        Some(match self.subjects_elsewhere(place).next() {
+            Some(subject) => {
+                let why = format!("attached to {} in another store, which is deleted", short(subject));
+                Fate::decided(Rule::Follows, why)
+            }
+            None => self.judged(place),
+        })
+    }
+
+    /// The subjects of an image that only other stores of the run have.
+    fn subjects_elsewhere(&self, place: usize) -> impl Iterator<Item = &str> {
+        let lost = self.graph.lost(place).iter().map(String::as_str);
+        lost.filter(|subject| self.elsewhere.has(subject))
     }
 
     fn judged(&self, place: usize) -> Fate {
@@ -209,6 +222,9 @@ impl Deciding<'_> {
         for (place, fate) in fates.iter_mut().enumerate() {
             if let (Fate::Chosen(why), Some((rule, _))) = (&fate, &ruled[place]) {
                 *fate = Fate::decided(Rule::Selected, clauses.rule(*rule).says(why));
+                from.push(place);
+            } else if fate.is(Action::Delete) {
+                // It follows an image of another store.
                 from.push(place);
             }
         }

@@ -12,6 +12,7 @@
 mod age;
 mod clauses;
 mod decide;
+mod elsewhere;
 mod evidence;
 mod foreseen;
 mod freed;
@@ -38,7 +39,8 @@ mod words;
 
 pub use age::{Age, ago};
 pub use clauses::{Clause, Clauses, Verdict};
-pub use decide::{decide, everywhere};
+pub use decide::decide;
+pub use elsewhere::Elsewhere;
 pub use evidence::Evidence;
 pub use foreseen::{Foreseen, foresee};
 pub use freed::{Exact, Freed};

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::{
-    Action, Evidence, Plan, Rule as Reasoned, Stock, decide, everywhere, policy,
+    Action, Elsewhere, Evidence, Plan, Rule as Reasoned, Stock, decide, policy,
     rules::clauses,
     sample::{Shelf, digest, now},
 };
@@ -98,7 +98,7 @@ fn planned(rules: &[Rule], stock: &Stock) -> Plan {
     let policy = &policy::parse("p", &text).unwrap_or_else(|error| panic!("{error} in {text}"))["x"];
     let guards = policy.guard.compile().unwrap();
     let stocks = std::slice::from_ref(stock);
-    decide(stocks, &everywhere(stocks), &clauses(policy, now()).unwrap(), &Evidence::default(), &guards)
+    decide(stocks, &Elsewhere::of(stocks), &clauses(policy, now()).unwrap(), &Evidence::default(), &guards)
 }
 
 fn goes(plan: &Plan) -> Vec<bool> {

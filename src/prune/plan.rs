@@ -88,6 +88,8 @@ pub struct Row {
     pub reason: Reason,
     /// Places of the images that it belongs to: the indexes that hold it, and its subjects.
     pub needed_by: Vec<usize>,
+    /// Its subjects in other stores of the run.
+    pub elsewhere: Vec<String>,
     /// How many images are attached to it.
     pub attached: usize,
 }

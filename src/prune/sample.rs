@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::plan::Explained;
 use super::{
-    Action, Clauses, Evidence, GuardArgs, Guards, Plan, Reading, Selection, Selectors, Stock, decide, everywhere,
+    Action, Clauses, Elsewhere, Evidence, GuardArgs, Guards, Plan, Reading, Selection, Selectors, Stock, decide,
 };
 use crate::{
     image::{ImageId, Provider, StoreRef},
@@ -150,7 +150,8 @@ struct Flags {
 /// Decides with flags as on the command line.
 pub fn planned(stocks: &[Stock], flags: &[&str], evidence: &Evidence) -> Plan {
     let (selection, guards) = compiled(flags);
-    decide(stocks, &everywhere(stocks), &Clauses::from(selection), evidence, &guards)
+    let clauses = Clauses::from(selection);
+    Elsewhere::of(stocks).settle(|elsewhere| decide(stocks, elsewhere, &clauses, evidence, &guards))
 }
 
 /// Compiles flags as on the command line.

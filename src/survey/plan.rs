@@ -1,7 +1,7 @@
 //! Makes the plan: opens and lists the stores side by side, gathers evidence where something would be deleted, and
 //! decides. Nothing here deletes.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, ops::Range, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use futures_util::{
@@ -20,7 +20,7 @@ use crate::{
     image::StoreRef,
     prune::rules::{Rules, under_two},
     prune::saved::Failed,
-    prune::{Action, Evidence, Freed, Plan, Row, Stock, Stop, StorePlan, decide, everywhere},
+    prune::{Action, Clauses, Elsewhere, Evidence, Freed, Plan, Row, Stock, Stop, StorePlan, decide},
     report::Item,
     store::{CacheRule, Image},
     survey::{
@@ -307,22 +307,15 @@ fn once(rules: &[Rules], places: &mut HashMap<StoreRef, usize>, store: &StoreRef
 /// The images of each store that may be deleted. More evidence only keeps more, so nothing is asked about a store from
 /// which nothing would be deleted now.
 fn candidates(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evidence) -> Vec<Vec<Arc<Image>>> {
-    let everywhere = everywhere(stocks);
-    let mut asked = Vec::new();
-    for (number, range) in ranges(parts) {
-        let Rules { clauses, guards, .. } = &rules[number];
-        let stocks = &stocks[range];
-        let decide = |clauses: &_| decide(stocks, &everywhere, clauses, evidence, guards);
-        let now = decide(clauses);
-        // An image that --keep keeps now may turn out to be in use; then --keep keeps another.
-        let ever = decide(&clauses.without_keep());
-        for (stock, (now, ever)) in stocks.iter().zip(now.stores.iter().zip(&ever.stores)) {
-            let goes = |row: &&Row| now.totals.deleted > 0 && row.action() == Action::Delete;
-            let goes = ever.rows.iter().filter(goes);
-            asked.push(goes.map(|row| Arc::clone(&stock.images()[row.image])).collect());
-        }
-    }
-    asked
+    let now = decided(rules, parts, stocks, evidence, true, |clauses| Cow::Borrowed(clauses));
+    // An image that --keep keeps now may turn out to be in use; then --keep keeps another.
+    let ever = decided(rules, parts, stocks, evidence, true, |clauses| Cow::Owned(clauses.without_keep()));
+    let of_store = |(stock, (now, ever)): (&Stock, (&StorePlan, &StorePlan))| {
+        let goes = |row: &&Row| now.totals.deleted > 0 && row.action() == Action::Delete;
+        let goes = ever.rows.iter().filter(goes);
+        goes.map(|row| Arc::clone(&stock.images()[row.image])).collect()
+    };
+    stocks.iter().zip(now.stores.iter().zip(&ever.stores)).map(of_store).collect()
 }
 
 /// Decides, and decides again whenever the manifests of candidates tell more: some listings leave out what an image is
@@ -337,7 +330,7 @@ async fn read_and_decide(
     failed: &mut Vec<Item>,
 ) -> Result<Plan> {
     loop {
-        let plan = decided(rules, parts, stocks, evidence);
+        let plan = decided(rules, parts, stocks, evidence, failed.is_empty(), |clauses| Cow::Borrowed(clauses));
         let mut all_known = true;
         let mut readable = Vec::with_capacity(parts.len());
         for ((part, stock), plan) in parts.iter().zip(stocks.iter_mut()).zip(&plan.stores) {
@@ -358,22 +351,31 @@ async fn read_and_decide(
     }
 }
 
-fn decided(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evidence) -> Plan {
-    let everywhere = everywhere(stocks);
-    let mut whole = Plan { stores: Vec::new(), stops: Vec::new() };
-    for (number, range) in ranges(parts) {
-        let of = &rules[number];
-        let Plan { stores, stops } = decide(&stocks[range], &everywhere, &of.clauses, evidence, &of.guards);
-        whole.stores.extend(stores);
-        whole.stops.extend(stops.into_iter().map(|stop| Stop {
-            message: match &of.name {
-                Some(name) => format!("policy {name}: {}", stop.message),
-                None => stop.message.clone(),
-            },
-            ..stop
-        }));
-    }
-    whole
+/// Decides for all stores, each by its rules. `whole`: no store of the run is missing.
+fn decided(
+    rules: &[Rules],
+    parts: &[Part],
+    stocks: &[Stock],
+    evidence: &Evidence,
+    whole: bool,
+    by: impl Fn(&Clauses) -> Cow<'_, Clauses>,
+) -> Plan {
+    Elsewhere::of(stocks).whole(whole).settle(|elsewhere| {
+        let mut whole = Plan { stores: Vec::new(), stops: Vec::new() };
+        for (number, range) in ranges(parts) {
+            let of = &rules[number];
+            let Plan { stores, stops } = decide(&stocks[range], elsewhere, &by(&of.clauses), evidence, &of.guards);
+            whole.stores.extend(stores);
+            whole.stops.extend(stops.into_iter().map(|stop| Stop {
+                message: match &of.name {
+                    Some(name) => format!("policy {name}: {}", stop.message),
+                    None => stop.message.clone(),
+                },
+                ..stop
+            }));
+        }
+        whole
+    })
 }
 
 /// The rules that have stores, with the range of those.

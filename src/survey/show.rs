@@ -39,6 +39,7 @@ fn item(stock: &Stock, row: &Row, archive: bool) -> Item {
 /// The decision for an image.
 pub fn choice(stock: &Stock, row: &Row, archive: bool) -> Choice {
     let owners = row.needed_by.iter().filter_map(|owner| identity(&stock.images()[*owner]));
+    let owners = owners.chain(row.elsewhere.iter().map(String::as_str));
     let reason = Reason { archive, ..row.reason.clone() };
     Choice { reason, needed_by: owners.map(Into::into).collect(), attached: row.attached }
 }

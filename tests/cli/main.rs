@@ -31,6 +31,7 @@ mod registry;
 mod restore;
 mod restore_random;
 mod schema;
+mod signatures;
 mod tripwires;
 mod workspace;
 mod world;

@@ -10,7 +10,8 @@ use crate::prune::{
 };
 
 impl Deciding<'_> {
-    pub(super) fn plan(self) -> StorePlan {
+    pub(super) fn plan(mut self) -> StorePlan {
+        let fates = std::mem::take(&mut self.fates);
         let graph = &self.graph;
         let row = |(place, fate): (usize, Fate)| {
             let reason = match fate {
@@ -23,11 +24,17 @@ impl Deciding<'_> {
             // An index can also be attached to what it holds.
             let owners: BTreeSet<usize> = graph.owners(place).iter().map(|(owner, _)| *owner).collect();
             let attached = graph.owned(place).iter().filter(|(_, bond)| *bond == Bond::Attached);
-            Row { image: place, reason, needed_by: owners.into_iter().collect(), attached: attached.count() }
+            Row {
+                image: place,
+                reason,
+                needed_by: owners.into_iter().collect(),
+                elsewhere: self.subjects_elsewhere(place).map(Into::into).collect(),
+                attached: attached.count(),
+            }
         };
         // One warning per reason, however many indexes have it.
         let mut unreadable: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (place, why) in graph.unreadable.iter().filter(|(place, _)| self.fates[*place].is(Action::Keep)) {
+        for (place, why) in graph.unreadable.iter().filter(|(place, _)| fates[*place].is(Action::Keep)) {
             unreadable.entry(why).or_default().push(*place);
         }
         let warning = |(why, places): (&str, Vec<usize>)| {
@@ -45,7 +52,7 @@ impl Deciding<'_> {
         let tagged = |place: usize| self.stock.store.provider.has_containers() && graph.is_tagged_image(place);
         let mut plan = StorePlan {
             store: self.stock.store.clone(),
-            rows: self.fates.into_iter().enumerate().map(row).collect(),
+            rows: fates.into_iter().enumerate().map(row).collect(),
             totals: Totals::default(),
             warnings,
         };

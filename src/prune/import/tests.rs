@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     prune::{
-        self, Evidence, Plan, Stock, decide, everywhere, policy,
+        self, Elsewhere, Evidence, Plan, Stock, decide, policy,
         rules::clauses,
         sample::{Shelf, digest, now},
     },
@@ -215,7 +215,7 @@ fn planned(text: &str, stock: &Stock) -> Plan {
     let policy = &policy::parse("p", text).unwrap_or_else(|error| panic!("{error} in {text}"))["x"];
     let stocks = std::slice::from_ref(stock);
     let guards = policy.guard.compile().unwrap();
-    decide(stocks, &everywhere(stocks), &clauses(policy, now()).unwrap(), &Evidence::default(), &guards)
+    decide(stocks, &Elsewhere::of(stocks), &clauses(policy, now()).unwrap(), &Evidence::default(), &guards)
 }
 
 /// The whole policy in TOML, and what it does not say.

@@ -57,6 +57,9 @@ pub struct Item {
     /// The provider's job, as a reference for `imgctl get --job`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// Of an image in `history RUN`: the provider's ids of the calls about it that were answered. Errors have their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub request_ids: Vec<Arc<str>>,
     /// Of a provider: what `doctor` found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
@@ -139,6 +142,7 @@ impl Item {
             left_behind: Vec::new(),
             undo: None,
             job: None,
+            request_ids: Vec::new(),
             checks: Vec::new(),
             error: None,
         }

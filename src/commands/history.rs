@@ -9,12 +9,13 @@ use crate::{
     error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
-    image::{ImageRef, Reference},
+    image::{ImageId, ImageRef, Reference},
     record::{
         Action, Brief, Filter, FilterArgs, Folder, Record, Recorded, folder,
         read::{self, Manifests},
     },
     report::Item,
+    store::Job,
 };
 
 /// Examples at the end of the help.
@@ -129,11 +130,14 @@ fn item(image: &Recorded, goes_on: bool) -> Result<Item> {
         image.leaves_behind.clone_from(&saved.left_behind);
         item.image = image.into();
     }
+    item.request_ids.clone_from(&image.request_ids);
     match &image.ended {
         Some(ended) => {
             item.ends_with(ended.outcome);
             item.error.clone_from(&ended.error);
-            item.job.clone_from(&ended.job);
+            if let (Some(id), Reference::Image(image)) = (&ended.job, &item.reference) {
+                item.job = Some(image.store.image(ImageId::Named(id.clone())).to_string());
+            }
         }
         None => {
             item.ends_with(Outcome::Unknown);
@@ -152,7 +156,8 @@ async fn settle(folder: &Folder, record: &mut Record, context: &Context) -> Resu
         let saved = record.images[place].saved.as_ref()?;
         let reference = saved.reference().ok()?;
         let seen = (saved.image.pushed_at.or(saved.image.created_at)).map(|_| saved.image.clone().into());
-        Some((place, reference, seen, saved.at))
+        let job = record.images[place].ended.as_ref().and_then(|ended| Some(Job { id: ended.job.clone()? }));
+        Some((place, reference, seen, job, saved.at))
     });
     let open: Vec<_> = open.collect();
     let aim = match record.head.action {
@@ -160,13 +165,13 @@ async fn settle(folder: &Folder, record: &mut Record, context: &Context) -> Resu
         Action::Archive => Aim::Archive,
         Action::Restore => Aim::Restore,
     };
-    let stores = by_store(open, |(_, reference, ..): &(usize, ImageRef, _, _)| &reference.store);
+    let stores = by_store(open, |(_, reference, ..): &(usize, ImageRef, _, _, _)| &reference.store);
     let looks = stores.into_iter().map(|(store, images)| async move {
         let session = context.open(&store).await?;
         let (places, sent): (Vec<usize>, Vec<Sent>) = images
             .into_iter()
-            .map(|(_, (place, reference, seen, at))| {
-                (place, Sent { target: Target { seen, ..Target::exact(reference.id) }, at })
+            .map(|(_, (place, reference, seen, job, at))| {
+                (place, Sent { target: Target { seen, ..Target::exact(reference.id) }, job, at })
             })
             .unzip();
         Ok::<_, Error>(places.into_iter().zip(session.settle(aim, &sent).await).collect::<Vec<_>>())

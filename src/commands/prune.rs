@@ -108,7 +108,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let rules = args.rules()?;
     args.in_use.demand(&rules)?;
     context.one_profile(rules.iter().flat_map(|rules| &rules.stores).map(|store| store.provider))?;
-    if args.deletion.archive {
+    let archive = rules::archives(&rules, args.deletion.archive)?;
+    if archive {
         can_archive(rules.iter().flat_map(|rules| &rules.stores).map(|store| store.provider))?;
     }
     // An image that no longer exists needs no deletion.
@@ -119,7 +120,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let wanted = Wanted {
         in_use: args.in_use.wanted(args.deletion.recursive, ask),
         exactly: args.freed == FreedHow::Exact,
-        archive: args.deletion.archive,
+        archive,
         replicated: args.consent.replicated,
     };
     let made = Made::of(context, rules, files, wanted.clone()).await?;

@@ -166,6 +166,12 @@ impl Journal for Pass<'_> {
         }
     }
 
+    fn answered(&self, batch: &[usize], request_id: &str) {
+        if let Some(entries) = self.entries() {
+            entries.answered(&self.places(batch), request_id);
+        }
+    }
+
     fn ended(&self, at: usize, verdict: Verdict) {
         self.sending.end(self.sent[at], verdict);
     }

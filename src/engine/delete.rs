@@ -31,7 +31,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
-    store::{Answer, Deletion, Image, Job, Limit, Storage, StorageClass},
+    store::{Answer, Deletion, Image, Job, Limit, Receipt, Storage, StorageClass},
 };
 
 /// A look that is older than this is repeated before a deletion that the service does not check itself.
@@ -266,7 +266,12 @@ impl Run<'_> {
                 }
                 let ids: Vec<_> = batch.iter().map(|place| self.targets[*place].id.clone()).collect();
                 let error = match self.session.once(self.op, self.call(&ids)).await {
-                    Ok(answer) => return self.judge(&batch, &ids, answer),
+                    Ok(Receipt { said, request_id }) => {
+                        if let Some(request_id) = request_id {
+                            self.journal.answered(&batch, &request_id);
+                        }
+                        return self.judge(&batch, &ids, said);
+                    }
                     Err(error) => error,
                 };
                 if matches!(error.kind, Kind::Lost | Kind::Unreadable) {
@@ -302,12 +307,13 @@ impl Run<'_> {
     }
 
     /// One call about a batch.
-    async fn call(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
+    async fn call(&self, ids: &[ImageId]) -> Result<Receipt<Answer<ImageId, Deletion>>> {
         let store = &self.session.store;
         match (self.options.archive, ids) {
             // The answer names a state, and only a look shows that the image is in it.
             (true, [id]) => {
-                store.set_storage_class(id, StorageClass::Archive).await.map(|()| Answer::All(Deletion::Requested))
+                let Receipt { request_id, .. } = store.set_storage_class(id, StorageClass::Archive).await?;
+                Ok(Receipt::new(Answer::All(Deletion::Requested), request_id))
             }
             (true, _) => Err(Error::new(Kind::TooMany, "images are archived one by one")),
             (false, ids) => store.delete(ids).await,

@@ -19,6 +19,9 @@ pub trait Journal: Send + Sync {
     /// Writes down what is about to be sent. If that fails, it is not sent, and neither is anything after it.
     async fn before(&self, batch: &[usize]) -> Result<()>;
 
+    /// Receives the provider's id of a call about a batch that it answered. Errors have their own.
+    fn answered(&self, batch: &[usize], request_id: &str);
+
     /// Receives the one verdict on a target, as soon as it is known.
     fn ended(&self, place: usize, verdict: Verdict);
 }
@@ -38,6 +41,8 @@ impl<F: Fn(usize, Verdict) + Send + Sync> Journal for F {
     async fn before(&self, _batch: &[usize]) -> Result<()> {
         Ok(())
     }
+
+    fn answered(&self, _batch: &[usize], _request_id: &str) {}
 
     fn ended(&self, place: usize, verdict: Verdict) {
         self(place, verdict);

@@ -16,7 +16,7 @@ use super::{Calls, Journal, Line, Options, Session, Stop, StopCause, Target, Ver
 use crate::{
     error::{Error, Kind, Result},
     image::{ImageId, Provider, StoreRef},
-    store::{Answer, Deletion, Hold, Image, ImageStore, Job, Limit, Op, Page},
+    store::{Answer, Deletion, Hold, Image, ImageStore, Job, Limit, Op, Page, Receipt},
 };
 
 /// How a service answers a deletion.
@@ -96,7 +96,7 @@ impl ImageStore for Fake {
         self.style != Style::Each
     }
 
-    async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
+    async fn delete(&self, ids: &[ImageId]) -> Result<Receipt<Answer<ImageId, Deletion>>> {
         let mut state = self.state();
         state.unwritten += ids.iter().filter(|id| !state.written.contains(id)).count();
         let fault = state.faults.pop_front().unwrap_or(Fault::None);
@@ -133,7 +133,7 @@ impl ImageStore for Fake {
             Fault::Forgets if self.style == Style::Each => drop(answers.remove(0)),
             _ => {}
         }
-        Ok(match self.style {
+        let answer = match self.style {
             Style::Each => Answer::Each(answers),
             Style::Requested => Answer::All(Deletion::Requested),
             Style::Job => {
@@ -146,7 +146,8 @@ impl ImageStore for Fake {
                 state.jobs.insert(job.clone(), done);
                 Answer::All(Deletion::Accepted(Job { id: job }))
             }
-        })
+        };
+        Ok(Receipt::new(answer, None::<String>))
     }
 
     async fn get(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Image>> {
@@ -187,6 +188,8 @@ struct Notes {
 
 #[async_trait]
 impl Journal for Notes {
+    fn answered(&self, _batch: &[usize], _request_id: &str) {}
+
     fn reads(&self) -> bool {
         true
     }

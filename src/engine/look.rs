@@ -25,9 +25,6 @@ const BY_NAME: Ask<ImageId, Image> = |store, ids| store.get(ids);
 /// Below this number, refused ids are found by halving the call: a listing may have any length.
 const FEW: usize = 8;
 
-/// From this number on, images that a listing does not show are looked for in a second listing, not one by one.
-const MANY: usize = 32;
-
 impl Session {
     /// Describes each of these distinct images as the provider knows it now.
     pub async fn get(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
@@ -126,17 +123,22 @@ impl Session {
             return Found::new();
         };
         let absent: Vec<_> = ids.iter().filter(|id| !found.contains_key(id)).cloned().collect();
-        // A tag that moves while pages are read may be on none of them, so missing images are asked for by name. For many,
-        // a second listing decides.
-        if absent.len() >= MANY && self.store.lists_all() {
-            let again = self.listed(&absent).await.unwrap_or_default();
-            if again.len() < absent.len() {
-                let missing = || Err(Error::new(Kind::NotFound, "the store's listing does not show it"));
-                found.extend(absent.into_iter().map(|id| (id, missing())));
-            }
-            found.extend(again);
-        }
+        // A tag that moves while pages are read may be on none of them, so missing images are asked for by name.
+        found.extend(self.absent(absent).await);
         found
+    }
+
+    /// Those of some images that are missing, most likely all. Manifests are the only thing that some services can be asked
+    /// for by many names of which none exists; of an image that does exist, this counts as a pull.
+    async fn absent(&self, ids: Vec<ImageId>) -> Found {
+        if ids.len() < FEW || self.store.limit(Op::Manifests).is_none() || self.may_fetch().await {
+            return Found::new();
+        }
+        // A permission that is missing here must not stop the store.
+        let answers = self.aside().manifests(&ids).await;
+        let missing = |error: &Error| error.kind == Kind::NotFound;
+        let absent = ids.into_iter().zip(answers).filter_map(|(id, answer)| Some((id, answer.err().filter(missing)?)));
+        absent.map(|(id, error)| (id, Err(error))).collect()
     }
 
     /// What a whole listing shows of these, unless it is longer than asking for each.

@@ -65,12 +65,16 @@ impl Session {
         self.line().cache_rules.get_or_init(ask).await
     }
 
+    /// Whether the store may fetch from another registry what it is asked for and does not have.
+    pub(super) async fn may_fetch(&self) -> bool {
+        self.store.limit(Op::Registry).is_some()
+            && (self.cache_rules().await.is_err() || self.cache_rule().await.is_some())
+    }
+
     /// Manifests of images that may not be there. A store that is filled from another registry would fetch those, so there
     /// imgctl looks first, and reads what it has seen by its digest.
     pub async fn present_manifests(&self, ids: &[ImageId]) -> Vec<Result<Manifest>> {
-        let fetches = self.store.limit(Op::Registry).is_some()
-            && (self.cache_rules().await.is_err() || self.cache_rule().await.is_some());
-        if !fetches {
+        if !self.may_fetch().await {
             return self.manifests(ids).await;
         }
         let seen = self.get(ids).await;

@@ -19,22 +19,22 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 impl Session {
-    /// Stores a manifest. `Ok` if the service says so, or if it was there. Right before each try imgctl looks where the tag
+    /// Stores a manifest. `Ok` if the service says so, with its id of the call, or if it was there. Right before each try imgctl looks where the tag
     /// points: services move tags without asking.
-    pub async fn put(&self, put: &Put) -> Result<()> {
+    pub async fn put(&self, put: &Put) -> Result<Option<String>> {
         let mut pauses = self.pauses();
         loop {
             if let Some(tag) = &put.tag {
                 match self.get(&[ImageId::Tag(tag.clone())]).await.remove(0) {
-                    Ok(image) if image.digest().as_ref() == Some(&put.manifest.digest) => return Ok(()),
+                    Ok(image) if image.digest().as_ref() == Some(&put.manifest.digest) => return Ok(None),
                     Ok(image) => return Err(taken(tag, image.digest().as_ref())),
                     Err(error) if error.kind == Kind::NotFound => {}
                     Err(error) => return Err(error),
                 }
             }
             let error = match self.once(Op::Put, self.store.put(put)).await {
-                Ok(()) => return Ok(()),
-                Err(error) if error.kind == Kind::AlreadyThere => return Ok(()),
+                Ok(receipt) => return Ok(receipt.request_id),
+                Err(error) if error.kind == Kind::AlreadyThere => return Ok(None),
                 Err(error) => error,
             };
             if error.kind.transient() && self.pause(Op::Put, &mut pauses, &error).await.is_ok() {
@@ -45,13 +45,13 @@ impl Session {
         }
     }
 
-    /// Begins to take an image out of the archive.
-    pub async fn activate(&self, id: &ImageId) -> Result<()> {
+    /// Begins to take an image out of the archive. `Ok` as for [`Session::put`].
+    pub async fn activate(&self, id: &ImageId) -> Result<Option<String>> {
         let mut pauses = self.pauses();
         loop {
             let call = self.store.set_storage_class(id, StorageClass::Standard);
             let error = match self.once(Op::StorageClass, call).await {
-                Ok(()) => return Ok(()),
+                Ok(receipt) => return Ok(receipt.request_id),
                 Err(error) => error,
             };
             let again = error.kind.transient() && self.pause(Op::StorageClass, &mut pauses, &error).await.is_ok();
@@ -59,7 +59,7 @@ impl Session {
             if let Ok(image) = self.get(std::slice::from_ref(id)).await.remove(0)
                 && image.storage != Storage::Archived
             {
-                return Ok(());
+                return Ok(None);
             }
             if !again {
                 self.halt_on(&error);

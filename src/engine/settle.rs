@@ -7,13 +7,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     delete::CLOCKS,
     outcome::Outcome,
+    pace::Op,
+    read::in_order,
     session::Session,
     target::{Target, Verdict},
 };
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
-    store::{Hold, Image, Storage},
+    store::{Answer, Deletion, Hold, Image, Job, Storage},
 };
 
 /// A service may carry out a call that was sent so long ago, though its sender is gone.
@@ -30,6 +32,8 @@ pub enum Aim {
 /// A call that may have been sent.
 pub struct Sent {
     pub target: Target,
+    /// The job that does it, if the provider named one.
+    pub job: Option<Job>,
     /// When it was about to be sent.
     pub at: DateTime<Utc>,
 }
@@ -50,8 +54,17 @@ impl Session {
         let found = self.get(&wanted).await;
         let look = |id: ImageId| &found[places[&id]];
         let now = Utc::now();
+        let mut jobs = HashMap::new();
+        for sent in sent.iter().filter(|sent| look(sent.target.look_up()).is_ok()) {
+            if let Some(job) = sent.job.as_ref().filter(|job| !jobs.contains_key(*job)) {
+                jobs.insert(job, self.ask(Op::Poll, || self.store.poll(job)).await);
+            }
+        }
         let settle = |sent: &Sent| {
             let named = look(sent.target.look_up());
+            if let (Ok(_), Some(job)) = (named, sent.job.as_ref().and_then(|job| jobs.get(job))) {
+                return sent.of_job(job);
+            }
             match sent.tagged() {
                 _ if aim != Aim::Delete => sent.of_storage(aim, named, now),
                 Some(digest) => sent.of_tag(&digest, named, look(ImageId::Digest(digest.clone())), now),
@@ -67,6 +80,21 @@ impl Sent {
     fn tagged(&self) -> Option<Digest> {
         self.target.id.tag()?;
         self.target.digest()
+    }
+
+    /// Of an image that still exists, with what its job says.
+    fn of_job(&self, job: &Result<Option<Answer<ImageId, Deletion>>>) -> Result<Verdict> {
+        match job.as_ref().map_err(Clone::clone)? {
+            None => Err(still("its job is still running")),
+            Some(Answer::All(_)) => Err(still("its job has ended, but it still exists")),
+            Some(Answer::Each(answers)) => {
+                match in_order(std::slice::from_ref(&self.target.id), answers.clone()).remove(0) {
+                    Ok(_) => Err(still("its job has ended, but it still exists")),
+                    Err(error) if error.kind == Kind::Lost => Err(error),
+                    Err(error) => Ok(Verdict::failed(error)),
+                }
+            }
+        }
     }
 
     /// Of an image that was to be moved into the archive, or brought back.
@@ -185,7 +213,7 @@ mod tests {
             ),
             (&seen, Err(Error::new(Kind::Denied, "denied")), later, "denied"),
         ] {
-            let sent = Sent { target: target.clone(), at: at() };
+            let sent = Sent { target: target.clone(), job: None, at: at() };
             assert_eq!(word(sent.of_image(&look, now)), outcome, "{look:?}");
         }
     }
@@ -195,7 +223,7 @@ mod tests {
         let old = || Ok(image(TimeDelta::days(-9)));
         let other = || Ok(Image { digest: Some(Digest::sha256_of(b"other").to_string()), ..Image::default() });
         let target = Target::seen(ImageId::Tag("v1".into()), Arc::new(image(TimeDelta::days(-9))));
-        let sent = Sent { target, at: at() };
+        let sent = Sent { target, job: None, at: at() };
         let digest = sent.tagged().unwrap();
         for (tag, image, outcome) in [
             (gone(), gone(), "gone"),
@@ -210,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_move_into_the_archive_or_back_is_settled_by_where_the_image_is() {
-        let sent = || Sent { target: Target::exact(ImageId::Digest(Digest::sha256_of(b"a"))), at: at() };
+        let sent = || Sent { target: Target::exact(ImageId::Digest(Digest::sha256_of(b"a"))), job: None, at: at() };
         let stored = |storage| Ok(Image { storage, ..Image::default() });
         let gone = || Err(Error::new(Kind::NotFound, "gone"));
         let late = at() + TimeDelta::hours(1);

@@ -66,6 +66,8 @@ pub struct Guards {
     max_delete: usize,
     max_percent: u8,
     allow_empty: bool,
+    /// What the plan does, for messages.
+    does: &'static str,
 }
 
 /// A guard that stops the run.
@@ -95,6 +97,7 @@ impl GuardArgs {
             max_delete: self.max_delete,
             max_percent: self.max_percent,
             allow_empty: self.allow_empty,
+            does: "deletes",
         })
     }
 }
@@ -102,7 +105,12 @@ impl GuardArgs {
 impl Guards {
     /// Guards that protect nothing, for images that a user named.
     pub fn none() -> Self {
-        Self { protect: Names::default(), max_delete: usize::MAX, max_percent: 100, allow_empty: true }
+        Self { protect: Names::default(), max_delete: usize::MAX, max_percent: 100, allow_empty: true, does: "deletes" }
+    }
+
+    /// The guards of a run that archives what it chooses.
+    pub fn of_archive(self, archive: bool) -> Self {
+        Self { does: if archive { "archives" } else { "deletes" }, ..self }
     }
 
     /// Why an image is protected.
@@ -120,12 +128,12 @@ impl Guards {
     pub fn check(&self, plan: &Plan) -> Vec<Stop> {
         let totals = plan.totals();
         let (delete, images) = (totals.deleted, totals.images);
-        let mut stops = Vec::new();
+        let (mut stops, does) = (Vec::new(), self.does);
         if delete > self.max_delete {
             stops.push(Stop {
                 guard: "max-delete".into(),
                 message: format!(
-                    "the plan deletes {delete} images, {} more than --max-delete {} allows",
+                    "the plan {does} {delete} images, {} more than --max-delete {} allows",
                     delete - self.max_delete,
                     self.max_delete
                 ),
@@ -138,7 +146,7 @@ impl Guards {
             stops.push(Stop {
                 guard: "max-percent".into(),
                 message: format!(
-                    "the plan deletes {delete} of {images} images: {percent}%, and --max-percent allows {}%",
+                    "the plan {does} {delete} of {images} images: {percent}%, and --max-percent allows {}%",
                     self.max_percent
                 ),
                 hint: format!("narrow the selection, or allow it with --max-percent {percent}"),
@@ -161,7 +169,7 @@ impl Guards {
     fn empties(&self, store: &StoreRef, tagged: usize, kept: usize) -> Option<Stop> {
         (!self.allow_empty && tagged > 0 && kept == 0).then(|| Stop {
             guard: "allow-empty".into(),
-            message: format!("the plan deletes all {tagged} tagged images of repository {}", store.name),
+            message: format!("the plan {} all {tagged} tagged images of repository {}", self.does, store.name),
             hint: "keep some with --keep N or --exclude, or allow it with --allow-empty".into(),
         })
     }

@@ -44,6 +44,9 @@ pub struct Policy {
     /// Services to ask what is in use, as with --ask.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ask: Vec<Service>,
+    /// Archive what the rules choose instead of deleting it, as with --archive.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub archive: bool,
     /// The guards of this policy.
     #[serde(default)]
     pub guard: GuardArgs,

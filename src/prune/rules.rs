@@ -26,6 +26,8 @@ pub struct Rules {
     pub guarding: GuardArgs,
     /// Services to ask what is in use.
     pub ask: Vec<Service>,
+    /// Archive what the rules choose.
+    pub archive: bool,
 }
 
 impl Rules {
@@ -38,6 +40,7 @@ impl Rules {
             guards: policy.guard.compile()?,
             guarding: policy.guard.clone(),
             ask: policy.ask.clone(),
+            archive: policy.archive,
         })
     }
 }
@@ -104,6 +107,21 @@ pub fn of_file(file: &Path, names: &[String]) -> Result<Vec<Rules>> {
     let twice = shared(&rules, Overlap::Sure).next();
     twice.map_or(Ok(()), |(store, one, other)| Err(under_two(&store.to_string(), one, other)))?;
     Ok(rules)
+}
+
+/// Whether a run archives what it chooses: its flag says so, or all its policies.
+pub fn archives(rules: &[Rules], flag: bool) -> Result<bool> {
+    let differs = |archive: bool| rules.iter().find(|rules| rules.archive == archive).map(|rules| rules.name.clone());
+    match (flag, differs(true), differs(false)) {
+        (true, ..) | (_, Some(_), None) => Ok(true),
+        (_, None, _) => Ok(false),
+        (_, Some(one), Some(other)) => {
+            let (one, other) = (one.unwrap_or_default(), other.unwrap_or_default());
+            let message = format!("policy {one} archives images, and policy {other} deletes them");
+            let hint = "name the policies to run: one run either archives or deletes; --archive archives for all";
+            Err(Error::new(Kind::Usage, message).hint(hint))
+        }
+    }
 }
 
 /// The error about a store that two policies name.

@@ -102,7 +102,7 @@ impl SavedPlan {
                 allow_empty: of.totals.tagged_kept == 0,
                 ..GuardArgs::default()
             };
-            Ok((of.store.parse()?, guards.compile()?))
+            Ok((of.store.parse()?, guards.compile()?.of_archive(self.head.deletion.archive)))
         };
         self.head.stores.iter().map(of_store).collect()
     }

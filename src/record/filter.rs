@@ -135,6 +135,7 @@ mod tests {
         Recorded {
             n: 0,
             saved: Some(Saved { reference: reference.into(), image: image.into(), ..saved() }),
+            request_ids: Vec::new(),
             ended: None,
         }
     }

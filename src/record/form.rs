@@ -36,6 +36,14 @@ pub enum Line {
         at: DateTime<Utc>,
         digests: Vec<Digest>,
     },
+    /// A call that the provider answered. What failed has the id in its error.
+    Answered {
+        /// The provider's id of the call, by which its logs know it.
+        request_id: String,
+        at: DateTime<Utc>,
+        /// The numbers of the images that it was about.
+        images: Vec<usize>,
+    },
     /// How an image ended.
     Ended(Ended),
     /// The last line, unless the run was killed.

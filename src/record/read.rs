@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io::{BufRead, BufReader, Read},
     path::Path,
+    sync::Arc,
 };
 
 use serde::Deserialize;
@@ -31,6 +32,8 @@ pub struct Recorded {
     pub n: usize,
     /// Absent if nothing was sent for it.
     pub saved: Option<Saved>,
+    /// The provider's ids of the calls about it that were answered.
+    pub request_ids: Vec<Arc<str>>,
     /// Absent if the run was killed before the outcome was known.
     pub ended: Option<Ended>,
 }
@@ -87,6 +90,10 @@ pub fn read(name: &str, source: impl Read, manifests: Manifests) -> Result<Recor
                 images.of(n).saved = Some(*saved);
             }
             Some(Line::Read { .. }) => {}
+            Some(Line::Answered { request_id, images: numbers, .. }) => {
+                let request_id: Arc<str> = request_id.into();
+                numbers.into_iter().for_each(|n| images.of(n).request_ids.push(Arc::clone(&request_id)));
+            }
             Some(Line::Ended(ended)) => {
                 let n = ended.n;
                 images.of(n).ended = Some(ended);
@@ -117,7 +124,7 @@ struct Images {
 impl Images {
     fn of(&mut self, n: usize) -> &mut Recorded {
         let place = *self.places.entry(n).or_insert_with(|| {
-            self.found.push(Recorded { n, saved: None, ended: None });
+            self.found.push(Recorded { n, saved: None, request_ids: Vec::new(), ended: None });
             self.found.len() - 1
         });
         &mut self.found[place]

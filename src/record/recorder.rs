@@ -99,6 +99,11 @@ impl Recorder {
         self.writer.write(&stores.chain(images).collect::<Vec<_>>()).await
     }
 
+    /// Records the provider's id of a call about these images.
+    pub fn answered(&self, images: Vec<usize>, request_id: &str) {
+        self.writer.add(&[Line::Answered { request_id: request_id.into(), at: Utc::now(), images }]);
+    }
+
     /// Records how an image ended that a restore sent.
     pub fn restored(&self, n: usize, verdict: &Verdict) {
         self.told().sums.add(Some(verdict.outcome), || None);
@@ -299,6 +304,11 @@ impl Entries<'_> {
             manifest_type,
             unrestorable,
         }
+    }
+
+    /// Records the provider's id of a call about these targets.
+    pub fn answered(&self, places: &[usize], request_id: &str) {
+        self.recorder.answered(places.iter().map(|place| self.first + place).collect(), request_id);
     }
 
     /// Records the verdict on a target.

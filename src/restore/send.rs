@@ -135,12 +135,13 @@ impl Part<'_> {
         let (wish, plan) = (&self.wishes[place], &self.plans[place]);
         let end = match (&plan.step, missing) {
             (Step::Put, Some(missing)) => Sent { image: Err(missing), tags: Vec::new() },
-            (Step::Put, None) => self.put(wish, plan).await,
+            (Step::Put, None) => self.put(place).await,
             (Step::Activate, _) => {
                 let image = self.session.activate(&ImageId::Digest(wish.digest.clone())).await;
+                let image = image.map(|request_id| self.answered(place, request_id));
                 Sent { image, tags: Vec::new() }
             }
-            (Step::There, _) => Sent { image: Ok(()), tags: self.put_tags(wish, plan.puts_tags()).await },
+            (Step::There, _) => Sent { image: Ok(()), tags: self.put_tags(place, plan.puts_tags()).await },
             (Step::Wait | Step::Ended(_), _) => Sent { image: Ok(()), tags: Vec::new() },
         };
         self.printer.progress.seen(1);
@@ -148,32 +149,40 @@ impl Part<'_> {
     }
 
     /// Stores an image with its first tag, then once for each other tag.
-    async fn put(&self, wish: &Wish, plan: &Planned) -> Sent {
-        let tags: Vec<&str> = plan.puts_tags().collect();
-        let mut ends = self.put_tags(wish, tags.first().copied()).await;
+    async fn put(&self, place: usize) -> Sent {
+        let tags: Vec<&str> = self.plans[place].puts_tags().collect();
+        let mut ends = self.put_tags(place, tags.first().copied()).await;
         // Without a first tag, or if that was taken meanwhile, the image itself can still come back.
         let image = match ends.first() {
             Some((_, Ok(()))) => Ok(()),
             Some((_, Err(error))) if error.kind != Kind::TagTaken => Err(error.clone()),
-            _ => self.put_one(wish, None).await,
+            _ => self.put_one(place, None).await,
         };
         if image.is_ok() {
-            ends.extend(self.put_tags(wish, tags.into_iter().skip(1)).await);
+            ends.extend(self.put_tags(place, tags.into_iter().skip(1)).await);
         }
         Sent { image, tags: ends }
     }
 
-    async fn put_tags(&self, wish: &Wish, tags: impl IntoIterator<Item = &str>) -> Vec<(String, Result<()>)> {
+    async fn put_tags(&self, place: usize, tags: impl IntoIterator<Item = &str>) -> Vec<(String, Result<()>)> {
         let mut ends = Vec::new();
         for tag in tags {
-            ends.push((tag.to_owned(), self.put_one(wish, Some(tag)).await));
+            ends.push((tag.to_owned(), self.put_one(place, Some(tag)).await));
         }
         ends
     }
 
-    async fn put_one(&self, wish: &Wish, tag: Option<&str>) -> Result<()> {
-        let manifest = wish.manifest.clone()?;
-        self.session.put(&Put { manifest, tag: tag.map(str::to_owned) }).await
+    async fn put_one(&self, place: usize, tag: Option<&str>) -> Result<()> {
+        let manifest = self.wishes[place].manifest.clone()?;
+        let put = Put { manifest, tag: tag.map(str::to_owned) };
+        self.session.put(&put).await.map(|request_id| self.answered(place, request_id))
+    }
+
+    /// Records the provider's id of a call.
+    fn answered(&self, place: usize, request_id: Option<String>) {
+        if let (Some(recorder), Some(request_id)) = (self.entries.recorder, request_id) {
+            recorder.answered(vec![self.entries.first + place], &request_id);
+        }
     }
 
     /// Waits until images are out of the archive, then puts back their tags.
@@ -195,7 +204,7 @@ impl Part<'_> {
         };
         self.session.wait_until_active(&digests, self.most, tell).await;
         for place in places {
-            let tags = self.put_tags(&self.wishes[place], self.plans[place].puts_tags()).await;
+            let tags = self.put_tags(place, self.plans[place].puts_tags()).await;
             if let Some(sent) = &mut sent[place] {
                 sent.tags = tags;
             }

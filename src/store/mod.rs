@@ -57,7 +57,7 @@ pub trait ImageStore: Send + Sync {
         None
     }
 
-    async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>>;
+    async fn delete(&self, ids: &[ImageId]) -> Result<Receipt<Answer<ImageId, Deletion>>>;
 
     /// Whether the service offers a dry run of a deletion.
     fn rehearses(&self) -> bool {
@@ -73,11 +73,6 @@ pub trait ImageStore: Send + Sync {
 
     /// One page of the store's images, after the given token.
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>>;
-
-    /// Whether a listing shows every image that can be asked for by name.
-    fn lists_all(&self) -> bool {
-        true
-    }
 
     /// Asks which accounts an image is shared with, and records them and the resulting hold on the image.
     async fn add_sharing(&self, _image: &mut Image) -> Result<()> {
@@ -126,12 +121,12 @@ pub trait ImageStore: Send + Sync {
 
     /// Stores a manifest byte for byte, and points the tag at it. A service may move the tag from another image without
     /// asking, so look first.
-    async fn put(&self, _put: &Put) -> Result<()> {
+    async fn put(&self, _put: &Put) -> Result<Receipt<()>> {
         Err(unsupported("cannot restore images"))
     }
 
     /// Moves one image to another storage class. Only a look shows when that is done.
-    async fn set_storage_class(&self, _id: &ImageId, _class: StorageClass) -> Result<()> {
+    async fn set_storage_class(&self, _id: &ImageId, _class: StorageClass) -> Result<Receipt<()>> {
         Err(unsupported("has no archive"))
     }
 
@@ -190,12 +185,25 @@ fn unsupported(what: &str) -> Error {
 }
 
 /// A provider's answer to a call about several items.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Answer<I, T> {
     /// One answer for all requested items.
     All(T),
     /// One answer for each item that the service mentions. The state of the others is unknown.
     Each(Vec<(I, Result<T>)>),
+}
+
+/// What a provider said to a call that changes something, and its own id of the call, by which its logs know it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Receipt<T> {
+    pub said: T,
+    pub request_id: Option<String>,
+}
+
+impl<T> Receipt<T> {
+    pub fn new(said: T, request_id: Option<impl Into<String>>) -> Self {
+        Self { said, request_id: request_id.map(Into::into) }
+    }
 }
 
 /// What a provider said about a deletion.

@@ -88,6 +88,9 @@ impl Made {
     pub async fn of(context: &Context, mut rules: Vec<Rules>, mut files: Files, wanted: Wanted) -> Result<Self> {
         let printer = &context.printer;
         printer.progress.doing("listing", None);
+        for rules in &mut rules {
+            rules.guards = rules.guards.clone().of_archive(wanted.archive);
+        }
         let (parts, mut failed) = open(context, &rules).await?;
         if failed.is_empty() {
             survey::askable(&wanted.in_use.ask, parts.iter().map(|part| &*part.session))?;

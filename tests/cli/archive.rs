@@ -261,3 +261,29 @@ fn a_plan_says_what_the_archive_costs_and_what_can_be_undone() {
     assert_eq!(run.json()["items"][0]["undo"], "while_layers_stay");
     world.run(&["delete", "-n", &image(":v2")]).says("AWS does not say how long");
 }
+
+#[test]
+fn a_policy_archives_and_one_run_does_not_mix() {
+    let world = world(|repository| {
+        push(repository, &Manifest::image("one", 2), &["v1"]);
+        push(repository, &Manifest::image("two", 2), &["v2"]);
+    });
+    let rules = "select = { older-than = \"30d\", keep = 1 }\n";
+    let policies = format!(
+        "[policy.cold]\nstores = [\"{FIND}\"]\narchive = true\n{rules}[policy.gone]\nstores = [\"ecr:other\"]\n{rules}"
+    );
+    std::fs::write(world.home().join("p.toml"), policies).unwrap();
+    let prune = |flags: &[&str]| world.run(&[&["prune", "--policy", "p.toml", "-o", "json"], flags].concat());
+    prune(&["-y"]).exits(2).says("policy cold archives images, and policy gone deletes them").sends_calls(0);
+    let run = prune(&["cold", "-y"]);
+    run.ends(0, ["archived"]).sends(0, "BatchDeleteImage");
+    let run = prune(&["cold", "-n", "--archive"]);
+    run.exits(0);
+}
+
+#[test]
+fn a_guard_says_that_the_plan_archives() {
+    let world = world(|repository| push(repository, &Manifest::image("one", 2), &["v1"]));
+    let run = world.run(&["prune", FIND, "--older-than", "30d", "--archive", "-n"]);
+    run.exits(4).says("the plan archives all 1 tagged images of repository team/app");
+}

@@ -112,6 +112,13 @@ fn what_is_deleted_stands_in_the_record_with_all_that_a_restore_needs() {
     assert!(images.iter().all(|line| line["pushed_at"].is_string() && line["media_type"].is_string()));
     assert_eq!(lines(&files[0], "ended").len(), 5);
     assert_eq!(lines(&files[0], "end")[0]["counts"], json!({ "deleted": 4, "untagged": 1 }));
+    // Each call that deleted something has its id, and history says which images it was about.
+    let ids: Vec<Value> = lines(&files[0], "answered").into_iter().map(|line| line["request_id"].clone()).collect();
+    assert_eq!(ids.len(), run.count("BatchDeleteImage"));
+    let history = world.run(&["history", "last", "-o", "json"]).json();
+    for item in history["items"].as_array().unwrap() {
+        assert!(ids.contains(&item["request_ids"][0]), "{item}");
+    }
 }
 
 #[test]

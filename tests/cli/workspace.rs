@@ -108,6 +108,23 @@ fn a_job_started_with_no_wait_can_be_checked_later() {
 }
 
 #[test]
+fn history_asks_the_job_of_a_run_that_did_not_wait() {
+    let world = world(|workspace| {
+        workspace.job_time = Duration::from_millis(1500);
+        let project = workspace.region(REGION);
+        add(project, 2);
+        project.failing.insert(id(1), Failing::new("FAILED", "WKS.1", "its group changed"));
+    });
+    world.run_with(&["delete", "-", "--yes", "--no-wait", "-o", "json"], &list(2)).ends(0, ["accepted"; 2]);
+    let early = world.run(&["history", "last", "--check", "-o", "json"]);
+    early.ends(1, ["accepted"; 2]).says("its job is still running");
+    std::thread::sleep(Duration::from_secs(2));
+    let late = world.run(&["history", "last", "--check", "-o", "json"]);
+    late.ends(0, ["gone", "failed"]);
+    assert!(late.stdout.contains("its group changed"), "{}", late.transcript());
+}
+
+#[test]
 fn what_is_left_behind_is_named_and_the_source_image_is_not() {
     let world = world(|workspace| add(workspace.region(REGION), 1));
     let run = world.run_with(&DELETE, &list(1));

@@ -15,7 +15,7 @@ use crate::{
     engine::{Calls, Options, Outcome, Session, Stop, Target, Verdict},
     error::{Error, Kind, Result},
     image::{ImageId, Provider, StoreRef},
-    store::{Answer, Deletion, Image, ImageStore, Limit, Op, Page},
+    store::{Answer, Deletion, Image, ImageStore, Limit, Op, Page, Receipt},
 };
 
 /// A service that lets calls through while its bucket holds something.
@@ -85,11 +85,11 @@ impl ImageStore for Service {
         Some(self.limit)
     }
 
-    async fn delete(&self, _ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
+    async fn delete(&self, _ids: &[ImageId]) -> Result<Receipt<Answer<ImageId, Deletion>>> {
         sleep(self.latency / 2).await;
         let passed = self.arrive();
         sleep(self.latency / 2).await;
-        passed.map(|()| Answer::All(Deletion::Deleted))
+        passed.map(|()| Receipt::new(Answer::All(Deletion::Deleted), None::<String>))
     }
 
     async fn get(&self, _ids: &[ImageId]) -> Result<Answer<ImageId, Image>> {

@@ -18,7 +18,7 @@ use chrono::{TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Deletion, Image, ImageStore, Limit, Op, Page, Shared, Source};
+use super::{Answer, Deletion, Image, ImageStore, Limit, Op, Page, Receipt, Shared, Source};
 use crate::{
     error::{Error, Kind, Result},
     http::Http,
@@ -96,11 +96,6 @@ impl ImageStore for Cvm {
         self.api.clock_ahead()
     }
 
-    fn lists_all(&self) -> bool {
-        // A listing leaves out public images and those that other accounts share.
-        false
-    }
-
     fn limit(&self, op: Op) -> Option<Limit> {
         let limit = |call, batch, per_second| Some(Limit { call, batch, per_second, in_flight: 10 });
         match op {
@@ -122,10 +117,10 @@ impl ImageStore for Cvm {
         Some(self.caller.clone())
     }
 
-    async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
-        self.delete_images(ids, false).await?;
+    async fn delete(&self, ids: &[ImageId]) -> Result<Receipt<Answer<ImageId, Deletion>>> {
+        let request_id = self.delete_images(ids, false).await?;
         // Success means that the service accepted the request; it deletes the image later.
-        Ok(Answer::All(Deletion::Requested))
+        Ok(Receipt::new(Answer::All(Deletion::Requested), Some(request_id)))
     }
 
     fn rehearses(&self) -> bool {
@@ -210,15 +205,16 @@ impl ImageStore for Cvm {
 }
 
 impl Cvm {
-    async fn delete_images(&self, ids: &[ImageId], dry_run: bool) -> Result<()> {
+    /// Tells the id of the call.
+    async fn delete_images(&self, ids: &[ImageId], dry_run: bool) -> Result<String> {
         let mut body = json!({ "ImageIds": names(ids)? });
         for (name, wanted) in [("DeleteBindedSnap", self.delete_snapshots), ("DryRun", dry_run)] {
             if wanted {
                 body[name] = Value::Bool(true);
             }
         }
-        let _: Told<Done> = self.api.call("DeleteImages", ids.len(), &body).await?;
-        Ok(())
+        let told: Told<Done> = self.api.call("DeleteImages", ids.len(), &body).await?;
+        Ok(told.request_id)
     }
 
     async fn describe(&self, ids: usize, body: &Value) -> Result<Told<Images>> {

@@ -88,7 +88,7 @@ async fn a_deletion_that_is_taken_is_requested_and_takes_no_snapshots_unless_tol
         let options = settings::Options { deletion, ..settings::Options::default() };
         let settings = Settings { options, ..settings(&sandbox) };
         let store = open(&settings, &Default::default(), &store_ref(Some(REGION))).await.unwrap();
-        let answer = store.delete(&ids(&["img-good1", "img-good2"])).await.unwrap();
+        let answer = store.delete(&ids(&["img-good1", "img-good2"])).await.unwrap().said;
         assert!(matches!(answer, Answer::All(Deletion::Requested)));
         let mut world = sandbox.world();
         let region = world.cvm.region(REGION);

@@ -161,7 +161,7 @@ impl Ecr {
     async fn deletes_nothing(&self) -> Result<()> {
         let digest: Digest =
             UNUSED_DIGEST.parse().map_err(|_| Error::new(Kind::Invalid, "the test digest is not valid"))?;
-        match self.delete(&[ImageId::Digest(digest)]).await? {
+        match self.delete(&[ImageId::Digest(digest)]).await?.said {
             Answer::All(_) => Ok(()),
             Answer::Each(answers) => answers.into_iter().try_for_each(|(_, answer)| match answer {
                 Err(error) if error.kind != Kind::NotFound => Err(error),

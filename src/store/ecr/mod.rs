@@ -21,7 +21,7 @@ use chrono::TimeDelta;
 
 use self::call::heard;
 use super::{
-    Answer, Ask, CacheRule, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, OwnRule, Page, Put,
+    Answer, Ask, CacheRule, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, OwnRule, Page, Put, Receipt,
     Replication, Shared, Source, StorageClass,
 };
 use crate::{
@@ -143,12 +143,13 @@ impl ImageStore for Ecr {
         }
     }
 
-    async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
+    async fn delete(&self, ids: &[ImageId]) -> Result<Receipt<Answer<ImageId, Deletion>>> {
         let call = self.client.batch_delete_image().set_registry_id(self.registry());
         let call = call.repository_name(&self.store.name).set_image_ids(Some(ids.iter().map(identifier).collect()));
         let answer = heard("BatchDeleteImage", ids.len(), call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
-        decode::deleted(ids, answer.image_ids(), answer.failures(), request.as_deref()).map(Answer::Each)
+        let answers = decode::deleted(ids, answer.image_ids(), answer.failures(), request.as_deref())?;
+        Ok(Receipt::new(Answer::Each(answers), request))
     }
 
     async fn get(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Image>> {
@@ -234,7 +235,7 @@ impl ImageStore for Ecr {
         lifecycle::read(text).map(Some).map_err(unreadable)
     }
 
-    async fn put(&self, put: &Put) -> Result<()> {
+    async fn put(&self, put: &Put) -> Result<Receipt<()>> {
         let Put { manifest, tag } = put;
         let text = std::str::from_utf8(&manifest.bytes)
             .map_err(|_| Error::new(Kind::Invalid, format!("the manifest of {} is not text", manifest.digest)))?;
@@ -245,7 +246,7 @@ impl ImageStore for Ecr {
         let answer = heard("PutImage", 1, call.send()).await.map_err(errors::of_put)?;
         let stored = answer.image().and_then(|image| image.image_id()?.image_digest());
         match stored == Some(manifest.digest.to_string().as_str()) {
-            true => Ok(()),
+            true => Ok(Receipt::new((), answer.request_id())),
             false => {
                 let message = format!("ECR stored {}, not {}", stored.unwrap_or("an unknown image"), manifest.digest);
                 Err(Error::new(Kind::Unreadable, message).request_id(answer.request_id()))
@@ -253,14 +254,15 @@ impl ImageStore for Ecr {
         }
     }
 
-    async fn set_storage_class(&self, id: &ImageId, class: StorageClass) -> Result<()> {
+    async fn set_storage_class(&self, id: &ImageId, class: StorageClass) -> Result<Receipt<()>> {
         let target = match class {
             StorageClass::Standard => TargetStorageClass::Standard,
             StorageClass::Archive => TargetStorageClass::Archive,
         };
         let call = self.client.update_image_storage_class().set_registry_id(self.registry());
         let call = call.repository_name(&self.store.name).image_id(identifier(id)).target_storage_class(target);
-        heard("UpdateImageStorageClass", 1, call.send()).await.map(drop)
+        let answer = heard("UpdateImageStorageClass", 1, call.send()).await?;
+        Ok(Receipt::new((), answer.request_id()))
     }
 
     async fn check_layers(&self, digests: &[Digest]) -> Result<Answer<Digest, LayerState>> {

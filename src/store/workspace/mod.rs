@@ -30,7 +30,7 @@ use self::{
     errors::About,
     token::{Access, Auth},
 };
-use super::{Answer, Deletion, Image, ImageStore, Job, Limit, Op, Page, Shared};
+use super::{Answer, Deletion, Image, ImageStore, Job, Limit, Op, Page, Receipt, Shared};
 use crate::{
     error::{Error, Kind, Result},
     http::Response,
@@ -204,7 +204,7 @@ impl ImageStore for Workspace {
         true
     }
 
-    async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
+    async fn delete(&self, ids: &[ImageId]) -> Result<Receipt<Answer<ImageId, Deletion>>> {
         let items = ids.iter().map(server_id).collect::<Result<Vec<_>>>()?;
         let distinct: HashSet<_> = items.iter().collect();
         if !(1..=MOST_DELETED).contains(&items.len()) || distinct.len() < items.len() {
@@ -226,10 +226,11 @@ impl ImageStore for Workspace {
         }
         let job =
             if answer.body.trim_ascii().is_empty() { None } else { decode::read::<Started>(&call, &answer)?.job_id };
-        Ok(Answer::All(match job.filter(|id| !id.is_empty()) {
+        let deletion = match job.filter(|id| !id.is_empty()) {
             Some(id) => Deletion::Accepted(Job { id }),
             None => Deletion::Requested,
-        }))
+        };
+        Ok(Receipt::new(Answer::All(deletion), errors::request_id(&answer, None)))
     }
 
     /// Asks for one server by its id, and not for a listing narrowed to it: whether a listing shows the servers of

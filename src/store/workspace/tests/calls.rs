@@ -12,7 +12,7 @@ async fn a_deletion_starts_a_job_that_tells_what_became_of_each() {
     let failing = Failing::new("FAILED", "WKS.00211401", "The server group has changed.");
     sandbox.world().workspace.region(REGION).failing.insert("2".into(), failing);
     let store = open_with(&sandbox, WITH_PASSWORD).await.unwrap();
-    let Answer::All(Deletion::Accepted(job)) = store.delete(&named(&["1", "2", "absent"])).await.unwrap() else {
+    let Answer::All(Deletion::Accepted(job)) = store.delete(&named(&["1", "2", "absent"])).await.unwrap().said else {
         panic!("a job was started");
     };
     let Some(Answer::Each(answers)) = store.poll(&job).await.unwrap() else {
@@ -36,7 +36,7 @@ async fn a_running_job_has_no_result_and_an_unknown_one_is_not_found() {
     let sandbox = start_with(&["1"]).await;
     sandbox.world().workspace.job_time = Duration::from_secs(600);
     let store = open_with(&sandbox, WITH_KEYS).await.unwrap();
-    let Answer::All(Deletion::Accepted(job)) = store.delete(&named(&["1"])).await.unwrap() else {
+    let Answer::All(Deletion::Accepted(job)) = store.delete(&named(&["1"])).await.unwrap().said else {
         panic!("a job was started");
     };
     assert!(store.poll(&job).await.unwrap().is_none());
@@ -57,7 +57,7 @@ async fn the_recursive_flag_is_sent_as_set_and_an_answer_without_a_job_means_loo
         let options = settings::Options { deletion, ..settings::Options::default() };
         let settings = Settings { options, ..settings(&sandbox, WITH_KEYS) };
         let store = open(&settings, &Default::default(), &anywhere()).await.unwrap();
-        let answer = store.delete(&named(&["1"])).await.unwrap();
+        let answer = store.delete(&named(&["1"])).await.unwrap().said;
         assert!(matches!(answer, Answer::All(Deletion::Requested)));
         let jobs: Vec<_> = sandbox.world().workspace.region(REGION).jobs.values().cloned().collect();
         assert_eq!((jobs.len(), jobs[0].recursive), (1, recursive));
@@ -250,7 +250,7 @@ async fn a_short_page_is_the_last_only_if_the_count_agrees() {
 async fn an_empty_answer_to_a_deletion_means_look() {
     for body in ["", "{}", r#"{"job_id":""}"#, r#"{"job_id":null}"#] {
         let (store, _sandbox) = answered(200, body).await;
-        let answer = store.delete(&named(&["1"])).await.unwrap();
+        let answer = store.delete(&named(&["1"])).await.unwrap().said;
         assert!(matches!(answer, Answer::All(Deletion::Requested)), "{body}");
     }
 }

@@ -120,7 +120,7 @@ async fn look(
             Err(error) => (store, ids.into_iter().map(|id| (id, Err(error.clone()))).collect(), Parts::default()),
         }
     });
-    for (home, found, parts) in join_all(looks).await {
+    for (home, found, mut parts) in join_all(looks).await {
         for (id, found) in found {
             match found.and_then(|image| there(&home, &id, image, &parts)) {
                 Ok(wish) => wishes.add(wish),
@@ -133,8 +133,7 @@ async fn look(
                 }
             }
         }
-        let held = parts.held.iter().filter_map(|image| there(&home, &image.id.clone()?, image.clone(), &parts).ok());
-        held.for_each(|wish| wishes.add(wish));
+        parts.wishes(&home).into_iter().for_each(|wish| wishes.add(wish));
     }
     absent
 }
@@ -145,6 +144,33 @@ struct Parts {
     manifests: HashMap<Digest, Arc<Manifest>>,
     /// Images that they hold and that are not active.
     held: Vec<Image>,
+}
+
+impl Parts {
+    /// Wishes for what they hold.
+    fn wishes(&mut self, home: &Arc<StoreRef>) -> Vec<Wish> {
+        let held = std::mem::take(&mut self.held).into_iter();
+        held.filter_map(|image| there(home, &image.id.clone()?, image, self).ok()).collect()
+    }
+}
+
+/// Wishes for what indexes hold that no record knew and that are active again, so that they can be read. Also what each
+/// index holds.
+pub async fn held(
+    session: &Session,
+    indexes: Vec<Image>,
+    context: &Context,
+) -> (Vec<Wish>, Vec<(Digest, Vec<Digest>)>) {
+    let mut parts = parts(session, indexes, None, context).await;
+    let holds = parts.manifests.values().map(|manifest| (manifest.digest.clone(), children(manifest))).collect();
+    (parts.wishes(&session.store.home()), holds)
+}
+
+fn children(manifest: &Manifest) -> Vec<Digest> {
+    match manifest::contents(&manifest.bytes) {
+        Ok(Contents::Index(children)) => children.into_iter().map(|child| child.digest).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Finds the archived images that indexes hold: without them, an index cannot be pulled. The manifest of an archived index
@@ -165,11 +191,7 @@ async fn parts(session: &Session, mut indexes: Vec<Image>, folder: Option<&Folde
             let (folder, wanted) = (folder.clone(), archived.into_iter().map(|(digest, _)| digest).collect());
             manifests.extend(context.blocking(move || saved_manifests(&folder, wanted)).await.unwrap_or_default());
         }
-        let held = manifests.iter().flat_map(|manifest| match manifest::contents(&manifest.bytes) {
-            Ok(Contents::Index(children)) => children,
-            _ => Vec::new(),
-        });
-        let held: Vec<_> = held.map(|child| ImageId::Digest(child.digest)).collect();
+        let held: Vec<_> = manifests.iter().flat_map(children).map(ImageId::Digest).collect();
         parts.manifests.extend(manifests.into_iter().map(|manifest| (manifest.digest.clone(), Arc::new(manifest))));
         if held.is_empty() {
             return parts;

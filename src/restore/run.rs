@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 
 use super::{
+    find::held,
     look::Seen,
-    plan::{Planned, TagStep, plan},
+    plan::{Planned, TagStep, plan, without},
     send::{self, Entries, Part},
     wish::{Wish, Wishes},
 };
@@ -15,10 +16,11 @@ use crate::{
     engine::{Outcome, Session, Verdict},
     error::Result,
     exit::Tally,
-    image::ImageId,
+    image::{Digest, ImageId, ImageRef, Reference},
     output::question::{Place, restoring},
     record::{About, Action, Folder, Recorder},
     report::Item,
+    store::{Image, Storage},
 };
 
 /// How a restore is carried out.
@@ -45,6 +47,9 @@ struct OfStore {
     plans: Vec<Planned>,
 }
 
+/// What is known only later.
+const PARTS: &str = "no record knows what an archived index holds; once it is back, imgctl restores that too";
+
 /// What restored images lose.
 const LOSES: &str = "restored images count as pushed now: rules by age begin anew, and pull times and scans are lost";
 
@@ -70,23 +75,20 @@ pub async fn run(wishes: Wishes, context: &Context, how: How) -> Result<Tally> {
             }
         }
     }
-    let looks = stores.into_iter().map(|(session, places, mut wishes)| async move {
-        let seen = Seen::at(&session, &mut wishes).await;
-        let plans = plan(&wishes, &seen);
-        OfStore { session, places, wishes, seen, plans }
-    });
-    let stores: Vec<OfStore> = join_all(looks).await;
-    let halted = || stores.iter().filter_map(|of| of.session.halted());
-    halted().for_each(|error| context.printer.error(error));
+    let looks = stores.into_iter().map(|(session, places, wishes)| OfStore::look(session, places, wishes));
+    let mut stores: Vec<OfStore> = join_all(looks).await;
+    let halted = |stores: &[OfStore]| stores.iter().find_map(|of| of.session.halted().cloned());
+    halted(&stores).iter().for_each(|error| context.printer.error(error));
 
     let puts = stores.iter().flat_map(|of| &of.plans).any(|plan| plan.would().outcome == Outcome::WouldRestore);
+    let notes = [(puts, LOSES), (stores.iter().any(OfStore::has_unknown_parts), PARTS)];
+    let notes: Vec<String> =
+        notes.into_iter().filter_map(|(applies, note)| applies.then(|| format!("restore: {note}"))).collect();
     let expected = || in_order(items.iter().cloned().chain(stores.iter().flat_map(OfStore::expected)), &ended);
     if how.dry_run {
         let items = expected();
         items.iter().for_each(|item| context.printer.item(item));
-        if puts {
-            context.printer.remark_last(format!("restore: {LOSES}"));
-        }
+        notes.into_iter().for_each(|note| context.printer.remark_last(note));
         return Ok(Tally::of(&items, false));
     }
     let sends = stores.iter().flat_map(|of| &of.plans).any(Planned::sends);
@@ -99,9 +101,7 @@ pub async fn run(wishes: Wishes, context: &Context, how: How) -> Result<Tally> {
     if sends && !how.yes {
         let items = expected();
         context.printer.plan(&items);
-        if puts {
-            context.printer.remark(&format!("restore: {LOSES}"));
-        }
+        notes.iter().for_each(|note| context.printer.remark(note));
         let sending = stores.iter().filter(|of| of.plans.iter().any(Planned::sends));
         let places = sending
             .map(|of| Place { home: Arc::unwrap_or_clone(of.session.store.home()), caller: of.session.store.caller() });
@@ -115,15 +115,38 @@ pub async fn run(wishes: Wishes, context: &Context, how: How) -> Result<Tally> {
     if let Some(recorder) = &recorder {
         context.printer.run(&recorder.run);
     }
+    let (mut first, mut stopped, mut holds) = (0, None, Vec::new());
+    while !stores.is_empty() {
+        let ended = carry_out(&stores, first, recorder.as_ref(), context, &how).await;
+        first += stores.iter().map(|of| of.plans.len()).sum::<usize>();
+        halted(&stores).iter().for_each(|error| context.printer.error(error));
+        stopped = stopped.or_else(|| halted(&stores));
+        stores = if how.no_wait { Vec::new() } else { parts(&stores, &ended, &mut holds, context).await };
+        items.extend(ended);
+    }
+    let mut items = in_order(items, &ended);
+    fail_without_parts(&mut items, &holds);
+    items.iter().for_each(|item| context.printer.item(item));
+    if let Some(recorder) = recorder
+        && let Err(error) = recorder.end(context.stop.error().or(stopped)).await
+    {
+        context.printer.error(&error);
+    }
+    Ok(Tally::of(&items, false))
+}
+
+/// Restores what was planned, in all stores side by side. In the record, images are numbered from `first`.
+async fn carry_out(
+    stores: &[OfStore],
+    mut first: usize,
+    recorder: Option<&Recorder>,
+    context: &Context,
+    how: &How,
+) -> Vec<(usize, Vec<Item>)> {
     context.printer.progress.doing("restoring", Some(stores.iter().map(|of| of.plans.len()).sum()));
-    let mut first = 0;
-    let numbered = stores.iter().enumerate().map(|(number, of)| {
-        let entries = Entries { recorder: recorder.as_ref(), store: number, first };
+    let sending = stores.iter().enumerate().map(|(number, of)| {
+        let entries = Entries { recorder, store: number, first };
         first += of.plans.len();
-        (entries, of)
-    });
-    let numbered: Vec<_> = numbered.collect();
-    let sent = join_all(numbered.into_iter().map(|(entries, of)| async move {
         let part = Part {
             session: &of.session,
             wishes: &of.wishes,
@@ -134,19 +157,63 @@ pub async fn run(wishes: Wishes, context: &Context, how: How) -> Result<Tally> {
             printer: &context.printer,
             entries,
         };
-        of.places.iter().copied().zip(part.carry_out().await).collect::<Vec<_>>()
-    }));
-    items.extend(sent.await.into_iter().flatten());
-    halted().for_each(|error| context.printer.error(error));
-    let items = in_order(items, &ended);
-    items.iter().for_each(|item| context.printer.item(item));
-    if let Some(recorder) = recorder {
-        let halted = halted().next().cloned();
-        if let Err(error) = recorder.end(context.stop.error().or(halted)).await {
-            context.printer.error(&error);
+        async move { of.places.iter().copied().zip(part.carry_out().await).collect::<Vec<_>>() }
+    });
+    join_all(sending).await.concat()
+}
+
+/// An index, and the images that it holds.
+type Holds = (ImageRef, Vec<ImageRef>);
+
+/// What indexes hold that came out of the archive, if no record knew it. Its items follow those of its store.
+async fn parts(
+    stores: &[OfStore],
+    ended: &[(usize, Vec<Item>)],
+    holds: &mut Vec<Holds>,
+    context: &Context,
+) -> Vec<OfStore> {
+    let mut rest = Vec::new();
+    for of in stores.iter().filter(|of| of.has_unknown_parts()) {
+        let home = of.session.store.home();
+        let is_back = |wish: &&Wish| {
+            let reference = Reference::from(home.image(ImageId::Digest(wish.digest.clone())));
+            let mut items = ended.iter().flat_map(|(_, items)| items);
+            items.any(|item| item.reference == reference && item.outcome == Some(Outcome::Restored))
+        };
+        let indexes = of.wishes.iter().filter(|wish| wish.has_unknown_parts()).filter(is_back);
+        let active = indexes.map(|wish| Image { storage: Storage::Standard, ..wish.image.clone() });
+        let (mut wishes, found) = held(&of.session, active.collect(), context).await;
+        let image = |digest: Digest| home.image(ImageId::Digest(digest));
+        holds.extend(
+            found.into_iter().map(|(index, parts)| (image(index), parts.into_iter().map(image).collect::<Vec<_>>())),
+        );
+        wishes.retain(|wish| of.wishes.iter().all(|known| known.digest != wish.digest));
+        if !wishes.is_empty() {
+            let last = of.places.iter().copied().max().unwrap_or_default();
+            rest.push(OfStore::look(Arc::clone(&of.session), vec![last; wishes.len()], wishes).await);
         }
     }
-    Ok(Tally::of(&items, false))
+    rest
+}
+
+/// An index is not restored as long as an image that it holds is not.
+fn fail_without_parts(items: &mut [Item], holds: &[Holds]) {
+    use Outcome::{AlreadyThere, Restored, Retagged};
+    let is_back = |item: &Item| matches!(item.outcome, Some(Restored | AlreadyThere | Retagged));
+    // An index may hold indexes.
+    for _ in 0..=holds.len() {
+        for (index, parts) in holds {
+            let missing = items.iter().filter(|item| !is_back(item)).find_map(|item| match &item.reference {
+                Reference::Image(image) if parts.contains(image) => image.id.digest().cloned(),
+                _ => None,
+            });
+            let of_index = |item: &&mut Item| item.reference == Reference::from(index.clone());
+            if let Some(missing) = missing {
+                let whole = items.iter_mut().filter(of_index).filter(|item| is_back(item));
+                whole.for_each(|item| item.end(&index.store, Verdict::failed(without(&missing))));
+            }
+        }
+    }
 }
 
 /// What the run is, for its record.
@@ -168,6 +235,17 @@ fn in_order(items: impl IntoIterator<Item = (usize, Vec<Item>)>, ended: &[Item])
 }
 
 impl OfStore {
+    /// Looks at the images of a store, and plans what to do.
+    async fn look(session: Arc<Session>, places: Vec<usize>, mut wishes: Vec<Wish>) -> Self {
+        let seen = Seen::at(&session, &mut wishes).await;
+        let plans = plan(&wishes, &seen);
+        Self { session, places, wishes, seen, plans }
+    }
+
+    fn has_unknown_parts(&self) -> bool {
+        self.wishes.iter().any(Wish::has_unknown_parts)
+    }
+
     /// The items if all goes well.
     fn expected(&self) -> Vec<(usize, Vec<Item>)> {
         let item = |((place, wish), plan): ((&usize, &Wish), &Planned)| {

@@ -11,7 +11,7 @@ use crate::{
     },
     record::{Record, Recorded, Saved},
     report::Item,
-    store::{Image, Manifest},
+    store::{Image, Manifest, Storage},
 };
 
 /// One image to restore.
@@ -99,6 +99,11 @@ impl Wishes {
 }
 
 impl Wish {
+    /// It is an archived index, and no record says what it holds.
+    pub fn has_unknown_parts(&self) -> bool {
+        self.manifest.is_err() && self.image.is_index() && self.image.storage != Storage::Standard
+    }
+
     /// The images that it holds, which must be there before it.
     pub fn children(&self) -> Vec<Digest> {
         let contents = self.manifest.as_ref().ok().and_then(|manifest| manifest::contents(&manifest.bytes).ok());

@@ -251,10 +251,14 @@ fn archived_images_become_active_and_are_waited_for() {
 
     let world = fresh().fault("ecr:UpdateImageStorageClass:lose-answer:1");
     world.run(&one).ends(0, ["restored"; 3]);
-    // Without a record, only the index is known; then it can be read.
-    let world = fresh().set("IMGCTL_STATE_DIR", "off");
-    world.run(&one).ends(0, ["restored"]);
-    world.run(&one).ends(0, ["already_there", "restored", "restored"]);
+    // Without a record, only the index is known; once it is back, it can be read.
+    let alone = || fresh().set("IMGCTL_STATE_DIR", "off");
+    alone().run(&["restore", "-n", "ecr:team/app:v1"]).exits(0).says("once it is back, imgctl restores that too");
+    alone().run(&one).ends(0, ["restored"; 3]);
+    let world = alone().fault("ecr:UpdateImageStorageClass:status=403@2:9");
+    let run = world.run(&one);
+    // The index is active again, and cannot be pulled.
+    assert_eq!((run.code, run.words()[0].as_str()), (1, "refused"), "{}", run.transcript());
 }
 
 #[test]

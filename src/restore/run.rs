@@ -82,8 +82,8 @@ pub async fn run(wishes: Wishes, context: &Context, how: How) -> Result<Tally> {
 
     let puts = stores.iter().flat_map(|of| &of.plans).any(|plan| plan.would().outcome == Outcome::WouldRestore);
     let notes = [(puts, LOSES), (stores.iter().any(OfStore::has_unknown_parts), PARTS)];
-    let notes: Vec<String> =
-        notes.into_iter().filter_map(|(applies, note)| applies.then(|| format!("restore: {note}"))).collect();
+    let notes = notes.into_iter().filter(|(applies, _)| *applies);
+    let notes: Vec<String> = notes.map(|(_, note)| format!("restore: {note}")).collect();
     let expected = || in_order(items.iter().cloned().chain(stores.iter().flat_map(OfStore::expected)), &ended);
     if how.dry_run {
         let items = expected();

@@ -65,7 +65,7 @@ fn row(job: &Job, peers: bool) -> io::Result<Value> {
     let least = job.floor.calls();
     let floor = match job.limit {
         // A bucket is full at the start, and fills while calls go out.
-        Limit::Bucket(rate) => (least as f64 - f64::from(rate)).max(0.0) / f64::from(rate),
+        Limit::Bucket(rate) => (job.floor.most_of_one() as f64 - f64::from(rate)).max(0.0) / f64::from(rate),
         Limit::Window(rate) => floor::of_window(job, rate),
         Limit::None => floor::measure(job, &start(job)?)?,
     };

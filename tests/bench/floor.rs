@@ -33,20 +33,32 @@ pub struct Call {
 pub enum Floor {
     /// Calls that go side by side, one stage after the other.
     Stages(Vec<Vec<Call>>),
+    /// Chains side by side, each call after the one before it.
+    Chains(Vec<Vec<Call>>),
     /// Page after page of each repository, after the names of all if they must be found.
     Listing { repositories: Vec<String>, pages: usize, find: bool },
     /// Both at once.
     Both(Box<Floor>, Box<Floor>),
+    /// One after the other.
+    Then(Box<Floor>, Box<Floor>),
     /// So many; they are not sent.
     Counted(usize),
 }
 
 impl Floor {
+    /// The calls of the operation with the most: each has a rate of its own.
+    pub fn most_of_one(&self) -> usize {
+        match self {
+            Self::Chains(chains) => chains.len(),
+            floor => floor.calls(),
+        }
+    }
+
     pub fn calls(&self) -> usize {
         match self {
-            Self::Stages(stages) => stages.iter().map(Vec::len).sum(),
+            Self::Stages(calls) | Self::Chains(calls) => calls.iter().map(Vec::len).sum(),
             Self::Listing { repositories, pages, find } => repositories.len() * pages + usize::from(*find),
-            Self::Both(one, other) => one.calls() + other.calls(),
+            Self::Both(one, other) | Self::Then(one, other) => one.calls() + other.calls(),
             Self::Counted(calls) => *calls,
         }
     }
@@ -56,6 +68,11 @@ impl Floor {
             Self::Stages(stages) => stages.iter().try_for_each(|calls| {
                 side_by_side(calls.clone(), |call, client: &mut Client| client.send(&call).map(drop), address)
             }),
+            Self::Chains(chains) => side_by_side(
+                chains.clone(),
+                |chain, client: &mut Client| chain.iter().try_for_each(|call| client.send(call).map(drop)),
+                address,
+            ),
             Self::Listing { repositories, find, .. } => {
                 if *find {
                     let call = Call { operation: "DescribeRepositories", body: json!({ "maxResults": 1000 }) };
@@ -68,6 +85,7 @@ impl Floor {
                 other.send(address)?;
                 one.join().expect("it does not panic")
             }),
+            Self::Then(one, other) => one.send(address).and_then(|()| other.send(address)),
             Self::Counted(_) => Ok(()),
         }
     }

@@ -42,6 +42,8 @@ pub struct Job {
     pub world: Box<dyn Fn() -> World>,
     pub command: Vec<String>,
     pub stdin: String,
+    /// What runs before, unmeasured: its output is the standard input.
+    pub before: Option<Vec<String>>,
     pub floor: Floor,
     /// Images of ECR that the job is about, for peers.
     pub digests: Vec<String>,
@@ -106,6 +108,7 @@ pub fn all() -> Vec<Job> {
         list("list of 100 repositories", 100, 100, 50),
         list("list of 200 repositories", 200, 10, 50),
         prune(20_000, 50),
+        saved(20_000, 50),
         get(1, 0),
         cvm(60),
         cvm(600),
@@ -113,7 +116,8 @@ pub fn all() -> Vec<Job> {
     // The same without a record of the run, which reads every manifest.
     for recorded in [delete(10_000, 50), delete(100_000, 50), Job { limit: Limit::Bucket(20), ..delete(10_000, 20) }] {
         let command = [recorded.command, words("--no-record")].concat();
-        jobs.push(Job { name: "delete digests, no record", command, ..recorded });
+        let floor = Floor::Stages(vec![calls("BatchDeleteImage", &by_digest(&recorded.digests))]);
+        jobs.push(Job { name: "delete digests, no record", command, floor, ..recorded });
     }
     for (rate, count) in [(5, 3_000), (20, 10_000), (50, 20_000), (100, 30_000)] {
         jobs.push(Job { limit: Limit::Bucket(rate), ..delete(count, 20) });
@@ -133,9 +137,18 @@ fn job(name: &'static str, count: usize, latency: u64) -> Job {
         world: Box::new(move || ecr(1, count)),
         command: words("delete - --yes -o ndjson"),
         stdin: refs.concat(),
-        floor: Floor::Stages(vec![calls("BatchDeleteImage", &by_digest(&digests))]),
+        before: None,
+        floor: recorded(by_digest(&digests), &digests),
         digests,
     }
+}
+
+/// The least calls of a deletion that is recorded: a look at each batch, a reading of its manifests, and the deletion.
+fn recorded(looked: Vec<Value>, digests: &[String]) -> Floor {
+    let ids = by_digest(digests);
+    let stages = [calls("DescribeImages", &looked), calls("BatchGetImage", &ids), calls("BatchDeleteImage", &ids)];
+    let [looks, reads, deletions] = stages.map(Vec::into_iter);
+    Floor::Chains(looks.zip(reads).zip(deletions).map(|((look, read), delete)| vec![look, read, delete]).collect())
 }
 
 fn get(count: usize, latency: u64) -> Job {
@@ -159,12 +172,11 @@ fn tags(name: &'static str, count: usize, flag: &str) -> Job {
     let job = job(name, count, 50);
     let refs: Vec<_> = (0..count).map(|number| format!("ecr:{}:v{number}\n", self::name(0))).collect();
     let looked: Vec<_> = (0..count).map(|number| json!({ "imageTag": format!("v{number}") })).collect();
-    let stages = vec![calls("DescribeImages", &looked), calls("BatchDeleteImage", &by_digest(&job.digests))];
     Job {
         task: Task::Other,
         command: words(&format!("delete - --yes -o ndjson{flag}")),
         stdin: refs.concat(),
-        floor: Floor::Stages(stages),
+        floor: recorded(looked, &job.digests),
         ..job
     }
 }
@@ -180,6 +192,7 @@ fn list(name: &'static str, repositories: usize, images: usize, latency: u64) ->
         world: Box::new(move || ecr(repositories, images)),
         command: words(&format!("list ecr:{pattern} -o ndjson")),
         stdin: String::new(),
+        before: None,
         floor: Floor::Listing {
             repositories: (0..repositories).map(self::name).collect(),
             pages: images.div_ceil(1000),
@@ -215,6 +228,21 @@ fn prune(count: usize, latency: u64) -> Job {
     }
 }
 
+/// A saved plan that deletes two thirds of a repository, which is listed again first.
+fn saved(count: usize, latency: u64) -> Job {
+    let goes = count * 2 / 3;
+    let plan = "prune ecr:app/000 --tag v* --older-than 30d --dry-run --show deleted -o json --no-default-protect";
+    let limits = format!(" --max-delete {count} --max-percent 100 --keep {}", count - goes);
+    let job = job("delete a saved plan", count, latency);
+    // All were pushed at one time; which of them stay does not matter to the floor.
+    let floor = Floor::Then(
+        Box::new(Floor::Listing { repositories: vec![name(0)], pages: count.div_ceil(1000), find: false }),
+        Box::new(recorded(by_digest(&job.digests[..goes]), &job.digests[..goes])),
+    );
+    let before = Some(words(&format!("{plan}{limits}")));
+    Job { task: Task::Other, command: words("delete - --yes -o ndjson"), stdin: String::new(), before, floor, ..job }
+}
+
 fn cvm(count: usize) -> Job {
     let id = |number| format!("img-{number:08}");
     Job {
@@ -233,6 +261,7 @@ fn cvm(count: usize) -> Job {
         }),
         command: words("delete - --yes -o ndjson"),
         stdin: (0..count).map(|number| format!("cvm://ap-guangzhou/{}\n", id(number))).collect(),
+        before: None,
         // A look before and one after, a hundred images a call, and the deletions, ten images a call.
         floor: Floor::Counted(2 * count.div_ceil(100) + count.div_ceil(10)),
         digests: Vec::new(),

@@ -32,10 +32,17 @@ pub fn start(job: &Job) -> io::Result<Sandbox> {
 }
 
 pub fn imgctl(job: &Job, sandbox: &Sandbox) -> io::Result<Measured> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_imgctl"));
-    command.args(&job.command);
-    command.env("IMGCTL_CACHE_DIR", "off");
-    measured(command, &job.stdin, sandbox)
+    let program = |arguments: &[String]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_imgctl"));
+        command.args(arguments).env("IMGCTL_CACHE_DIR", "off");
+        command
+    };
+    let Some(before) = &job.before else { return measured(program(&job.command), &job.stdin, sandbox) };
+    let output = program(before).envs(sandbox.environment()).output()?;
+    if !output.status.success() {
+        return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    measured(program(&job.command), &String::from_utf8_lossy(&output.stdout), sandbox)
 }
 
 /// Runs a program to its end, with an environment that leads nowhere but into the sandbox.

@@ -11,7 +11,6 @@ use serde_json::json;
 use super::{
     habits::{Auth, Habits},
     refusal::Refusal,
-    route::{Place, Route},
 };
 use crate::sandbox::{Received, Reply, field, text};
 
@@ -69,27 +68,17 @@ impl User {
     }
 }
 
-/// What a request needs: for what, and which actions on it.
-fn needs(route: &Route, habits: &Habits) -> Option<(String, &'static str)> {
-    let name = match &route.place {
-        Place::Root => return None,
-        Place::Catalog => return Some(("registry:catalog".into(), "*")),
-        _ => route.repository()?,
-    };
-    let actions = match route.method.as_str() {
-        "GET" | "HEAD" if !matches!(route.place, Place::Upload(..)) => "pull",
-        "DELETE" if !matches!(route.place, Place::Upload(..)) => habits.deletion,
-        _ => "pull,push",
-    };
-    Some((format!("repository:{name}"), actions))
-}
-
 impl Door {
     /// Whether a request may go on.
-    pub fn admit(&self, request: &Received, route: &Route, habits: &Habits) -> Result<(), Refusal> {
-        let needed = needs(route, habits);
+    pub fn admit(
+        &self,
+        request: &Received,
+        needed: Option<(String, &'static str)>,
+        auth: Auth,
+        habits: &Habits,
+    ) -> Result<(), Refusal> {
         let given = request.header("authorization");
-        match habits.auth {
+        match auth {
             Auth::Open => Ok(()),
             Auth::Basic => {
                 let challenge = || Refusal::of_status(401).with("www-authenticate", "Basic realm=\"sandbox\"");

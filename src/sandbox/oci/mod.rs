@@ -2,11 +2,14 @@
 //! the registry side of ECR. `habits` holds how registries differ; nothing else names one.
 //! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>
 
+mod acr;
+mod api;
 mod blobs;
 mod door;
 mod front;
 mod gar;
 pub mod habits;
+mod harbor;
 mod lists;
 mod manifests;
 mod referrers;
@@ -16,12 +19,14 @@ mod seed;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod zot;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use self::api::Call;
 pub use self::{
     door::{Door, READER, USER, User},
     front::Front,
@@ -65,20 +70,26 @@ impl Oci {
         if self.exchanges(request) {
             return self.door.exchange(request);
         }
-        let route = Route::of(request).ok_or_else(Refusal::no_route)?;
-        if !route.is_known(&self.habits) {
-            return Err(Refusal::no_route());
+        if let Some(call) = Call::of(self.habits.api, request) {
+            let auth = call.auth.unwrap_or(self.habits.auth);
+            self.door.admit(request, Some(call.needs()), auth, &self.habits)?;
+            self.run_hooks(call.operation);
+            return (call.act)(&mut self.front(request), &call);
         }
-        self.door.admit(request, &route, &self.habits)?;
+        let route = Route::of(request).filter(|route| route.is_known(&self.habits)).ok_or_else(Refusal::no_route)?;
+        self.door.admit(request, route.needs(&self.habits), self.habits.auth, &self.habits)?;
         self.run_hooks(&route.name());
-        let mut front = Front {
+        self.front(request).answer(&route)
+    }
+
+    fn front<'a>(&'a mut self, request: &'a Received) -> Front<'a> {
+        Front {
             repositories: &mut self.repositories,
             uploads: &mut self.uploads,
             habits: &self.habits,
             request,
             makes_repositories: true,
-        };
-        front.answer(&route)
+        }
     }
 
     fn exchanges(&self, request: &Received) -> bool {
@@ -101,6 +112,9 @@ impl Service for Oci {
         if self.exchanges(request) {
             return Some(format!("{method} exchange"));
         }
+        if let Some(call) = Call::of(self.habits.api, request) {
+            return Some(call.operation.into());
+        }
         let route = Route::of(request);
         Some(route.map_or_else(|| format!("{method} {}", request.path), |route| route.name()))
     }
@@ -110,7 +124,11 @@ impl Service for Oci {
     }
 
     fn items(&self, request: &Received) -> Vec<String> {
-        Route::of(request).and_then(|route| route.item()).into_iter().collect()
+        let item = match Call::of(self.habits.api, request) {
+            Some(call) => call.item(),
+            None => Route::of(request).and_then(|route| route.item()),
+        };
+        item.into_iter().collect()
     }
 
     fn answer(&mut self, request: &Received) -> Reply {

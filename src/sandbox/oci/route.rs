@@ -50,6 +50,21 @@ impl Route {
         format!("{} {place}", self.method)
     }
 
+    /// What a caller must be allowed to do: for what, and which actions on it.
+    pub fn needs(&self, habits: &Habits) -> Option<(String, &'static str)> {
+        let name = match &self.place {
+            Place::Root => return None,
+            Place::Catalog => return Some(("registry:catalog".into(), "*")),
+            _ => self.repository()?,
+        };
+        let actions = match self.method.as_str() {
+            "GET" | "HEAD" if !matches!(self.place, Place::Upload(..)) => "pull",
+            "DELETE" if !matches!(self.place, Place::Upload(..)) => habits.deletion,
+            _ => "pull,push",
+        };
+        Some((format!("repository:{name}"), actions))
+    }
+
     /// Whether a registry has it. One that does not says so before it asks who calls.
     pub fn is_known(&self, habits: &Habits) -> bool {
         match self.place {

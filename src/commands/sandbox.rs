@@ -160,7 +160,11 @@ impl Args {
     async fn serve(&self, place: &Place) -> Result<Exit> {
         // The sandbox's own keys may be in the environment already, and must still be printed.
         output::exact(self.shell.script(&variables(place)).as_bytes());
-        output::aside(&format!("sandbox running at {}; press Ctrl-C to stop", place.sandbox.url()));
+        output::aside(&format!(
+            "sandbox running at {}, with a registry at {}; press Ctrl-C to stop",
+            place.sandbox.url(),
+            place.sandbox.registry()
+        ));
         tokio::signal::ctrl_c().await.map_err(|error| Error::new(Kind::Config, error.to_string()))?;
         Ok(Exit::Done)
     }

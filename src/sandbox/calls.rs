@@ -71,8 +71,8 @@ pub(super) fn code(reply: &Reply) -> Option<String> {
         return Some(code.clone());
     }
     let body: Value = serde_json::from_slice(&reply.body).ok()?;
-    // Tencent; then Huawei's services, its gateway, and its IAM.
-    ["/Response/Error/Code", "/error_code", "/errorCode", "/error/code"].iter().find_map(|place| {
+    // Tencent; Huawei's services, its gateway, and its IAM; registries.
+    ["/Response/Error/Code", "/error_code", "/errorCode", "/error/code", "/errors/0/code"].iter().find_map(|place| {
         match body.pointer(place)? {
             Value::String(code) => Some(code.clone()),
             Value::Number(code) => Some(code.to_string()),
@@ -91,6 +91,7 @@ mod tests {
             (r#"{"Response":{"Error":{"Code":"A","Message":""},"RequestId":""}}"#, Some("A")),
             (r#"{"error_code":"B","error_msg":""}"#, Some("B")),
             (r#"{"error":{"code":401,"message":""}}"#, Some("401")),
+            (r#"{"errors":[{"code":"D","message":""}]}"#, Some("D")),
             (r#"{"Response":{"RequestId":""}}"#, None),
             ("not JSON", None),
         ] {

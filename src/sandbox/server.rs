@@ -1,4 +1,4 @@
-//! The emulator's HTTP side: one loopback port, each request handed to the service that knows it, faults played,
+//! The emulator's HTTP side: a loopback port for the clouds and one for the `oci:` registry, each request handed to the service that knows it, faults played,
 //! every call recorded. It knows no cloud. It runs on a thread of its own, so that a test may block, or stop tokio's
 //! clock, without stopping the emulator.
 
@@ -31,12 +31,16 @@ use super::{
     bucket::Buckets,
     calls::{self, Record},
     faults::{self, Kind, Script},
+    oci,
     spoil::Memory,
 };
 
 /// ECR's largest request is a layer part of 20 MiB, sent as base64.
 /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_UploadLayerPart.html>
 const LARGEST_REQUEST: usize = 32 << 20;
+
+/// A registry takes a layer in one request.
+const LARGEST_BLOB: usize = 1 << 30;
 
 /// Long enough for the first half of an answer to leave before the connection closes.
 const HALFWAY: Duration = Duration::from_millis(50);
@@ -56,6 +60,8 @@ pub struct Options {
     pub log: Option<PathBuf>,
     /// 0 is any free port.
     pub port: u16,
+    /// The port of the `oci:` registry; 0 is any free one.
+    pub registry_port: u16,
     /// How far the emulator's clock is ahead.
     pub clock_skew: TimeDelta,
 }
@@ -63,6 +69,7 @@ pub struct Options {
 /// A running emulator. It stops, and its port is free again, when this is dropped.
 pub struct Sandbox {
     address: SocketAddr,
+    registry: SocketAddr,
     shared: Arc<Shared>,
     stop: CancellationToken,
     thread: Option<thread::JoinHandle<()>>,
@@ -84,9 +91,8 @@ impl Sandbox {
     /// Starts to serve. A fault for a service that is not there is an error: it would test nothing.
     pub async fn start(mut world: World, options: Options) -> io::Result<Self> {
         check_services(&mut world, &options.faults)?;
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
+        let (clouds, address) = listen(options.port)?;
+        let (registry, registry_address) = listen(options.registry_port)?;
         let mut script = Script::default();
         options.faults.into_iter().for_each(|fault| script.add(fault));
         let shared = Arc::new(Shared {
@@ -100,14 +106,23 @@ impl Sandbox {
         });
         let stop = CancellationToken::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let serving = serve(listener, shared.clone(), stop.clone());
+        let (first, second) = (shared.clone(), shared.clone());
+        let stopped = stop.clone();
+        let serving = async move {
+            tokio::join!(serve(clouds, false, first, stopped.clone()), serve(registry, true, second, stopped.clone()));
+        };
         let thread = thread::Builder::new().name("imgctl-sandbox".into()).spawn(move || runtime.block_on(serving))?;
-        Ok(Self { address, shared, stop, thread: Some(thread) })
+        Ok(Self { address, registry: registry_address, shared, stop, thread: Some(thread) })
     }
 
     /// Where it listens, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where its `oci:` registry listens, as references name it: `127.0.0.1:5000`.
+    pub fn registry(&self) -> String {
+        self.registry.to_string()
     }
 
     /// Every call so far, in the order in which they were answered.
@@ -126,10 +141,11 @@ impl Sandbox {
 
     /// The variables that point imgctl, and the providers' own tools, at this sandbox.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
-        let url = self.url();
+        let (clouds, registry) = (self.url(), format!("http://{}", self.registry));
         let mut variables: Vec<(&'static str, String)> = Vec::new();
         for (_, service) in self.world().services() {
-            for (name, value) in service.environment(&url) {
+            let url = if service.at_registry() { &registry } else { &clouds };
+            for (name, value) in service.environment(url) {
                 if variables.iter().all(|(known, _)| *known != name) {
                     variables.push((name, value));
                 }
@@ -166,7 +182,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
+/// A loopback port that waits for calls.
+fn listen(port: u16) -> io::Result<(std::net::TcpListener, SocketAddr)> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+async fn serve(listener: std::net::TcpListener, to_registry: bool, shared: Arc<Shared>, stop: CancellationToken) {
     let Ok(listener) = TcpListener::from_std(listener) else {
         return;
     };
@@ -184,7 +208,7 @@ async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>, stop: Cance
         let _ = stream.set_nodelay(true);
         let shared = shared.clone();
         connections.spawn(async move {
-            let service = service_fn(move |request| answer(shared.clone(), request));
+            let service = service_fn(move |request| answer(shared.clone(), to_registry, request));
             // Fails where a fault breaks the connection, or the client does.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
@@ -192,9 +216,10 @@ async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>, stop: Cance
 }
 
 /// Answers one request; an error closes its connection without an answer.
-async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Response<Body>> {
+async fn answer(shared: Arc<Shared>, to_registry: bool, request: Request<Incoming>) -> io::Result<Response<Body>> {
     let (head, body) = request.into_parts();
-    let body = Limited::new(body, LARGEST_REQUEST).collect().await.map_err(io::Error::other)?.to_bytes();
+    let most = if oci::is_upload(head.uri.path()) { LARGEST_BLOB } else { LARGEST_REQUEST };
+    let body = Limited::new(body, most).collect().await.map_err(io::Error::other)?.to_bytes();
     tokio::time::sleep(shared.latency).await;
     let received = Received {
         method: head.method.as_str().into(),
@@ -203,6 +228,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<R
         headers: head.headers,
         body,
         now: Utc::now() + shared.clock_skew,
+        to_registry,
     };
     let (mut reply, fault) = shared.handle(&received);
     reply.headers.push(("date".into(), received.now.format("%a, %d %b %Y %H:%M:%S GMT").to_string()));
@@ -228,7 +254,8 @@ impl Shared {
     /// Finds the service, lets it do its work unless a fault forbids it, and records the call.
     fn handle(&self, received: &Received) -> (Reply, Option<Kind>) {
         let mut world = lock(&self.world);
-        let mut mine = world.services().find_map(|(name, service)| Some((name, service.operation(received)?, service)));
+        let mut here = world.services().filter(|(_, service)| service.at_registry() == received.to_registry);
+        let mut mine = here.find_map(|(name, service)| Some((name, service.operation(received)?, service)));
         let (name, operation) = match &mine {
             Some((name, operation, _)) => (*name, operation.clone()),
             None => ("", format!("{} {}", received.method, received.path)),
@@ -240,20 +267,18 @@ impl Shared {
             Some((_, _, service)) => {
                 items = service.items(received);
                 match &fault {
-                    Some(Kind::Drop | Kind::Hang) => empty(200),
+                    Some(Kind::Drop | Kind::Hang) => Reply::of(200),
                     None if self.buckets.as_ref().is_some_and(too_fast) => service.throttled(),
                     Some(Kind::Echo) => echo(received),
-                    Some(Kind::Redirect) => with(empty(307), "location", "/elsewhere"),
+                    Some(Kind::Redirect) => Reply::of(307).with("location", "/elsewhere"),
                     Some(Kind::Throttle(None)) => service.throttled(),
-                    Some(Kind::Throttle(Some(after))) => with(service.throttled(), "retry-after", after),
+                    Some(Kind::Throttle(Some(after))) => service.throttled().with("retry-after", after),
                     Some(Kind::Status(status, None)) => service.broken(*status),
-                    Some(Kind::Status(status, Some(body))) => {
-                        Reply { body: faults::body(body).into(), ..empty(*status) }
-                    }
+                    Some(Kind::Status(status, Some(body))) => Reply::of(*status).bearing(faults::body(body)),
                     _ => service.answer(received),
                 }
             }
-            None => empty(404),
+            None => Reply::of(404),
         };
         match fault {
             Some(Kind::Spoil(spoil)) => lock(&self.memory).spoil(spoil, name, &operation, &mut reply),
@@ -284,22 +309,13 @@ fn echo(received: &Received) -> Reply {
         "Response": { "Error": { "Code": "InvalidParameterValue", "Message": message }, "RequestId": "echo" },
         "error_code": "WKS.00211102", "error_msg": message,
     });
-    Reply { body: body.to_string().into(), ..empty(400) }
-}
-
-fn empty(status: u16) -> Reply {
-    Reply { status, headers: Vec::new(), body: Vec::new() }
-}
-
-fn with(mut reply: Reply, name: &str, value: &str) -> Reply {
-    reply.headers.push((name.into(), value.into()));
-    reply
+    Reply::of(400).bearing(body.to_string())
 }
 
 /// A client must learn that half of an answer is not all of it.
 fn with_length(reply: Reply) -> Reply {
     let length = reply.body.len().to_string();
-    with(reply, "content-length", &length)
+    reply.with("content-length", length)
 }
 
 fn respond(reply: Reply, body: impl FnOnce(Vec<u8>) -> Body) -> Response<Body> {

@@ -11,7 +11,15 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Service, cvm::Cvm, ecr::Ecr, ecs::Ecs, inspector::Inspector, inventory::Inventory, lambda::Lambda, running,
+    Service,
+    cvm::Cvm,
+    ecr::Ecr,
+    ecs::Ecs,
+    inspector::Inspector,
+    inventory::Inventory,
+    lambda::Lambda,
+    oci::{Habits, Oci},
+    running,
     workspace::Workspace,
 };
 
@@ -27,6 +35,7 @@ pub struct World {
     pub ecs: Ecs,
     pub lambda: Lambda,
     pub inspector: Inspector,
+    pub oci: Oci,
     /// Made from a listing, which holds no manifests.
     #[serde(skip)]
     pub listed: bool,
@@ -55,6 +64,7 @@ impl World {
             ecr: Ecr::seeded(seed, images, now),
             cvm: Cvm::seeded(seed, machines, now),
             workspace: Workspace::seeded(seed, machines, now),
+            oci: Oci::seeded(seed, machines, Habits::default(), now),
             ..Self::default()
         };
         running::fill(&mut world, now);
@@ -63,13 +73,14 @@ impl World {
 
     /// Every service with its name in faults and calls, in the order in which requests are offered to them.
     pub fn services(&mut self) -> impl Iterator<Item = (&'static str, &mut dyn Service)> {
-        let own: [(&'static str, &mut dyn Service); 6] = [
+        let own: [(&'static str, &mut dyn Service); 7] = [
             ("ecr", &mut self.ecr),
             ("cvm", &mut self.cvm),
             ("workspace", &mut self.workspace),
             ("ecs", &mut self.ecs),
             ("lambda", &mut self.lambda),
             ("inspector", &mut self.inspector),
+            ("oci", &mut self.oci),
         ];
         let others = self.others.iter_mut().map(|(name, service)| (*name, service.as_mut() as &mut dyn Service));
         own.into_iter().chain(others)

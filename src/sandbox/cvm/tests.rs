@@ -27,6 +27,7 @@ fn request(headers: &[(&str, &str)], body: &str, now: DateTime<Utc>) -> Received
         headers,
         body: body.to_owned().into(),
         now,
+        to_registry: false,
     }
 }
 

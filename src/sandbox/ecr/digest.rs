@@ -15,11 +15,6 @@ impl Digest {
         Self(<Sha256 as sha2::Digest>::digest(bytes).into())
     }
 
-    /// The digest of what a hasher was given.
-    pub fn of_hasher(hasher: Sha256) -> Self {
-        Self(sha2::Digest::finalize(hasher).into())
-    }
-
     /// Its first bytes as a number: random, but the same in every run.
     pub fn number(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;

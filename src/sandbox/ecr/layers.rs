@@ -1,16 +1,16 @@
-//! Layers: pushing them in parts, and asking whether they are there. Of what is pushed only digest and size are kept.
+//! Layers: pushing them in parts, and asking whether they are there. What is pushed is kept in memory.
 
 use std::collections::BTreeSet;
 
 use aws_smithy_types::base64;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 use super::{
     MissingLayer,
     digest::{Digest, well_formed},
     refusal::{Refusal, breaks, invalid, listed, required},
+    repository::Content,
     request::{Place, Request},
 };
 
@@ -24,8 +24,7 @@ const PART: u64 = 10 << 20;
 /// A layer that is being pushed.
 pub struct Upload {
     repository: String,
-    hasher: Sha256,
-    received: u64,
+    bytes: Vec<u8>,
     /// A part below the least size came; nothing may follow it.
     small: bool,
 }
@@ -34,7 +33,7 @@ pub fn initiate_layer_upload(mut request: Request) -> Result<Value, Refusal> {
     let place = request.place()?;
     request.repository(&place)?;
     let id = format!("00000000-0000-4000-9000-{:012x}", request.number);
-    let upload = Upload { repository: place.name, hasher: Sha256::default(), received: 0, small: false };
+    let upload = Upload { repository: place.name, bytes: Vec::new(), small: false };
     request.registry.uploads.insert(id.clone(), upload);
     Ok(json!({"uploadId": id, "partSize": PART}))
 }
@@ -72,20 +71,19 @@ pub fn upload_layer_part(mut request: Request) -> Result<Value, Refusal> {
     }
     let upload = request.upload(&place, &id)?;
     let length = part.len() as u64;
-    if first != upload.received || length == 0 || last.checked_add(1) != first.checked_add(length) {
+    if first != upload.bytes.len() as u64 || length == 0 || last.checked_add(1) != first.checked_add(length) {
         let mut refusal = Refusal::new(
             "InvalidLayerPartException",
             format!("Invalid layer part upload for upload with id '{id}' in {}", place.in_words()),
         );
-        let received = upload.received.saturating_sub(1);
+        let received = upload.bytes.len().saturating_sub(1);
         refusal.more = place.answer(json!({"uploadId": id, "lastValidByteReceived": received}));
         return Err(refusal);
     }
     if upload.small {
         return Err(too_small(&id));
     }
-    sha2::Digest::update(&mut upload.hasher, &part);
-    upload.received += length;
+    upload.bytes.extend(part);
     upload.small = length < SMALLEST_PART;
     Ok(place.answer(json!({"uploadId": id, "lastByteReceived": last})))
 }
@@ -107,11 +105,12 @@ pub fn complete_layer_upload(mut request: Request) -> Result<Value, Refusal> {
     let id = required(parameters.upload_id, "uploadId")?;
     let given = listed(parameters.layer_digests, "layerDigests", 100)?;
     let upload = request.upload(&place, &id)?;
-    if upload.received == 0 {
+    if upload.bytes.is_empty() {
         let message = format!("Upload with id '{id}' does not contain any layer parts");
         return Err(Refusal::new("EmptyUploadException", message));
     }
-    let (digest, size) = (Digest::of_hasher(upload.hasher.clone()), upload.received);
+    let bytes = upload.bytes.clone();
+    let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
     if given.iter().any(|given| *given != digest.to_string()) {
         let message = format!("The digests '{given:?}' do not match the calculated layer digest '{digest}'");
         return Err(Refusal::new("InvalidLayerException", message));
@@ -121,7 +120,7 @@ pub fn complete_layer_upload(mut request: Request) -> Result<Value, Refusal> {
         let message = format!("Layer with digest '{digest}' already exists in {}", place.in_words());
         return Err(Refusal::new("LayerAlreadyExistsException", message));
     }
-    repository.add_layer(digest, size);
+    repository.fill_layer(digest, size, Content::Pushed(bytes.into()));
     request.registry.uploads.remove(&id);
     Ok(place.answer(json!({"uploadId": id, "layerDigest": digest})))
 }

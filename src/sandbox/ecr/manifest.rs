@@ -137,26 +137,40 @@ impl Manifest {
     pub fn index(children: &[(&Self, &str)]) -> Self {
         let docker = |(child, _): &(&Self, &str)| child.media_type == DOCKER_MANIFEST;
         let media_type = if children.iter().all(docker) { DOCKER_LIST } else { OCI_INDEX };
-        let entries: Vec<_> = children
-            .iter()
-            .map(|(child, platform)| {
-                let (os, architecture) = platform.split_once('/').unwrap_or(("unknown", platform));
-                let platform = format!(r#","platform":{{"architecture":"{architecture}","os":"{os}"}}"#);
-                descriptor(&child.media_type, child.digest, child.size(), &platform)
-            })
-            .collect();
+        let entries = children.iter().map(|(child, platform)| {
+            let (os, architecture) = platform.split_once('/').unwrap_or(("unknown", platform));
+            (*child, format!(r#","platform":{{"architecture":"{architecture}","os":"{os}"}}"#))
+        });
+        Self::write_index(media_type, entries)
+    }
+
+    /// The index that clients keep under a tag where a registry does not list what is attached to an image.
+    /// <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema>
+    pub fn attachments(referrers: &[Self]) -> Self {
+        let entries = referrers.iter().map(|referrer| {
+            let kind = referrer.artifact_media_type().map(AsRef::as_ref).unwrap_or_default();
+            (referrer, format!(r#","artifactType":"{kind}""#))
+        });
+        Self::write_index(OCI_INDEX, entries)
+    }
+
+    /// An index of manifests, each with what its entry says beside digest and size.
+    fn write_index<'m>(media_type: &'static str, entries: impl Iterator<Item = (&'m Self, String)>) -> Self {
+        let (children, entries): (Vec<_>, Vec<_>) = entries
+            .map(|(child, more)| (child.digest, descriptor(&child.media_type, child.digest, child.size(), &more)))
+            .unzip();
         let text = format!(r#"{{"schemaVersion":2,"mediaType":"{media_type}","manifests":[{}]}}"#, entries.join(","));
         Self {
             digest: Digest::of(&text),
             text: text.into(),
             media_type: media_type.into(),
-            content: Content::Index { children: children.iter().map(|(child, _)| child.digest).collect() },
+            content: Content::Index { children: children.into() },
             subject: None,
             artifact_type: None,
         }
     }
 
-    fn write(
+    pub(super) fn write(
         media_type: &'static str,
         config: Blob,
         layers: Vec<Blob>,

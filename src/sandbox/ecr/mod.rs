@@ -3,11 +3,14 @@
 //! how the service answers, [`Quirks`] chooses.
 
 mod archive;
+pub(in crate::sandbox) mod build;
 mod delete;
 pub mod digest;
+mod docker;
 mod identifier;
 mod layers;
 mod listing;
+pub mod made;
 pub mod manifest;
 mod paging;
 mod pull;
@@ -26,9 +29,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+pub(in crate::sandbox) use self::{identifier::is_tag, push::movable, request::is_path as is_repository};
 use self::{layers::Upload, refusal::Refusal, repository::Repository, request::Request};
 use super::{
     Hooked, Hooks, Received, Reply, Service,
+    oci::{Route, Uploads},
     rates::Rates,
     sigv4::{self, Key},
 };
@@ -55,6 +60,7 @@ pub struct Ecr {
     pub quirks: Quirks,
     pub delays: Delays,
     registries: BTreeMap<String, Registry>,
+    docker_uploads: Uploads,
     hooks: Hooks<Ecr>,
     recent: Rates,
     requests: u64,
@@ -146,6 +152,7 @@ impl Default for Ecr {
             quirks: Quirks::default(),
             delays: Delays::default(),
             registries: BTreeMap::new(),
+            docker_uploads: Uploads::default(),
             hooks: Hooks::default(),
             recent: Rates::default(),
             requests: 0,
@@ -276,14 +283,21 @@ fn choose(operation: &str) -> Option<fn(Request) -> Result<Value, Refusal>> {
 impl Service for Ecr {
     fn operation(&self, request: &Received) -> Option<String> {
         let target = request.header("x-amz-target").strip_prefix(TARGET);
-        target.map(Into::into).or_else(|| session::action(request))
+        let docker = || Route::of(request).map(|route| route.name());
+        target.map(Into::into).or_else(|| session::action(request)).or_else(docker)
     }
 
     fn items(&self, request: &Received) -> Vec<String> {
-        items(&serde_json::from_slice(&request.body).unwrap_or_default())
+        match Route::of(request) {
+            Some(route) => route.item().into_iter().collect(),
+            None => items(&serde_json::from_slice(&request.body).unwrap_or_default()),
+        }
     }
 
     fn answer(&mut self, request: &Received) -> Reply {
+        if let Some(route) = Route::of(request) {
+            return self.answer_docker(request, &route);
+        }
         self.requests += 1;
         let request_id = request_id(self.requests);
         let target = request.header("x-amz-target").strip_prefix(TARGET);

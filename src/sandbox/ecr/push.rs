@@ -98,7 +98,7 @@ fn check_overwriting(repository: &Repository, place: &Place, digest: Digest, tag
 }
 
 /// Whether the repository's rules let this tag go to another image.
-fn movable(repository: &Repository, tag: &str) -> bool {
+pub fn movable(repository: &Repository, tag: &str) -> bool {
     let excluded = || {
         let matches =
             |pattern: &String| Glob::new(pattern).is_ok_and(|pattern| pattern.compile_matcher().is_match(tag));

@@ -8,11 +8,13 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Delays,
     digest::Digest,
+    made::Recipe,
     manifest::{Manifest, MediaType},
 };
 
@@ -61,12 +63,33 @@ pub struct Layer {
     pub size: u64,
     /// Known once a manifest has named it.
     pub media_type: Option<MediaType>,
+    pub content: Content,
     /// Images that have it: those that can be pulled, and all.
     ready: u32,
     users: u32,
 }
 
+/// The bytes of a layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Content {
+    /// Only digest and size were ever told.
+    #[default]
+    Unknown,
+    Pushed(Bytes),
+    /// How the sandbox makes them.
+    Made(Box<Recipe>),
+}
+
 impl Layer {
+    /// The bytes, if they are known.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        match &self.content {
+            Content::Unknown => None,
+            Content::Pushed(bytes) => Some(bytes.to_vec()),
+            Content::Made(recipe) => Some(recipe.bytes()),
+        }
+    }
+
     /// Whether only archived images have it.
     pub fn archived(&self) -> bool {
         self.users > 0 && self.ready == 0
@@ -110,6 +133,16 @@ impl Repository {
 
     pub fn layer(&self, digest: &Digest) -> Option<&Layer> {
         self.layers.get(digest)
+    }
+
+    /// All tags in order, also those whose image is gone.
+    pub fn tags(&self) -> Vec<String> {
+        self.tags.keys().cloned().collect()
+    }
+
+    /// All layers by digest.
+    pub fn layers(&self) -> impl Iterator<Item = &Layer> {
+        self.layers.values()
     }
 
     pub fn len(&self) -> usize {
@@ -176,6 +209,12 @@ impl Repository {
         });
     }
 
+    /// Stores a layer with its bytes.
+    pub fn fill_layer(&mut self, digest: Digest, size: u64, content: Content) {
+        self.add_layer(digest, size);
+        self.layers.entry(digest).and_modify(|layer| layer.content = content);
+    }
+
     /// Stores an image; one that was archived comes back.
     pub fn add(&mut self, manifest: Manifest, now: DateTime<Utc>) {
         let digest = manifest.digest;
@@ -215,6 +254,11 @@ impl Repository {
             image.tags.insert(tag.into());
             self.tags.insert(tag.into(), digest);
         }
+    }
+
+    /// Leaves a tag that names an image which is gone.
+    pub fn point(&mut self, tag: &str, digest: Digest) {
+        self.tags.insert(tag.into(), digest);
     }
 
     /// Removes a tag. Its image stays, even without tags.

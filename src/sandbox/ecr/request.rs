@@ -140,19 +140,24 @@ pub fn seconds(time: DateTime<Utc>) -> Value {
     (time.timestamp_millis() as f64 / 1000.0).into()
 }
 
-/// Lower-case words joined by `.`, `_`, `__` or hyphens, in parts between slashes.
-/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html>
-pub fn check_name(name: &str) -> Result<(), Refusal> {
-    let pattern = r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*";
+/// Whether a text is made of such parts, whatever its length.
+pub fn is_path(text: &str) -> bool {
     let alphanumeric = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
     let separator = |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
     let part = |part: &str| {
         part.starts_with(alphanumeric) && part.ends_with(alphanumeric) && part.split(alphanumeric).all(separator)
     };
+    text.split('/').all(part)
+}
+
+/// Lower-case words joined by `.`, `_`, `__` or hyphens, in parts between slashes.
+/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html>
+pub fn check_name(name: &str) -> Result<(), Refusal> {
+    let pattern = r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*";
     match name.len() {
         0..2 => Err(breaks("repositoryName", "Member must have length greater than or equal to 2")),
         257.. => Err(breaks("repositoryName", "Member must have length less than or equal to 256")),
-        _ if name.split('/').all(part) => Ok(()),
+        _ if is_path(name) => Ok(()),
         _ => Err(breaks("repositoryName", format!("must satisfy regular expression '{pattern}'"))),
     }
 }

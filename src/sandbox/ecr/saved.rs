@@ -3,15 +3,17 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use aws_smithy_types::base64;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::{
     Ecr,
     digest::Digest,
+    made::Recipe,
     manifest::Manifest,
     registry::Rules,
-    repository::{Image, Mutability, Repository, Status},
+    repository::{Content, Image, Mutability, Repository, Status},
 };
 
 /// The repositories of all regions.
@@ -37,6 +39,17 @@ struct SavedRepository<'a> {
     /// Layers that no image has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     loose_layers: BTreeMap<Digest, u64>,
+    /// The layers whose bytes are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    contents: Vec<SavedContent<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum SavedContent<'a> {
+    Made(Cow<'a, Recipe>),
+    /// In base64.
+    Pushed(String),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -88,7 +101,48 @@ impl<'a> From<&'a Repository> for SavedRepository<'a> {
             takes_missing_layers: repository.takes_missing_layers,
             images: repository.images().map(Into::into).collect(),
             loose_layers: repository.loose_layers().collect(),
+            contents: repository.layers().filter_map(|layer| saved(&layer.content)).collect(),
         }
+    }
+}
+
+fn saved(content: &Content) -> Option<SavedContent<'_>> {
+    match content {
+        Content::Unknown => None,
+        Content::Made(recipe) => Some(SavedContent::Made(Cow::Borrowed(recipe))),
+        Content::Pushed(bytes) => Some(SavedContent::Pushed(base64::encode(bytes))),
+    }
+}
+
+impl SavedContent<'_> {
+    fn fill(self, repository: &mut Repository) -> Result<(), String> {
+        let (digest, size, content) = match self {
+            Self::Made(recipe) => {
+                let (digest, size) = recipe.measure();
+                (digest, size, Content::Made(recipe.into_owned().into()))
+            }
+            Self::Pushed(text) => {
+                let bytes = base64::decode(text).map_err(|error| format!("a layer is not in base64: {error}"))?;
+                (Digest::of(&bytes), bytes.len() as u64, Content::Pushed(bytes.into()))
+            }
+        };
+        repository.fill_layer(digest, size, content);
+        Ok(())
+    }
+}
+
+impl Serialize for Repository {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        SavedRepository::from(self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Repository {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let saved = SavedRepository::deserialize(deserializer)?;
+        let mut repository = Self::new(saved.created_at);
+        saved.fill(&mut repository).map_err(D::Error::custom)?;
+        Ok(repository)
     }
 }
 
@@ -139,6 +193,6 @@ impl SavedRepository<'_> {
         for (digest, size) in self.loose_layers {
             repository.add_layer(digest, size);
         }
-        Ok(())
+        self.contents.into_iter().try_for_each(|content| content.fill(repository))
     }
 }

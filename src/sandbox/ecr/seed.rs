@@ -1,12 +1,16 @@
 //! A realistic registry of any size: releases for several platforms with signatures and SBOMs, tags
 //! that moved on and left images without any, a base image with many tags, and an archive.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Ecr, REGION,
+    build::{Built, Kind},
     digest::Digest,
-    manifest::{Blob, Manifest},
+    made::Recipe,
+    manifest::Manifest,
     repository::{Mutability, Repository},
 };
 use crate::sandbox::dice::Dice;
@@ -34,6 +38,9 @@ const POLICY: &str = r#"{"rules":[
 
 /// How old the oldest release is.
 const OLDEST: TimeDelta = TimeDelta::days(3 * 365);
+
+/// When the first release of every repository was built.
+const FIRST_BUILD: DateTime<Utc> = DateTime::from_timestamp(1_672_531_200, 0).unwrap();
 
 const PLATFORMS: [&str; 2] = ["linux/amd64", "linux/arm64"];
 
@@ -98,13 +105,13 @@ impl Builder<'_> {
     }
 
     /// Pushes a manifest unless the repository is full. Most images get a time of their last pull.
-    fn push(&mut self, manifest: &Manifest, tags: &[&str]) -> bool {
+    fn push(&mut self, built: &Built, tags: &[&str]) -> bool {
         if self.full() {
             return false;
         }
-        self.repository.push(manifest, tags, self.at);
+        built.push(self.repository, tags, self.at);
         if self.dice.chance(70)
-            && let Some((pushed_at, pulled_at)) = self.repository.times(&manifest.digest)
+            && let Some((pushed_at, pulled_at)) = self.repository.times(&built.manifest.digest)
         {
             let age = (self.now - *pushed_at).num_minutes().max(1);
             *pulled_at = Some(*pushed_at + TimeDelta::minutes(self.dice.below(age as u64) as i64));
@@ -113,23 +120,26 @@ impl Builder<'_> {
     }
 
     /// An image of one platform, on layers that it shares with the releases around it.
-    fn image(&mut self, platform: &str) -> Manifest {
+    fn image(&mut self, platform: &str) -> Built {
         let (name, number) = (self.name, self.number);
-        let mut layers = vec![
-            Blob::layer(&format!("alpine 3.{}, {platform}", 15 + number / 400 % 8)),
-            Blob::layer(&format!("{name} tools {}, {platform}", number / 20)),
-        ];
-        let own = 1 + self.dice.below(3);
-        layers.extend((0..own).map(|layer| Blob::layer(&format!("{name} {number}, {platform}, {layer}"))));
-        Manifest::of_layers(&format!("{name} {number}, {platform}"), layers)
+        let some = |what: String| (Digest::of(what).number() % 8) as usize;
+        let base = some(format!("alpine 3.{}, {platform}", 15 + number / 400 % 8));
+        let tools = some(format!("{name} tools {}, {platform}", number / 20));
+        let own = (0..self.dice.below(3)).map(|_| self.dice.below(8) as usize);
+        // No layer is twice in an image.
+        let paddings: BTreeSet<usize> = [base, tools].into_iter().chain(own).collect();
+        let mut layers: Vec<_> = paddings.into_iter().map(|padding| Recipe::paddings()[padding].clone()).collect();
+        layers.push(Recipe::File(format!("{name} {number}, {platform}").into()));
+        // Not when it is pushed: the same world has the same digests on every day.
+        Built::image(Kind::Docker, platform, FIRST_BUILD + TimeDelta::hours(number as i64), layers)
     }
 
     /// Images of all platforms under an index, which gets the tags.
     fn index(&mut self, tags: &[&str]) -> Option<Manifest> {
         let children = PLATFORMS.map(|platform| self.image(platform));
         let whole = children.iter().all(|child| self.push(child, &[]));
-        let index = Manifest::index(&[(&children[0], PLATFORMS[0]), (&children[1], PLATFORMS[1])]);
-        (whole && self.push(&index, tags)).then_some(index)
+        let index = Built::index(&[(&children[0], PLATFORMS[0]), (&children[1], PLATFORMS[1])]);
+        (whole && self.push(&index, tags)).then_some(index.manifest)
     }
 
     fn version(&self) -> String {
@@ -147,10 +157,10 @@ fn app(builder: &mut Builder) {
     let name = format!("{} {}", builder.name, builder.number);
     if builder.dice.chance(60) {
         let kind = "application/vnd.dev.cosign.artifact.sig.v1+json";
-        builder.push(&Manifest::attached(&format!("{name}, signature"), kind, &index), &[]);
+        builder.push(&Built::attached(&format!("{name}, signature"), kind, &index), &[]);
     }
     if builder.dice.chance(40) {
-        builder.push(&Manifest::attached(&format!("{name}, sbom"), "application/spdx+json", &index), &[]);
+        builder.push(&Built::attached(&format!("{name}, sbom"), "application/spdx+json", &index), &[]);
     }
 }
 
@@ -166,7 +176,7 @@ fn api(builder: &mut Builder) {
     };
     if let Some(digest) = signed.filter(|_| builder.dice.chance(50)) {
         let tag = format!("sha256-{}.sig", digest.hex());
-        builder.push(&Manifest::cosign(&format!("{name}, signature")), &[&tag]);
+        builder.push(&Built::cosign(digest), &[&tag]);
     }
 }
 
@@ -198,14 +208,12 @@ fn report(builder: &mut Builder) {
     let pushed = builder.push(&image, &[&tag]);
     if pushed && builder.now - builder.at > TimeDelta::days(180) {
         let at = builder.at + TimeDelta::days(180);
-        builder.repository.archive(&image.digest, at);
+        builder.repository.archive(&image.manifest.digest, at);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::sandbox::ecr::{
         manifest::Content,

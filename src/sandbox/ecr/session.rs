@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    docker::password,
     refusal::{Refusal, listed},
     request::{Request, registry_host, seconds},
 };
@@ -60,7 +61,7 @@ fn xml(status: u16, body: &str) -> Reply {
     Reply { status, headers: vec![("content-type".into(), "text/xml".into())], body: body.into() }
 }
 
-/// A token for `docker login`. The emulator has no registry that would accept it.
+/// A token for `docker login`.
 pub fn get_authorization_token(request: Request) -> Result<Value, Refusal> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -75,7 +76,7 @@ pub fn get_authorization_token(request: Request) -> Result<Value, Refusal> {
         .iter()
         .map(|account| {
             json!({
-                "authorizationToken": base64::encode(format!("AWS:sandbox-{account}")),
+                "authorizationToken": base64::encode(format!("AWS:{}", password(account))),
                 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
                 "expiresAt": seconds(request.now + TimeDelta::hours(12)),
                 "proxyEndpoint": format!("https://{}", registry_host(account, request.region)),

@@ -19,6 +19,7 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Re
         headers: map,
         body: body.to_owned().into(),
         now: now(),
+        to_registry: false,
     }
 }
 

@@ -23,6 +23,7 @@ fn request(method: &str, path: &str, query: &str, headers: &[(&'static str, &str
             .collect::<HeaderMap>(),
         body: Bytes::new(),
         now: "2015-08-30T12:36:00Z".parse().unwrap(),
+        to_registry: false,
     }
 }
 

@@ -31,6 +31,7 @@ fn send(workspace: &mut Workspace, method: &str, path: &str, body: &str, later: 
         headers,
         body: body.to_owned().into(),
         now: now() + TimeDelta::seconds(later),
+        to_registry: false,
     };
     assert!(workspace.operation(&request).is_some(), "{method} {path}");
     let reply = workspace.answer(&request);

@@ -63,6 +63,7 @@ impl Fixture {
             headers: HeaderMap::new(),
             body: Bytes::from(body.to_string()),
             now: self.now,
+            to_registry: false,
         };
         let target = format!("{TARGET}{operation}").parse().unwrap();
         request.headers.insert("x-amz-target", target);

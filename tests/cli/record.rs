@@ -378,9 +378,16 @@ fn kill(seed: u64) -> usize {
     let _ = child.kill();
     let output = child.wait_with_output().unwrap();
     // What was sent may still be carried out.
-    std::thread::sleep(Duration::from_millis(150));
+    let mut left = there(&world);
+    loop {
+        std::thread::sleep(Duration::from_millis(200));
+        let now = there(&world);
+        if now.len() == left.len() {
+            break;
+        }
+        left = now;
+    }
     let case = || format!("seed {seed}: {:?} {}", output.status, String::from_utf8_lossy(&output.stderr));
-    let left = there(&world);
     let gone: BTreeSet<_> = before.difference(&left).cloned().collect();
     let Some(file) = files(&world).pop() else {
         assert!(gone.is_empty(), "{}", case());

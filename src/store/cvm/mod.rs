@@ -122,6 +122,10 @@ impl ImageStore for Cvm {
         Some(self.caller.clone())
     }
 
+    fn endpoint(&self) -> Option<String> {
+        Some(self.api.endpoint().into())
+    }
+
     async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
         self.delete_images(ids, false).await?;
         // Success means that the service accepted the request; it deletes the image later.

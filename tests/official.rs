@@ -2,6 +2,9 @@
 //! environments of their own, one a provider, in the folder that `IMGCTL_OFFICIAL_CLIENTS` names; without it these
 //! tests say that they did nothing.
 
+#[path = "official/skopeo.rs"]
+mod skopeo;
+
 use std::{
     env,
     io::{BufRead, BufReader, Write, stderr},

@@ -14,15 +14,15 @@ use crate::{sandbox::Sandbox, settings};
 
 /// Variables that would give a tool other credentials, another endpoint or another output format than the sandbox does.
 pub(super) fn cleared(set: &[(&str, String)]) -> impl Iterator<Item = &'static str> {
-    let read = settings::variables().chain(["IMGCTL_OUTPUT"]);
+    let read = settings::variables().chain(["DOCKER_AUTH_CONFIG", "IMGCTL_OUTPUT"]);
     read.filter(|name| !set.iter().any(|(known, _)| known == name))
 }
 
 /// A folder for the records of runs in the sandbox, which end with it.
-pub(super) struct Records(PathBuf);
+struct Records(PathBuf);
 
 impl Records {
-    pub fn new() -> io::Result<Self> {
+    fn new() -> io::Result<Self> {
         let name = format!("imgctl-sandbox-{:016x}", RandomState::new().hash_one(std::process::id()));
         let folder = std::env::temp_dir().join(name);
         let mut builder = DirBuilder::new();
@@ -30,6 +30,22 @@ impl Records {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder)?;
         Ok(Self(folder))
+    }
+}
+
+/// The file with the logins of registries, as docker and skopeo read it.
+const LOGINS: &str = "config.json";
+
+impl Place {
+    pub fn new(sandbox: Sandbox) -> io::Result<Self> {
+        let records = Records::new()?;
+        fs::write(records.0.join(LOGINS), sandbox.logins().to_string())?;
+        Ok(Self { sandbox, records })
+    }
+
+    /// A folder that ends with the sandbox.
+    pub fn folder(&self) -> &Path {
+        &self.records.0
     }
 }
 
@@ -43,14 +59,18 @@ impl Drop for Records {
 /// A sandbox, and what belongs to its runs.
 pub(super) struct Place {
     pub sandbox: Sandbox,
-    pub records: Records,
+    records: Records,
 }
 
 pub(super) fn variables(place: &Place) -> Vec<(&'static str, String)> {
     let mut variables = place.sandbox.environment();
-    variables.push(("IMGCTL_STATE_DIR", place.records.0.display().to_string()));
-    // The providers' own tools would use a proxy even for this machine.
-    variables.push(("NO_PROXY", "127.0.0.1,localhost".into()));
+    let folder = place.folder();
+    variables.push(("IMGCTL_SANDBOX", place.sandbox.url()));
+    variables.push(("IMGCTL_STATE_DIR", folder.display().to_string()));
+    variables.push(("DOCKER_CONFIG", folder.display().to_string()));
+    variables.push(("REGISTRY_AUTH_FILE", folder.join(LOGINS).display().to_string()));
+    // The providers' own tools would use a proxy even for this machine; some read one name, some the other.
+    variables.extend(["NO_PROXY", "no_proxy"].map(|name| (name, "127.0.0.1,localhost".into())));
     variables
 }
 

@@ -2,23 +2,31 @@
 
 use std::{
     ffi::OsString,
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
     process::{ExitCode, ExitStatus},
     time::Duration,
 };
 
 use chrono::TimeDelta;
-use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
-use super::inside::{Place, Records, cleared, inside, variables};
-use super::tour;
+use super::{
+    exports::Shell,
+    inside::{Place, inside, variables},
+    prompt, tour,
+};
 use crate::{
     commands::values::duration,
     error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
     output,
-    sandbox::{Fault, Options, Sandbox, World, ecr::Delays},
+    sandbox::{
+        Fault, Options, Sandbox, World,
+        ecr::Delays,
+        oci::{Habits, habits},
+    },
 };
 
 /// Examples at the end of the help.
@@ -35,17 +43,21 @@ const EXAMPLES: [Example; 4] = [
     ),
 ];
 
-/// Emulate all three clouds on this machine
+/// Emulate all three clouds and an OCI registry on this machine
 ///
 /// Try commands and rehearse clean-ups on sample repositories, machine images and image servers. Nothing leaves the
 /// machine and nothing costs money. The sandbox checks signatures, tokens, sizes and rates as the providers document
 /// them. ECS, Lambda and Amazon Inspector tell what runs there.
 ///
+/// docker and skopeo can pull from and push to the ECR repositories and the OCI registry. `--registry` names the
+/// registry to behave like, `--quirk` adds what others do. Inside the sandbox, both are logged in.
+///
 /// `imgctl sandbox` serves until Ctrl-C and prints the variables to export in another terminal. To run one command
 /// inside: `imgctl sandbox -- imgctl list 'ecr:team/*'`. To see a tour: `imgctl sandbox --tour`.
 ///
 /// A fault is SERVICE:OPERATION:KIND[=ARGUMENT][@AFTER][:TIMES]. AFTER lets that many calls succeed first; `*` matches
-/// any name. Services are ecr, ecs, lambda, inspector, cvm and workspace. Examples: `ecr:BatchDeleteImage:throttle:3`, `cvm:DeleteImages:lose-answer:1`.
+/// any name. Services are ecr, ecs, lambda, inspector, cvm, workspace and oci. Examples: `ecr:BatchDeleteImage:throttle:3`,
+/// `cvm:DeleteImages:lose-answer:1`, `oci:DELETE manifest:status=405`.
 ///
 /// Kinds that fail before the call has an effect: status=N (status=N,blank, status=N,html and status=N,json replace the
 /// body), throttle (throttle=VALUE sets Retry-After), redirect, drop (closes the connection), hang (never answers).
@@ -62,7 +74,7 @@ pub struct Args {
     /// Run this command inside the sandbox, and end with its exit code
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
-    /// Show the main commands, each printed and run
+    /// Show the main commands, each printed and run; a terminal pauses between them
     #[arg(long, conflicts_with_all = ["command", "seed", "images", "world"])]
     tour: bool,
     /// Seed for the sample data; the same seed gives the same data
@@ -100,21 +112,31 @@ pub struct Args {
     /// Port to serve on [default: a free port]
     #[arg(long, default_value = "0", hide_default_value = true)]
     port: u16,
+    /// OCI registry: the registry that it behaves like
+    #[arg(long, value_name = "NAME", default_value = "distribution", value_parser = registries())]
+    registry: String,
+    /// OCI registry: something else that registries do; can be repeated
+    #[arg(long, value_name = "QUIRK", value_parser = quirks())]
+    quirk: Vec<String>,
+    /// OCI registry: how users log in [default: as in that registry]
+    #[arg(long, value_enum)]
+    registry_auth: Option<habits::Auth>,
+    /// OCI registry: let everybody pull
+    #[arg(long)]
+    anonymous_pulls: bool,
+    /// OCI registry: lifetime of a token
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
+    token_life: Duration,
+    /// OCI registry: port to serve on [default: a free port]
+    #[arg(long, value_name = "PORT", default_value = "0", hide_default_value = true)]
+    registry_port: u16,
     /// Shell syntax for the printed variables
     #[arg(long, value_enum, default_value = "bash")]
     shell: Shell,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Shell {
-    Bash,
-    Fish,
-    Powershell,
-}
-
 pub async fn run(args: Args) -> Result<ExitCode> {
-    let records = Records::new().map_err(cannot_start)?;
-    let place = Place { sandbox: args.start().await?, records };
+    let place = Place::new(args.start().await?).map_err(cannot_start)?;
     let code = if args.tour {
         tour::run(&place).await.map(ExitCode::from)
     } else if args.command.is_empty() {
@@ -128,6 +150,14 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     Ok(code)
 }
 
+fn registries() -> PossibleValuesParser {
+    habits::REGISTRIES.map(|habits| habits.name).into()
+}
+
+fn quirks() -> PossibleValuesParser {
+    habits::QUIRKS.map(|(name, help, _)| PossibleValue::new(name).help(help)).into()
+}
+
 fn cannot_start(error: impl std::fmt::Display) -> Error {
     Error::new(Kind::Config, format!("cannot start the sandbox: {error}"))
 }
@@ -137,10 +167,13 @@ impl Args {
         let now = chrono::Utc::now();
         let mut world = match &self.world {
             Some(file) => World::load(file)?,
-            None => World::seeded(self.seed, self.images, now),
+            None => World::seeded_with(self.seed, self.images, self.habits(), now),
         };
         // No duration of a flag is longer than a century.
         let span = |duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+        world.oci.habits = self.habits();
+        world.oci.door.token_life = span(self.token_life);
+        world.oci.door.anonymous = self.anonymous_pulls;
         world.ecr.delays = Delays { activation: span(self.activation), layers_kept: self.layers_kept.map(span) };
         let faults = self
             .fault
@@ -152,9 +185,24 @@ impl Args {
             rate: self.rate,
             log: self.log.clone(),
             port: self.port,
+            registry_port: self.registry_port,
             ..Options::default()
         };
-        Sandbox::start(world, options).await.map_err(cannot_start)
+        Sandbox::start(world, options).await.map_err(|error| match error.kind() {
+            // A fault of what is not there.
+            io::ErrorKind::InvalidInput => Error::new(Kind::Usage, error.to_string()),
+            _ => cannot_start(error),
+        })
+    }
+
+    fn habits(&self) -> Habits {
+        let mut habits = Habits::of(&self.registry).unwrap_or_default();
+        habits.auth = self.registry_auth.unwrap_or(habits.auth);
+        for quirk in &self.quirk {
+            // The parser knows them all.
+            habits.add(quirk);
+        }
+        habits
     }
 
     async fn serve(&self, place: &Place) -> Result<Exit> {
@@ -170,29 +218,16 @@ impl Args {
     }
 }
 
-impl Shell {
-    /// Shell commands that set the variables.
-    fn script(self, variables: &[(&str, String)]) -> String {
-        let line = |name: &str, value: &str| match self {
-            Self::Bash => format!("export {name}='{value}'\n"),
-            Self::Fish => format!("set -gx {name} '{value}'\n"),
-            Self::Powershell => format!("$env:{name} = '{value}'\n"),
-        };
-        let clear = |name: &str| match self {
-            Self::Bash => format!("unset {name}\n"),
-            Self::Fish => format!("set -e {name}\n"),
-            Self::Powershell => format!("Remove-Item -ErrorAction Ignore Env:{name}\n"),
-        };
-        let cleared = cleared(variables).filter(|name| std::env::var_os(name).is_some()).map(clear);
-        cleared.chain(variables.iter().map(|(name, value)| line(name, value))).collect()
-    }
-}
-
 async fn run_in(place: &Place, words: &[OsString]) -> Result<ExitCode> {
     let program = Path::new(&words[0]);
     // The lookup of a program uses the PATH of this process, which may not contain imgctl.
     let own = std::env::current_exe().ok().filter(|_| program == Path::new("imgctl"));
-    let mut child = inside(place, own.as_deref().unwrap_or(program), &words[1..]).spawn().map_err(|error| {
+    let mut command = inside(place, own.as_deref().unwrap_or(program), &words[1..]);
+    if let Some(shell) = prompt::shell(words).filter(|_| io::stdin().is_terminal()) {
+        prompt::mark(&mut command, shell, place.folder()).map_err(cannot_start)?;
+        output::aside(&prompt::greeting(shell));
+    }
+    let mut child = command.spawn().map_err(|error| {
         Error::new(Kind::Usage, format!("cannot run {}: {error}", program.display()))
             .hint("write one command after --: `imgctl sandbox -- imgctl list 'ecr:team/*'`")
     })?;

@@ -73,7 +73,12 @@ const STOPS: [Stop; 14] = [
 
 /// Runs every stop. Some stops show failures, so exit code 1 is fine; any other code ends the tour.
 pub async fn run(place: &Place) -> Result<Exit> {
-    for stop in &STOPS {
+    let pauses = output::at_terminal();
+    for (number, stop) in (1..).zip(&STOPS) {
+        // Each stop is about a screen.
+        if pauses && number > 1 && !goes_on(number).await {
+            return Ok(Exit::Done);
+        }
         let words = |command: &&[&str]| {
             format!("imgctl {}", command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
         };
@@ -86,6 +91,17 @@ pub async fn run(place: &Place) -> Result<Exit> {
     }
     output::plain("\nAll of this ran on this machine. Run `imgctl sandbox` to try your own commands.\n");
     Ok(Exit::Done)
+}
+
+/// Waits for a person. `q`, the end of the input and an interrupt end the tour.
+async fn goes_on(number: usize) -> bool {
+    let question = format!("\n{number} of {} · Enter goes on, q ends: ", STOPS.len());
+    tokio::select! {
+        answer = output::answer(&question) => {
+            answer.is_ok_and(|line| !line.is_empty() && !line.trim().eq_ignore_ascii_case("q"))
+        }
+        _ = tokio::signal::ctrl_c() => false,
+    }
 }
 
 /// Runs commands as a pipe, and returns the exit code of the last one.

@@ -1,5 +1,6 @@
 //! What every command receives: the settings, the printer, the switch that stops the run, and opened stores.
 
+mod emulated;
 pub mod lookup;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::emulated::Emulated;
 use crate::{
     engine::{Asking, Calls, Line, Session, Stop, StopCause, Wish},
     error::{Error, Kind, Result},
@@ -37,6 +39,7 @@ pub struct Context {
     pub command: &'static str,
     pub command_line: Vec<String>,
     clients: Clients,
+    emulated: Emulated,
     lines: Mutex<HashMap<Account, Arc<Line>>>,
     calls: Arc<AtomicUsize>,
     started: Instant,
@@ -52,6 +55,7 @@ impl Context {
             command,
             command_line: flags::command_line(),
             clients: Clients::default(),
+            emulated: Emulated::default(),
             lines: Mutex::default(),
             calls: Arc::default(),
             started: Instant::now(),
@@ -106,7 +110,9 @@ impl Context {
             let line = || Arc::new(Line::new(&*store, self.wish()));
             Arc::clone(lines.entry(account).or_insert_with(line))
         };
-        Ok(Arc::new(Session::new(store, line, self.calls())))
+        let sandbox = self.emulated.is(&self.settings.env, store.endpoint().as_deref()).await;
+        self.printer.reached(sandbox);
+        Ok(Arc::new(Session::new(store, line, self.calls()).marked(sandbox)))
     }
 
     /// For the calls to one source, whose answers that never change are kept in `answers`.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -147,9 +147,7 @@ async fn ask(order: &mut Order<'_>, context: &Context, how: &How) -> Result<()> 
         order.tell_copies(context, true);
     }
     order.may_be_copied(how.replicated)?;
-    let places = order
-        .sessions()
-        .map(|session| Place { home: Arc::unwrap_or_clone(session.store.home()), caller: session.store.caller() });
+    let places = order.sessions().map(Place::of);
     let done = if order.archive { "archived" } else { "deleted" };
     context.agreed(&question(&items, order.archive, shown, places)?, done).await?;
     // Answering takes a while, so look at everything again.

@@ -19,6 +19,8 @@ use crate::{
 pub struct Session {
     pub store: Arc<dyn ImageStore>,
     pub stop: Stop,
+    /// Whether the store is in `imgctl sandbox`, where somebody works with one.
+    pub sandbox: Option<bool>,
     line: Arc<Line>,
     calls: Calls,
     halted: OnceLock<Error>,
@@ -26,13 +28,18 @@ pub struct Session {
 
 impl Session {
     pub fn new(store: Arc<dyn ImageStore>, line: Arc<Line>, calls: Calls) -> Self {
-        Self { store, stop: calls.stop.clone(), line, calls, halted: OnceLock::new() }
+        Self { store, stop: calls.stop.clone(), sandbox: None, line, calls, halted: OnceLock::new() }
+    }
+
+    /// Notes whether the store is in `imgctl sandbox`.
+    pub fn marked(self, sandbox: Option<bool>) -> Self {
+        Self { sandbox, ..self }
     }
 
     /// The same store and pace, for calls whose failure must not stop this session.
     pub fn aside(&self) -> Self {
         let (store, line) = (Arc::clone(&self.store), Arc::clone(&self.line));
-        Self::new(store, line, self.calls.clone())
+        Self::new(store, line, self.calls.clone()).marked(self.sandbox)
     }
 
     pub fn limit(&self, op: Op) -> Limit {

@@ -29,6 +29,9 @@ use crate::{
     secrets,
 };
 
+/// The mark of what happens in `imgctl sandbox`.
+pub const SANDBOX: &str = "[sandbox]";
+
 /// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -72,6 +75,16 @@ impl Write for Log {
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
     }
+}
+
+/// Whether a person reads what is printed, and can answer.
+pub fn at_terminal() -> bool {
+    io::stdout().is_terminal() && io::stderr().is_terminal() && Terminal::open().is_ok()
+}
+
+/// Shows a line at the terminal, and returns what is typed after it.
+pub async fn answer(question: &str) -> io::Result<String> {
+    terminal::answer(question.to_owned()).await
 }
 
 /// Refuses a run that needs a confirmation and has no terminal to ask at, before anything is sent.

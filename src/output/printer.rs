@@ -6,12 +6,15 @@ use std::{
     fs::File,
     io::{self, BufWriter, IsTerminal, Stdout, Write},
     path::PathBuf,
-    sync::{Mutex, MutexGuard},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{
-    Format, Look, checkup, exact, github::Notes, history, human, json, json::Extras, progress::Progress, safe,
-    stdout::wrote, table, terminal::Terminal,
+    Format, Look, SANDBOX, checkup, exact, github::Notes, history, human, json, json::Extras, progress::Progress, safe,
+    stdout::wrote, table, terminal,
 };
 use crate::{
     engine::Outcome,
@@ -33,6 +36,8 @@ pub struct Printer {
     pub progress: Progress,
     /// The file for the step summary of GitHub Actions.
     step_summary: Option<PathBuf>,
+    /// Whether the run reached a store that is not in a sandbox, and one that is.
+    reached: [AtomicBool; 2],
 }
 
 struct Out {
@@ -78,6 +83,7 @@ impl Printer {
             out: Mutex::new(out),
             progress: Progress::new(look.shows_progress(io::stderr().is_terminal()), io::stderr().is_terminal()),
             step_summary,
+            reached: Default::default(),
         }
     }
 
@@ -85,6 +91,17 @@ impl Printer {
     pub fn for_errors(format: Format) -> Self {
         let look = Look { format, quiet: false, color: false, width: None, progress: false, github: false };
         Self::new(look, "", false, None)
+    }
+
+    /// Notes whether a store of this run is in `imgctl sandbox`.
+    pub fn reached(&self, sandbox: Option<bool>) {
+        self.reached[usize::from(sandbox == Some(true))].store(true, Ordering::Relaxed);
+    }
+
+    /// Whether all stores of this run are.
+    fn in_sandbox(&self) -> bool {
+        let [real, sandbox] = &self.reached;
+        sandbox.load(Ordering::Relaxed) && !real.load(Ordering::Relaxed)
     }
 
     /// Counts missing images as done.
@@ -237,7 +254,8 @@ impl Printer {
         out.flush();
         if self.for_people() && !self.look.quiet {
             out.last.drain(..).for_each(|line| self.stderr(&safe(&line)));
-            self.stderr(&human::summary(&out.summary, self.dry_run));
+            let mark = if self.in_sandbox() { format!("{SANDBOX} ") } else { String::new() };
+            self.stderr(&(mark + &human::summary(&out.summary, self.dry_run)));
         }
         self.tell_github(&out);
     }
@@ -349,20 +367,12 @@ impl Printer {
         annotation.iter().for_each(|line| self.stderr(line));
     }
 
-    /// Asks a person; only `y` or `yes` agrees. The wait for the answer blocks a thread of its own, so that an
-    /// interrupt is heard meanwhile.
+    /// Asks a person; only `y` or `yes` agrees.
     pub async fn agreed(&self, question: &str) -> bool {
         // A line that moves would run over the question.
         self.progress.end();
         self.flush();
-        let question = format!("{question} [y/N] ");
-        let answer = tokio::task::spawn_blocking(move || {
-            let terminal = Terminal::open()?;
-            terminal.forget();
-            let _ = write!(io::stderr().lock(), "{}", secrets::masked(&question));
-            terminal.line()
-        });
-        let answer = answer.await.ok().and_then(io::Result::ok).unwrap_or_default();
+        let answer = terminal::answer(format!("{question} [y/N] ")).await.unwrap_or_default();
         self.progress.again();
         matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
     }

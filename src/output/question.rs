@@ -1,11 +1,14 @@
 //! The confirmation prompt: what imgctl would delete, and from which stores. Pure.
 
+use std::sync::Arc;
+
 use super::{
+    SANDBOX,
     human::{count, freed},
     safe,
 };
 use crate::{
-    engine::Outcome,
+    engine::{Outcome, Session},
     error::{Error, Kind, Result},
     image::StoreRef,
     report::{Item, Sizes},
@@ -17,6 +20,15 @@ pub struct Place {
     pub home: StoreRef,
     /// The access key's id, shortened.
     pub caller: Option<String>,
+    /// Whether it is in `imgctl sandbox`, where somebody works with one.
+    pub sandbox: Option<bool>,
+}
+
+impl Place {
+    pub fn of(session: &Session) -> Self {
+        let (store, sandbox) = (&session.store, session.sandbox);
+        Self { home: Arc::unwrap_or_clone(store.home()), caller: store.caller(), sandbox }
+    }
 }
 
 /// One question for the whole plan, or an error if the plan deletes nothing.
@@ -96,20 +108,23 @@ fn asked(what: &[String], places: impl IntoIterator<Item = Place>) -> String {
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        let Self { home, caller } = self;
+        let Self { home, caller, sandbox } = self;
+        if *sandbox == Some(true) {
+            write!(f, "{SANDBOX} ")?;
+        }
         write!(f, "{} {} of ", home.provider.title(), home.region.as_deref().unwrap_or_default())?;
         match (&home.owner, caller) {
             (Some(owner), _) => write!(f, "{} {owner}", home.provider.owner_word()),
             (None, Some(caller)) => write!(f, "the account of key {caller}"),
             (None, None) => f.write_str("an unknown account"),
-        }
+        }?;
+        // Whoever works with the sandbox expects it.
+        f.write_str(if *sandbox == Some(false) { ", NOT in the sandbox" } else { "" })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::{image::Provider, store::Image};
 
@@ -120,7 +135,7 @@ mod tests {
 
     fn place(region: &str, owner: Option<&str>, caller: Option<&str>) -> Place {
         let home = StoreRef { owner: owner.map(Into::into), ..StoreRef::of(Provider::Ecr).with_region(region) };
-        Place { home, caller: caller.map(Into::into) }
+        Place { home, caller: caller.map(Into::into), sandbox: None }
     }
 
     #[test]
@@ -132,6 +147,19 @@ mod tests {
         let places = "AWS ECR eu-west-1 of account 123456789012 and AWS ECR eu-west-2 of the account of key AKIA…";
         let what = "Delete 1 image, which frees at most 1.0 GiB, and remove 1 tag from images that stay";
         assert_eq!(asked, format!("{what} in {places}?"));
+    }
+
+    #[test]
+    fn a_place_in_the_sandbox_is_marked_and_another_beside_it_too() {
+        let items = [item(Outcome::WouldDelete, None)];
+        let at = |region, sandbox| Place { sandbox, ..place(region, Some("1"), None) };
+        let asked = |places: [Place; 2]| question(&items, false, None, places).unwrap();
+        let mixed = asked([at("eu-west-1", Some(true)), at("eu-west-2", Some(false))]);
+        let expected =
+            "[sandbox] AWS ECR eu-west-1 of account 1 and AWS ECR eu-west-2 of account 1, NOT in the sandbox?";
+        assert!(mixed.ends_with(expected), "{mixed}");
+        let real = asked([at("eu-west-1", None), at("eu-west-2", None)]);
+        assert!(!real.contains("sandbox"), "{real}");
     }
 
     #[test]

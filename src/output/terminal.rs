@@ -2,8 +2,10 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Write},
 };
+
+use crate::secrets;
 
 pub struct Terminal(File);
 
@@ -25,4 +27,15 @@ impl Terminal {
         BufReader::new(self.0).read_line(&mut line)?;
         Ok(line)
     }
+}
+
+/// Asks a person. The wait for the answer blocks a thread of its own, so that an interrupt is heard meanwhile.
+pub async fn answer(question: String) -> io::Result<String> {
+    let answer = tokio::task::spawn_blocking(move || {
+        let terminal = Terminal::open()?;
+        terminal.forget();
+        let _ = write!(io::stderr().lock(), "{}", secrets::masked(&question));
+        terminal.line()
+    });
+    answer.await.map_err(io::Error::other)?
 }

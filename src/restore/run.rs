@@ -103,8 +103,7 @@ pub async fn run(wishes: Wishes, context: &Context, how: How) -> Result<Tally> {
         context.printer.plan(&items);
         notes.iter().for_each(|note| context.printer.remark(note));
         let sending = stores.iter().filter(|of| of.plans.iter().any(Planned::sends));
-        let places = sending
-            .map(|of| Place { home: Arc::unwrap_or_clone(of.session.store.home()), caller: of.session.store.caller() });
+        let places = sending.map(|of| Place::of(&of.session));
         let tags = stores.iter().flat_map(|of| &of.plans).map(|plan| plan.puts_tags().count()).sum();
         context.agreed(&restoring(&items, tags, places), "restored").await?;
     }

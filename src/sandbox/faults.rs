@@ -99,6 +99,8 @@ pub struct FaultError {
     text: String,
     place: Range<usize>,
     why: String,
+    /// What can be written there.
+    help: String,
 }
 
 impl FromStr for Fault {
@@ -106,7 +108,12 @@ impl FromStr for Fault {
 
     fn from_str(text: &str) -> Result<Self, FaultError> {
         let parts = split(text);
-        let wrong = |place: &Range<usize>, why: String| FaultError { text: text.into(), place: place.clone(), why };
+        let wrong = |place: &Range<usize>, why: String| FaultError {
+            text: text.into(),
+            place: place.clone(),
+            why,
+            help: GRAMMAR.into(),
+        };
         let end = text.len()..text.len();
         let [service, operation, kind] = [0, 1, 2].map(|index| parts.get(index).cloned());
         let part = |part: Option<Range<usize>>, what: &str| match part {
@@ -189,11 +196,7 @@ fn parse_kind(text: &str, place: Range<usize>) -> Result<Kind, (Range<usize>, St
             Some((_, kind)) if given.is_none() => kind,
             Some(_) => return Err((argument.unwrap_or(place), format!("{name} takes no argument"))),
             None => {
-                let near = names()
-                    .map(|kind| (strsim::damerau_levenshtein(kind, name), kind))
-                    .min()
-                    .filter(|(distance, _)| *distance <= 2)
-                    .map_or(String::new(), |(_, kind)| format!("; did you mean \"{kind}\"?"));
+                let near = near(name, names());
                 return Err((place.start..name_end, format!("there is no kind \"{name}\"{near}")));
             }
         },
@@ -201,14 +204,67 @@ fn parse_kind(text: &str, place: Range<usize>) -> Result<Kind, (Range<usize>, St
     Ok(kind)
 }
 
+/// The known name that was probably meant, as the end of a sentence.
+fn near<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
+    let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
+    let nearest = known.map(|known| (distance(known), known)).min();
+    let near = nearest.filter(|(distance, known)| *distance <= 2.max(known.len() / 4));
+    near.map_or(String::new(), |(_, known)| format!("; did you mean \"{known}\"?"))
+}
+
+/// Names, as many on a line as fit.
+fn lines(names: &[&str]) -> String {
+    let (mut text, mut room) = (String::new(), 0);
+    for (number, name) in (1..).zip(names) {
+        let name = if number < names.len() { format!("{name},") } else { (*name).to_owned() };
+        if room < name.len() + 1 {
+            text.push_str("\n  ");
+            room = 94;
+        } else {
+            text.push(' ');
+        }
+        room = room.saturating_sub(name.len() + 1);
+        text.push_str(&name);
+    }
+    text
+}
+
+impl Fault {
+    /// Refuses a service, or an operation, that none of these has: such a fault would test nothing. A service without
+    /// operations takes any.
+    pub fn check(&self, services: &[(&str, Vec<&str>)]) -> Result<(), FaultError> {
+        let text = self.to_string();
+        let wrong = |place, why, help| Err(FaultError { text: text.clone(), place, why, help });
+        let named = |(name, _): &&(&str, Vec<&str>)| self.service.as_deref().is_none_or(|service| service == *name);
+        let meant: Vec<_> = services.iter().filter(named).collect();
+        let service = self.service.as_deref().unwrap_or("*");
+        if meant.is_empty() {
+            let near = near(service, services.iter().map(|(name, _)| *name));
+            let known: Vec<_> = services.iter().map(|(name, _)| *name).collect();
+            let why = format!("there is no service \"{service}\"{near}");
+            return wrong(0..service.len(), why, format!("Services: {}", known.join(", ")));
+        }
+        let Some(operation) = self.operation.as_deref() else { return Ok(()) };
+        if meant.iter().any(|(_, known)| known.is_empty() || known.contains(&operation)) {
+            return Ok(());
+        }
+        let near = near(operation, meant.iter().flat_map(|(_, known)| known.iter().copied()));
+        let start = service.len() + 1;
+        let of = |(name, known): &&(&str, Vec<&str>)| format!("Operations of {name}:{}", lines(known));
+        let help: Vec<_> = meant.iter().map(of).collect();
+        let why = format!("there is no operation \"{operation}\"{near}");
+        wrong(start..start + operation.len(), why, help.join("\n"))
+    }
+}
+
 impl fmt::Display for FaultError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { text, place, why } = self;
+        let Self { text, place, why, help } = self;
         let before = text[..place.start].chars().count();
         let marks = text[place.clone()].chars().count().max(1);
         writeln!(f, "\"{text}\" is not a fault: {why}")?;
         writeln!(f, "    {text}\n    {:before$}{:^<marks$}", "", "")?;
-        f.write_str(GRAMMAR)
+        f.write_str(help)
     }
 }
 
@@ -327,6 +383,26 @@ mod tests {
         let shown = "ecr:*:throtle:3".parse::<Fault>().unwrap_err().to_string();
         let lines: Vec<_> = shown.lines().collect();
         assert_eq!(lines[1..3], ["    ecr:*:throtle:3", "          ^^^^^^^"]);
+    }
+
+    #[test]
+    fn a_fault_of_what_is_not_there_is_an_error_that_names_what_is() {
+        let services = [("ecr", vec!["BatchDeleteImage", "PutImage"]), ("oci", vec!["HEAD manifest"]), ("any", vec![])];
+        let check = |text: &str| text.parse::<Fault>().unwrap().check(&services).map_err(|error| error.to_string());
+        for good in ["*:*:drop", "ecr:PutImage:drop", "*:HEAD manifest:drop", "any:thing:drop", "*:thing:drop"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for (bad, marked, why) in [
+            ("ecr:BatchDeletImage:drop:1", "    ^^^^^^^^^^^^^^^", "did you mean \"BatchDeleteImage\"?"),
+            ("ecr:batchdeleteimage:drop", "    ^^^^", "did you mean \"BatchDeleteImage\"?"),
+            ("ecr:HEAD manifest:drop", "    ^^^^", "Operations of ecr:\n  BatchDeleteImage, PutImage"),
+            ("ocr:*:drop", "^^^", "did you mean"),
+            ("gcp:*:drop", "^^^", "Services: ecr, oci, any"),
+        ] {
+            let shown = check(bad).unwrap_err();
+            let lines: Vec<_> = shown.lines().collect();
+            assert!(lines[2].starts_with(&format!("    {marked}")) && shown.contains(why), "{shown}");
+        }
     }
 
     #[test]

@@ -70,6 +70,10 @@ impl Service for Inspector {
         (request.method == "POST" && request.path == "/coverage/list").then(|| "ListCoverage".into())
     }
 
+    fn operations(&self) -> Vec<&'static str> {
+        vec!["ListCoverage"]
+    }
+
     fn answer(&mut self, request: &Received) -> Reply {
         let admitted = self.door.admit(request, "ListCoverage");
         let answer = admitted.and_then(|region| self.perform(&region, &request.body));

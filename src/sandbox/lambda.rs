@@ -165,6 +165,10 @@ impl Service for Lambda {
         })
     }
 
+    fn operations(&self) -> Vec<&'static str> {
+        vec!["ListFunctions", "GetFunction", "ListAliases"]
+    }
+
     fn answer(&mut self, request: &Received) -> Reply {
         let operation = self.operation(request).unwrap_or_default();
         // REST services refuse with 403 where the others say 400.

@@ -27,7 +27,7 @@ mod world;
 pub use calls::Call;
 pub use faults::Fault;
 pub use hooks::{Hooked, Hooks};
-pub use server::{Options, Sandbox};
+pub use server::{MARK, Options, Sandbox};
 pub use world::World;
 
 use chrono::{DateTime, Utc};
@@ -115,6 +115,16 @@ pub trait Service: Send {
     /// Whether it is served at the port of the `oci:` registry, and not at that of the clouds.
     fn at_registry(&self) -> bool {
         false
+    }
+
+    /// The name and the password with which docker logs in to it, if it is a registry.
+    fn login(&self) -> Option<(String, String)> {
+        None
+    }
+
+    /// The operations that it knows, as faults and the record of calls name them; none if it takes any.
+    fn operations(&self) -> Vec<&'static str> {
+        Vec::new()
     }
 
     /// The ids that a request of its own names, for the record of calls.

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use aws_smithy_types::base64;
 use chrono::{TimeDelta, Utc};
 use futures_util::stream;
 use http_body_util::{BodyExt, Full, Limited, StreamBody, combinators::BoxBody};
@@ -88,9 +89,9 @@ struct Shared {
 type Body = BoxBody<Bytes, io::Error>;
 
 impl Sandbox {
-    /// Starts to serve. A fault for a service that is not there is an error: it would test nothing.
+    /// Starts to serve. A fault for what is not there is an error: it would test nothing.
     pub async fn start(mut world: World, options: Options) -> io::Result<Self> {
-        check_services(&mut world, &options.faults)?;
+        check(&mut world, &options.faults)?;
         let (clouds, address) = listen(options.port)?;
         let (registry, registry_address) = listen(options.registry_port)?;
         let mut script = Script::default();
@@ -139,6 +140,19 @@ impl Sandbox {
         lock(&self.shared.script).add(fault);
     }
 
+    /// The logins of its registries, as docker keeps them in its `config.json`.
+    pub fn logins(&self) -> serde_json::Value {
+        let mut logins = serde_json::Map::new();
+        for (_, service) in self.world().services() {
+            if let Some((user, password)) = service.login() {
+                let host = if service.at_registry() { self.registry } else { self.address };
+                let auth = base64::encode(format!("{user}:{password}"));
+                logins.insert(host.to_string(), serde_json::json!({ "auth": auth }));
+            }
+        }
+        serde_json::json!({ "auths": logins })
+    }
+
     /// The variables that point imgctl, and the providers' own tools, at this sandbox.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let (clouds, registry) = (self.url(), format!("http://{}", self.registry));
@@ -165,16 +179,10 @@ impl Drop for Sandbox {
     }
 }
 
-fn check_services(world: &mut World, faults: &[Fault]) -> io::Result<()> {
-    let known: Vec<_> = world.services().map(|(name, _)| name).collect();
-    let mut named = faults.iter().filter_map(|fault| fault.service.as_deref());
-    match named.find(|name| !known.contains(name)) {
-        None => Ok(()),
-        Some(name) => Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("a fault names the service \"{name}\"; there are {}", known.join(", ")),
-        )),
-    }
+fn check(world: &mut World, faults: &[Fault]) -> io::Result<()> {
+    let known: Vec<_> = world.services().map(|(name, service)| (name, service.operations())).collect();
+    let wrong = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
+    faults.iter().try_for_each(|fault| fault.check(&known)).map_err(wrong)
 }
 
 /// A panic of a test that holds the world must not stop the emulator.
@@ -254,6 +262,10 @@ impl Shared {
     /// Finds the service, lets it do its work unless a fault forbids it, and records the call.
     fn handle(&self, received: &Received) -> (Reply, Option<Kind>) {
         let mut world = lock(&self.world);
+        // The registry knows every path of its port.
+        if received.path == "/" && received.method != "POST" {
+            return (greeting(), None);
+        }
         let mut here = world.services().filter(|(_, service)| service.at_registry() == received.to_registry);
         let mut mine = here.find_map(|(name, service)| Some((name, service.operation(received)?, service)));
         let (name, operation) = match &mine {
@@ -297,6 +309,17 @@ impl Shared {
         });
         (reply, fault)
     }
+}
+
+/// The header by which a sandbox says that it is one. No service of a cloud sends it.
+pub const MARK: &str = "imgctl-sandbox";
+
+/// What the sandbox says to a browser. This is not a call of a service, and it is not recorded.
+fn greeting() -> Reply {
+    let text = "This is an imgctl sandbox: it emulates AWS ECR, Tencent Cloud CVM, Huawei Cloud Workspace and an OCI registry.\n\
+         Nothing here is real, and nothing costs money. Run `imgctl sandbox --help` to learn more.\n";
+    let reply = Reply::of(200).with(MARK, env!("CARGO_PKG_VERSION"));
+    reply.with("content-type", "text/plain; charset=utf-8").bearing(text)
 }
 
 /// An error in the form of every service, with the headers and the body of the request in its message.

@@ -59,12 +59,17 @@ struct Saved<W> {
 impl World {
     /// A realistic world with so many container images, and fewer machine images and servers.
     pub fn seeded(seed: u64, images: usize, now: DateTime<Utc>) -> Self {
+        Self::seeded_with(seed, images, Habits::default(), now)
+    }
+
+    /// The same with another registry than the plain one.
+    pub fn seeded_with(seed: u64, images: usize, registry: Habits, now: DateTime<Utc>) -> Self {
         let machines = (images / 5).clamp(12, 500);
         let mut world = Self {
             ecr: Ecr::seeded(seed, images, now),
             cvm: Cvm::seeded(seed, machines, now),
             workspace: Workspace::seeded(seed, machines, now),
-            oci: Oci::seeded(seed, machines, Habits::default(), now),
+            oci: Oci::seeded(seed, machines, registry, now),
             ..Self::default()
         };
         running::fill(&mut world, now);

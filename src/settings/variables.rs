@@ -13,6 +13,7 @@ pub(super) const COMMON: &[&str] = &[
     "HTTPS_PROXY",
     "IMGCTL_CACHE_DIR",
     "IMGCTL_OUTPUT",
+    "IMGCTL_SANDBOX",
     "IMGCTL_STATE_DIR",
     "NO_COLOR",
     "NO_PROXY",

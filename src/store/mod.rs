@@ -52,6 +52,11 @@ pub trait ImageStore: Send + Sync {
         None
     }
 
+    /// Where its calls go, if that is known before the first one.
+    fn endpoint(&self) -> Option<String> {
+        None
+    }
+
     /// How far this machine's clock is ahead of the service's, if that is more than a minute.
     fn clock_ahead(&self) -> Option<TimeDelta> {
         None

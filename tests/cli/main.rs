@@ -30,6 +30,7 @@ mod record;
 mod registry;
 mod restore;
 mod restore_random;
+mod sandbox;
 mod schema;
 mod signatures;
 mod tripwires;

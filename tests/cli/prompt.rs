@@ -13,9 +13,9 @@ use crate::{
 };
 
 /// What the terminal showed, and the exit code.
-struct Shown {
-    text: String,
-    code: i32,
+pub struct Shown {
+    pub text: String,
+    pub code: i32,
 }
 
 /// Runs the binary in a terminal, with this typed into it.
@@ -27,6 +27,12 @@ fn in_terminal(world: &World, arguments: &[&str], typed: &str) -> Option<Shown> 
 
 /// Runs a line of a shell in a terminal; `early` is typed before the question, `typed` after it.
 fn line_in_terminal(world: &World, line: &str, early: &str, typed: &str) -> Option<Shown> {
+    // Typed only after the question: earlier input is dropped.
+    dialogue(world, line, early, &[("[y/N] ", typed)])
+}
+
+/// Runs a line of a shell in a terminal. Each answer is typed once its question is there, after what came before.
+pub fn dialogue(world: &World, line: &str, early: &str, answers: &[(&str, &str)]) -> Option<Shown> {
     let line = format!("stty cols 100; {line}");
     let mut command = world.program("script");
     command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
@@ -34,17 +40,21 @@ fn line_in_terminal(world: &World, line: &str, early: &str, typed: &str) -> Opti
     let mut child = command.spawn().ok()?;
     let (mut stdin, mut stdout) = (child.stdin.take()?, child.stdout.take()?);
     stdin.write_all(early.as_bytes()).unwrap();
-    let (mut shown, mut buffer, mut answered) = (Vec::new(), [0; 4096], false);
+    let (mut shown, mut buffer, mut answered) = (Vec::new(), [0; 4096], 0);
+    let mut answers = answers.iter();
+    let mut next = answers.next();
     loop {
         let length = stdout.read(&mut buffer).unwrap();
         if length == 0 {
             break;
         }
         shown.extend_from_slice(&buffer[..length]);
-        // Typed only after the question: earlier input is dropped.
-        if !answered && String::from_utf8_lossy(&shown).contains("[y/N] ") {
+        while let Some((question, typed)) = next
+            && String::from_utf8_lossy(&shown[answered..]).contains(question)
+        {
+            answered = shown.len();
             stdin.write_all(typed.as_bytes()).unwrap();
-            answered = true;
+            next = answers.next();
         }
     }
     Some(Shown {

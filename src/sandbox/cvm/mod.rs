@@ -208,6 +208,10 @@ impl Service for Cvm {
         one.into_iter().chain(many.filter_map(Value::as_str)).map(Into::into).collect()
     }
 
+    fn operations(&self) -> Vec<&'static str> {
+        OPERATIONS.iter().map(|(name, ..)| *name).collect()
+    }
+
     fn answer(&mut self, request: &Received) -> Reply {
         self.answered += 1;
         let outcome = self.handle(request);

@@ -33,7 +33,7 @@ pub(in crate::sandbox) use self::{identifier::is_tag, push::movable, request::is
 use self::{layers::Upload, refusal::Refusal, repository::Repository, request::Request};
 use super::{
     Hooked, Hooks, Received, Reply, Service,
-    oci::{Route, Uploads},
+    oci::{self, Route, Uploads},
     rates::Rates,
     sigv4::{self, Key},
 };
@@ -208,7 +208,9 @@ impl Ecr {
 
     /// Everything behind the signature.
     fn perform(&mut self, operation: &str, region: &str, body: &[u8], now: DateTime<Utc>) -> Result<Value, Refusal> {
-        let work = choose(operation)
+        let (_, work) = OPERATIONS
+            .into_iter()
+            .find(|(name, _)| *name == operation)
             .ok_or_else(|| Refusal::new("UnknownOperationException", format!("Unknown operation {operation}")))?;
         if !self.recent.admits(operation.into(), self.rates.get(operation).copied(), now) {
             return Err(refusal::throttled());
@@ -253,38 +255,47 @@ fn request_id(number: u64) -> String {
     format!("00000000-0000-4000-8000-{number:012x}")
 }
 
-fn choose(operation: &str) -> Option<fn(Request) -> Result<Value, Refusal>> {
-    Some(match operation {
-        "BatchCheckLayerAvailability" => layers::batch_check_layer_availability,
-        "BatchDeleteImage" => delete::batch_delete_image,
-        "BatchGetImage" => pull::batch_get_image,
-        "CompleteLayerUpload" => layers::complete_layer_upload,
-        "CreatePullThroughCacheRule" => registry::create_cache,
-        "CreateRepository" => repositories::create,
-        "DeleteRepository" => repositories::delete,
-        "DescribeImages" => listing::describe_images,
-        "DescribePullThroughCacheRules" => registry::describe_caches,
-        "DescribeRegistry" => registry::describe,
-        "DescribeRepositories" => repositories::describe,
-        "GetAuthorizationToken" => session::get_authorization_token,
-        "GetLifecyclePolicy" => repositories::get_lifecycle_policy,
-        "InitiateLayerUpload" => layers::initiate_layer_upload,
-        "ListImageReferrers" => listing::list_image_referrers,
-        "ListImages" => listing::list_images,
-        "PutImage" => push::put_image,
-        "PutImageTagMutability" => repositories::put_tag_mutability,
-        "UpdateImageStorageClass" => archive::update_image_storage_class,
-        "PutReplicationConfiguration" => registry::put_replication,
-        "UploadLayerPart" => layers::upload_layer_part,
-        _ => return None,
-    })
-}
+type Work = fn(Request) -> Result<Value, Refusal>;
+
+/// The operations of the API.
+const OPERATIONS: [(&str, Work); 21] = [
+    ("BatchCheckLayerAvailability", layers::batch_check_layer_availability),
+    ("BatchDeleteImage", delete::batch_delete_image),
+    ("BatchGetImage", pull::batch_get_image),
+    ("CompleteLayerUpload", layers::complete_layer_upload),
+    ("CreatePullThroughCacheRule", registry::create_cache),
+    ("CreateRepository", repositories::create),
+    ("DeleteRepository", repositories::delete),
+    ("DescribeImages", listing::describe_images),
+    ("DescribePullThroughCacheRules", registry::describe_caches),
+    ("DescribeRegistry", registry::describe),
+    ("DescribeRepositories", repositories::describe),
+    ("GetAuthorizationToken", session::get_authorization_token),
+    ("GetLifecyclePolicy", repositories::get_lifecycle_policy),
+    ("InitiateLayerUpload", layers::initiate_layer_upload),
+    ("ListImageReferrers", listing::list_image_referrers),
+    ("ListImages", listing::list_images),
+    ("PutImage", push::put_image),
+    ("PutImageTagMutability", repositories::put_tag_mutability),
+    ("UpdateImageStorageClass", archive::update_image_storage_class),
+    ("PutReplicationConfiguration", registry::put_replication),
+    ("UploadLayerPart", layers::upload_layer_part),
+];
 
 impl Service for Ecr {
     fn operation(&self, request: &Received) -> Option<String> {
         let target = request.header("x-amz-target").strip_prefix(TARGET);
         let docker = || Route::of(request).map(|route| route.name());
         target.map(Into::into).or_else(|| session::action(request)).or_else(docker)
+    }
+
+    fn login(&self) -> Option<(String, String)> {
+        Some(("AWS".into(), docker::password(&self.account)))
+    }
+
+    fn operations(&self) -> Vec<&'static str> {
+        let api = OPERATIONS.iter().map(|(name, _)| *name);
+        api.chain(["GetCallerIdentity"]).chain(oci::OPERATIONS).collect()
     }
 
     fn items(&self, request: &Received) -> Vec<String> {

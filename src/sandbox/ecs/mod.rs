@@ -67,6 +67,10 @@ impl Service for Ecs {
         request.header("x-amz-target").strip_prefix(TARGET).map(Into::into)
     }
 
+    fn operations(&self) -> Vec<&'static str> {
+        operations::OPERATIONS.into()
+    }
+
     fn answer(&mut self, request: &Received) -> Reply {
         let operation = self.operation(request).unwrap_or_default();
         let admitted = self.door.admit(request, &operation);

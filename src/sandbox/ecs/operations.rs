@@ -32,6 +32,19 @@ pub(super) struct Asked {
     next_token: Option<String>,
 }
 
+/// The names of [`answer`].
+pub(super) const OPERATIONS: [&str; 9] = [
+    "ListClusters",
+    "ListServices",
+    "ListTasks",
+    "ListTaskDefinitions",
+    "ListServiceDeployments",
+    "DescribeServices",
+    "DescribeTasks",
+    "DescribeServiceRevisions",
+    "DescribeTaskDefinition",
+];
+
 pub(super) fn answer(operation: &str, region: &Region, door: &Door, asked: &Asked) -> Result<Value, Refusal> {
     match operation {
         "ListClusters" => list_clusters(region, door, asked),

@@ -178,6 +178,10 @@ impl Default for Iam {
     }
 }
 
+/// The operations of [`Iam::operation`].
+pub const OPERATIONS: [&str; 4] =
+    ["KeystoneCreateUserTokenByPassword", "KeystoneValidateToken", "KeystoneListProjects", "KeystoneListAuthProjects"];
+
 impl Iam {
     pub fn add_key(&mut self, access_key: &str, secret_key: &str, security_token: Option<&str>) {
         self.keys.push(Key {

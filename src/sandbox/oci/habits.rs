@@ -42,10 +42,14 @@ pub struct Habits {
     pub keeps_pulls: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How callers show who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Auth {
+    /// Not at all
     Open,
+    /// By name and password
     Basic,
+    /// By a token for each scope, from the registry's own token server
     Token,
 }
 
@@ -232,6 +236,18 @@ pub const ECR: Habits = Habits {
     keeps_pulls: true,
     ..PLAIN
 };
+
+impl Api {
+    /// Its calls, as faults and the record of calls name them.
+    pub fn operations(self) -> &'static [&'static str] {
+        match self {
+            Self::Acr => &["POST exchange", "GET manifests", "GET tag-list", "DELETE tag"],
+            Self::Gar => &[],
+            Self::Harbor => &["GET artifacts", "GET artifact", "DELETE artifact", "DELETE tag"],
+            Self::Zot => &["GET search", "POST search"],
+        }
+    }
+}
 
 type Change = fn(&mut Habits);
 

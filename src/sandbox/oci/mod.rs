@@ -32,7 +32,7 @@ pub use self::{
     front::Front,
     habits::Habits,
     refusal::Refusal,
-    route::{Route, is_upload},
+    route::{OPERATIONS, Route, is_upload},
     uploads::Uploads,
 };
 use super::{Hooked, Hooks, Received, Reply, Service, ecr::repository::Repository};
@@ -121,6 +121,16 @@ impl Service for Oci {
 
     fn at_registry(&self) -> bool {
         true
+    }
+
+    fn login(&self) -> Option<(String, String)> {
+        let user = self.door.users.first().filter(|_| self.habits.auth != habits::Auth::Open)?;
+        Some((user.name.clone(), user.password.clone()))
+    }
+
+    fn operations(&self) -> Vec<&'static str> {
+        let own = self.habits.api.map_or(&[][..], habits::Api::operations);
+        ["GET token", "POST token"].into_iter().chain(OPERATIONS).chain(own.iter().copied()).collect()
     }
 
     fn items(&self, request: &Received) -> Vec<String> {

@@ -126,6 +126,25 @@ impl Place {
     }
 }
 
+/// What a registry does, by the names of [`Route::name`].
+pub const OPERATIONS: [&str; 15] = [
+    "GET root",
+    "HEAD root",
+    "GET catalog",
+    "GET tags",
+    "HEAD manifest",
+    "GET manifest",
+    "PUT manifest",
+    "DELETE manifest",
+    "HEAD blob",
+    "GET blob",
+    "POST upload",
+    "PATCH upload",
+    "PUT upload",
+    "GET upload",
+    "GET referrers",
+];
+
 /// Whether a path is one to which layers are pushed.
 pub fn is_upload(path: &str) -> bool {
     path.starts_with("/v2/") && path.contains("/blobs/uploads")

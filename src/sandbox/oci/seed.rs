@@ -41,7 +41,7 @@ impl Oci {
             let repository = oci.repository(name, today - TimeDelta::days(oldest));
             let mut builder = Builder { repository, name, dice: Dice::new(seed), at: today, listed };
             for number in 0..count {
-                let left = oldest * (count - number) as i64 / count as i64;
+                let left = oldest * (count - 1 - number) as i64 / (count - 1).max(1) as i64;
                 builder.at = today - TimeDelta::days(left);
                 release(&mut builder, number);
             }

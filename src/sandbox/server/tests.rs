@@ -141,5 +141,5 @@ async fn a_fault_for_an_unknown_service_is_an_error() {
     let faults = vec!["erc:PutImage:drop".parse().unwrap()];
     let options = Options { faults, ..Options::default() };
     let error = Sandbox::start(World::default(), options).await.err().unwrap();
-    assert!(error.to_string().contains("\"erc\"; there are ecr, "), "{error}");
+    assert!(error.to_string().contains("there is no service \"erc\"; did you mean \"ec"), "{error}");
 }

@@ -242,6 +242,11 @@ impl Service for Workspace {
         }
     }
 
+    fn operations(&self) -> Vec<&'static str> {
+        let own = ["ListImageServers", "ShowImageServer", "BatchDeleteImageServer", "ShowImageJob"];
+        own.into_iter().chain(iam::OPERATIONS).collect()
+    }
+
     fn answer(&mut self, request: &Received) -> Reply {
         self.answered += 1;
         self.handle(request)

@@ -60,6 +60,10 @@ impl Api {
         Self { service, http, endpoint, host, region: region.to_owned(), keys }
     }
 
+    pub fn endpoint(&self) -> &str {
+        self.endpoint.as_str()
+    }
+
     pub fn region(&self) -> &str {
         &self.region
     }

@@ -117,6 +117,10 @@ impl ImageStore for Cvm {
         Some(self.caller.clone())
     }
 
+    fn endpoint(&self) -> Option<String> {
+        Some(self.api.endpoint().into())
+    }
+
     async fn delete(&self, ids: &[ImageId]) -> Result<Receipt<Answer<ImageId, Deletion>>> {
         let request_id = self.delete_images(ids, false).await?;
         // Success means that the service accepted the request; it deletes the image later.

@@ -120,6 +120,10 @@ impl ImageStore for Ecr {
         Some(self.aws.caller.clone())
     }
 
+    fn endpoint(&self) -> Option<String> {
+        self.aws.endpoint.clone()
+    }
+
     fn clock_ahead(&self) -> Option<TimeDelta> {
         self.aws.clock.ahead()
     }

@@ -74,6 +74,10 @@ impl Service {
         Ok(Self { http: Http::new(endpoint, timeout)?, endpoint: endpoint.clone() })
     }
 
+    pub fn endpoint(&self) -> &str {
+        self.endpoint.as_str()
+    }
+
     /// How far this machine's clock is ahead of the service's.
     pub fn clock_ahead(&self) -> Option<TimeDelta> {
         self.http.clock.ahead()

@@ -176,6 +176,10 @@ impl ImageStore for Workspace {
         self.region.auth.caller()
     }
 
+    fn endpoint(&self) -> Option<String> {
+        Some(self.region.service.endpoint().into())
+    }
+
     fn clock_ahead(&self) -> Option<TimeDelta> {
         self.region.service.clock_ahead()
     }

@@ -95,7 +95,7 @@ impl Flags {
             when => when == When::Always,
         };
         let look = Look::of_terminal(format, self.quiet, self.color_of(env), progress);
-        Ok(Look { github, ..look })
+        Ok(Look { github, details: self.verbose > 0, ..look })
     }
 
     fn color_of(&self, env: &Env) -> Option<bool> {

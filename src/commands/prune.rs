@@ -26,7 +26,8 @@ use crate::{
     settings::DeletionFlags,
     survey::{
         plan::{Made, OfStore, Wanted},
-        show,
+        show::{self, Aside},
+        sketch,
     },
 };
 
@@ -66,7 +67,7 @@ pub struct Args {
     in_use: InUseArgs,
     #[command(flatten, next_help_heading = "Run")]
     pub consent: Consent,
-    /// Images to show in the plan [default: all in a dry run, otherwise deleted]
+    /// Images of the plan to list, one a line [default: at a terminal one screen in groups, otherwise all]
     #[arg(long, value_name = "WHICH", value_enum, help_heading = "Run")]
     show: Option<Show>,
     /// How to compute the freed bytes: quick from sizes, or exact from every manifest (may count as pulls)
@@ -187,6 +188,9 @@ impl Args {
 
     /// Shows the plan to the user, in any output format: always all images to delete.
     fn show_plan(&self, context: &Context, made: &Made) {
+        if self.is_short(context) {
+            return self.sketch(context, made);
+        }
         for of in made.stores() {
             show::total(context, &of);
             let shown = |row: &Row| row.action() == Action::Delete || self.wants(row.action());
@@ -200,6 +204,13 @@ impl Args {
 
     /// Prints the plan of a dry run.
     fn print_plan(&self, context: &Context, made: &Made) {
+        if self.is_short(context) {
+            for of in made.stores() {
+                show::items(&of, |_| true).for_each(|item| context.printer.counts(&item));
+            }
+            self.sketch(context, made);
+            return context.finish();
+        }
         for of in made.stores() {
             show::total(context, &of);
             for item in show::items(&of, |row| self.wants(row.action())) {
@@ -209,6 +220,26 @@ impl Args {
         }
         notes(made).into_iter().for_each(|note| context.printer.remark_last(note));
         context.finish();
+    }
+}
+
+impl Args {
+    /// A person who did not ask for all images gets one screen.
+    fn is_short(&self, context: &Context) -> bool {
+        self.show.is_none() && context.printer.has_screen(self.consent.dry_run)
+    }
+
+    /// Shows the plan on one screen, with the counts of what has no place on it.
+    fn sketch(&self, context: &Context, made: &Made) {
+        let stores: Vec<OfStore> = made.stores().collect();
+        let asides: Vec<_> = stores.iter().flat_map(show::asides).collect();
+        asides.iter().for_each(|aside| aside.print(context));
+        let notes = notes(made);
+        notes.iter().for_each(|note| context.printer.remark(note));
+        let lines = asides.iter().map(Aside::text).chain(made.lists.iter().chain(&notes).map(|line| &**line));
+        let stops = made.stops().iter().flat_map(|stop| [&*stop.message, &*stop.hint]);
+        let beside: Vec<&str> = lines.chain(stops).collect();
+        context.printer.sketch(&sketch::sections(&stores, self.wants(Action::Keep)), &beside, self.consent.dry_run);
     }
 }
 

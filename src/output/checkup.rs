@@ -140,7 +140,8 @@ mod tests {
         item.state = Some(report::State::Checked(State::Failed));
         item.error = checkup.error().cloned();
         item.checks = checkup.checks;
-        let look = Look { format: Format::Table, quiet: false, color, width, progress: false, github: false };
+        let look =
+            Look { format: Format::Table, quiet: false, color, width, progress: false, details: false, github: false };
         text(&item, &look)
     }
 

@@ -135,7 +135,15 @@ mod tests {
     };
 
     fn look(width: Option<u16>) -> Look {
-        Look { format: Format::Table, quiet: false, color: false, width, progress: false, github: false }
+        Look {
+            format: Format::Table,
+            quiet: false,
+            color: false,
+            width,
+            progress: false,
+            details: false,
+            github: false,
+        }
     }
 
     #[test]

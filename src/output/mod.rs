@@ -10,6 +10,7 @@ mod printer;
 pub mod progress;
 pub mod question;
 mod safe;
+pub mod sketch;
 mod stdout;
 mod table;
 mod terminal;
@@ -17,12 +18,14 @@ mod terminal;
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
+use terminal_size::{Height, Width};
 
 use self::terminal::Terminal;
 pub use self::{
     printer::Printer,
     safe::safe,
     stdout::{exact, failure, of_clap, plain},
+    table::tags,
 };
 use crate::{
     error::{Error, Kind},
@@ -53,6 +56,8 @@ pub struct Look {
     pub width: Option<u16>,
     /// Show progress on stderr.
     pub progress: bool,
+    /// Print more details.
+    pub details: bool,
     /// Write annotations and a step summary for GitHub Actions.
     pub github: bool,
 }
@@ -61,6 +66,18 @@ pub struct Look {
 pub fn aside(text: &str) {
     // If stderr is closed, there is nowhere left to report it.
     let _ = writeln!(io::stderr().lock(), "{}", secrets::masked(text));
+}
+
+#[cfg(unix)]
+use std::os::fd::AsFd as Stream;
+#[cfg(windows)]
+use std::os::windows::io::AsHandle as Stream;
+
+/// The columns and lines of the terminal that a stream goes to: 80 and 24 where it does not tell.
+fn size_of(stream: &(impl Stream + IsTerminal)) -> Option<(usize, usize)> {
+    let (Width(width), Height(height)) = terminal_size::terminal_size_of(stream).unwrap_or((Width(0), Height(0)));
+    let or = |told: u16, usual| if told > 0 { told.into() } else { usual };
+    stream.is_terminal().then(|| (or(width, 80), or(height, 24)))
 }
 
 /// Where `-v` writes, line by line.
@@ -113,6 +130,7 @@ impl Look {
             color: color.unwrap_or(terminal && io::stderr().is_terminal()),
             width,
             progress,
+            details: false,
             github: false,
         }
     }

@@ -13,8 +13,15 @@ use std::{
 };
 
 use super::{
-    Format, Look, SANDBOX, checkup, exact, github::Notes, history, human, json, json::Extras, progress::Progress, safe,
-    stdout::wrote, table, terminal,
+    Format, Look, SANDBOX, checkup, exact,
+    github::Notes,
+    history, human, json,
+    json::Extras,
+    progress::Progress,
+    safe,
+    sketch::{self, Screen, Section},
+    stdout::wrote,
+    table, terminal,
 };
 use crate::{
     engine::Outcome,
@@ -27,6 +34,9 @@ use crate::{
 
 /// Rows that a table collects before it prints them, so that a long list appears page by page.
 const TABLE_PAGE: usize = 1000;
+
+/// Lines below a plan: where the rest of it is, the question or the sum, and the next prompt of the shell.
+const BELOW: usize = 4;
 
 pub struct Printer {
     pub look: Look,
@@ -89,7 +99,8 @@ impl Printer {
 
     /// A printer for an error before a run begins.
     pub fn for_errors(format: Format) -> Self {
-        let look = Look { format, quiet: false, color: false, width: None, progress: false, github: false };
+        let look =
+            Look { format, quiet: false, color: false, width: None, progress: false, details: false, github: false };
         Self::new(look, "", false, None)
     }
 
@@ -170,13 +181,15 @@ impl Printer {
         self.out().extras.run = Some(id.to_owned());
     }
 
+    /// Counts an item that was shown otherwise.
+    pub fn counts(&self, item: &Item) {
+        self.out().counts(item);
+    }
+
     /// Prints one item, or keeps it for the table.
     pub fn item(&self, item: &Item) {
         let mut out = self.out();
-        out.summary.add(item);
-        if let Some(notes) = &mut out.notes {
-            notes.item(item);
-        }
+        out.counts(item);
         match self.look.format {
             Format::Table if item.outcome == Some(Outcome::Skipped) => {
                 let why = item.error.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -348,6 +361,39 @@ impl Printer {
         self.stderr(&table::table(items, &Look { width, ..self.look }, chrono::Utc::now(), true));
     }
 
+    /// Whether the plan of a dry run, or of a question, may be shortened to the screen of a person.
+    pub fn has_screen(&self, dry_run: bool) -> bool {
+        !self.look.details && self.screen(dry_run).is_some()
+    }
+
+    fn screen(&self, dry_run: bool) -> Option<Screen> {
+        let (width, height) = match dry_run {
+            true if self.look.format != Format::Table => None,
+            true => super::size_of(&io::stdout()),
+            false => super::size_of(&io::stderr()),
+        }?;
+        Some(Screen { width, height, color: self.look.color })
+    }
+
+    /// Shows a plan on one screen of a person, beside these other lines: as the data of a dry run, or to ask about it.
+    pub fn sketch(&self, sections: &[Section], beside: &[&str], dry_run: bool) {
+        let Some(screen) = self.screen(dry_run) else { return };
+        let lines: usize = beside.iter().map(|line| human::wrapped(line, screen.width).len()).sum();
+        let height = screen.height.saturating_sub(lines + BELOW).max(screen.height / 2);
+        let (text, whole) = sketch::text(sections, Screen { height, ..screen });
+        match dry_run {
+            true => {
+                let mut out = self.out();
+                out.write(&text);
+                self.progress.aside(|| out.flush());
+            }
+            false => self.stderr(&text),
+        }
+        if !whole {
+            self.note(sketch::REST);
+        }
+    }
+
     /// Prints an error that ended the run or one store. An error that ended several stores is printed once.
     pub fn error(&self, error: &Error) {
         let text = match self.look.format {
@@ -388,6 +434,13 @@ impl Printer {
 }
 
 impl Out {
+    fn counts(&mut self, item: &Item) {
+        self.summary.add(item);
+        if let Some(notes) = &mut self.notes {
+            notes.item(item);
+        }
+    }
+
     /// A write that fails does not stop a deletion half-way; the run goes on without output.
     fn write(&mut self, text: &str) {
         if !self.closed {

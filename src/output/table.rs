@@ -267,7 +267,8 @@ fn shorten(reference: &Reference, common: &str) -> String {
     }
 }
 
-fn tags(tags: &[String]) -> String {
+/// The first tags, and how many more there are.
+pub fn tags(tags: &[String]) -> String {
     match tags {
         [first, second, third, rest @ ..] if !rest.is_empty() => {
             format!("{first}, {second}, {third} and {} more", rest.len())

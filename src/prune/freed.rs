@@ -20,13 +20,20 @@ pub fn quick(stock: &Stock, plan: &StorePlan) -> Freed {
     let mut freed = Freed::default();
     for row in plan.rows.iter().filter(|row| row.action() == Action::Delete) {
         let image = &stock.images()[row.image];
-        match (stock.reading(image), image.bytes) {
-            (Some(Reading::Manifest { children, .. }), _) if !children.is_empty() => {}
-            (_, Some(bytes)) => freed.bytes += bytes.saturating_sub(left_behind(image)),
-            (_, None) => freed.unknown += 1,
+        match own_bytes(stock, image) {
+            Some(bytes) => freed.bytes += bytes.saturating_sub(left_behind(image)),
+            None => freed.unknown += 1,
         }
     }
     freed
+}
+
+/// The size of an image by itself, if it is known.
+pub fn own_bytes(stock: &Stock, image: &Image) -> Option<u64> {
+    match stock.reading(image) {
+        Some(Reading::Manifest { children, .. }) if !children.is_empty() => Some(0),
+        _ => image.bytes,
+    }
 }
 
 /// Snapshots that the deletion leaves behind still cost money.

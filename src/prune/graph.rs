@@ -60,7 +60,7 @@ impl Graph {
                 None => {}
                 Some(Reading::Unreadable(why)) if may_be_index(image) => graph.unreadable.push((place, why.clone())),
                 Some(Reading::Unreadable(_)) => {}
-                Some(Reading::Manifest { children, subject }) => {
+                Some(Reading::Manifest { children, subject, .. }) => {
                     read_subject = subject.as_ref().map(ToString::to_string);
                     let known = children.iter().filter_map(|child| places.get(child.to_string().as_str()));
                     // An index may name an image twice, for two platforms.

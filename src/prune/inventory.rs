@@ -28,7 +28,12 @@ pub struct Stock {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reading {
     /// The images that it holds if it is an index, and its subject if it is a referrer.
-    Manifest { children: Vec<Digest>, subject: Option<Digest> },
+    Manifest {
+        children: Vec<Digest>,
+        /// Children for which the index names no platform.
+        nameless: Vec<Digest>,
+        subject: Option<Digest>,
+    },
     /// Why it could not be read. Everything that it might need is kept.
     Unreadable(String),
 }
@@ -140,18 +145,21 @@ impl Reading {
     /// Of the bytes of a manifest, or of the error.
     pub fn of(manifest: Result<Vec<u8>>) -> Self {
         let read = |bytes: Vec<u8>| {
-            let children = match manifest::contents(&bytes)? {
-                Contents::Index(children) => children.into_iter().map(|child| child.digest).collect(),
+            let held = match manifest::contents(&bytes)? {
+                Contents::Index(children) => children,
                 Contents::Image(_) => Vec::new(),
             };
-            Ok(Self::Manifest { children, subject: manifest::subject(&bytes) })
+            let nameless = held.iter().filter(|child| child.platform.is_none());
+            let nameless = nameless.map(|child| child.digest.clone()).collect();
+            let children = held.into_iter().map(|child| child.digest).collect();
+            Ok(Self::Manifest { children, nameless, subject: manifest::subject(&bytes) })
         };
         manifest.and_then(read).unwrap_or_else(|error: Error| Self::Unreadable(error.to_string()))
     }
 
     /// Of an image that holds nothing and is not attached to anything.
     pub fn plain() -> Self {
-        Self::Manifest { children: Vec::new(), subject: None }
+        Self::Manifest { children: Vec::new(), nameless: Vec::new(), subject: None }
     }
 }
 

@@ -10,6 +10,7 @@
 //! referrers such as signatures, follow the images that they belong to.
 
 mod age;
+mod attachment;
 mod clauses;
 mod decide;
 mod elsewhere;
@@ -17,6 +18,7 @@ mod evidence;
 mod foreseen;
 mod freed;
 mod graph;
+mod groups;
 mod guards;
 pub mod import;
 mod in_use;
@@ -38,12 +40,14 @@ mod whole;
 mod words;
 
 pub use age::{Age, ago};
+pub use attachment::Attachment;
 pub use clauses::{Clause, Clauses, Verdict};
 pub use decide::decide;
 pub use elsewhere::Elsewhere;
 pub use evidence::Evidence;
 pub use foreseen::{Foreseen, foresee};
-pub use freed::{Exact, Freed};
+pub use freed::{Exact, Freed, own_bytes};
+pub use groups::{Group, Held, groups};
 pub use guards::{GuardArgs, Guards, Stop};
 #[cfg(test)]
 pub use in_use::scan;
@@ -52,7 +56,7 @@ pub use inventory::{Reading, Stock, identity, may_be_index};
 pub use listed::listed;
 pub use plan::{Action, Choice, Plan, Reason, Row, Rule, StorePlan, Totals};
 pub use recheck::{Saved, Step, recheck};
-pub use select::Selection;
+pub use select::{Selection, short};
 pub use selectors::Selectors;
 pub use users::{Used, record};
 

@@ -80,7 +80,7 @@ impl Shelf {
 
     pub fn index(mut self, number: usize, tags: &[&str], days: i64, children: &[usize]) -> Self {
         let children = children.iter().map(|child| digest(*child).parse().unwrap()).collect();
-        self.readings.push((digest(number), Reading::Manifest { children, subject: None }));
+        self.readings.push((digest(number), Reading::Manifest { children, nameless: Vec::new(), subject: None }));
         self.with(number, tags, days, |image| image.media_type = Some(INDEX.into()))
     }
 
@@ -92,7 +92,7 @@ impl Shelf {
     /// A manifest that was read, and names a subject that its listing left out.
     pub fn read_referrer(mut self, number: usize, tags: &[&str], days: i64, subject: usize) -> Self {
         let subject = digest(subject).parse().ok();
-        self.readings.push((digest(number), Reading::Manifest { children: Vec::new(), subject }));
+        self.readings.push((digest(number), Reading::Manifest { children: Vec::new(), nameless: Vec::new(), subject }));
         self.image(number, tags, days)
     }
 

@@ -139,7 +139,9 @@ impl Accept {
         if let (Some((place, store)), false) = (unpinned.first(), self.loose) {
             let store = format!("{}:{}", store.provider.scheme(), store.name);
             let message = format!("{place} names {store} but not which image");
-            return Err(refused(message, "add the tag or digest, or continue with --in-use-loose"));
+            let hint = "write its tag or digest beside it; if one tag is for several repositories, as in flat Terraform \
+                        variables, continue with --in-use-loose";
+            return Err(refused(message, hint));
         }
         if *protected == 0 && unpinned.is_empty() && !self.empty {
             let message = match recognised {

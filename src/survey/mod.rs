@@ -10,6 +10,7 @@ mod files;
 mod in_use;
 pub mod plan;
 pub mod show;
+pub mod sketch;
 mod tree;
 
 use std::collections::HashMap;

@@ -67,27 +67,54 @@ pub fn rows<'m>(stock: &Stock, plan: &'m StorePlan, wanted: impl Fn(&Row) -> boo
     rows
 }
 
-/// Prints how much of a store is deleted and freed, and its warnings.
-pub fn total(context: &Context, of: &OfStore) {
-    context.printer.remark(&line(of));
-    for warning in &of.plan.warnings {
-        context.printer.warn(warning);
+/// A line beside a plan.
+pub enum Aside {
+    Warning(String),
+    Remark(String),
+}
+
+impl Aside {
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Warning(text) | Self::Remark(text) => text,
+        }
     }
-    if of.plan.totals.deleted == 0 {
-        return;
-    }
-    match of.copies {
-        Copies::In(replicas) => context.printer.warn(&copied(&of.plan.store, replicas)),
-        Copies::Unknown(error) => context.printer.remark(&not_known(&of.plan.store, error)),
-        Copies::None => {}
-    }
-    if let Some(CacheRule { upstream, .. }) = of.cache_rule {
-        let store = &of.plan.store;
-        context.printer.remark(&format!("{store} caches {upstream}: a pull brings back what was deleted"));
+
+    pub fn print(&self, context: &Context) {
+        match self {
+            Self::Warning(text) => context.printer.warn(text),
+            Self::Remark(text) => context.printer.remark(text),
+        }
     }
 }
 
-fn line(of: &OfStore) -> String {
+/// Prints how much of a store is deleted and freed, and its warnings.
+pub fn total(context: &Context, of: &OfStore) {
+    context.printer.remark(&line(of, &of.plan.store.to_string()));
+    asides(of).iter().for_each(|aside| aside.print(context));
+}
+
+/// What a person should know about a store before a deletion, besides its images.
+pub fn asides(of: &OfStore) -> Vec<Aside> {
+    let store = &of.plan.store;
+    let mut asides: Vec<Aside> = of.plan.warnings.iter().cloned().map(Aside::Warning).collect();
+    if of.plan.totals.deleted == 0 {
+        return asides;
+    }
+    asides.extend(match of.copies {
+        Copies::In(replicas) => Some(Aside::Warning(copied(store, replicas))),
+        Copies::Unknown(error) => Some(Aside::Remark(not_known(store, error))),
+        Copies::None => None,
+    });
+    if let Some(CacheRule { upstream, .. }) = of.cache_rule {
+        let text = format!("{store} caches {upstream}: a pull brings back what was deleted");
+        asides.push(Aside::Remark(text));
+    }
+    asides
+}
+
+/// How much of a store is deleted, freed and kept. `name` is what the line calls the store.
+pub fn line(of: &OfStore, name: &str) -> String {
     let totals = of.plan.totals;
     let mut why: BTreeMap<&str, usize> = BTreeMap::new();
     let kept = of.plan.rows.iter().filter(|row| row.action() == Action::Keep);
@@ -98,8 +125,8 @@ fn line(of: &OfStore) -> String {
     let policy = of.rules.name.as_ref();
     let policy = policy.map(|name| format!("{name}: ")).unwrap_or_default();
     let mut text = match of.archive {
-        true => format!("{policy}{}: archive {} of {} active images", of.plan.store, totals.deleted, totals.images),
-        false => format!("{policy}{}: delete {} of {} images", of.plan.store, totals.deleted, totals.images),
+        true => format!("{policy}{name}: archive {} of {} active images", totals.deleted, totals.images),
+        false => format!("{policy}{name}: delete {} of {} images", totals.deleted, totals.images),
     };
     if totals.deleted > 0 && !of.archive {
         text.push_str(&format!(", {}", human::freed(&sizes(of))));
@@ -122,7 +149,7 @@ pub fn freed(made: &Made) -> Sizes {
 }
 
 /// Why images are kept, in a word or two.
-fn words(rule: Rule) -> &'static str {
+pub fn words(rule: Rule) -> &'static str {
     match rule {
         Rule::Selected | Rule::Follows => "chosen",
         Rule::Protected => "protected",

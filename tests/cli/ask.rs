@@ -93,6 +93,21 @@ fn what_runs_is_kept_by_its_digest_and_what_is_named_by_the_tag_as_it_is_now() {
 }
 
 #[test]
+fn a_service_that_is_asked_says_what_is_in_use_where_a_run_must_know() {
+    let (world, _) = world(
+        |repository| ["running", "stale"].map(|name| push(repository, name, &[name], 90)),
+        |ecs, [running, _]| {
+            let web = ecs.define("web", &[&named("running")]);
+            ecs.deploy("prod", "web", &web, &[container("running", running)], Utc::now());
+        },
+    );
+    prune(&world, &["--require-in-use", "--yes"]).exits(4).sends_calls(0);
+    let run = prune(&world, &["--require-in-use", "--ask", "ecs", "--yes"]);
+    run.ends(0, ["deleted"]);
+    assert!(has(&world, "running") && !has(&world, "stale"));
+}
+
+#[test]
 fn a_service_between_two_deployments_keeps_both_and_what_a_rollback_returns_to() {
     let (world, images) = world(
         |repository| ["first", "second", "third", "fourth", "fifth"].map(|name| push(repository, name, &[], 90)),

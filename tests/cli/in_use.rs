@@ -64,6 +64,17 @@ fn a_repository_and_its_tag_may_stand_apart_and_an_open_repository_stops_the_run
 }
 
 #[test]
+fn one_tag_for_several_repositories_needs_a_flag_that_the_error_names() {
+    let world = world();
+    write(&world, "prod.tfvars", "app_repository = \"team/app\"\nweb_repository = \"team/web\"\nimage_tag = \"v2\"\n");
+    let run = prune(&world, &["--in-use", "prod.tfvars", "--yes"]);
+    run.exits(4).sends(0, "BatchDeleteImage").says("as in flat Terraform variables, continue with --in-use-loose");
+    let run = prune(&world, &["--in-use", "prod.tfvars", "--in-use-loose", "--dry-run"]);
+    run.exits(0);
+    assert_eq!(in_use(&run)[0], "team/app:v2, kept: in use, prod.tfvars line 3", "{}", run.transcript());
+}
+
+#[test]
 fn a_list_that_was_cut_off_stops_the_run() {
     let world = world();
     let whole = format!("{{\"items\":[{{\"image\":\"{HOST}/team/app:v1\"}},{{\"image\":\"{HOST}/team/web:w1\"}}]}}");

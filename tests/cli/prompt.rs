@@ -33,10 +33,10 @@ fn line_in_terminal(world: &World, line: &str, early: &str, typed: &str) -> Opti
 
 /// Runs a line of a shell in a terminal. Each answer is typed once its question is there, after what came before.
 pub fn dialogue(world: &World, line: &str, early: &str, answers: &[(&str, &str)]) -> Option<Shown> {
-    let line = format!("stty cols 100; {line}");
+    let line = format!("stty cols 100 rows 30; {line}");
     let mut command = world.program("script");
     command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
-    command.env("PATH", std::env::var_os("PATH")?).env("TERM", "xterm");
+    command.env("PATH", std::env::var_os("PATH")?).env("TERM", "xterm").env("NO_COLOR", "1");
     let mut child = command.spawn().ok()?;
     let (mut stdin, mut stdout) = (child.stdin.take()?, child.stdout.take()?);
     stdin.write_all(early.as_bytes()).unwrap();
@@ -79,15 +79,16 @@ fn a_plan_is_shown_with_account_region_counts_and_bytes_and_yes_carries_it_out()
         return;
     };
     assert_eq!(shown.code, 0, "{}", shown.text);
+    let text = shown.text.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
         "delete 3 of 4 images, which frees at most",
-        "would delete",
+        "index of 2 platforms",
         "pushed 90 days ago, older than 30d",
         "Delete 3 images, which frees at most ",
         "in AWS ECR eu-west-1 of account 123456789012? [y/N]",
         "3 deleted",
     ] {
-        assert!(shown.text.contains(part), "{part:?} in\n{}", shown.text);
+        assert!(text.contains(part), "{part:?} in\n{}", shown.text);
     }
     assert!(!has(&world, "v1") && has(&world, "v2"));
 }
@@ -188,7 +189,76 @@ fn the_question_and_the_plan_have_one_sum() {
     let Some(shown) = in_terminal(&world, &PRUNE, "n\n") else {
         return;
     };
-    let sums: Vec<_> = shown.text.split("which frees ").skip(1).collect();
+    let text = shown.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let sums: Vec<_> = text.split("which frees ").skip(1).collect();
     let sum = |text: &str| text.split([';', ',']).next().unwrap().to_owned();
     assert_eq!((sums.len(), sum(sums[0])), (2, sum(sums[1])), "{}", shown.text);
+}
+
+const ALL: [&str; 2] = ["--max-percent", "100"];
+
+/// Ninety old images, half of them indexes with two platforms, and two young ones.
+fn many() -> World {
+    world(|repository| {
+        for number in 0..45 {
+            push_index(repository, &format!("index {number}"), &[&format!("v{number}")], 100 + number);
+            push(repository, &format!("single {number}"), &[&format!("pr-{number}")], 200 + number);
+        }
+        push(repository, "young", &["v99"], 1);
+        push(repository, "fresh", &["v98"], 2);
+    })
+}
+
+#[test]
+fn a_large_plan_fits_the_screen_with_exact_counts_and_says_where_the_rest_is() {
+    let world = many();
+    let Some(shown) = in_terminal(&world, &[&PRUNE[..], &ALL].concat(), "n\n") else {
+        return;
+    };
+    assert_eq!(shown.code, 4, "{}", shown.text);
+    let question = shown.text.find("Delete 180 images, which frees at most ").expect(&shown.text);
+    let plan = shown.text[..question].lines();
+    assert!((10..28).contains(&plan.clone().count()), "{}", shown.text);
+    let text = shown.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in
+        ["delete 180 of 182 images", "keep 2 (2 not selected)", "delete 180 images: older than 30d", "--show all"]
+    {
+        assert!(text.contains(part), "{part:?} in\n{}", shown.text);
+    }
+    // The newest and the oldest image, and between them the count of the others.
+    let rows: Vec<&str> = plan.filter(|line| line.starts_with("  ")).collect();
+    assert!(rows[0].contains("v0 ") && rows[0].contains("index of 2 platforms"), "{}", shown.text);
+    assert!(rows.last().unwrap().contains("pr-44 "), "{}", shown.text);
+    let images = |row: &&str| if row.contains("index of 2") { 3 } else { 1 };
+    let (counts, lines): (Vec<&str>, Vec<&str>) = rows.iter().copied().partition(|row| row.contains('…'));
+    let counted: usize = counts[0].split(' ').rev().find_map(|word| word.parse().ok()).unwrap();
+    assert_eq!(counts.len(), 1);
+    assert_eq!(lines.iter().map(images).sum::<usize>() + counted, 180, "{}", shown.text);
+}
+
+#[test]
+fn all_images_are_shown_to_a_person_who_asks_for_them() {
+    let world = many();
+    for flags in [&["--show", "all"][..], &["--show", "deleted"], &["-v"]] {
+        let Some(shown) = in_terminal(&world, &[&PRUNE, &ALL[..], flags].concat(), "n\n") else {
+            return;
+        };
+        assert_eq!(shown.text.matches("would delete").count(), 180, "{}", shown.text);
+    }
+}
+
+#[test]
+fn a_dry_run_in_a_terminal_is_one_screen_and_in_a_pipe_one_line_an_image() {
+    let world = many();
+    let dry = [&PRUNE[..], &ALL, &["--dry-run"]].concat();
+    let Some(shown) = in_terminal(&world, &dry, "") else {
+        return;
+    };
+    assert_eq!(shown.code, 0, "{}", shown.text);
+    assert!(shown.text.lines().count() <= 30, "{}", shown.text);
+    let kept = shown.text.find("keep 2 images: not selected, not older than 30d").expect(&shown.text);
+    assert!(kept < shown.text.find("delete 180 of 182 images").expect(&shown.text));
+    assert!(shown.text.contains("dry run, nothing changed: 2 kept, 180 would delete"), "{}", shown.text);
+    let piped = world.run(&dry);
+    assert_eq!(piped.stdout.lines().count(), 1 + 182, "{}", piped.transcript());
 }

@@ -16,6 +16,7 @@ use crate::{
     exit::Exit,
     help::{Example, examples},
     image::{ImageRef, Provider},
+    intake::Empty,
     prune::saved::SavedPlan,
     settings::DeletionFlags,
     store::Ask,
@@ -55,6 +56,9 @@ pub struct Args {
     /// signatures or use.
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
+    /// Accept input without any image: nothing is done, with exit code 0
+    #[arg(long)]
+    allow_empty_input: bool,
     #[command(flatten)]
     pub consent: Consent,
     /// Delete the image that a tag points to, with all its tags
@@ -89,7 +93,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
 impl Args {
     async fn given(&self, context: &Context) -> Result<Given> {
         let (images, files) = (self.images.clone(), self.from.clone());
-        context.blocking(move || saved::given(&images, &files)).await
+        let empty = Empty::allowed(self.allow_empty_input);
+        context.blocking(move || saved::given(&images, &files, empty)).await
     }
 
     async fn named(&self, images: Vec<ImageRef>, archive: bool, context: &Context) -> Result<Order<'static>> {

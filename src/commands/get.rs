@@ -11,7 +11,7 @@ use crate::{
     exit::Exit,
     help::{Example, examples},
     image::{ImageId, ImageRef},
-    intake,
+    intake::{self, Empty},
     report::Item,
     settings::Sharing,
     store::{Answer, Job},
@@ -35,6 +35,9 @@ pub struct Args {
     /// Read references or imgctl's JSON from a file
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
+    /// Accept input without any image
+    #[arg(long)]
+    allow_empty_input: bool,
     /// Print the exact bytes of a manifest, checked against its digest (one ECR image; counts as a pull)
     #[arg(long)]
     manifest: bool,
@@ -54,7 +57,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     }
     let images: Vec<ImageRef> = {
         let (images, files) = (args.images.clone(), args.from.clone());
-        context.blocking(move || intake::read(&images, &files)).await?
+        let empty = Empty::allowed(args.allow_empty_input);
+        context.blocking(move || intake::read(&images, &files, empty)).await?
     };
     context.one_profile(images.iter().map(|image| image.store.provider))?;
     if args.manifest {

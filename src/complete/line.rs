@@ -130,7 +130,7 @@ mod tests {
             ("imgctl delete --max-delete", None),
             ("imgctl delete -yo", None),
             ("imgctl delete --from", None),
-            ("imgctl help delete", None),
+            ("imgctl help policy", Some(Help)),
             ("imgctl man", None),
             ("imgctl sandbox --", None),
         ] {

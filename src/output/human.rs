@@ -2,7 +2,8 @@
 
 use super::safe;
 use crate::{
-    error::Error,
+    error::{Error, Position},
+    image,
     report::{Sizes, Summary},
 };
 
@@ -71,9 +72,11 @@ pub fn summary(summary: &Summary, dry_run: bool) -> String {
 /// An error, with its code, request id and hint.
 pub fn error(error: &Error, color: bool) -> String {
     let (red, plain) = if color { ("\u{1b}[31;1m", "\u{1b}[0m") } else { ("", "") };
-    // The message of a parse error has several lines of our own; the parser already made their contents safe.
     let message: Vec<_> = error.message.lines().map(safe).collect();
     let mut text = format!("{red}error:{plain} {}", message.join("\n"));
+    if let Some(Position { text: whole, start, end }) = error.position.as_deref() {
+        text.push_str(&format!("\n{}", image::pointed(whole, &(*start..*end))));
+    }
     let tail = |text: &mut String, label: &str, value: &Option<String>| {
         if let Some(value) = value {
             text.push_str(&format!("\n  {label}: {}", safe(value)));

@@ -17,6 +17,7 @@ mod in_use;
 mod inputs;
 mod interrupts;
 mod inventory;
+mod mistakes;
 mod moto;
 mod output;
 mod plans;

@@ -79,6 +79,35 @@ impl Ecr {
         self.home().owner.clone()
     }
 
+    /// Says of missing images what is missing. ECR's own sentence prints an identifier as Java does.
+    fn each<T>(&self, answers: Vec<(ImageId, Result<T>)>) -> Answer<ImageId, T> {
+        let answer = |(id, answer): (ImageId, Result<T>)| {
+            let answer = answer.map_err(|error| self.absent(&id, error));
+            (id, answer)
+        };
+        Answer::Each(answers.into_iter().map(answer).collect())
+    }
+
+    /// The error of a call about these images.
+    fn of_call(&self, ids: &[ImageId], error: Error) -> Error {
+        match ids {
+            [id] => self.absent(id, error),
+            _ => error,
+        }
+    }
+
+    fn absent(&self, id: &ImageId, error: Error) -> Error {
+        let what = match id {
+            ImageId::Tag(tag) | ImageId::TagAt(tag, _) => format!("tag {tag}"),
+            ImageId::Digest(digest) => format!("image {digest}"),
+            ImageId::Named(name) => format!("image {name}"),
+        };
+        match error.kind {
+            Kind::NotFound => error.in_our_words(format!("no {what} in {}", self.store.name)),
+            _ => error,
+        }
+    }
+
     /// Remembers the account that an answer names.
     fn learn(&self, registry: Option<&str>) {
         if let (Some(registry), None) = (registry, &self.store.owner) {
@@ -148,7 +177,8 @@ impl ImageStore for Ecr {
         let call = call.repository_name(&self.store.name).set_image_ids(Some(ids.iter().map(identifier).collect()));
         let answer = heard("BatchDeleteImage", ids.len(), call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
-        decode::deleted(ids, answer.image_ids(), answer.failures(), request.as_deref()).map(Answer::Each)
+        decode::deleted(ids, answer.image_ids(), answer.failures(), request.as_deref())
+            .map(|answers| self.each(answers))
     }
 
     async fn get(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Image>> {
@@ -161,10 +191,11 @@ impl ImageStore for Ecr {
         }
         let call = self.client.describe_images().set_registry_id(self.registry());
         let call = call.repository_name(&self.store.name).set_image_ids(Some(named)).filter(in_any_state());
-        let answer = heard("DescribeImages", ids.len(), call.send()).await?;
+        let answer = heard("DescribeImages", ids.len(), call.send()).await;
+        let answer = answer.map_err(|error| self.of_call(ids, error))?;
         let answers = decode::described(ids, answer.image_details(), answer.request_id())?;
         self.learn(answer.image_details().first().and_then(|detail| detail.registry_id()));
-        Ok(Answer::Each(answers))
+        Ok(self.each(answers))
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>> {
@@ -219,7 +250,7 @@ impl ImageStore for Ecr {
         let request = answer.request_id().map(str::to_owned);
         let answers = decode::manifests(ids, answer.images(), answer.failures(), request.as_deref())?;
         self.learn(answer.images().first().and_then(|image| image.registry_id()));
-        Ok(Answer::Each(answers))
+        Ok(self.each(answers))
     }
 
     async fn own_rules(&self) -> Result<Option<Vec<OwnRule>>> {

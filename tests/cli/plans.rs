@@ -21,7 +21,9 @@ fn stale() -> World {
 }
 
 fn save(world: &World, flags: &[&str]) -> Run {
-    let run = world.run(&[&["prune", STORE, "--older-than", "30d", "--max-percent=100", "--dry-run", "-o", "json"], flags].concat());
+    let run = world.run(
+        &[&["prune", STORE, "--older-than", "30d", "--max-percent=100", "--dry-run", "-o", "json"], flags].concat(),
+    );
     run.exits(0);
     std::fs::write(world.home().join("plan.json"), &run.stdout).unwrap();
     run

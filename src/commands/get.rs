@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
+    commands::short,
     context::Context,
     context::lookup,
     engine::Outcome,
@@ -56,7 +57,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         return follow(context, job).await;
     }
     let images: Vec<ImageRef> = {
-        let (images, files) = (args.images.clone(), args.from.clone());
+        let (images, files) = (short::completed(context, &args.images).await?, args.from.clone());
         let empty = Empty::allowed(args.allow_empty_input);
         context.blocking(move || intake::read(&images, &files, empty)).await?
     };
@@ -67,6 +68,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     if args.ignore_missing {
         context.printer.ignore_missing();
     }
+    context.printer.page(context.settings.env.pager());
+    context.printer.columns(false, true);
     let mut items = Vec::new();
     lookup::images(context, &images, |item| {
         context.printer.progress.seen(1);

@@ -45,6 +45,11 @@ impl Digest {
         }
     }
 
+    /// Whether its digits begin like this.
+    pub fn begins(&self, digits: &str) -> bool {
+        self.to_string().split_once(':').is_some_and(|(_, own)| own.starts_with(digits))
+    }
+
     /// Whether a text is this digest.
     pub fn is(&self, text: &str) -> bool {
         match &self.0 {

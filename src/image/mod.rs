@@ -25,6 +25,7 @@ mod providers;
 mod read;
 mod reference;
 mod regions;
+mod short;
 mod slips;
 mod workspace;
 
@@ -34,3 +35,4 @@ pub use parse::region;
 pub use place::{ParseError, pointed};
 pub use provider::Provider;
 pub use reference::{ImageId, ImageRef, Reference, StoreRef};
+pub use short::Short;

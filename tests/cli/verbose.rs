@@ -34,9 +34,9 @@ fn a_call_says_how_many_ids_it_names_and_a_retry_says_why() {
     let run = world().run(&["get", "ecr:base/alpine:3.10", "ecr:base/alpine:3.10.3", "-vv"]);
     run.says("ecr DescribeImages in eu-west-1 at 127.0.0.1:").says(", 2 ids: HTTP 200 in ");
     let run = world().fault("ecr:DescribeImages:status=500:1").run(&["list", "ecr:base/alpine", "-v"]);
-    run.exits(0).says("ECR failed (HTTP 500)").says("; retrying in ");
+    run.exits(0).says("[ServerException]").says("; retrying in ");
     let run = world().fault("ecr:DescribeImages:status=500:1").run(&["list", "ecr:base/alpine", "-vv"]);
-    run.says(": HTTP 500 HTTP500 in ");
+    run.says(": HTTP 500 ServerException in ");
     let run = world().fault("cvm:*:throttle:1").run(&["list", "cvm:", "-v"]);
     run.exits(0).says("throttled: ");
     let run = world().fault("cvm:*:drop:1").run(&["list", "cvm:", "-vv"]);

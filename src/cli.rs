@@ -1,5 +1,7 @@
 //! The command line: parses arguments, resolves settings, and calls the command.
 
+mod misread;
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -201,12 +203,18 @@ fn not_understood(error: &clap::Error, env: &Env) -> ExitCode {
         output::of_clap(|| error.print());
         return Exit::Done.into();
     }
-    if flags::wants_json(env) {
-        let text = error.render().to_string();
-        let message = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default().trim();
-        Printer::for_errors(Format::Json).error(&Error::new(Kind::Usage, message));
-    } else {
-        let _ = error.print();
+    let ours = misread::error(error, &program(), &flags::command_line());
+    match (flags::wants_json(env), ours) {
+        (true, ours) => {
+            let of_clap = || {
+                let text = error.render().to_string();
+                let message = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default().trim();
+                Error::new(Kind::Usage, message)
+            };
+            Printer::for_errors(Format::Json).error(&ours.unwrap_or_else(of_clap));
+        }
+        (false, Some(ours)) => Printer::for_errors(Format::Table).error(&ours),
+        (false, None) => drop(error.print()),
     }
     Exit::Usage.into()
 }

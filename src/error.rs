@@ -107,6 +107,17 @@ impl Kind {
     }
 }
 
+/// A part of a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Position {
+    /// The whole text, without passwords.
+    pub text: String,
+    /// The first byte of the part, counted from 0.
+    pub start: usize,
+    /// The byte after the part; the same as `start` where something is missing.
+    pub end: usize,
+}
+
 /// One failure, for people and as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Error {
@@ -115,6 +126,12 @@ pub struct Error {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     pub message: String,
+    /// The provider's own words, where the message says the same in imgctl's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Box<str>>,
+    /// What the message is about, in a text that the user gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<Box<Position>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// What to do about it.
@@ -134,6 +151,8 @@ impl Error {
             kind,
             code: None,
             message: message.into(),
+            detail: None,
+            position: None,
             request_id: None,
             hint: None,
             encoded_reason: None,
@@ -154,6 +173,11 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Says the same in our words, and keeps the provider's.
+    pub fn in_our_words(self, message: impl Into<String>) -> Self {
+        Self { detail: Some(self.message.into()), message: message.into(), ..self }
     }
 
     pub fn request_id(mut self, id: Option<impl Into<String>>) -> Self {

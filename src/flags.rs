@@ -42,7 +42,10 @@ pub struct Flags {
     /// Print results only
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Print more details; repeat for even more
+    /// Say what happens: where credentials, region and endpoint come from, and retries with their reason
+    ///
+    /// -vv adds each call: operation, region, host, number of ids, status, time and request id. -vvv adds waits for the
+    /// turn of a call. No level prints a secret.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     /// When to use color
@@ -102,7 +105,9 @@ impl Flags {
         match self.color {
             When::Always => Some(true),
             When::Never => Some(false),
-            When::Auto if env.get("NO_COLOR").is_some() || env.get("TERM") == Some("dumb") => Some(false),
+            When::Auto if env.get("NO_COLOR").is_some() => Some(false),
+            When::Auto if env.get("CLICOLOR_FORCE").is_some_and(|force| force != "0") => Some(true),
+            When::Auto if env.get("TERM") == Some("dumb") => Some(false),
             When::Auto => None,
         }
     }

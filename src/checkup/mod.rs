@@ -34,6 +34,28 @@ pub enum Subject {
     Ask,
 }
 
+impl Subject {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Credentials => "credentials",
+            Self::Region => "region",
+            Self::Login => "login",
+            Self::Account => "account",
+            Self::Project => "project",
+            Self::Endpoint => "endpoint",
+            Self::Clock => "clock",
+            Self::Read => "read",
+            Self::Delete => "delete",
+            Self::Ask => "ask",
+        }
+    }
+}
+
+/// Says on `-v` what a setting is, and what set it.
+pub fn tell(subject: Subject, value: &str, source: &str) {
+    tracing::info!("{}: {value} ({source})", subject.word());
+}
+
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -116,11 +138,9 @@ pub struct Checkup {
 impl Checkup {
     /// Notes what a setting is, and what set it.
     pub fn found(&mut self, subject: Subject, value: impl Into<String>, source: impl Into<String>) {
-        self.checks.push(Check {
-            value: Some(value.into()),
-            source: Some(source.into()),
-            ..Check::new(subject, State::Found)
-        });
+        let (value, source) = (value.into(), source.into());
+        tell(subject, &value, &source);
+        self.checks.push(Check { value: Some(value), source: Some(source), ..Check::new(subject, State::Found) });
     }
 
     /// Notes credentials of the environment or of a file that something else comes before.

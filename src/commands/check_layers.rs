@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    commands::short,
     context::Context,
     context::lookup::by_store,
     engine::Session,
@@ -50,7 +51,8 @@ struct Check {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
-    let first: Reference = args.what[0].parse()?;
+    let what = short::completed(context, &args.what).await?;
+    let first: Reference = what[0].parse()?;
     let provider = match &first {
         Reference::Store(store) => store.provider,
         Reference::Image(image) => image.store.provider,
@@ -59,13 +61,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let mut items = Vec::new();
     match first {
         Reference::Store(store) => {
-            let digests = layers(&store, &args.what[1..])?;
+            let digests = layers(&store, &what[1..])?;
             let session = context.open(&store).await?;
             let checks = digests.into_iter().map(|digest| Check { digest, blob: None, platforms: Vec::new() });
             items.extend(check(context, &session, checks.collect()).await);
         }
         Reference::Image(_) => {
-            let images = args.what.iter().map(|text| Ok(text.parse()?)).collect::<Result<Vec<ImageRef>>>()?;
+            let images = what.iter().map(|text| Ok(text.parse()?)).collect::<Result<Vec<ImageRef>>>()?;
             images.iter().try_for_each(|image| has_layers(image.store.provider))?;
             for (store, images) in by_store(images, |image| &image.store) {
                 let session = context.open(&store).await?;

@@ -41,7 +41,12 @@ fn live(shell: Shell, script: &str) -> String {
         // The addition replaces the call at the end of clap's script.
         Shell::Zsh => {
             let end = script.rfind("\nif [ \"$funcstack").unwrap_or(script.len());
-            script[..end].to_owned() + scripts::ZSH
+            // With two colons, zsh offers no flags after the first argument.
+            let lines = script[..end].lines().map(|line| match line.strip_prefix("'*::") {
+                Some(rest) => format!("'*:{rest}\n"),
+                None => format!("{line}\n"),
+            });
+            lines.collect::<String>() + scripts::ZSH
         }
         Shell::Fish => script.to_owned() + scripts::FISH,
         Shell::PowerShell => {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{
     consent::{Consent, can_archive},
     in_use::InUseArgs,
+    short,
 };
 use crate::{
     context::Context,
@@ -15,7 +16,8 @@ use crate::{
     error::{Error, Kind, Result},
     exit::Exit,
     help::{Example, examples},
-    image::{ImageRef, Provider},
+    image::{ImageRef, Provider, Short},
+    intake::Empty,
     prune::saved::SavedPlan,
     settings::DeletionFlags,
     store::Ask,
@@ -55,6 +57,9 @@ pub struct Args {
     /// signatures or use.
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
+    /// Accept input without any image: nothing is done, with exit code 0
+    #[arg(long)]
+    allow_empty_input: bool,
     #[command(flatten)]
     pub consent: Consent,
     /// Delete the image that a tag points to, with all its tags
@@ -88,8 +93,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
 
 impl Args {
     async fn given(&self, context: &Context) -> Result<Given> {
-        let (images, files) = (self.images.clone(), self.from.clone());
-        context.blocking(move || saved::given(&images, &files)).await
+        let short = self.images.iter().any(|image| Short::read(image).is_some());
+        if short {
+            // Completing it sends calls.
+            self.consent.can_be_had()?;
+        }
+        let (images, files) = (short::completed(context, &self.images).await?, self.from.clone());
+        let empty = Empty::allowed(self.allow_empty_input);
+        context.blocking(move || saved::given(&images, &files, empty)).await
     }
 
     async fn named(&self, images: Vec<ImageRef>, archive: bool, context: &Context) -> Result<Order<'static>> {

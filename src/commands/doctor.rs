@@ -36,7 +36,7 @@ const EXAMPLES: [Example; 4] = [
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
-    /// Providers (`ecr`, `cvm`, `workspace`) or stores (`ecr:team/app`, `workspace://cn-north-4/`)
+    /// Providers (`ecr`, `cvm`, `workspace`; also `aws`, `tencent`, `huawei`) or stores (`ecr:team/app`, `workspace://cn-north-4/`)
     #[arg(value_name = "PROVIDER|STORE")]
     what: Vec<String>,
     /// ECR: try to delete a digest that does not exist from the named repository, to check the permission
@@ -73,7 +73,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
 
 /// The store that an argument names; a provider means everything in it.
 fn meant(text: &str) -> Result<StoreRef> {
-    if let Some(provider) = Provider::of_scheme(text) {
+    if let Some(provider) = Provider::of_word(text) {
         return Ok(provider.whole());
     }
     if text.contains([':', '/', '.']) {
@@ -102,7 +102,7 @@ async fn check(context: &Context, store: &StoreRef, ask: &Ask) -> Checkup {
 }
 
 /// One provider's checks as an item of the output. If `lenient`, a provider that is not configured has not failed.
-fn item(store: StoreRef, checkup: Checkup, lenient: bool) -> Item {
+fn item(store: StoreRef, mut checkup: Checkup, lenient: bool) -> Item {
     let value = |subject| checkup.value(subject).map(str::to_owned);
     let one = !store.name.is_empty() && !store.is_pattern();
     let name = one.then(|| store.name.clone());
@@ -111,6 +111,9 @@ fn item(store: StoreRef, checkup: Checkup, lenient: bool) -> Item {
         owner: value(Subject::Account).or(value(Subject::Project)).or(store.owner.clone()),
         ..store
     };
+    for check in &mut checkup.checks {
+        check.error = check.error.take().map(|error| home.blaming_region(error));
+    }
     let unconfigured = checkup.any(State::Missing);
     let worst = [State::Missing, State::Failed, State::Warning].into_iter().find(|state| checkup.any(*state));
     let mut item = Item::new(home);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
+    commands::short,
     context::Context,
     context::lookup,
     engine::Outcome,
@@ -11,7 +12,7 @@ use crate::{
     exit::Exit,
     help::{Example, examples},
     image::{ImageId, ImageRef},
-    intake,
+    intake::{self, Empty},
     report::Item,
     settings::Sharing,
     store::{Answer, Job},
@@ -35,6 +36,9 @@ pub struct Args {
     /// Read references or imgctl's JSON from a file
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
+    /// Accept input without any image
+    #[arg(long)]
+    allow_empty_input: bool,
     /// Print the exact bytes of a manifest, checked against its digest (one ECR image; counts as a pull)
     #[arg(long)]
     manifest: bool,
@@ -53,8 +57,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         return follow(context, job).await;
     }
     let images: Vec<ImageRef> = {
-        let (images, files) = (args.images.clone(), args.from.clone());
-        context.blocking(move || intake::read(&images, &files)).await?
+        let (images, files) = (short::completed(context, &args.images).await?, args.from.clone());
+        let empty = Empty::allowed(args.allow_empty_input);
+        context.blocking(move || intake::read(&images, &files, empty)).await?
     };
     context.one_profile(images.iter().map(|image| image.store.provider))?;
     if args.manifest {
@@ -63,6 +68,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     if args.ignore_missing {
         context.printer.ignore_missing();
     }
+    context.printer.page(context.settings.env.pager());
+    context.printer.columns(false, true);
     let mut items = Vec::new();
     lookup::images(context, &images, |item| {
         context.printer.progress.seen(1);

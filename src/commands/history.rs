@@ -50,6 +50,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
+    context.printer.page(context.settings.env.pager());
     let folder = folder_of(context)?;
     let filter = args.filter.compile(Utc::now())?;
     match &args.run {

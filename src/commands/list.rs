@@ -1,4 +1,6 @@
-//! `imgctl list`: the images of stores, page by page as they come.
+//! `imgctl list`: the images of stores, page by page as they come, or sorted.
+
+mod order;
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -8,7 +10,9 @@ use std::{
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::sync::mpsc;
 
+use self::order::{Sort, Waiting};
 use crate::{
+    commands::values::at_least_one,
     context::Context,
     context::lookup,
     engine::{Pages, Session},
@@ -29,7 +33,7 @@ const EXAMPLES: [Example; 4] = [
         "What is old, large and without a tag.",
         "imgctl list ecr:tools/ci --untagged --older-than 90d --larger-than 200MB",
     ),
-    ("The newest three stay, the rest is shown: a rehearsal of a cleaning rule.", "imgctl list cvm: --keep 3"),
+    ("The ten largest images of all repositories.", "imgctl list 'ecr:**' --sort size --limit 10"),
     ("References alone, for other programs.", "imgctl list workspace: -q -o ndjson | jq -r .ref"),
 ];
 
@@ -43,6 +47,15 @@ pub struct Args {
     /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`
     #[arg(value_name = "STORE", required = true)]
     stores: Vec<String>,
+    /// Sort all images, and show them at the end of the listing [default in a terminal: the newest of each store first]
+    #[arg(long, value_name = "BY", value_enum)]
+    sort: Option<Sort>,
+    /// Show at most N images
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    limit: Option<usize>,
+    /// Show whole references, names and tags, and the last pull, however wide the table becomes
+    #[arg(long)]
+    wide: bool,
     #[command(flatten, next_help_heading = "Which images")]
     selectors: Selectors,
     #[command(flatten)]
@@ -55,6 +68,18 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let stores: Vec<StoreRef> = args.stores.iter().map(|text| Ok(text.parse()?)).collect::<Result<_>>()?;
     context.one_profile(stores.iter().map(|store| store.provider))?;
     let selection = args.selectors.compile(chrono::Utc::now())?;
+    let printer = &context.printer;
+    printer.page(context.settings.env.pager());
+    printer.columns(args.wide, args.wide || args.sort == Some(Sort::Pulled));
+    // Sorting one store needs its images in memory. That is worth it for a person, who looks at the newest.
+    let of_store = printer.for_terminal().then_some(Sort::Pushed);
+    let shown = Shown {
+        selection: &selection,
+        sort: args.sort,
+        of_store,
+        left: args.limit.unwrap_or(usize::MAX),
+        waiting: Waiting::default(),
+    };
     // A store each, for the exit code: one that could be listed counts beside those that could not.
     let mut tally = Vec::new();
     let mut seen = HashSet::new();
@@ -65,7 +90,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
             Err(error) => tally.push(failed(context, store, error)),
         }
     }
-    tally.extend(print_all(context, sessions, &selection).await);
+    tally.extend(print_all(context, sessions, shown).await);
     if context.printer.closed() {
         return Ok(Exit::Done);
     }
@@ -73,8 +98,21 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     Ok(Exit::of_items(&tally, false))
 }
 
+/// Which images are shown, in which order.
+struct Shown<'s> {
+    selection: &'s Selection,
+    /// The order of all images.
+    sort: Option<Sort>,
+    /// Otherwise, the order of the images of one store. Without any, they come as the provider lists them.
+    of_store: Option<Sort>,
+    /// How many more may be shown.
+    left: usize,
+    waiting: Waiting,
+}
+
 /// Prints stores in their order, and fetches the next ones meanwhile. Returns how each ended.
-async fn print_all(context: &Context, sessions: Vec<Arc<Session>>, selection: &Selection) -> Vec<Item> {
+async fn print_all(context: &Context, sessions: Vec<Arc<Session>>, mut shown: Shown<'_>) -> Vec<Item> {
+    let selection = shown.selection;
     let mut ends = Vec::new();
     let mut sessions = sessions.into_iter();
     let mut fetching = FuturesUnordered::new();
@@ -87,7 +125,8 @@ async fn print_all(context: &Context, sessions: Vec<Arc<Session>>, selection: &S
             fetching.push(fetch(context, Arc::clone(&session), found));
             stores.push_back(Listing { session, pages, any: false, waiting: Vec::new() });
         }
-        let Some(store) = stores.front_mut() else {
+        let Some(store) = stores.front_mut().filter(|_| shown.left > 0) else {
+            shown.end(context);
             return ends;
         };
         let page = tokio::select! {
@@ -105,7 +144,7 @@ async fn print_all(context: &Context, sessions: Vec<Arc<Session>>, selection: &S
                 None
             }
             Some(Ok(images)) => {
-                print(context, &store.session, images, selection);
+                shown.images(context, &store.session, images);
                 None
             }
             Some(Err(error)) => {
@@ -113,10 +152,12 @@ async fn print_all(context: &Context, sessions: Vec<Arc<Session>>, selection: &S
                 // The pages before the error are printed, and count as done.
                 let printed = store.any && !selection.needs_all();
                 ends.extend(printed.then(|| Item::new(home.clone())));
+                shown.end_of_store(context);
                 Some(failed(context, &home, error))
             }
             None => {
-                print(context, &store.session, std::mem::take(&mut store.waiting), selection);
+                shown.images(context, &store.session, std::mem::take(&mut store.waiting));
+                shown.end_of_store(context);
                 Some(Item::new(store.session.store.home()))
             }
         };
@@ -163,18 +204,51 @@ async fn next_page(context: &Context, session: &Session, pages: &mut Pages<'_>) 
     Ok(page)
 }
 
-/// Prints those images that the selectors choose.
-fn print(context: &Context, session: &Session, images: Vec<Image>, selection: &Selection) {
-    let home = session.store.home();
-    let stock = Stock::new(home.clone(), images);
-    let selection = selection.by_clock(session.store.clock_ahead());
-    for (image, shown) in stock.images().iter().zip(listed(&stock, &selection)) {
-        if let (true, Some(id)) = (shown, &image.id) {
-            context.printer.progress.seen(1);
-            context.printer.item(&Item::found(home.image(id.clone()), Arc::clone(image)));
+impl Shown<'_> {
+    /// Prints those images that the selectors choose, or keeps them to be sorted.
+    fn images(&mut self, context: &Context, session: &Session, images: Vec<Image>) {
+        let home = session.store.home();
+        let stock = Stock::new(home.clone(), images);
+        let selection = self.selection.by_clock(session.store.clock_ahead());
+        for (image, shown) in stock.images().iter().zip(listed(&stock, &selection)) {
+            if let (true, Some(id)) = (shown, &image.id) {
+                context.printer.progress.seen(1);
+                let item = Item::found(home.image(id.clone()), Arc::clone(image));
+                match self.sort.or(self.of_store) {
+                    Some(sort) => self.waiting.add(item, sort, self.left),
+                    None => self.print(context, &item),
+                }
+            }
+        }
+        context.printer.flush();
+    }
+
+    fn print(&mut self, context: &Context, item: &Item) {
+        if self.left > 0 {
+            self.left -= 1;
+            context.printer.item(item);
         }
     }
-    context.printer.flush();
+
+    /// Prints what waits for the end of its store.
+    fn end_of_store(&mut self, context: &Context) {
+        if let (None, Some(sort)) = (self.sort, self.of_store) {
+            self.take(context, sort);
+        }
+    }
+
+    /// Prints what waits for the end of all stores.
+    fn end(&mut self, context: &Context) {
+        if let Some(sort) = self.sort {
+            self.take(context, sort);
+        }
+    }
+
+    fn take(&mut self, context: &Context, sort: Sort) {
+        let items = self.waiting.take(sort, self.left);
+        items.iter().for_each(|item| self.print(context, item));
+        context.printer.flush();
+    }
 }
 
 /// Reports a store that could not be listed at once; it counts for the exit code.

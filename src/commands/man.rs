@@ -38,8 +38,8 @@ pub fn run(args: &Args, command: Command) -> Result<Exit> {
     match &args.folder {
         Some(folder) => {
             std::fs::create_dir_all(folder).map_err(wrong)?;
-            let commands = std::iter::once(&command).chain(command.get_subcommands());
-            let commands = commands.map(of_command);
+            let commands = all(&command);
+            let commands = commands.into_iter().map(of_command);
             for (file, page) in commands.chain(TOPICS.iter().map(of_topic)) {
                 std::fs::write(folder.join(file), page).map_err(wrong)?;
             }
@@ -47,6 +47,11 @@ pub fn run(args: &Args, command: Command) -> Result<Exit> {
         None => output::plain(&of_command(&command).1),
     }
     Ok(Exit::Done)
+}
+
+/// A command, and all commands below it: the pages cite each of them.
+fn all(command: &Command) -> Vec<&Command> {
+    std::iter::once(command).chain(command.get_subcommands().flat_map(all)).collect()
 }
 
 /// The page of a command, and its file name.

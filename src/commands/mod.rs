@@ -20,5 +20,6 @@ pub mod prune;
 pub mod restore;
 pub mod sandbox;
 pub mod schema;
+mod short;
 mod tour;
 pub mod values;

@@ -39,7 +39,7 @@ const STOPS: [Stop; 14] = [
     },
     Stop {
         why: "Prune images. Every image has a reason; imgctl keeps the images that a kept index needs.",
-        pipe: &[&["prune", "--dry-run", "ecr:base/*", "--older-than", "60d", "--keep", "2"]],
+        pipe: &[&["prune", "--dry-run", "ecr:base/*", "--older-than", "60d", "--keep", "3"]],
     },
     Stop {
         why: "Pipe a listing into a deletion, with any filter between them.",
@@ -63,7 +63,7 @@ const STOPS: [Stop; 14] = [
     },
     Stop {
         why: "Prune several clouds. imgctl keeps images that instances, families and groups use.",
-        pipe: &[&["prune", "--yes", "ecr:tools/*", "cvm:", "--older-than", "9w", "--keep", "1"]],
+        pipe: &[&["prune", "--yes", "ecr:tools/*", "cvm:", "--older-than", "9w", "--keep", "1", "--max-percent", "60"]],
     },
     Stop {
         why: "Delete an image again. imgctl reports it as missing, not as deleted.",

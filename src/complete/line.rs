@@ -15,6 +15,12 @@ pub enum Wanted {
     Run,
     /// A run on record, or an image.
     RunOrImage,
+    /// The value of `--region`.
+    Region,
+    /// The value of `--profile`.
+    Profile,
+    /// A policy of a file.
+    Policy,
 }
 
 /// The kind of argument at the cursor, and the flags before it that decide where to look.
@@ -23,39 +29,53 @@ pub struct Asked {
     pub wanted: Wanted,
     pub region: Option<String>,
     pub profile: Option<String>,
+    /// The file with policies.
+    pub policy: Option<String>,
+    /// The arguments so far.
+    pub arguments: Vec<String>,
 }
 
 /// Reads the words before the cursor, the program's name first. `None`: no reference or topic belongs there.
 pub fn asked(program: &Command, words: &[String]) -> Option<Asked> {
     let mut command = program;
-    let mut positionals = 0;
-    let (mut region, mut profile) = (None, None);
+    let mut arguments: Vec<String> = Vec::new();
+    let (mut region, mut profile, mut policy) = (None, None, None);
+    let mut at = None;
     let mut flags_ended = false;
     let mut words = words.iter().skip(1);
     while let Some(word) = words.next() {
         if word == "--" && !flags_ended {
             flags_ended = true;
         } else if let Some((flag, joined)) = flag(command, word).filter(|_| !flags_ended) {
-            let value = match joined {
-                Some(value) => value.to_owned(),
+            let Some(value) = joined.map(str::to_owned).or_else(|| words.next().cloned()) else {
                 // The cursor is at the value.
-                None => words.next()?.clone(),
+                at = Some(flag);
+                break;
             };
             match flag.get_id().as_str() {
                 "region" => region = Some(value),
                 "profile" => profile = Some(value),
+                "policy" => policy = Some(value),
                 _ => {}
             }
         } else if word.starts_with('-') && word != "-" && !flags_ended {
             // A flag without a value.
-        } else if let Some(named) = command.find_subcommand(word).filter(|_| positionals == 0) {
+        } else if let Some(named) = command.find_subcommand(word).filter(|_| arguments.is_empty()) {
             command = named;
         } else {
-            positionals += 1;
+            arguments.push(word.clone());
         }
     }
-    let wanted = wanted(positional(command, positionals)?)?;
-    Some(Asked { wanted, region, profile })
+    let wanted = match at {
+        Some(flag) => match flag.get_id().as_str() {
+            "region" => Wanted::Region,
+            "profile" => Wanted::Profile,
+            _ => return None,
+        },
+        None if policy.is_some() => Wanted::Policy,
+        None => wanted(positional(command, arguments.len())?)?,
+    };
+    Some(Asked { wanted, region, profile, policy, arguments })
 }
 
 /// The flag that takes a value, and the value if it is in the same word.
@@ -130,7 +150,12 @@ mod tests {
             ("imgctl delete --max-delete", None),
             ("imgctl delete -yo", None),
             ("imgctl delete --from", None),
-            ("imgctl help delete", None),
+            ("imgctl list --region", Some(Region)),
+            ("imgctl --profile", Some(Profile)),
+            ("imgctl prune --policy clean.toml", Some(Policy)),
+            ("imgctl prune --policy=clean.toml web", Some(Policy)),
+            ("imgctl prune --policy", None),
+            ("imgctl help policy", Some(Help)),
             ("imgctl man", None),
             ("imgctl sandbox --", None),
         ] {

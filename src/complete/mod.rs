@@ -8,7 +8,7 @@ mod line;
 mod names;
 
 pub use line::{Asked, Wanted, asked};
-pub use names::names;
+pub use names::{is_plain, names};
 
 /// A candidate: the whole word and a description.
 #[derive(Debug, PartialEq)]

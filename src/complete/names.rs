@@ -49,7 +49,7 @@ pub async fn names(context: &Context, word: &str, wanted: Wanted) -> Vec<Candida
 }
 
 /// Whether a shell reads this as one plain word, whatever a provider answered.
-fn is_plain(word: &str) -> bool {
+pub fn is_plain(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/@._-~".contains(&byte))
 }
 

@@ -75,6 +75,7 @@ impl Context {
         });
         // An error may have left something in the buffer.
         self.printer.flush();
+        self.printer.close();
         if self.stop.interrupted() { Exit::Interrupted } else { exit }
     }
 

@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use futures_util::future::join_all;
+
 use super::order::{Order, StoreOrder};
 use crate::{
     context::Context,
@@ -13,17 +15,21 @@ use crate::{
     survey::{self, Cache},
 };
 
+/// Targets that go as whole images: the place of each, and its digest.
+type Whole = Vec<(usize, Digest)>;
+
 impl Order<'_> {
     /// Lists the stores of named images, reads their indexes, and refuses what one that stays needs. It only warns where
     /// that fails: the registry refuses these images itself.
     pub(super) async fn foresee(&mut self, context: &Context) {
         let cache = Cache::new(context.settings.env.cache());
         let mut attached = 0;
-        for of in &mut self.stores {
-            match of.foreseen(context, &cache).await {
-                Ok(Some(foreseen)) => {
+        let foreseen = join_all(self.stores.iter().map(|of| of.foreseen(context, &cache))).await;
+        for (of, foreseen) in self.stores.iter_mut().zip(foreseen) {
+            match foreseen {
+                Ok(Some((whole, foreseen))) => {
                     attached += foreseen.attached;
-                    of.refuse(&foreseen.needed);
+                    of.refuse(whole, &foreseen.needed);
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -43,8 +49,9 @@ impl Order<'_> {
 }
 
 impl StoreOrder<'_> {
-    /// Lists the store, unless no index can need anything that goes: rules know their indexes already.
-    async fn foreseen(&self, context: &Context, cache: &Cache) -> Result<Option<Foreseen>> {
+    /// Lists the store, unless no index can need anything that goes: rules know their indexes already. Returns what goes,
+    /// and what that means.
+    async fn foreseen(&self, context: &Context, cache: &Cache) -> Result<Option<(Whole, Foreseen)>> {
         let whole = self.whole();
         let parts = whole.iter().any(|(place, _)| !self.goes[*place].target.is_index());
         if self.chosen.is_some() || !parts || !self.session.store.home().provider.has_containers() {
@@ -55,11 +62,12 @@ impl StoreOrder<'_> {
         // A permission that is missing here must not stop the deletion.
         let aside = self.session.aside();
         let stock = survey::stock(&aside, cache, false, |_| true, |images| progress.seen(images)).await?;
-        Ok(Some(foresee(&stock, whole.iter().map(|(_, digest)| digest))))
+        let foreseen = foresee(&stock, whole.iter().map(|(_, digest)| digest));
+        Ok(Some((whole, foreseen)))
     }
 
     /// The targets that go as whole images, by place, with their digests.
-    fn whole(&self) -> Vec<(usize, Digest)> {
+    fn whole(&self) -> Whole {
         let going = tags_going(self.goes.iter().map(|going| &going.target));
         let nothing = HashSet::new();
         let whole = self.goes.iter().enumerate().filter_map(|(place, of)| {
@@ -70,8 +78,8 @@ impl StoreOrder<'_> {
         whole.collect()
     }
 
-    fn refuse(&mut self, needed: &HashMap<String, String>) {
-        for (place, digest) in self.whole() {
+    fn refuse(&mut self, whole: Whole, needed: &HashMap<String, String>) {
+        for (place, digest) in whole {
             if let Some(why) = needed.get(&digest.to_string()) {
                 let error = Error::new(Kind::InUse, why.clone()).code("ImageReferencedByManifestList");
                 let error = error.hint("delete the index that needs it first, or together with it");

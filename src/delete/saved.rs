@@ -19,7 +19,7 @@ use crate::{
     engine::{Copies, Session, Target},
     error::{Error, Kind, Result},
     image::{Hashed, ImageRef},
-    intake,
+    intake::{self, Empty},
     prune::{
         GuardArgs, Guards,
         saved::{self, Planned, SavedPlan},
@@ -47,11 +47,11 @@ pub enum Given {
 }
 
 /// Reads a plan, or references.
-pub fn given(images: &[String], files: &[PathBuf]) -> Result<Given> {
+pub fn given(images: &[String], files: &[PathBuf], empty: Empty) -> Result<Given> {
     let mut given = images.iter().map(PathBuf::from).chain(files.to_vec());
     let only = match (given.next(), given.next()) {
         (Some(only), None) => only,
-        _ => return intake::read_all(images, files)?.try_into(),
+        _ => return intake::read_all(images, files, empty)?.try_into(),
     };
     let (name, mut source): (_, Box<dyn Read>) = match files {
         _ if only.as_os_str() == "-" => ("standard input".into(), Box::new(io::stdin())),
@@ -60,7 +60,7 @@ pub fn given(images: &[String], files: &[PathBuf]) -> Result<Given> {
             let file = File::open(file).map_err(|error| Error::of_file(&name, &error))?;
             (name, Box::new(file))
         }
-        _ => return intake::read_all(images, files)?.try_into(),
+        _ => return intake::read_all(images, files, empty)?.try_into(),
     };
     let mut beginning = Vec::new();
     let begun = source.by_ref().take(BEGINNING).read_to_end(&mut beginning);
@@ -73,7 +73,7 @@ pub fn given(images: &[String], files: &[PathBuf]) -> Result<Given> {
     // A pipe can be read only once.
     let whole = io::BufReader::new(Cursor::new(beginning).chain(source));
     if !is_plan {
-        return intake::read_source(&name, whole)?.try_into();
+        return intake::read_source(&name, whole, empty)?.try_into();
     }
     let mut whole = Hashed::new(whole);
     let plan = saved::read(&name, &mut whole)?;

@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -13,6 +14,9 @@ use super::{
     stop::Stop,
 };
 use crate::error::{Error, Kind, Result};
+
+/// `-vvv` says so if a call waited at least this long.
+const WORTH_SAYING: Duration = Duration::from_millis(20);
 
 /// What all calls of a run share.
 #[derive(Clone)]
@@ -46,6 +50,7 @@ impl Calls {
                 None => pace.turn(slot).await,
             }
         };
+        let waiting = Instant::now();
         let turn = tokio::select! {
             biased;
             () = self.stop.asked() => return Err(closed().expect("the run was stopped")),
@@ -53,6 +58,9 @@ impl Calls {
         };
         if let Some(closed) = closed() {
             return Err(closed);
+        }
+        if waiting.elapsed() >= WORTH_SAYING {
+            tracing::trace!("waited {:.1?} for the turn of a call", waiting.elapsed());
         }
         self.count.fetch_add(1, Ordering::Relaxed);
         let answer = tokio::select! {
@@ -74,12 +82,12 @@ impl Calls {
     /// as a try: it waits for its turn again, as long as the service lets any call through.
     pub async fn pause(&self, pace: &Pace, pauses: &mut Pauses, error: &Error) -> Result<()> {
         if error.kind == Kind::Throttled {
-            tracing::info!("{error}; waiting before the next call");
+            tracing::info!("throttled: {error}; slower from here on");
             return if pace.hopeful() { Ok(()) } else { Err(error.clone()) };
         }
         let asked = error.retry_after.map(|pause| pause.min(LONGEST_PAUSE));
         let pause = pauses.next(asked).ok_or_else(|| error.clone())?;
-        tracing::info!("{error}; retrying in {pause:.1?}");
+        tracing::info!("{error}; retrying in {:.1} s", pause.as_secs_f32());
         self.stop.sleep(pause).await
     }
 

@@ -78,7 +78,8 @@ impl Session {
 
     /// Makes one call once, in its turn, unless the run or the store is stopped.
     pub(super) async fn once<T>(&self, op: Op, call: impl Future<Output = Result<T>>) -> Result<T> {
-        self.calls.once(self.line.of(op), || self.closed(op), call).await
+        let answer = self.calls.once(self.line.of(op), || self.closed(op), call).await;
+        answer.map_err(|error| self.store.home().blaming_region(error))
     }
 
     /// Waits before the next try of a call, or returns the error if there is no further try.
@@ -92,6 +93,6 @@ impl Session {
         F: Future<Output = Result<T>>,
     {
         let asked = self.calls.ask(self.line.of(op), || self.closed(op), call).await;
-        asked.inspect_err(|error| self.halt_on(error))
+        asked.map_err(|error| self.store.home().blaming_region(error)).inspect_err(|error| self.halt_on(error))
     }
 }

@@ -30,7 +30,7 @@ pub fn reference(text: &[u8]) {
 
 /// A list of references.
 pub fn list(text: &[u8]) {
-    match intake::read_source("list", text) {
+    match intake::read_source("list", text, intake::Empty::Allowed) {
         Ok(images) => images
             .references
             .iter()

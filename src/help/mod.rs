@@ -85,7 +85,7 @@ mod tests {
     ];
 
     /// Variables that are not of a provider: of imgctl itself, of its surroundings, of the network.
-    const OF_NO_PROVIDER: [&str; 13] = [
+    const OF_NO_PROVIDER: [&str; 15] = [
         "CI",
         "IMGCTL_OUTPUT",
         "IMGCTL_CACHE_DIR",
@@ -93,6 +93,8 @@ mod tests {
         "GITHUB_ACTIONS",
         "GITHUB_STEP_SUMMARY",
         "NO_COLOR",
+        "CLICOLOR_FORCE",
+        "IMGCTL_PAGER",
         "HTTPS_PROXY",
         "https_proxy",
         "ALL_PROXY",

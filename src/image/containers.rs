@@ -72,6 +72,12 @@ impl Containers {
             }
             return Ok(Read { store: store.with_name(pattern(named)?), id: None, place: named });
         }
+        if named.is_empty() {
+            let (all, one) = (store.clone().with_name("**"), store.with_name("REPOSITORY"));
+            return Err(named
+                .wrong("the repository's name is missing")
+                .or(format!("write {one} or {one}:TAG; {all} means all repositories")));
+        }
         let store = store.with_name(repository(named, &self.repository)?);
         let tag = tagged.map(|part| tag(part, self.tag)).transpose()?;
         let place = match digest {
@@ -91,9 +97,6 @@ impl Containers {
 
 /// A repository: lower-case words, joined by `.`, `_`, `__` or hyphens, in parts between slashes.
 fn repository(name: Part, length: &RangeInclusive<usize>) -> Result<String, ParseError> {
-    if name.is_empty() {
-        return Err(name.wrong("the repository's name is missing"));
-    }
     if let Some((found, place)) = name.first(|c| !matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/')) {
         return Err(if found.is_ascii_uppercase() {
             let lower = name.as_str().to_ascii_lowercase();

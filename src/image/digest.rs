@@ -1,5 +1,5 @@
-//! Digests. An image's digest is checked strictly. A layer's digest only needs the documented shape, because the
-//! service checks it.
+//! Digests. An image's digest is checked strictly. A layer's digest may have an algorithm that is not known
+//! here: the service checks it.
 
 use std::{
     fmt,
@@ -45,6 +45,11 @@ impl Digest {
         }
     }
 
+    /// Whether its digits begin like this.
+    pub fn begins(&self, digits: &str) -> bool {
+        self.to_string().split_once(':').is_some_and(|(_, own)| own.starts_with(digits))
+    }
+
     /// Whether a text is this digest.
     pub fn is(&self, text: &str) -> bool {
         match &self.0 {
@@ -62,7 +67,7 @@ impl Digest {
         Self(Form::Sha256(Sha256::digest(bytes).into()))
     }
 
-    /// Reads the digest of a layer: any algorithm, any number of digits. The service decides which ones are valid.
+    /// Reads the digest of a layer: of any algorithm. Of one that is not known here, the service decides what is valid.
     pub fn layer(text: &str) -> Result<Self, ParseError> {
         let part = Part::whole(text);
         let (algorithm, digits) = halves(part)?;
@@ -74,6 +79,9 @@ impl Digest {
         }
         if let Some((_, place)) = digits.first(|c| !c.is_ascii_hexdigit()) {
             return Err(place.wrong("a digest has hexadecimal digits: 0 to 9 and a to f"));
+        }
+        if let Some((name, length)) = ALGORITHMS.iter().find(|(name, _)| *name == algorithm.as_str()) {
+            length_of(digits, name, *length)?;
         }
         Ok(Self::new(text))
     }
@@ -94,15 +102,18 @@ impl Digest {
                 place.wrong("a digest has hexadecimal digits: 0 to 9 and a to f")
             });
         }
-        if digits.as_str().len() != *length {
-            return Err(digits.wrong(format!(
-                "a {} digest has {length} hexadecimal digits, this one has {}",
-                algorithm.as_str(),
-                digits.as_str().len()
-            )));
-        }
+        length_of(digits, algorithm.as_str(), *length)?;
         Ok(Self::new(part.as_str()))
     }
+}
+
+/// Checks the number of digits that an algorithm has.
+fn length_of(digits: Part, algorithm: &str, length: usize) -> Result<(), ParseError> {
+    let has = digits.as_str().len();
+    if has == length {
+        return Ok(());
+    }
+    Err(digits.wrong(format!("a {algorithm} digest has {length} hexadecimal digits, this one has {has}")))
 }
 
 /// The bytes of a SHA-256 digest that is written with lower-case digits.
@@ -252,12 +263,12 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_digest_only_needs_the_documented_shape() {
-        for good in ["sha256:00", "tarsum.v1+sha256:ABCdef", "a-b_c:1"] {
+    fn a_layer_digest_of_an_unknown_algorithm_only_needs_the_documented_shape() {
+        for good in ["md5:00", "tarsum.v1+sha256:ABCdef", "a-b_c:1"] {
             assert_eq!(Digest::layer(good).unwrap().to_string(), good);
         }
         let long = format!("sha256:{}", "0".repeat(1000));
-        for bad in ["", "sha256", "sha256:", ":00", "sha256:xyz", "a b:00", "sha256:00:00", &long] {
+        for bad in ["", "sha256", "sha256:", ":00", "sha256:xyz", "sha256:00", "a b:00", "sha256:00:00", &long] {
             assert!(Digest::layer(bad).is_err(), "{bad}");
         }
     }

@@ -2,8 +2,8 @@
 //! its inverse (`print`). Nothing here talks to a provider.
 //!
 //! Each provider has one file: what it is, what its ids and hosts look like. `providers` lists them. `containers` and
-//! `machines` read the two shapes that references have; `foreign` explains texts of other tools; `located` finds
-//! references in text of any shape; errors that point at the place come from `place`.
+//! `machines` read the two shapes that references have; `foreign` explains texts of other tools, `slips` a provider's word
+//! without its colon; `located` finds references in text of any shape; errors that point at the place come from `place`.
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
@@ -24,11 +24,15 @@ mod provider;
 mod providers;
 mod read;
 mod reference;
+mod regions;
+mod short;
+mod slips;
 mod workspace;
 
 pub use digest::{Digest, Hashed};
 pub use located::Located;
 pub use parse::region;
-pub use place::ParseError;
+pub use place::{ParseError, pointed};
 pub use provider::Provider;
 pub use reference::{ImageId, ImageRef, Reference, StoreRef};
+pub use short::Short;

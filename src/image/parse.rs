@@ -10,6 +10,7 @@ use super::{
     providers::hosts,
     read::{self, Read, Wanted},
     reference::{ImageRef, Reference, StoreRef},
+    slips,
 };
 
 /// Far longer than any reference: the longest host, repository, tag and digest together have fewer than 1,000.
@@ -120,7 +121,7 @@ fn read(text: &str, wanted: Wanted) -> Result<Read<'_>, ParseError> {
     }
     match uri(whole)? {
         Some(read) => Ok(read),
-        None => Err(foreign::explain(whole, wanted)),
+        None => Err(slips::without_colon(whole, wanted).unwrap_or_else(|| foreign::explain(whole, wanted))),
     }
 }
 

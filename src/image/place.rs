@@ -4,7 +4,7 @@
 use std::{fmt, ops::Range};
 
 use super::provider::Provider;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Position};
 
 /// Columns of text that an error shows. A longer text is cut around the place.
 const SHOWN: usize = 100;
@@ -112,17 +112,11 @@ impl ParseError {
         self.right = Some(right.into());
         self
     }
-
-    /// The error, the text and the carets below it, without the hint.
-    fn shown(&self) -> String {
-        let (text, caret) = point(&self.text, &self.span);
-        format!("{}\n  {text}\n  {caret}", self.wrong)
-    }
 }
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.shown())?;
+        write!(f, "{}\n{}", self.wrong, pointed(&self.text, &self.span))?;
         match &self.right {
             Some(right) => write!(f, "\n{right}"),
             None => Ok(()),
@@ -134,15 +128,18 @@ impl std::error::Error for ParseError {}
 
 impl From<ParseError> for Error {
     fn from(error: ParseError) -> Self {
-        let shown = Self::new(Kind::Usage, error.shown());
-        match error.right {
-            Some(right) => shown.hint(right),
-            None => shown,
-        }
+        let ParseError { text, span, wrong, right } = error;
+        let position = Position { text, start: span.start, end: span.end };
+        Self { position: Some(position.into()), hint: right, ..Self::new(Kind::Usage, wrong) }
     }
 }
 
-/// The text on one line, safe for a terminal, and a line of carets for the place.
+/// The text on one line, safe for a terminal, and below it a line of carets for the place.
+pub fn pointed(text: &str, span: &Range<usize>) -> String {
+    let (text, caret) = point(text, span);
+    format!("  {text}\n  {caret}")
+}
+
 fn point(text: &str, span: &Range<usize>) -> (String, String) {
     let mut columns = 0;
     let first = text[..span.start]

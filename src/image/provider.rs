@@ -31,6 +31,15 @@ impl Provider {
     pub fn of_scheme(scheme: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|provider| provider.scheme().eq_ignore_ascii_case(scheme))
     }
+
+    /// The provider with this scheme, or with this other name, in either case.
+    pub fn of_word(word: &str) -> Option<Self> {
+        let is_alias = |provider: &Self| {
+            let mut aliases = provider.nature().aliases.iter();
+            aliases.any(|alias| alias.eq_ignore_ascii_case(word))
+        };
+        Self::of_scheme(word).or_else(|| Self::ALL.into_iter().find(is_alias))
+    }
 }
 
 impl fmt::Display for Provider {

@@ -32,37 +32,55 @@ pub struct Given {
     pub others: bool,
 }
 
+/// What becomes of a source without any line or item. In a pipe, the command that should have filled it may have failed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Empty {
+    Refused,
+    Allowed,
+}
+
+impl Empty {
+    pub fn allowed(is: bool) -> Self {
+        if is { Self::Allowed } else { Self::Refused }
+    }
+}
+
 /// Reads all references in order and drops repetitions. `-` among arguments or files means standard input.
-/// An empty list is not an error here; the command decides whether it needs a reference.
-pub fn read(arguments: &[String], files: &[PathBuf]) -> Result<Vec<ImageRef>> {
-    Ok(read_all(arguments, files)?.references)
+pub fn read(arguments: &[String], files: &[PathBuf], empty: Empty) -> Result<Vec<ImageRef>> {
+    Ok(read_all(arguments, files, empty)?.references)
 }
 
 /// The same, with what a dry run said about them.
-pub fn read_all(arguments: &[String], files: &[PathBuf]) -> Result<Given> {
-    read_from(arguments, files, io::stdin())
+pub fn read_all(arguments: &[String], files: &[PathBuf], empty: Empty) -> Result<Given> {
+    read_from(arguments, files, empty, io::stdin())
 }
 
 /// The same from one open source. Errors call it `name`.
-pub fn read_source(name: &str, source: impl Read) -> Result<Given> {
-    let mut list = List::default();
+pub fn read_source(name: &str, source: impl Read, empty: Empty) -> Result<Given> {
+    let mut list = List::new(empty);
     list.source(name, source)?;
     Ok(list.given())
 }
 
 /// The same with another standard input.
-fn read_from(arguments: &[String], files: &[PathBuf], mut stdin: impl Read) -> Result<Given> {
-    let mut list = List::default();
+fn read_from(arguments: &[String], files: &[PathBuf], empty: Empty, mut stdin: impl Read) -> Result<Given> {
+    let mut list = List::new(empty);
+    let mut stdin_was_read = false;
+    let mut read_stdin = |list: &mut List| match std::mem::replace(&mut stdin_was_read, true) {
+        // The first `-` took all of it.
+        true => Ok(()),
+        false => list.source("standard input", &mut stdin),
+    };
     for argument in arguments {
         match argument.as_str() {
-            "-" => list.source("standard input", &mut stdin)?,
+            "-" => read_stdin(&mut list)?,
             text => list.add(text.parse()?, false),
         }
     }
     for file in files {
         let name = file.display().to_string();
         match name.as_str() {
-            "-" => list.source("standard input", &mut stdin)?,
+            "-" => read_stdin(&mut list)?,
             _ => {
                 let open = File::open(file).map_err(|error| Error::of_file(&name, &error))?;
                 list.source(&name, open)?;
@@ -73,14 +91,18 @@ fn read_from(arguments: &[String], files: &[PathBuf], mut stdin: impl Read) -> R
 }
 
 /// References in their order, each once.
-#[derive(Default)]
 struct List {
     references: IndexSet<ImageRef>,
     archives: bool,
     others: bool,
+    empty: Empty,
 }
 
 impl List {
+    fn new(empty: Empty) -> Self {
+        Self { references: IndexSet::new(), archives: false, others: false, empty }
+    }
+
     /// Adds a reference; of an item that a dry run would archive, with `archive`.
     fn add(&mut self, mut reference: ImageRef, archive: bool) {
         // A list may have a million references of one store.
@@ -94,25 +116,33 @@ impl List {
     }
 
     fn given(self) -> Given {
-        let Self { references, archives, others } = self;
+        let Self { references, archives, others, .. } = self;
         Given { references: references.into_iter().collect(), archives, others }
     }
 
     /// Reads one source to its end.
     fn source(&mut self, name: &str, source: impl Read) -> Result<()> {
         let mut lines = Lines::new(BufReader::with_capacity(1 << 16, source));
-        self.lines(&mut lines).map_err(|problem| match problem {
+        let any = self.lines(&mut lines).map_err(|problem| match problem {
             Problem::Unreadable(error) => Error::of_file(name, &error),
             Problem::Wrong(line, error) => {
                 Error { message: format!("{name}, line {line}: {}", error.message), ..error }
             }
-        })
+        })?;
+        if !any && self.empty == Empty::Refused {
+            return Err(Error::new(Kind::Usage, format!("{name} is empty: it names no image"))
+                .hint("the command that wrote it may have failed; if nothing to do is fine, use --allow-empty-input"));
+        }
+        Ok(())
     }
 
-    fn lines(&mut self, lines: &mut Lines<impl BufRead>) -> Result<(), Problem> {
+    /// Reads all lines. Returns whether there is any but comments.
+    fn lines(&mut self, lines: &mut Lines<impl BufRead>) -> Result<bool, Problem> {
         let mut line = Vec::new();
+        let mut any = false;
         lines.byte_order_mark()?;
         while let Some(first) = lines.next_visible()? {
+            any |= first != b'#';
             match first {
                 b'#' => lines.skip_line()?,
                 b'{' | b'[' | b'"' => json::value(self, lines)?,
@@ -124,7 +154,7 @@ impl List {
                 }
             }
         }
-        Ok(())
+        Ok(any)
     }
 }
 

@@ -32,7 +32,7 @@ pub fn text(item: &Item, look: &Look) -> String {
 fn line(check: &Check, brief: bool, look: &Look, text: &mut String) {
     let state = check.state.word();
     let painted = paint(&format!("{state:STATE$}"), colour(state), look);
-    text.push_str(&format!("  {:NAME$}  {painted}  ", name(check.check)));
+    text.push_str(&format!("  {:NAME$}  {painted}  ", check.check.word()));
     let lines = std::iter::once(said(check)).chain(trouble(check, brief));
     let lines: Vec<_> = lines.filter(|line| !line.is_empty()).flat_map(|line| fitted(&line, look.width)).collect();
     text.push_str(lines.join(&format!("\n{:INDENT$}", "")).trim_end());
@@ -83,21 +83,6 @@ fn fitted(text: &str, width: Option<u16>) -> Vec<String> {
             wrapped(&safe(text), room)
         }
         None => vec![safe(text).into_owned()],
-    }
-}
-
-fn name(subject: Subject) -> &'static str {
-    match subject {
-        Subject::Credentials => "credentials",
-        Subject::Region => "region",
-        Subject::Login => "login",
-        Subject::Account => "account",
-        Subject::Project => "project",
-        Subject::Endpoint => "endpoint",
-        Subject::Clock => "clock",
-        Subject::Read => "read",
-        Subject::Delete => "delete",
-        Subject::Ask => "ask",
     }
 }
 

@@ -1,10 +1,11 @@
 //! The table of runs. Pure.
 
 use chrono::{DateTime, Utc};
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets::NOTHING};
+use comfy_table::{Cell, Color};
 
 use super::{
     Look,
+    grid::Grid,
     human::{size, wrapped},
     safe,
 };
@@ -18,38 +19,23 @@ const LEAST: usize = 40;
 
 /// Renders runs; in a terminal the stores of each are below its row.
 pub fn table(runs: &[Brief], look: &Look, now: DateTime<Utc>) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    if look.color {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    let mut head = vec!["RUN", "BEGAN", "WHAT", "IMAGES", "SIZE"];
+    let mut titles = vec!["RUN", "BEGAN", "WHAT", "IMAGES", "SIZE"];
     if look.width.is_none() {
-        head.push("STORES");
+        titles.push("STORES");
     }
-    table.set_header(head.iter().map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
-    for run in runs {
+    let rows = runs.iter().map(|run| {
         let images = Cell::new(images(run));
-        let images = if troubled(run) { images.fg(Color::Yellow) } else { images };
+        let images = if troubled(run) { images.fg(Color::DarkYellow) } else { images };
         let bytes = if run.sums.bytes > 0 { size(run.sums.bytes) } else { String::new() };
-        let mut row = vec![
-            Cell::new(&run.run),
-            Cell::new(ago(run.began_at, now)),
-            Cell::new(safe(&what(run))),
-            images,
-            Cell::new(bytes).set_alignment(CellAlignment::Right),
-        ];
+        let began = Cell::new(ago(run.began_at, now));
+        let mut row = vec![Cell::new(&run.run), began, Cell::new(safe(&what(run))), images, Cell::new(bytes)];
         if look.width.is_none() {
             row.push(Cell::new(safe(&run.stores.join(", "))));
         }
-        table.add_row(row);
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+        row
+    });
+    let mut widths = vec![0; titles.len()];
+    let lines = Grid { titles: &titles, head: true, color: look.color, widths: &mut widths }.lines(rows);
     let mut text = String::new();
     for (number, line) in lines.iter().enumerate() {
         text.push_str(line);

@@ -2,7 +2,8 @@
 
 use super::safe;
 use crate::{
-    error::Error,
+    error::{Error, Position},
+    image,
     report::{Sizes, Summary},
 };
 
@@ -27,7 +28,7 @@ pub fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+            Some(line) if seen(line) + 1 + seen(word) <= room => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -35,6 +36,35 @@ pub fn wrapped(text: &str, room: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Wraps the lines of a text that do not fit a terminal. What continues a line is indented by two more.
+pub fn fitted(text: &str, width: usize) -> String {
+    let fit = |line: &str| {
+        if seen(line) <= width {
+            return line.to_owned();
+        }
+        let indent = line.len() - line.trim_start().len();
+        let room = width.saturating_sub(indent + 2).max(20);
+        let gap = format!("\n{:1$}", "", indent + 2);
+        format!("{:indent$}{}", "", wrapped(line, room).join(&gap))
+    };
+    text.lines().map(fit).collect::<Vec<_>>().join("\n")
+}
+
+/// The width of a line, without its colors.
+pub fn seen(line: &str) -> usize {
+    let mut count = 0;
+    let mut escape = false;
+    for letter in line.chars() {
+        match letter {
+            '\u{1b}' => escape = true,
+            'm' if escape => escape = false,
+            _ if escape => {}
+            _ => count += 1,
+        }
+    }
+    count
 }
 
 /// `1 image`, `2 images`.
@@ -71,9 +101,11 @@ pub fn summary(summary: &Summary, dry_run: bool) -> String {
 /// An error, with its code, request id and hint.
 pub fn error(error: &Error, color: bool) -> String {
     let (red, plain) = if color { ("\u{1b}[31;1m", "\u{1b}[0m") } else { ("", "") };
-    // The message of a parse error has several lines of our own; the parser already made their contents safe.
     let message: Vec<_> = error.message.lines().map(safe).collect();
     let mut text = format!("{red}error:{plain} {}", message.join("\n"));
+    if let Some(Position { text: whole, start, end }) = error.position.as_deref() {
+        text.push_str(&format!("\n{}", image::pointed(whole, &(*start..*end))));
+    }
     let tail = |text: &mut String, label: &str, value: &Option<String>| {
         if let Some(value) = value {
             text.push_str(&format!("\n  {label}: {}", safe(value)));
@@ -89,6 +121,15 @@ pub fn error(error: &Error, color: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_wrapped_between_words_and_keeps_its_indent() {
+        let text = "short   line\n  hint: one two three four five six seven\n\u{1b}[31merror:\u{1b}[0m twelve";
+        let wrapped = "short   line\n  hint: one two three\n    four five six seven\n\u{1b}[31merror:\u{1b}[0m twelve";
+        assert_eq!(fitted(text, 24), wrapped);
+        let path = "see /a/path/that/is/longer/than/the/terminal now";
+        assert_eq!(fitted(path, 20), "see\n  /a/path/that/is/longer/than/the/terminal\n  now");
+    }
 
     #[test]
     fn sizes_have_the_unit_that_a_person_reads() {

@@ -3,9 +3,11 @@
 
 mod checkup;
 mod github;
+mod grid;
 mod history;
 pub mod human;
 mod json;
+mod pager;
 mod printer;
 pub mod progress;
 pub mod question;

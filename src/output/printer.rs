@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     fs::File,
-    io::{self, BufWriter, IsTerminal, Stdout, Write},
+    io::{self, BufWriter, IsTerminal, Write},
     path::PathBuf,
     sync::{
         Mutex, MutexGuard,
@@ -17,11 +17,13 @@ use super::{
     github::Notes,
     history, human, json,
     json::Extras,
+    pager::Sink,
     progress::Progress,
     safe,
     sketch::{self, Screen, Section},
     stdout::wrote,
-    table, terminal,
+    table::Columns,
+    terminal,
 };
 use crate::{
     engine::Outcome,
@@ -48,11 +50,15 @@ pub struct Printer {
     step_summary: Option<PathBuf>,
     /// Whether the run reached a store that is not in a sandbox, and one that is.
     reached: [AtomicBool; 2],
+    /// Lines for stderr that wait until the user has left the pager, if one runs.
+    held: Mutex<Option<Vec<String>>>,
 }
 
 struct Out {
-    stdout: BufWriter<Stdout>,
+    stdout: BufWriter<Sink>,
     rows: Vec<Item>,
+    /// The layout of the table so far.
+    columns: Columns,
     /// Skipped images of a table, by their reason: one line counts them.
     skipped: BTreeMap<String, usize>,
     summary: Summary,
@@ -73,10 +79,11 @@ struct Out {
 impl Printer {
     /// For GitHub Actions, the run is also summed up in the file `step_summary`.
     pub fn new(look: Look, command: &'static str, dry_run: bool, step_summary: Option<PathBuf>) -> Self {
-        let stdout = BufWriter::with_capacity(1 << 16, io::stdout());
+        let stdout = BufWriter::with_capacity(1 << 16, Sink::new());
         let out = Out {
             stdout,
             rows: Vec::new(),
+            columns: Columns::default(),
             skipped: BTreeMap::new(),
             summary: Summary::default(),
             begun: false,
@@ -94,7 +101,47 @@ impl Printer {
             progress: Progress::new(look.shows_progress(io::stderr().is_terminal()), io::stderr().is_terminal()),
             step_summary,
             reached: Default::default(),
+            held: Mutex::default(),
         }
+    }
+
+    /// Prints tables to a terminal.
+    pub fn for_terminal(&self) -> bool {
+        self.look.format == Format::Table && self.look.width.is_some()
+    }
+
+    /// Shows tables in a terminal through this pager.
+    pub fn page(&self, pager: Option<&str>) {
+        self.out().stdout.get_mut().through(pager.filter(|_| self.for_terminal()));
+    }
+
+    /// Shows more columns in tables, or longer ones.
+    pub fn columns(&self, wide: bool, pulled: bool) {
+        let columns = &mut self.out().columns;
+        (columns.wide, columns.pulled) = (wide, pulled);
+    }
+
+    /// Waits until the user has left the pager, and prints what came meanwhile.
+    pub fn close(&self) {
+        let mut out = self.out();
+        out.flush();
+        out.stdout.get_mut().close();
+        drop(out);
+        let held = self.held.lock().expect("no holder of this lock panics").take();
+        held.iter().flatten().for_each(|text| self.stderr(text));
+    }
+
+    /// Writes text to stdout or its pager.
+    fn show(&self, out: &mut Out, text: &str) {
+        if out.stdout.get_mut().start() {
+            // The pager has the terminal.
+            self.progress.end();
+            *self.held.lock().expect("no holder of this lock panics") = Some(Vec::new());
+        }
+        self.progress.aside(|| {
+            out.write(text);
+            out.flush();
+        });
     }
 
     /// A printer for an error before a run begins.
@@ -160,8 +207,7 @@ impl Printer {
                 self.head_of(&out) + &json::tail(&Summary::default())
             }
         };
-        out.write(&text);
-        out.flush();
+        self.show(&mut out, &text);
     }
 
     /// Prints one run on record, before its images.
@@ -170,7 +216,7 @@ impl Printer {
         match self.look.format {
             Format::Table if !self.look.quiet => {
                 let text = history::paragraph(&run, chrono::Utc::now());
-                out.write(&(text + "\n"));
+                self.show(&mut out, &(text + "\n"));
             }
             _ => out.extras.runs = Some(vec![run]),
         }
@@ -207,12 +253,21 @@ impl Printer {
                     false => self.head_of(&out),
                 };
                 let text = before + &json::line(item);
-                out.write(&text);
+                self.put(&mut out, &text);
                 out.begun = true;
             }
             Format::Ndjson => {
-                out.write(&(json::line(item) + "\n"));
+                self.put(&mut out, &(json::line(item) + "\n"));
             }
+        }
+    }
+
+    /// Writes to the buffer, and hides the progress line whenever that is full: stdout may be the same terminal.
+    fn put(&self, out: &mut Out, text: &str) {
+        if out.stdout.buffer().len() + text.len() < out.stdout.capacity() {
+            out.write(text);
+        } else {
+            self.progress.aside(|| out.write(text));
         }
     }
 
@@ -239,7 +294,7 @@ impl Printer {
         let mut out = self.out();
         if self.look.format == Format::Table && self.look.width.is_some() && !out.rows.is_empty() {
             self.table(&mut out);
-            out.begun = false;
+            out.columns.end();
         }
     }
 
@@ -265,6 +320,9 @@ impl Printer {
             Format::Ndjson => {}
         }
         out.flush();
+        drop(out);
+        self.close();
+        let mut out = self.out();
         if self.for_people() && !self.look.quiet {
             out.last.drain(..).for_each(|line| self.stderr(&safe(&line)));
             let mark = if self.in_sandbox() { format!("{SANDBOX} ") } else { String::new() };
@@ -297,9 +355,8 @@ impl Printer {
         let rows = std::mem::take(&mut out.rows);
         // The error that stopped the store was printed once, on stderr; a row for each image would only repeat it.
         if !rows.iter().all(Item::was_not_tried) {
-            let text = table::table(&rows, &self.look, chrono::Utc::now(), !out.begun);
-            out.write(&text);
-            self.progress.aside(|| out.flush());
+            let text = out.columns.table(&rows, &self.look, chrono::Utc::now());
+            self.show(out, &text);
             out.begun = true;
         }
     }
@@ -352,13 +409,27 @@ impl Printer {
     /// Prints text on stderr, even in a quiet run: a plan to confirm, a warning.
     fn stderr(&self, text: &str) {
         // If stderr is closed, there is nowhere left to report it.
-        self.progress.aside(|| drop(writeln!(io::stderr().lock(), "{}", secrets::masked(text.trim_end()))));
+        if let Some(held) = self.held.lock().expect("no holder of this lock panics").as_mut() {
+            held.push(text.to_owned());
+            return;
+        }
+        let text = self.fitted(&secrets::masked(text.trim_end()));
+        self.progress.aside(|| drop(writeln!(io::stderr().lock(), "{text}")));
+    }
+
+    /// A text with lines that the terminal of stderr shows whole.
+    fn fitted(&self, text: &str) -> String {
+        match stderr_width() {
+            // JSON stays on one line.
+            Some(width) if self.look.format == Format::Table => human::fitted(text, usize::from(width)),
+            _ => text.to_owned(),
+        }
     }
 
     /// Shows a plan to the user, in any output format.
     pub fn plan(&self, items: &[Item]) {
-        let width = comfy_table::Table::new().use_stderr().width();
-        self.stderr(&table::table(items, &Look { width, ..self.look }, chrono::Utc::now(), true));
+        let look = Look { width: stderr_width(), ..self.look };
+        self.stderr(&Columns::default().table(items, &look, chrono::Utc::now()));
     }
 
     /// Whether the plan of a dry run, or of a question, may be shortened to the screen of a person.
@@ -418,7 +489,8 @@ impl Printer {
         // A line that moves would run over the question.
         self.progress.end();
         self.flush();
-        let answer = terminal::answer(format!("{question} [y/N] ")).await.unwrap_or_default();
+        let question = self.fitted(&secrets::masked(&format!("{question} [y/N]")));
+        let answer = terminal::answer(format!("{question} ")).await.unwrap_or_default();
         self.progress.again();
         matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
     }
@@ -431,6 +503,11 @@ impl Printer {
     fn out(&self) -> MutexGuard<'_, Out> {
         self.out.lock().expect("no holder of this lock panics")
     }
+}
+
+/// Columns of the terminal that stderr is, if it is one.
+fn stderr_width() -> Option<u16> {
+    comfy_table::Table::new().use_stderr().width()
 }
 
 impl Out {

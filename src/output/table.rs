@@ -2,11 +2,12 @@
 //! references is shown once, digests are shortened, and notes move below their row. Pure.
 
 use chrono::{DateTime, Utc};
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets::NOTHING};
+use comfy_table::{Cell, Color};
 
 use super::{
     Look,
-    human::{size, wrapped},
+    grid::Grid,
+    human::{seen, size, wrapped},
     safe,
 };
 use crate::{
@@ -33,9 +34,11 @@ pub struct View<'v> {
     common: Option<&'v str>,
     /// In a very narrow terminal: notes move below their row, and names and tags are shortened to this length.
     cut: Option<usize>,
+    /// Shows when images were last pulled.
+    pulled: bool,
 }
 
-pub const COLUMNS: [Column; 9] = [
+pub const COLUMNS: [Column; 10] = [
     ("OUTCOME", |item, _| outcome(item)),
     ("STATE", |item, _| match item.choice {
         // In a plan, the reason names the state if it matters.
@@ -54,6 +57,10 @@ pub const COLUMNS: [Column; 9] = [
         let born = item.image.pushed_at.or(item.image.created_at);
         born.map(|born| ago(born, view.now)).unwrap_or_default()
     }),
+    ("PULLED", |item, view| match (view.pulled, item.image.pulled_at) {
+        (true, Some(pulled)) => ago(pulled, view.now),
+        _ => String::new(),
+    }),
     ("NOTE", |item, view| match view.cut {
         Some(_) => String::new(),
         None => note(item),
@@ -63,7 +70,7 @@ pub const COLUMNS: [Column; 9] = [
 impl View<'_> {
     /// Complete cells.
     pub fn whole(now: DateTime<Utc>) -> Self {
-        Self { now, common: None, cut: None }
+        Self { now, common: None, cut: None, pulled: false }
     }
 
     fn cut(&self, text: String) -> String {
@@ -77,47 +84,95 @@ impl View<'_> {
     }
 }
 
-/// Renders items as a table, without empty columns.
-pub fn table(items: &[Item], look: &Look, now: DateTime<Utc>, head: bool) -> String {
-    let view = View::whole(now);
-    let whole = Rendered::of(items, look, view, head);
-    let Some(width) = look.width.map(usize::from).filter(|width| whole.width() > *width) else {
-        return whole.text(items, look);
-    };
-    let places = items.chunk_by(|one, next| place(one) == place(next));
-    let tables = places.enumerate().map(|(number, items)| {
-        // A table that continues needs no second head, unless another place begins.
-        narrow(items, look, width, view, head || number > 0)
-    });
-    tables.collect()
+/// How a table is laid out, page after page: once rows are printed, columns keep their place.
+#[derive(Clone, Debug, Default)]
+pub struct Columns {
+    /// Never shortens anything, however wide the table becomes.
+    pub wide: bool,
+    /// Shows when images were last pulled.
+    pub pulled: bool,
+    used: [bool; COLUMNS.len()],
+    widths: [u16; COLUMNS.len()],
+    fit: Fit,
+    begun: bool,
 }
 
-/// Items of one place, in a narrow terminal.
-fn narrow(items: &[Item], look: &Look, width: usize, view: View<'_>, head: bool) -> String {
-    let common = common(items);
-    let short = View { common: Some(&common), ..view };
-    let mut rendered = Rendered::of(items, look, short, head);
-    if rendered.width() > width {
-        let cut = |most| View { cut: Some(most), ..short };
-        rendered = Rendered::of(items, look, cut(usize::MAX), head);
-        let too_much = rendered.width().saturating_sub(width);
-        if too_much > 0 {
-            // Shorten names and tags by this much.
-            let count = |text: &str| text.chars().count();
-            let longest = items.iter().map(|item| {
-                let name = item.image.name.as_deref().map_or(0, count);
-                name.max(count(&tags(&item.image.tags)))
-            });
-            let most = longest.max().unwrap_or(0).saturating_sub(too_much);
-            rendered = Rendered::of(items, look, cut(most.max(LEAST)), head);
-        }
+/// What is left out so that a table fits its terminal, from little to much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+enum Fit {
+    #[default]
+    Whole,
+    /// The common start of all references.
+    Short,
+    /// Also ends of names and tags, and notes are below their row.
+    Cut,
+}
+
+impl Columns {
+    /// Begins another table.
+    pub fn end(&mut self) {
+        *self = Self { wide: self.wide, pulled: self.pulled, ..Self::default() };
     }
-    let text = rendered.text(items, look);
-    // A plan already names its store above each table.
-    let plan = items.iter().any(|item| item.choice.is_some());
-    match head && !plan && !common.is_empty() {
-        true => format!("in {}\n{text}", safe(common.trim_end_matches('@'))),
-        false => text,
+
+    /// Renders the next items of a table, without columns that were empty so far.
+    pub fn table(&mut self, items: &[Item], look: &Look, now: DateTime<Utc>) -> String {
+        let view = View { pulled: self.pulled, ..View::whole(now) };
+        let width = look.width.map(usize::from).filter(|_| !self.wide);
+        if self.fit == Fit::Whole {
+            let mut next = self.clone();
+            let whole = Rendered::of(items, look, view, &mut next);
+            if width.is_none_or(|width| whole.width() <= width) {
+                *self = next;
+                return whole.text(items, look);
+            }
+        }
+        let width = width.unwrap_or(usize::MAX);
+        let places = items.chunk_by(|one, next| place(one) == place(next));
+        let mut text = String::new();
+        for (number, items) in places.enumerate() {
+            // Another place gets a head of its own.
+            if number > 0 {
+                self.end();
+            }
+            text.push_str(&self.narrow(items, look, width, view));
+        }
+        text
+    }
+
+    /// Items of one place, in a narrow terminal.
+    fn narrow(&mut self, items: &[Item], look: &Look, width: usize, view: View<'_>) -> String {
+        let first = !self.begun;
+        let common = common(items);
+        let short = View { common: Some(&common), ..view };
+        let cut = |most| View { cut: Some(most), ..short };
+        let mut next = self.clone();
+        let mut rendered = Rendered::of(items, look, short, &mut next);
+        next.fit = Fit::Short;
+        if self.fit == Fit::Cut || rendered.width() > width {
+            next = self.clone();
+            rendered = Rendered::of(items, look, cut(usize::MAX), &mut next);
+            let too_much = rendered.width().saturating_sub(width);
+            if too_much > 0 {
+                // Shorten names and tags by this much.
+                let count = |text: &str| text.chars().count();
+                let longest = items.iter().map(|item| {
+                    let name = item.image.name.as_deref().map_or(0, count);
+                    name.max(count(&tags(&item.image.tags)))
+                });
+                let most = longest.max().unwrap_or(0).saturating_sub(too_much);
+                next = self.clone();
+                rendered = Rendered::of(items, look, cut(most.max(LEAST)), &mut next);
+            }
+            next.fit = Fit::Cut;
+        }
+        *self = next;
+        let text = rendered.text(items, look);
+        // A plan already names its store above each table.
+        let plan = items.iter().any(|item| item.choice.is_some());
+        match first && !plan && !common.is_empty() {
+            true => format!("in {}\n{text}", safe(common.trim_end_matches('@'))),
+            false => text,
+        }
     }
 }
 
@@ -151,37 +206,36 @@ struct Rendered<'v> {
 }
 
 impl<'v> Rendered<'v> {
-    fn of(items: &[Item], look: &Look, view: View<'v>, head: bool) -> Self {
+    fn of(items: &[Item], look: &Look, view: View<'v>, columns: &mut Columns) -> Self {
         let cells: Vec<Vec<String>> = items
             .iter()
             .map(|item| COLUMNS.iter().map(|(_, cell)| safe(&cell(item, &view)).into_owned()).collect())
             .collect();
-        let used: Vec<usize> =
-            (0..COLUMNS.len()).filter(|column| cells.iter().any(|row| !row[*column].is_empty())).collect();
-        let mut table = Table::new();
-        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        if look.color {
-            table.enforce_styling();
-        } else {
-            table.force_no_tty();
+        let before = columns.used;
+        for (column, used) in columns.used.iter_mut().enumerate() {
+            *used |= cells.iter().any(|row| !row[column].is_empty());
         }
-        if head {
-            table.set_header(used.iter().map(|column| Cell::new(COLUMNS[*column].0).add_attribute(Attribute::Bold)));
-        }
-        for (item, row) in items.iter().zip(&cells) {
-            table.add_row(used.iter().map(|column| {
+        // A column that was empty so far needs its title.
+        let head = !columns.begun || columns.used != before;
+        columns.begun = true;
+        let used: Vec<usize> = (0..COLUMNS.len()).filter(|column| columns.used[*column]).collect();
+        let titles: Vec<&str> = used.iter().map(|column| COLUMNS[*column].0).collect();
+        let mut widths: Vec<u16> = used.iter().map(|column| columns.widths[*column]).collect();
+        let rows = items.iter().zip(&cells).map(|(item, row)| {
+            let cell = |column: &usize| {
                 let cell = Cell::new(&row[*column]);
                 match COLUMNS[*column].0 {
                     "OUTCOME" | "STATE" => cell.fg(colour(item)),
-                    "SIZE" => cell.set_alignment(CellAlignment::Right),
                     _ => cell,
                 }
-            }));
+            };
+            used.iter().map(cell).collect()
+        });
+        let lines = Grid { titles: &titles, head, color: look.color, widths: &mut widths }.lines(rows);
+        for (column, width) in used.into_iter().zip(widths) {
+            columns.widths[column] = width;
         }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        Self { lines: table.lines().map(|line| line.trim_end().to_owned()).collect(), head, view }
+        Self { lines, head, view }
     }
 
     fn width(&self) -> usize {
@@ -211,21 +265,6 @@ impl<'v> Rendered<'v> {
     }
 }
 
-/// The width of a line, without its colors.
-fn seen(line: &str) -> usize {
-    let mut count = 0;
-    let mut escape = false;
-    for letter in line.chars() {
-        match letter {
-            '\u{1b}' => escape = true,
-            'm' if escape => escape = false,
-            _ if escape => {}
-            _ => count += 1,
-        }
-    }
-    count
-}
-
 fn outcome(item: &Item) -> String {
     match item.outcome {
         Some(outcome) => words(outcome),
@@ -234,18 +273,30 @@ fn outcome(item: &Item) -> String {
     }
 }
 
-/// Green: good or unchanged; yellow: look at it; red: failed. Dark colors are readable on light and dark terminals.
+/// The colors of outcomes and states. Dark ones are readable on light and dark terminals.
+mod colors {
+    use comfy_table::Color;
+
+    /// What stays, or is there.
+    pub const STAYS: Color = Color::DarkGreen;
+    /// What goes, or is gone.
+    pub const GOES: Color = Color::DarkRed;
+    /// What needs a look: it failed, was refused, or its end is not known.
+    pub const LOOK: Color = Color::DarkYellow;
+}
+
 fn colour(item: &Item) -> Color {
     use Outcome::*;
     match (item.outcome, &item.state) {
-        (Some(Deleted | Untagged | Gone | Archived | AlreadyArchived | Restored | Retagged | AlreadyThere), _)
-        | (None, Some(State::Available)) => Color::DarkGreen,
-        (Some(WouldDelete | WouldUntag | WouldArchive | WouldRestore | WouldRetag), _)
-        | (Some(Accepted | Missing | Refused | Skipped | TagTaken), _) => Color::DarkYellow,
-        (Some(Failed | Unknown | WouldRefuse | LayersGone), _) | (None, Some(State::Unavailable(_))) => Color::DarkRed,
-        (None, _) if item.is_kept() => Color::DarkGreen,
-        (None, Some(State::Missing)) => Color::DarkYellow,
-        (None, _) if item.error.is_some() => Color::DarkRed,
+        (Some(Archived | AlreadyArchived | Restored | Retagged | AlreadyThere), _)
+        | (Some(WouldArchive | WouldRestore | WouldRetag), _)
+        | (None, Some(State::Available)) => colors::STAYS,
+        (Some(Deleted | Untagged | Gone | Accepted | WouldDelete | WouldUntag), _) => colors::GOES,
+        (Some(Missing | Refused | Skipped | TagTaken | Failed | Unknown | WouldRefuse | LayersGone), _)
+        | (None, Some(State::Unavailable(_) | State::Missing)) => colors::LOOK,
+        (None, _) if item.is_kept() => colors::STAYS,
+        (None, _) if item.error.is_some() => colors::LOOK,
+        (None, Some(state)) if ["fail", "error"].iter().any(|word| state.word().contains(word)) => colors::LOOK,
         (None, _) => Color::Reset,
     }
 }
@@ -316,7 +367,7 @@ mod tests {
             item("cvm://ap-guangzhou/img-1", &[]),
         ];
         let look = Look { width: Some(66), ..Look::of_terminal(Format::Table, false, Some(false), false) };
-        let text = table(&items, &look, Utc::now(), true);
+        let text = Columns::default().table(&items, &look, Utc::now());
         assert!(text.lines().all(|line| line.chars().count() <= 66), "{text}");
         for whole in [
             "in 123456789012.dkr.ecr.eu-west-1.amazonaws.com/\nSTATE ",

@@ -11,6 +11,9 @@ use crate::error::{Error, Kind, Result};
 /// No registry is older, so a longer span is a typing mistake.
 const LONGEST: TimeDelta = TimeDelta::days(100 * 365);
 
+/// What an age looks like, for a hint.
+const EXAMPLES: &str = "write 30d, 2w, 1d12h or a date such as 2025-01-31";
+
 /// A span before now (`30d`, `2w`, `1d12h`) or a moment (`2025-01-31`, RFC 3339).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -42,6 +45,9 @@ impl FromStr for Age {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
+        if text.starts_with('-') {
+            return Err(format!("an age has no sign: {EXAMPLES}"));
+        }
         let when = if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
             When::At(moment.to_utc())
         } else if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
@@ -61,8 +67,7 @@ fn span(text: &str) -> Result<TimeDelta, String> {
     if units.any(|unit| unit == "m" || unit == "M") {
         return Err("m can mean minutes or months: write 90d or 30min".into());
     }
-    let span = humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; write 30d, 2w, 1d12h or a date such as 2025-01-31"))?;
+    let span = humantime::parse_duration(text).map_err(|_| EXAMPLES)?;
     TimeDelta::from_std(span)
         .ok()
         .filter(|span| *span <= LONGEST)

@@ -15,6 +15,9 @@ use crate::{
 /// Names that are protected by default.
 const PROTECTED: [&str; 4] = ["latest", "stable", "prod*", "release*"];
 
+/// The share of images that a plan may delete by default. A cleaning that takes more is rare, and a mistaken rule is not.
+const MOST_PERCENT: u8 = 50;
+
 // No doc comment: it would replace the help of the command that these flags are flattened into.
 #[derive(Args, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -33,7 +36,7 @@ pub struct GuardArgs {
     pub max_delete: usize,
 
     /// Stop before anything is sent if the plan deletes more than this share of all images
-    #[arg(long, value_name = "PERCENT", default_value_t = 90, value_parser = clap::value_parser!(u8).range(0..=100))]
+    #[arg(long, value_name = "PERCENT", default_value_t = MOST_PERCENT, value_parser = clap::value_parser!(u8).range(0..=100))]
     #[schemars(range(max = 100))]
     pub max_percent: u8,
 
@@ -52,7 +55,7 @@ impl Default for GuardArgs {
             protect: Vec::new(),
             no_default_protect: false,
             max_delete: 1000,
-            max_percent: 90,
+            max_percent: MOST_PERCENT,
             allow_empty: false,
             require_in_use: false,
         }
@@ -193,9 +196,9 @@ mod tests {
     fn a_guard_says_by_how_much_the_limit_is_exceeded() {
         type Said = (&'static str, &'static str);
         let table: [(&[&str], &[Said]); 6] = [
-            (&["--older-than", "30d", "--keep", "1"], &[]),
+            (&["--older-than", "30d", "--keep", "5"], &[]),
             (
-                &["--older-than", "30d", "--keep", "1", "--max-delete", "7"],
+                &["--older-than", "30d", "--keep", "1", "--max-delete", "7", "--max-percent", "90"],
                 &[("max-delete", "the plan deletes 9 images, 2 more than --max-delete 7 allows")],
             ),
             (
@@ -205,7 +208,7 @@ mod tests {
             (
                 &["--older-than", "30d"],
                 &[
-                    ("max-percent", "the plan deletes 10 of 10 images: 100%, and --max-percent allows 90%"),
+                    ("max-percent", "the plan deletes 10 of 10 images: 100%, and --max-percent allows 50%"),
                     ("allow-empty", "the plan deletes all 10 tagged images of repository app"),
                 ],
             ),

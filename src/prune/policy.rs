@@ -273,7 +273,7 @@ mod tests {
         let policies = parse("p.toml", GOOD).unwrap();
         let web = &policies["web"];
         assert_eq!(web.select.as_ref().unwrap().keep, Some(10));
-        assert_eq!((web.guard.max_delete, web.guard.max_percent), (50, 90));
+        assert_eq!((web.guard.max_delete, web.guard.max_percent), (50, 50));
         assert_eq!(policies["pulls"].select.as_ref().unwrap().tag, ["pr-*"]);
         assert_eq!(policies["pulls"].guard, GuardArgs::default());
     }

@@ -19,17 +19,17 @@ use crate::error::{Error, Kind, Result};
 #[schemars(rename = "select")]
 pub struct Selectors {
     /// Only images pushed or created longer ago than this (30d, 2w, 1d12h) or before a date (2025-01-31)
-    #[arg(long, value_name = "AGE")]
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true)]
     #[schemars(with = "Option<String>")]
     pub older_than: Option<Age>,
 
     /// Only images last pulled longer ago than this; keeps images without a recorded pull
-    #[arg(long, value_name = "AGE")]
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true)]
     #[schemars(with = "Option<String>")]
     pub not_pulled_for: Option<Age>,
 
     /// Only images archived longer ago than this
-    #[arg(long, value_name = "AGE")]
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true)]
     #[schemars(with = "Option<String>")]
     pub archived_for: Option<Age>,
 

@@ -9,7 +9,7 @@ pub mod tencent;
 mod variables;
 
 pub use options::{DeletionFlags, Kinds, Options, Sharing};
-pub use regions::regions;
+pub use regions::{profiles, regions};
 pub use variables::variables;
 
 use std::{collections::HashMap, path::PathBuf, time::Duration};
@@ -112,6 +112,13 @@ impl Env {
             None if self.get("CI").is_some() => None,
             None => self.state.clone(),
         }
+    }
+
+    /// The command that shows long tables page by page: what `IMGCTL_PAGER` says, else `PAGER`.
+    pub fn pager(&self) -> Option<&str> {
+        let own = self.vars.get("IMGCTL_PAGER").or_else(|| self.vars.get("PAGER"));
+        let command = own.map(|command| command.trim()).filter(|command| !command.is_empty() && *command != "cat");
+        command.filter(|_| self.get("TERM") != Some("dumb"))
     }
 
     /// A path below the home folder.

@@ -15,6 +15,17 @@ pub(super) fn checked(region: &str, from: &str) -> Result<String> {
     })
 }
 
+/// The profiles that a provider's own tools know, for completion.
+pub async fn profiles(settings: &Settings, provider: Provider) -> Vec<String> {
+    let mut profiles = match provider {
+        Provider::Ecr => aws::profiles(settings).await,
+        Provider::Cvm => tencent::profiles(&settings.env),
+        Provider::Workspace => huawei::profiles(&settings.env),
+    };
+    profiles.sort_unstable();
+    profiles
+}
+
 /// Each once, the configured one first.
 pub async fn regions(settings: &Settings, provider: Provider) -> Vec<String> {
     let mut regions: Vec<String> = settings.region.iter().cloned().collect();

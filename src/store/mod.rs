@@ -9,6 +9,7 @@ pub mod examine;
 mod image;
 mod own;
 mod registry;
+mod said;
 mod source;
 pub mod workspace;
 

@@ -100,6 +100,9 @@ fn every_part_of_a_reference_is_offered_from_the_store_itself() {
             ("imgctl delete workspace://cn-n", "workspace://cn-north-4/", 2),
             ("imgctl delete workspace:69762008", "workspace:697620082246500000", 1),
             ("imgctl help e", "exit-codes", 2),
+            ("imgctl help policy c", "check", 1),
+            ("imgctl list --region eu-c", "eu-central-1", 2),
+            ("imgctl list cvm: --region ap-gu", "ap-guangzhou", 1),
         ] {
             let mut offered = offered(&world(), shell, line);
             // fish always completes file names after a colon; this folder has none.
@@ -108,6 +111,39 @@ fn every_part_of_a_reference_is_offered_from_the_store_itself() {
             assert_eq!(offered.len(), all, "{shell}: {line}: {offered:?}");
         }
     });
+}
+
+#[test]
+fn profiles_and_policies_are_offered_from_their_files() {
+    each_shell(|shell| {
+        let world = world();
+        let write = |name: &str, text: &str| {
+            let path = world.home().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write(".aws/config", "[profile work-aws]\nregion = eu-west-1\n");
+        write(".tccli/work-tencent.credential", "{}");
+        write(".huaweicloud/credentials", "[work-huawei]\nak = a\nsk = b\n");
+        write("clean.toml", "[policy.web]\nstores = [\"cvm:\"]\nselect = { keep = 3 }\n");
+        let mut profiles = offered(&world, shell, "imgctl list --profile work");
+        profiles.sort();
+        assert_eq!(profiles, ["work-aws", "work-huawei", "work-tencent"], "{shell}");
+        assert_eq!(offered(&world, shell, "imgctl prune --policy clean.toml w"), ["web"], "{shell}");
+    });
+}
+
+/// zsh's own completion, in a terminal of its own.
+#[test]
+fn zsh_offers_flags_after_a_store() {
+    if !is_installed("zsh") {
+        return;
+    }
+    let world = world();
+    let script = world.run(&["completions", "zsh"]).stdout;
+    // Two colons would make `_arguments` stop offering flags.
+    let several: Vec<_> = script.lines().filter(|line| line.starts_with("'*:")).collect();
+    assert!(several.len() > 5 && several.iter().all(|line| !line.starts_with("'*::")), "{several:?}");
 }
 
 #[test]

@@ -52,3 +52,30 @@ fn few_files_are_an_error() {
     assert_eq!(run.status.code(), Some(3), "{said}");
     assert!(said.contains("cannot open 32 files at once"), "{said}");
 }
+
+#[test]
+fn empty_input_is_an_error_unless_it_is_allowed() {
+    let world = World::new(Clouds::default());
+    std::fs::write(world.home().join("none.txt"), "# no images today\n").unwrap();
+    let lines = [
+        &["delete", "-", "-y"][..],
+        &["delete", "--from", "-", "-n"],
+        &["delete", "--from", "none.txt", "-y"],
+        &["delete", "-y", "cvm:img-00000001", "-"],
+        &["get", "-"],
+    ];
+    for line in lines {
+        for input in ["", "\n \n", "# nothing\n"] {
+            let run = world.run_with(line, input);
+            run.exits(2).says(" is empty: it names no image").says("--allow-empty-input").sends_calls(0);
+        }
+    }
+    for line in [&["delete", "-", "-y"][..], &["delete", "--from", "none.txt", "-n"], &["get", "-"]] {
+        let run = world.run_with(&[line, &["--allow-empty-input", "-o", "json"]].concat(), "");
+        run.ends(0, []).sends_calls(0);
+    }
+    // A listing that says that there is no image is not empty.
+    let none = world.run(&["list", "cvm:", "-o", "json"]);
+    world.run_with(&["delete", "-", "-y", "-o", "json"], &none.stdout).ends(0, []);
+    world.run_with(&["restore", "-", "-y"], "").exits(2);
+}

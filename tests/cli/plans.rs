@@ -21,7 +21,9 @@ fn stale() -> World {
 }
 
 fn save(world: &World, flags: &[&str]) -> Run {
-    let run = world.run(&[&["prune", STORE, "--older-than", "30d", "--dry-run", "-o", "json"], flags].concat());
+    let run = world.run(
+        &[&["prune", STORE, "--older-than", "30d", "--max-percent=100", "--dry-run", "-o", "json"], flags].concat(),
+    );
     run.exits(0);
     std::fs::write(world.home().join("plan.json"), &run.stdout).unwrap();
     run
@@ -161,7 +163,7 @@ fn the_report_of_a_run_and_a_plan_that_a_guard_stopped_are_refused_as_plans() {
     let refused = run(&world, &["--yes"]);
     refused.exits(4).sends_calls(0);
 
-    let report = world.run(&["prune", STORE, "--older-than", "30d", "--yes", "-o", "json"]);
+    let report = world.run(&["prune", STORE, "--older-than", "30d", "--max-percent=100", "--yes", "-o", "json"]);
     report.exits(0);
     std::fs::write(world.home().join("plan.json"), &report.stdout).unwrap();
     let refused = run(&world, &["--yes"]);

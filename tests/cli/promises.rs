@@ -40,7 +40,8 @@ fn raced(
 }
 
 fn plan(world: &World, rules: &[&str]) -> String {
-    let run = world.run(&[&["prune", "ecr:team/app", "-n", "-o", "json"], rules].concat());
+    let most: &[&str] = if rules.contains(&"--max-percent") { &[] } else { &["--max-percent", "100"] };
+    let run = world.run(&[&["prune", "ecr:team/app", "-n", "-o", "json"], most, rules].concat());
     run.exits(0);
     run.stdout
 }

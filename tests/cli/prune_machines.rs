@@ -190,7 +190,19 @@ fn several_clouds_are_pruned_in_one_run() {
     let mut clouds = Clouds::seeded(1, 200, Utc::now());
     clouds.cvm.region("ap-guangzhou");
     let world = World::new(clouds);
-    let flags = ["prune", "ecr:**", "cvm:", "workspace:", "--older-than", "60d", "--keep", "1", "-o", "json"];
+    let flags = [
+        "prune",
+        "ecr:**",
+        "cvm:",
+        "workspace:",
+        "--older-than",
+        "60d",
+        "--keep",
+        "1",
+        "--max-percent=65",
+        "-o",
+        "json",
+    ];
     let plan = world.run(&[&flags[..], &["--dry-run"]].concat());
     plan.exits(0);
     let providers = |run: &Run, word: &str| {

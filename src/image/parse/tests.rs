@@ -142,7 +142,6 @@ fn what_names_no_image_is_refused_with_what_would_be_right() {
         ("ecr:team/*:v1", "team/*", "patterns name repositories; `imgctl prune` chooses images of many repositories"),
         // Parts that are empty.
         ("", "", SCHEMES),
-        ("ecr:", "", ""),
         ("ecr::v1", "", ""),
         ("ecr:app:", "", ""),
         ("ecr:app@", "", "a digest looks like sha256: and 64 hexadecimal digits"),
@@ -230,6 +229,14 @@ fn what_names_no_image_is_refused_with_what_would_be_right() {
         ("app:v1@SHA", "", "write ecr:app:v1@SHA"),
         ("team/app", "", "write ecr:team/app:TAG or ecr:team/app@DIGEST"),
         ("img-6pb6lrmy", "", "write cvm:img-6pb6lrmy"),
+        ("cvm", "", "write cvm:img-ID"),
+        ("aws", "", "write ecr:REPOSITORY:TAG"),
+        ("ecr/base/alpine:3.10", "", "write ecr:base/alpine:3.10"),
+        ("ECR/base/alpine:3.10", "", "write ecr:base/alpine:3.10"),
+        ("cvm/ap-guangzhou/img-6pb6lrmy", "", "write cvm://ap-guangzhou/img-6pb6lrmy"),
+        ("cvm/", "", "write cvm:img-ID"),
+        ("docker/app:v1", "", "write ecr:docker/app:v1"),
+        ("ecr:", "", "write ecr:REPOSITORY or ecr:REPOSITORY:TAG; ecr:** means all repositories"),
         ("697612196993040384", "", "write workspace:697612196993040384"),
         ("SHA", "SHA", "write ecr:REPOSITORY@SHA"),
         ("erc:app:v1", "erc", "did you mean ecr:app:v1"),
@@ -265,6 +272,13 @@ fn a_store_is_not_an_image() {
         ("cvm://ap-guangzhou/img-1", "img-1", "the store is cvm://ap-guangzhou/"),
         ("workspace:1", "1", "the store is workspace:"),
         ("team/*", "", "write ecr:team/*"),
+        ("cvm", "", "write cvm:"),
+        ("tencent", "", "write cvm:"),
+        ("workspace/", "", "write workspace:"),
+        ("workspace/cn-north-4/", "", "write workspace://cn-north-4/"),
+        ("ecr", "", "write ecr:REPOSITORY, or ecr:** for all repositories"),
+        ("ecr/team/*", "", "write ecr:team/*"),
+        ("ecr:", "", "write ecr:REPOSITORY or ecr:REPOSITORY:TAG; ecr:** means all repositories"),
         ("ecr:te\\*", "\\", ""),
         ("ecr:team**", "team**", ""),
         ("ecr:te[am", "te[am", ""),
@@ -322,6 +336,9 @@ fn an_error_shows_the_place_and_what_would_be_right() {
     let error = Error::from(error);
     assert_eq!(error.kind, Kind::Usage);
     assert_eq!(error.hint.as_deref(), Some("perhaps team/app"));
+    assert_eq!(error.message, "repository names are in lower case");
+    let position = error.position.unwrap();
+    assert_eq!((position.text.as_str(), position.start, position.end), ("ecr://eu-west-1/team/App:v1", 21, 22));
 }
 
 #[test]

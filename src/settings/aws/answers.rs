@@ -3,6 +3,7 @@
 
 use std::{
     pin::Pin,
+    sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
 };
 
@@ -24,7 +25,7 @@ use tokio::sync::SemaphorePermit;
 
 use crate::{
     clock::Clock,
-    http::{Size, large_answer},
+    http::{Size, host, large_answer},
     secrets,
 };
 
@@ -33,12 +34,19 @@ use crate::{
 pub(super) struct Bounded {
     pub client: SharedHttpClient,
     pub clock: Clock,
+    pub host: Host,
 }
+
+/// The host that ECR's calls go to, once one was sent: the SDK decides, by region, variables and profile.
+pub(crate) type Host = Arc<OnceLock<String>>;
+
+/// How the header of all calls to ECR begins.
+const ECR: &str = "AmazonEC2ContainerRegistry";
 
 impl HttpClient for Bounded {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let connector = self.client.http_connector(settings, components);
-        Connector { connector, clock: self.clock.clone() }.into_shared()
+        Connector { connector, clock: self.clock.clone(), host: Arc::clone(&self.host) }.into_shared()
     }
 }
 
@@ -46,12 +54,17 @@ impl HttpClient for Bounded {
 struct Connector {
     connector: SharedHttpConnector,
     clock: Clock,
+    host: Host,
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         request.headers().get("authorization").into_iter().for_each(secrets::remember_signature);
-        let size = size(request.headers().get("x-amz-target").unwrap_or_default());
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let size = size(target);
+        if target.starts_with(ECR) {
+            self.host.get_or_init(|| reqwest::Url::parse(request.uri()).map(|url| host(&url)).unwrap_or_default());
+        }
         let clock = self.clock.clone();
         let answer = self.connector.call(request);
         HttpConnectorFuture::new(async move {

@@ -131,7 +131,7 @@ fn describe(error: &CredentialsError, settings: &Settings, profile: &Profile) ->
             None if settings.profile.is_some() => Error::new(Kind::Auth, format!("AWS gave no credentials{why}"))
                 .hint(format!("check the AWS profile {name:?}")),
             // The last source of the chain refused, and the earlier ones had nothing.
-            None => Error::new(Kind::Auth, format!("no AWS credentials found{why}; {tried}"))
+            None => Error::new(Kind::Auth, format!("no AWS credentials found; {tried}{why}"))
                 .hint("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
         },
     }

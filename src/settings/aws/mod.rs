@@ -21,8 +21,8 @@ use aws_config::{
 use aws_smithy_runtime_api::{client::http::SharedHttpClient, shared::IntoShared};
 use aws_smithy_types::retry::RetryConfig;
 
-use self::answers::Bounded;
 pub(crate) use self::answers::size;
+use self::answers::{Bounded, Host};
 use self::profile::Profile;
 use self::transport::Transport;
 pub(crate) use self::transport::timeouts;
@@ -52,6 +52,8 @@ pub struct Aws {
     pub profile: Option<String>,
     /// A custom endpoint for the client.
     pub endpoint: Option<String>,
+    /// The host of the calls, once one was sent.
+    pub host: Host,
     /// How wrong this machine's clock is, as the answers show.
     pub clock: Clock,
 }
@@ -67,8 +69,8 @@ pub async fn look(settings: &Settings, region: Option<&str>, checkup: &mut Check
     let profile = checkup.of(Subject::Credentials, Profile::load(settings).await)?;
     sources::note_unused(settings, checkup);
     let transport = checkup.of(Subject::Endpoint, Transport::new(settings, &profile))?;
-    let clock = Clock::default();
-    let bounded = |client| Bounded { client, clock: clock.clone() }.into_shared();
+    let (clock, host) = (Clock::default(), Host::default());
+    let bounded = |client| Bounded { client, clock: clock.clone(), host: host.clone() }.into_shared();
     let http: SharedHttpClient = bounded(transport.client());
     let endpoint = checkup.of(Subject::Endpoint, endpoint::of(settings, &profile, endpoint::ECR))?;
     checkup.of(Subject::Credentials, endpoint::check_sources(settings, &profile))?;
@@ -96,6 +98,7 @@ pub async fn look(settings: &Settings, region: Option<&str>, checkup: &mut Check
         caller: found.caller,
         profile: profile.exists().then(|| profile.name().to_owned()),
         endpoint: endpoint.map(|(url, _)| url),
+        host,
         clock,
     })
 }
@@ -149,6 +152,13 @@ pub async fn regions(settings: &Settings) -> Vec<String> {
         regions.extend(profile.regions());
     }
     regions
+}
+
+/// The profiles of the files, for completion.
+pub async fn profiles(settings: &Settings) -> Vec<String> {
+    // The one that the line names so far need not exist.
+    let settings = Settings { profile: None, ..settings.clone() };
+    Profile::load(&settings).await.map_or_else(|_| Vec::new(), |profile| profile.names())
 }
 
 async fn region_of_machine(http: &SharedHttpClient) -> Result<String> {

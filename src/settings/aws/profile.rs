@@ -91,6 +91,11 @@ impl Profile {
         self.set.get_profile(&self.name).is_some()
     }
 
+    /// All profiles of the files.
+    pub fn names(&self) -> Vec<String> {
+        self.set.profiles().map(str::to_owned).collect()
+    }
+
     /// The regions of all profiles, this one's first.
     pub fn regions(&self) -> Vec<String> {
         let mut others: Vec<_> = self.set.profiles().filter(|name| *name != self.name).collect();

@@ -105,6 +105,7 @@ mod tests {
             caller: String::new(),
             profile: None,
             endpoint: None,
+            host: Default::default(),
             clock: Default::default(),
         }
     }

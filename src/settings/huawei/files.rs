@@ -57,6 +57,12 @@ pub(super) fn default(env: &Env, region: &str) -> Result<Result<Found, String>> 
     }
 }
 
+/// The profiles of the file, for completion.
+pub fn profiles(env: &Env) -> Vec<String> {
+    let sections = path(env).and_then(|path| read(&path).ok().flatten());
+    sections.map_or_else(Vec::new, |sections| sections.into_keys().collect())
+}
+
 fn path(env: &Env) -> Option<PathBuf> {
     match env.get(PATH) {
         Some(path) => Some(path.into()),

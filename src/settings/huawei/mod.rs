@@ -10,6 +10,7 @@ mod files;
 mod tests;
 mod variables;
 
+pub use self::files::profiles;
 use reqwest::Url;
 use secrecy::SecretString;
 use serde::Serialize;

@@ -84,15 +84,25 @@ impl<'a> Tencent<'a> {
 
     /// `~/.tccli/PROFILE.KIND`, or the same in the folder that Terraform's variable names.
     fn profile_file(&self, kind: &str) -> Option<PathBuf> {
-        let file = format!("{}.{kind}", self.profile.name);
-        match self.env.get("TENCENTCLOUD_SHARED_CREDENTIALS_DIR") {
-            Some(folder) => Some(match folder.strip_prefix("~/") {
-                Some(below) => self.env.home(below)?.join(file),
-                None => Path::new(folder).join(file),
-            }),
-            None => Some(self.env.home(".tccli")?.join(file)),
-        }
+        Some(profile_folder(self.env)?.join(format!("{}.{kind}", self.profile.name)))
     }
+}
+
+fn profile_folder(env: &Env) -> Option<PathBuf> {
+    match env.get("TENCENTCLOUD_SHARED_CREDENTIALS_DIR") {
+        Some(folder) => match folder.strip_prefix("~/") {
+            Some(below) => env.home(below),
+            None => Some(folder.into()),
+        },
+        None => env.home(".tccli"),
+    }
+}
+
+/// The profiles of tccli, for completion.
+pub fn profiles(env: &Env) -> Vec<String> {
+    let files = profile_folder(env).and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let name = |file: std::fs::DirEntry| file.file_name().to_str()?.strip_suffix(".credential").map(str::to_owned);
+    files.filter_map(name).collect()
 }
 
 /// The region that is set up, to offer it.

@@ -18,9 +18,10 @@ use serde_json::Value;
 use super::errors::{Row, by_code, by_status};
 use crate::{
     error::{Error, Kind, Result},
-    http::{Response, Size, header_value, secret_value},
+    http::{Response, Size, header_value, host, secret_value},
     secrets,
     settings::aws::service::{Access, Service},
+    store::said::To,
 };
 
 /// One service in one region.
@@ -94,14 +95,13 @@ impl Api {
         let started = Instant::now();
         self.sign(&mut request).await?;
         let answer = self.access.http.send(request, Size::List).await;
-        let milliseconds = started.elapsed().as_millis();
-        let answer = answer.inspect_err(|error| {
-            tracing::debug!(action, error = ?error.kind, milliseconds, "no answer");
-        })?;
+        let (endpoint, region) = (&self.access.endpoint, &self.access.region);
+        let host = host(endpoint);
+        let sent = To { service: self.service.title, region, host: &host }.sent(action, 0, started);
+        let answer = answer.inspect_err(|error| sent.failed(error))?;
         let told = read(self.service.title, call, &answer);
-        let (status, request_id) = (answer.status, request_id(&answer));
         let code = told.as_ref().err().and_then(|error| error.code.as_deref());
-        tracing::debug!(action, status, request_id, code, milliseconds, "answered");
+        sent.answered(answer.status, code, request_id(&answer));
         told
     }
 

@@ -65,6 +65,7 @@ pub fn by_status(service: &str, status: u16) -> Error {
         // Without a code it comes from something in between, and smaller calls would fare no better.
         400..500 => (Kind::Config, format!("something between here and {service} refused the request")),
         500..600 => (Kind::Lost, format!("{service} failed")),
+        200..300 => (Kind::Unreadable, format!("{service}'s answer is not JSON")),
         _ => (Kind::Unreadable, format!("{service} sent an unexpected status")),
     };
     Error::new(kind, format!("{said} (HTTP {status})")).code(format!("HTTP{status}"))

@@ -19,6 +19,7 @@ use crate::{
     error::{Error, Kind, Result},
     http::{Http, Size, header_value, host, secret_value, signature_value},
     settings::tencent::{Credentials, Keys},
+    store::said::To,
 };
 
 /// One of the provider's services.
@@ -83,17 +84,15 @@ impl Api {
         let started = Instant::now();
         let request = self.request(action, body).await?;
         let answer = self.http.send(request, size(action)).await;
-        let milliseconds = started.elapsed().as_millis();
-        let answer = answer.inspect_err(|error| {
-            tracing::debug!(action, ids, error = ?error.kind, milliseconds, "no answer");
-        })?;
+        let to = To { service: self.service.name, region: &self.region, host: &self.host };
+        let sent = to.sent(action, ids, started);
+        let answer = answer.inspect_err(|error| sent.failed(error))?;
         let told = decode::read(&answer, &self.host, Utc::now());
         let (request_id, code) = match &told {
             Ok(told) => (Some(told.request_id.as_str()), None),
             Err(error) => (error.request_id.as_deref(), error.code.as_deref()),
         };
-        let status = answer.status;
-        tracing::debug!(action, ids, status, request_id, code, milliseconds, "answered");
+        sent.answered(answer.status, code, request_id);
         told
     }
 

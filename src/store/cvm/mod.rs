@@ -20,11 +20,12 @@ use serde_json::{Value, json};
 
 use super::{Answer, Deletion, Image, ImageStore, Limit, Op, Page, Receipt, Shared, Source};
 use crate::{
+    checkup::{Subject, tell},
     error::{Error, Kind, Result},
     http::Http,
     image::{ImageId, StoreRef},
     settings::{
-        Settings, shortened,
+        Settings, shortened, shown,
         tencent::{Keys, Tencent},
     },
 };
@@ -63,12 +64,17 @@ pub struct Cvm {
 /// Opens the store of a region: that of the reference, of `--region`, or of the provider's own settings.
 pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Cvm> {
     let tencent = Tencent::load(settings)?;
-    let region = tencent.region(store.region.as_deref())?.value;
-    let endpoint = tencent.endpoint("cvm", ENDPOINT, &region)?.value;
+    let found = tencent.region(store.region.as_deref())?;
+    tell(Subject::Region, &found.value, &found.source);
+    let region = found.value;
+    let found = tencent.endpoint("cvm", ENDPOINT, &region)?;
+    tell(Subject::Endpoint, shown(&found.value), &found.source);
+    let endpoint = found.value;
     let scaling = tencent.endpoint("as", SCALING_ENDPOINT, &region)?.value;
     let now = Utc::now();
     let keys = clients.get((), async { tencent.keys(now).await.map(Arc::new) }).await?;
     let caller = shortened(&keys.at(now).await?.secret_id);
+    tell(Subject::Credentials, &caller, keys.found());
     let http = Http::new(&endpoint, settings.timeout)?;
     let kinds = settings.options.kinds;
     let others = [(kinds.shared, "SHARED_IMAGE"), (kinds.public, "PUBLIC_IMAGE")];

@@ -23,11 +23,13 @@ use crate::{
     clock::retry_after,
     error::{Error, Kind, Result},
     http::{causes, never_sent},
-    settings,
+    settings::{self, aws::Aws},
+    store::said::To,
 };
 
 /// Waits for an answer, logs it for `-vv` without its contents, and sorts a failure.
 pub async fn heard<T: RequestId, E>(
+    aws: &Aws,
     action: &str,
     ids: usize,
     call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
@@ -36,15 +38,23 @@ where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     let started = Instant::now();
-    let answer = call.await.map_err(|error| describe(action, &error));
-    let milliseconds = started.elapsed().as_millis();
-    match &answer {
-        Ok(answer) => tracing::debug!(action, ids, request_id = answer.request_id(), milliseconds, "answered"),
-        Err(error) => {
-            tracing::debug!(action, ids, kind = ?error.kind, code = error.code, milliseconds, "failed")
-        }
+    let answer = call.await;
+    let host = aws.host.get().map_or("", String::as_str);
+    let to = To { service: "ecr", region: &aws.region, host };
+    let sent = to.sent(action, ids, started);
+    let status = answer.as_ref().err().map(status);
+    let answer = answer.map_err(|error| describe(action, &error));
+    match (&answer, status) {
+        (Ok(answer), _) => sent.answered(200, None, answer.request_id()),
+        (Err(error), Some(Some(status))) => sent.answered(status, error.code.as_deref(), error.request_id.as_deref()),
+        (Err(error), _) => sent.failed(error),
     }
     answer
+}
+
+/// The status of a refusal, if there was an answer.
+fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
+    error.raw_response().map(|answer| answer.status().as_u16())
 }
 
 /// Sorts a failed call.

@@ -137,7 +137,7 @@ impl Ecr {
             .max_results(1)
             .filter(in_any_state());
         let call = call.customize().interceptor(witness.clone());
-        let answer = heard("DescribeImages", 0, call.send()).await?;
+        let answer = heard(&self.aws, "DescribeImages", 0, call.send()).await?;
         let first = answer.image_details().first();
         Ok(first.and_then(|image| image.registry_id().map(Into::into)))
     }
@@ -146,7 +146,7 @@ impl Ecr {
     async fn one_repository(&self, witness: &Witness) -> Result<Option<String>> {
         let call = self.client.describe_repositories().set_registry_id(self.registry()).max_results(1);
         let call = call.customize().interceptor(witness.clone());
-        let answer = heard("DescribeRepositories", 0, call.send()).await;
+        let answer = heard(&self.aws, "DescribeRepositories", 0, call.send()).await;
         let answer = answer.map_err(|error| match error.kind {
             Kind::Denied => {
                 error.hint("only patterns need this; to check one repository: `imgctl doctor ecr:REPOSITORY`")

@@ -79,6 +79,38 @@ impl Ecr {
         self.home().owner.clone()
     }
 
+    /// Says of missing images what is missing. ECR's own sentence prints an identifier as Java does.
+    fn each<T>(&self, answers: Vec<(ImageId, Result<T>)>) -> Answer<ImageId, T> {
+        let answer = |(id, answer): (ImageId, Result<T>)| {
+            let answer = answer.map_err(|error| self.absent(&id, error));
+            (id, answer)
+        };
+        Answer::Each(answers.into_iter().map(answer).collect())
+    }
+
+    /// The error of a call about these images.
+    fn of_call(&self, ids: &[ImageId], error: Error) -> Error {
+        match ids {
+            [id] => self.absent(id, error),
+            _ => error,
+        }
+    }
+
+    fn absent(&self, id: &ImageId, error: Error) -> Error {
+        let what = match id {
+            ImageId::Tag(tag) | ImageId::TagAt(tag, _) => format!("tag {tag}"),
+            ImageId::Digest(digest) => format!("image {digest}"),
+            ImageId::Named(name) => format!("image {name}"),
+        };
+        match error.kind {
+            Kind::NotFound => {
+                tracing::info!("ECR says: {}", error.message);
+                error.in_our_words(format!("no {what} in {}", self.store.name))
+            }
+            _ => error,
+        }
+    }
+
     /// Remembers the account that an answer names.
     fn learn(&self, registry: Option<&str>) {
         if let (Some(registry), None) = (registry, &self.store.owner) {
@@ -150,10 +182,10 @@ impl ImageStore for Ecr {
     async fn delete(&self, ids: &[ImageId]) -> Result<Receipt<Answer<ImageId, Deletion>>> {
         let call = self.client.batch_delete_image().set_registry_id(self.registry());
         let call = call.repository_name(&self.store.name).set_image_ids(Some(ids.iter().map(identifier).collect()));
-        let answer = heard("BatchDeleteImage", ids.len(), call.send()).await?;
+        let answer = heard(&self.aws, "BatchDeleteImage", ids.len(), call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
         let answers = decode::deleted(ids, answer.image_ids(), answer.failures(), request.as_deref())?;
-        Ok(Receipt::new(Answer::Each(answers), request))
+        Ok(Receipt::new(self.each(answers), request))
     }
 
     async fn get(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Image>> {
@@ -166,17 +198,18 @@ impl ImageStore for Ecr {
         }
         let call = self.client.describe_images().set_registry_id(self.registry());
         let call = call.repository_name(&self.store.name).set_image_ids(Some(named)).filter(in_any_state());
-        let answer = heard("DescribeImages", ids.len(), call.send()).await?;
+        let answer = heard(&self.aws, "DescribeImages", ids.len(), call.send()).await;
+        let answer = answer.map_err(|error| self.of_call(ids, error))?;
         let answers = decode::described(ids, answer.image_details(), answer.request_id())?;
         self.learn(answer.image_details().first().and_then(|detail| detail.registry_id()));
-        Ok(Answer::Each(answers))
+        Ok(self.each(answers))
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>> {
         let call = self.client.describe_images().set_registry_id(self.registry());
         let call = call.repository_name(&self.store.name).max_results(1000).filter(in_any_state());
         let call = call.set_next_token(after.map(str::to_owned));
-        let answer = heard("DescribeImages", 0, call.send()).await?;
+        let answer = heard(&self.aws, "DescribeImages", 0, call.send()).await?;
         self.learn(answer.image_details().first().and_then(|detail| detail.registry_id()));
         let request = answer.request_id().map(str::to_owned);
         let next = answer.next_token.filter(|token| !token.is_empty());
@@ -205,7 +238,7 @@ impl ImageStore for Ecr {
     async fn stores(&self, after: Option<&str>) -> Result<Page<StoreRef>> {
         let call = self.client.describe_repositories().set_registry_id(self.registry()).max_results(1000);
         let call = call.set_next_token(after.map(str::to_owned));
-        let answer = heard("DescribeRepositories", 0, call.send()).await?;
+        let answer = heard(&self.aws, "DescribeRepositories", 0, call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
         let repositories = answer.repositories.ok_or_else(|| no_list("repositories", request.as_deref()))?;
         let items = repositories.into_iter().filter_map(|repository| {
@@ -220,19 +253,20 @@ impl ImageStore for Ecr {
         let call = self.client.batch_get_image().set_registry_id(self.registry()).repository_name(&self.store.name);
         let call = call.set_image_ids(Some(ids.iter().map(by_tag_alone).collect()));
         let call = call.set_accepted_media_types(Some(MEDIA_TYPES.map(String::from).into()));
-        let answer = heard("BatchGetImage", ids.len(), call.send()).await?;
+        let answer = heard(&self.aws, "BatchGetImage", ids.len(), call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
         let answers = decode::manifests(ids, answer.images(), answer.failures(), request.as_deref())?;
         self.learn(answer.images().first().and_then(|image| image.registry_id()));
-        Ok(Answer::Each(answers))
+        Ok(self.each(answers))
     }
 
     async fn own_rules(&self) -> Result<Option<Vec<OwnRule>>> {
         let call = self.client.get_lifecycle_policy().set_registry_id(self.registry());
-        let answer = match heard("GetLifecyclePolicy", 0, call.repository_name(&self.store.name).send()).await {
-            Err(error) if error.code.as_deref() == Some("LifecyclePolicyNotFoundException") => return Ok(None),
-            answer => answer?,
-        };
+        let answer =
+            match heard(&self.aws, "GetLifecyclePolicy", 0, call.repository_name(&self.store.name).send()).await {
+                Err(error) if error.code.as_deref() == Some("LifecyclePolicyNotFoundException") => return Ok(None),
+                answer => answer?,
+            };
         self.learn(answer.registry_id());
         let text = answer.lifecycle_policy_text().unwrap_or_default();
         let unreadable = |why| Error::new(Kind::Unreadable, why).request_id(answer.request_id());
@@ -247,7 +281,7 @@ impl ImageStore for Ecr {
         // The digest makes ECR refuse a manifest that is not the one that was saved.
         let call = call.image_manifest(text).image_digest(manifest.digest.to_string()).set_image_tag(tag.clone());
         let call = call.set_image_manifest_media_type(manifest.media_type.clone());
-        let answer = heard("PutImage", 1, call.send()).await.map_err(errors::of_put)?;
+        let answer = heard(&self.aws, "PutImage", 1, call.send()).await.map_err(errors::of_put)?;
         let stored = answer.image().and_then(|image| image.image_id()?.image_digest());
         match stored == Some(manifest.digest.to_string().as_str()) {
             true => Ok(Receipt::new((), answer.request_id())),
@@ -265,7 +299,7 @@ impl ImageStore for Ecr {
         };
         let call = self.client.update_image_storage_class().set_registry_id(self.registry());
         let call = call.repository_name(&self.store.name).image_id(identifier(id)).target_storage_class(target);
-        let answer = heard("UpdateImageStorageClass", 1, call.send()).await?;
+        let answer = heard(&self.aws, "UpdateImageStorageClass", 1, call.send()).await?;
         Ok(Receipt::new((), answer.request_id()))
     }
 
@@ -273,7 +307,7 @@ impl ImageStore for Ecr {
         let call = self.client.batch_check_layer_availability().set_registry_id(self.registry());
         let call = call.repository_name(&self.store.name);
         let call = call.set_layer_digests(Some(digests.iter().map(ToString::to_string).collect()));
-        let answer = heard("BatchCheckLayerAvailability", digests.len(), call.send()).await?;
+        let answer = heard(&self.aws, "BatchCheckLayerAvailability", digests.len(), call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
         decode::layers(digests, answer.layers(), answer.failures(), request.as_deref()).map(Answer::Each)
     }

@@ -21,7 +21,7 @@ impl Ecr {
     pub(super) async fn replication_rules(&self) -> Result<Replication> {
         let body = Body::default();
         let call = self.client.describe_registry().customize().interceptor(body.clone());
-        let answer = heard("DescribeRegistry", 0, call.send()).await?;
+        let answer = heard(&self.aws, "DescribeRegistry", 0, call.send()).await?;
         let told = body.read().map_err(|why| {
             let message = format!("ECR's answer to DescribeRegistry cannot be read: {why}");
             Error::new(Kind::Unreadable, message).request_id(answer.request_id())
@@ -32,7 +32,7 @@ impl Ecr {
     pub(super) async fn page_of_cache_rules(&self, after: Option<&str>) -> Result<Page<CacheRule>> {
         let call = self.client.describe_pull_through_cache_rules().set_registry_id(self.registry()).max_results(1000);
         let call = call.set_next_token(after.map(str::to_owned));
-        let answer = heard("DescribePullThroughCacheRules", 0, call.send()).await?;
+        let answer = heard(&self.aws, "DescribePullThroughCacheRules", 0, call.send()).await?;
         let request = answer.request_id().map(str::to_owned);
         let next = answer.next_token.filter(|token| !token.is_empty());
         let rules = answer.pull_through_cache_rules;

@@ -18,6 +18,7 @@ use crate::{
     error::{Error, Kind, Result},
     http::{Http, Response, header_value, host, secret_value, signature_value},
     settings::huawei::Keys,
+    store::said::To,
 };
 
 const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
@@ -88,17 +89,13 @@ impl Service {
         let request = self.request(call, proof)?;
         let started = Instant::now();
         let answer = self.http.send(request, call.about.size()).await;
-        let milliseconds = started.elapsed().as_millis();
-        let (operation, items) = (call.operation, call.items);
+        // The host names the region.
+        let host = host(&self.endpoint);
+        let sent =
+            To { service: "workspace", region: "", host: &host }.sent(call.operation, call.items, started.into_std());
         match &answer {
-            Ok(answer) => {
-                let request_id = errors::request_id(answer, None).unwrap_or_default();
-                let status = answer.status;
-                tracing::debug!(operation, items, status, request_id, milliseconds, "answered");
-            }
-            Err(error) => {
-                tracing::debug!(operation, items, %error, milliseconds, "no answer");
-            }
+            Ok(answer) => sent.answered(answer.status, None, errors::request_id(answer, None).as_deref()),
+            Err(error) => sent.failed(error),
         }
         answer
     }

@@ -1,0 +1,139 @@
+//! Listings: their order, their length, their columns, and images that are named as tables show them.
+
+use imgctl::sandbox::World as Clouds;
+
+use crate::{
+    prune::{push, world},
+    world::{Run, World},
+};
+
+fn seeded() -> World {
+    World::new(Clouds::seeded(1, 200, chrono::Utc::now()))
+}
+
+/// A number or time of each item, in order.
+fn values(run: &Run, name: &str) -> Vec<String> {
+    let document = run.json();
+    let items = document["items"].as_array().unwrap().iter();
+    items.map(|item| item[name].to_string()).collect()
+}
+
+#[test]
+fn a_listing_is_sorted_over_all_stores_and_cut_at_its_limit() {
+    let world = seeded();
+    let all = world.run(&["list", "ecr:**", "-o", "json"]);
+    for (by, field) in [("pushed", "pushed_at"), ("size", "bytes"), ("pulled", "pulled_at")] {
+        let key = |value: &String| match value.parse::<u64>() {
+            Ok(number) => format!("{number:020}"),
+            // What is not known comes last.
+            Err(_) => {
+                if value == "null" {
+                    String::new()
+                } else {
+                    value.clone()
+                }
+            }
+        };
+        let mut expected: Vec<String> = values(&all, field).iter().map(key).collect();
+        expected.sort_by(|one, other| other.cmp(one));
+        for limit in [7, 10_000] {
+            let run = world.run(&["list", "ecr:**", "--sort", by, "--limit", &limit.to_string(), "-o", "json"]);
+            let found: Vec<String> = values(run.exits(0), field).iter().map(key).collect();
+            assert_eq!(found, expected[..limit.min(expected.len())], "{by}");
+        }
+    }
+    let names = world.run(&["list", "cvm:", "--sort", "name", "-o", "json"]);
+    let found = values(&names, "name");
+    assert!(found.is_sorted() && found.len() > 10, "{found:?}");
+}
+
+#[test]
+fn a_limit_without_an_order_asks_for_no_more_pages_than_it_needs() {
+    let world = world(|repository| {
+        (0..3000).for_each(|number| drop(push(repository, &format!("i{number}"), &[], 90)));
+    });
+    let run = world.run(&["list", "ecr:team/app", "--limit", "5", "-o", "json"]);
+    run.exits(0).lists(5);
+    // The next page is on its way when this one is printed.
+    assert!(run.calls.len() <= 2, "{}", run.transcript());
+    world.run(&["list", "ecr:team/app", "--limit", "2000", "-o", "json"]).lists(2000);
+}
+
+#[test]
+fn columns_keep_their_place_from_the_first_row_to_the_last() {
+    let world = world(|repository| {
+        for number in 0..2500 {
+            let tag = format!("v{}", "1".repeat(if number == 10 { 40 } else { 3 }) + &number.to_string());
+            push(repository, &format!("i{number}"), &[&tag], 90);
+        }
+    });
+    let run = world.run(&["list", "ecr:team/app"]);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 2501);
+    let age = |line: &&str| line.rfind("90 days ago");
+    let first = age(&lines[1]);
+    // A page may widen a column, and none narrows it.
+    let places: Vec<_> = lines[1..].iter().map(age).collect();
+    assert!(places.is_sorted() && first.is_some(), "{:?}", places.iter().collect::<std::collections::BTreeSet<_>>());
+    assert_eq!(run.stdout.matches("IMAGE").count(), 1);
+}
+
+#[test]
+fn details_show_the_last_pull() {
+    let run = seeded().run(&["get", "ecr:base/alpine:3.10"]);
+    assert!(run.exits(0).stdout.lines().next().unwrap().contains("PULLED"), "{}", run.transcript());
+    let run = seeded().run(&["list", "ecr:base/alpine"]);
+    assert!(!run.stdout.contains("PULLED"), "{}", run.transcript());
+    let run = seeded().run(&["list", "ecr:base/alpine", "--wide"]);
+    assert!(run.stdout.contains("PULLED"), "{}", run.transcript());
+}
+
+/// The digest of a tag.
+fn digest(world: &World, image: &str) -> String {
+    let run = world.run(&["get", image, "-o", "json"]);
+    run.json()["items"][0]["digest"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_short_digest_names_its_image_and_is_shown_whole() {
+    let world = seeded();
+    let whole = digest(&world, "ecr:base/alpine:3.10");
+    let hex = &whole["sha256:".len()..];
+    for short in [&hex[..7], &format!("{}…", &hex[..12]), &format!("sha256:{}...", &hex[..20])] {
+        let image = format!("ecr:base/alpine@{short}");
+        for command in [&["get"][..], &["delete", "-n"], &["check-layers"]] {
+            let run = world.run(&[command, &[&image]].concat());
+            run.exits(0).says(&format!("{image} is ecr:base/alpine@{whole}"));
+            run.sends(0, "BatchDeleteImage");
+            assert!(command[0] == "check-layers" || run.stdout.contains(&whole), "{}", run.transcript());
+        }
+    }
+    let pinned = format!("ecr:base/alpine:3.10@{}", &hex[..9]);
+    world.run(&["get", &pinned]).exits(0);
+    let run = world.run(&["get", "ecr:base/alpine@0000000"]);
+    run.exits(2).says("no digest in ecr:base/alpine begins with 0000000");
+    // A list comes from a program, which has the whole digest.
+    let piped = format!("ecr:base/alpine@{}\n", &hex[..12]);
+    world.run_with(&["delete", "-", "-y"], &piped).exits(2).sends_calls(0);
+    // Without a way to confirm, nothing is sent, not even a look.
+    world.run(&["delete", &format!("ecr:base/alpine@{}", &hex[..12])]).exits(4).sends_calls(0);
+    let run = world.run(&["delete", "-y", &format!("ecr:base/alpine@{}", &hex[..12]), "-o", "json"]);
+    run.ends(0, ["deleted"]);
+    assert!(run.stdout.contains(&whole), "{}", run.transcript());
+}
+
+#[test]
+fn a_short_digest_that_fits_several_images_is_refused_with_all_of_them() {
+    // Among enough images, two digests begin alike.
+    let world = world(|repository| {
+        (0..40_000).for_each(|number| drop(push(repository, &format!("i{number}"), &[], 90)));
+    });
+    let all = world.run(&["list", "ecr:team/app", "-o", "json"]);
+    let mut digests = values(&all, "digest");
+    digests.sort();
+    let begins = |digest: &String| digest.trim_matches('"')["sha256:".len()..][..7].to_owned();
+    let twins = digests.windows(2).find(|pair| begins(&pair[0]) == begins(&pair[1]));
+    let Some([one, other]) = twins else { panic!("no two digests begin alike") };
+    let run = world.run(&["get", &format!("ecr:team/app@{}", begins(one))]);
+    run.exits(2).says("may be 2 images:").says(one.trim_matches('"')).says(other.trim_matches('"'));
+}

@@ -1,7 +1,7 @@
 //! Finds references in any text. It accepts more than `parse`: a word counts for everything it may mean, because an image
 //! in use must not be missed.
 
-use super::{provider::Provider, reference::StoreRef};
+use super::{provider::Provider, providers::by_host, reference::StoreRef};
 
 /// Where a word says that a container image is.
 pub struct Located<'w> {
@@ -20,6 +20,10 @@ impl<'w> Located<'w> {
         if let Some((scheme, rest)) = word.split_once(':')
             && let Some(provider) = Provider::of_scheme(scheme).filter(|provider| provider.has_containers())
         {
+            if provider == by_host() {
+                // The scheme says no more than the host that follows.
+                return Self::of(rest.trim_start_matches('/'));
+            }
             let Some((authority, path)) = rest.strip_prefix("//").and_then(|rest| rest.split_once('/')) else {
                 return Self { provider: Some(provider), ..Self::at(rest) };
             };

@@ -7,7 +7,7 @@ use super::{
     nature::Images,
     place::{self, ParseError, Part},
     provider::Provider,
-    providers::hosts,
+    providers::{by_host, of_host},
     read::{self, Read, Wanted},
     reference::{ImageRef, Reference, StoreRef},
 };
@@ -16,7 +16,7 @@ use super::{
 const LONGEST: usize = 2048;
 
 /// What people copy in front of a registry's host.
-const PASTED: [&str; 3] = ["docker", "oci", "https"];
+const PASTED: [&str; 2] = ["docker", "https"];
 
 impl FromStr for ImageRef {
     type Err = ParseError;
@@ -112,26 +112,13 @@ fn read(text: &str, wanted: Wanted) -> Result<Read<'_>, ParseError> {
         }
         let pasted = PASTED.iter().any(|pasted| scheme.as_str().eq_ignore_ascii_case(pasted));
         if pasted && let Some(rest) = rest.strip_prefix("//") {
-            return match uri(rest)? {
+            return match of_host(rest)? {
                 Some(read) => Ok(read),
-                None => Err(foreign::registry(rest).unwrap_or_else(|| foreign::explain(whole, wanted))),
+                None => (by_host().nature().read)(rest),
             };
         }
     }
-    match uri(whole)? {
-        Some(read) => Ok(read),
-        None => Err(foreign::explain(whole, wanted)),
-    }
-}
-
-/// `HOST/REPOSITORY…`, if the host means to be a registry of one of the providers.
-fn uri(text: Part) -> Result<Option<Read>, ParseError> {
-    for hosts in hosts() {
-        if let Some(read) = (hosts.read)(text)? {
-            return Ok(Some(read));
-        }
-    }
-    Ok(None)
+    of_host(whole)?.ok_or_else(|| foreign::explain(whole, wanted))
 }
 
 /// Refuses what no part of any reference can hold, before anything is made of the text.

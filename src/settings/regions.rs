@@ -1,7 +1,7 @@
 //! Regions for completion, and the rule for valid names. Completion offers configured regions and those on known lists.
 //! It never calls a provider, so the list may be incomplete.
 
-use super::{Settings, aws, huawei, tencent};
+use super::{Settings, aws, huawei, oci, tencent};
 use crate::{
     error::{Error, Kind, Result},
     image::{self, Provider},
@@ -22,6 +22,7 @@ pub async fn regions(settings: &Settings, provider: Provider) -> Vec<String> {
         Provider::Ecr => aws::regions(settings).await,
         Provider::Cvm => tencent::region(settings).into_iter().collect(),
         Provider::Workspace => huawei::regions(&settings.env),
+        Provider::Oci => oci::hosts(&settings.env),
     });
     let mut known = std::collections::HashSet::new();
     regions.retain(|region| known.insert(region.clone()));

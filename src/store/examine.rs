@@ -13,6 +13,7 @@ pub async fn examine(settings: &Settings, store: &StoreRef, ask: &Ask, checkup: 
     let ended = match store.provider {
         Provider::Ecr => ecr::examine::examine(settings, store, ask, checkup).await,
         Provider::Cvm => cvm::examine::examine(settings, store, checkup).await,
+        Provider::Oci => Ok(()),
         Provider::Workspace => workspace::examine::examine(settings, store, checkup).await,
     };
     // Every error must be among the checks, also if the code above forgot to add it.

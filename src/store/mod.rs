@@ -159,6 +159,7 @@ pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> R
         Provider::Ecr => Arc::new(ecr::open(settings, &clients.ecr, store).await?),
         Provider::Cvm => Arc::new(cvm::open(settings, &clients.cvm, store).await?),
         Provider::Workspace => Arc::new(workspace::open(settings, &clients.workspace, store).await?),
+        Provider::Oci => return Err(unsupported("cannot be called yet")),
     })
 }
 

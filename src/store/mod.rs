@@ -7,6 +7,7 @@ mod difference;
 pub mod ecr;
 pub mod examine;
 mod image;
+pub mod oci;
 mod own;
 mod registry;
 mod source;
@@ -78,6 +79,17 @@ pub trait ImageStore: Send + Sync {
 
     /// One page of the store's images, after the given token.
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>>;
+
+    /// Whether a listing shows only names, and a look at a tag only what that tag points to. Then only looks at all tags show
+    /// which of them an image has, and removing its last tag leaves the image.
+    fn lists_names(&self) -> bool {
+        false
+    }
+
+    /// What an image's own contents say about it, where no listing and no look does.
+    async fn details(&self, _image: &Image) -> Result<Image> {
+        Err(unsupported("describes images by itself"))
+    }
 
     /// Asks which accounts an image is shared with, and records them and the resulting hold on the image.
     async fn add_sharing(&self, _image: &mut Image) -> Result<()> {
@@ -151,6 +163,7 @@ pub struct Clients {
     ecr: ecr::Clients,
     cvm: cvm::Clients,
     workspace: workspace::Clients,
+    oci: oci::Clients,
 }
 
 /// Opens a store with the credentials that the settings name.
@@ -159,7 +172,7 @@ pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> R
         Provider::Ecr => Arc::new(ecr::open(settings, &clients.ecr, store).await?),
         Provider::Cvm => Arc::new(cvm::open(settings, &clients.cvm, store).await?),
         Provider::Workspace => Arc::new(workspace::open(settings, &clients.workspace, store).await?),
-        Provider::Oci => return Err(unsupported("cannot be called yet")),
+        Provider::Oci => Arc::new(oci::open(settings, &clients.oci, store).await?),
     })
 }
 
@@ -250,6 +263,8 @@ pub enum Op {
     Put,
     /// [`ImageStore::set_storage_class`]
     StorageClass,
+    /// [`ImageStore::details`]
+    Details,
 }
 
 impl Op {

@@ -56,12 +56,19 @@ impl Progress {
 /// The pages of one store.
 pub struct Pages<'s> {
     session: &'s Session,
+    /// Without what images say about themselves, where that takes calls of its own.
+    bare: bool,
     progress: Progress,
 }
 
 impl Session {
     pub fn pages(&self) -> Pages<'_> {
-        Pages { session: self, progress: Progress::default() }
+        Pages { session: self, bare: false, progress: Progress::default() }
+    }
+
+    /// The same, with no more than names, digests and media types where the rest takes calls of its own.
+    pub fn bare_pages(&self) -> Pages<'_> {
+        Pages { bare: true, ..self.pages() }
     }
 
     /// All stores of the account. The caller matches the pattern in a store's name.
@@ -85,6 +92,9 @@ impl Pages<'_> {
         if self.session.store.lists_names() {
             let census = self.session.census().await?;
             self.progress.ended = true;
+            if self.bare {
+                return Ok(Some(census));
+            }
             return self
                 .session
                 .described(census.into_iter().map(Ok).collect())

@@ -86,6 +86,16 @@ pub trait ImageStore: Send + Sync {
         false
     }
 
+    /// Whether the service refuses to delete an image that an index still needs. Otherwise imgctl finds that out first.
+    fn protects_parts(&self) -> bool {
+        true
+    }
+
+    /// Whether this store tells a fact about its images that it knows at all.
+    fn tells(&self, fact: Fact) -> bool {
+        fact != Fact::Built
+    }
+
     /// What an image's own contents say about it, where no listing and no look does.
     async fn details(&self, _image: &Image) -> Result<Image> {
         Err(unsupported("describes images by itself"))
@@ -242,6 +252,19 @@ pub enum Deletion {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Job {
     pub id: String,
+}
+
+/// A fact about images that rules may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// When an image was pushed or created.
+    Age,
+    /// When it was last pulled.
+    Pull,
+    /// When it was built.
+    Built,
+    /// Images without a tag.
+    Untagged,
 }
 
 /// A kind of call, with a limit of its own.

@@ -92,3 +92,79 @@ fn a_registry_without_deletion_is_named_as_such() {
     let run = world.run(&["doctor", &registry.at("app"), "--check-delete", "-o", "json"]);
     assert!(run.stdout.contains("does not delete"), "{}", run.transcript());
 }
+
+#[test]
+fn a_part_of_an_index_that_stays_is_refused() {
+    let Some(registry) = Registry::start(DELETES) else { return };
+    let many = registry.layout("many", &["linux/amd64", "linux/arm64"]);
+    registry.push(&many, "app", &["v1"]);
+    let world = world();
+    let child = registry.at(&format!("app@{}", many.children[0]));
+    for flag in ["--yes", "--dry-run"] {
+        let run = world.run(&["delete", &child, flag, "-o", "json"]);
+        run.ends(1, [if flag == "--yes" { "refused" } else { "would_refuse" }]);
+        assert!(run.stdout.contains("needed by v1"), "{}", run.transcript());
+    }
+    registry.pulls("app:v1");
+    // Together with its index, it may go.
+    world.run(&["delete", &registry.at("app:v1"), &child, "--yes", "-o", "json"]).ends(0, ["deleted", "deleted"]);
+}
+
+#[test]
+fn a_deletion_is_undone_with_every_tag_and_platform() {
+    let Some(registry) = Registry::start(DELETES) else { return };
+    let (one, many) = (registry.layout("one", &[]), registry.layout("many", &["linux/amd64", "linux/arm64"]));
+    registry.push(&one, "app", &["v1", "latest"]);
+    registry.push(&many, "app", &["v2"]);
+    let world = world();
+    let images = [registry.at("app:v2"), registry.at(&format!("app@{}", one.digest))];
+    world.run(&["delete", &images[0], &images[1], "--yes", "-o", "json"]).ends(0, ["deleted", "deleted"]);
+    let run = world.run(&["restore", "last", "--yes", "-o", "json"]);
+    run.exits(0);
+    assert_eq!(run.words(), ["restored", "restored"], "{}", run.transcript());
+    for tag in ["v1", "latest", "v2"] {
+        registry.pulls(&format!("app:{tag}"));
+    }
+}
+
+#[test]
+fn prune_keeps_what_rules_keep_and_refuses_what_the_registry_cannot_tell() {
+    let Some(registry) = Registry::start(DELETES) else { return };
+    for word in ["v1.0.1", "v1.0.2", "v1.1.0"] {
+        registry.push(&registry.layout(word, &["linux/amd64", "linux/arm64"]), "team/app", &[word]);
+    }
+    registry.push(&registry.layout("pr", &[]), "team/app", &["pr-1", "pr-2"]);
+    registry.push(&registry.layout("other", &[]), "team/app", &["pr-3", "keep"]);
+    let world = world();
+    let store = registry.at("team/app");
+    for flags in [&["--older-than", "1d"][..], &["--not-pulled-for", "1d"], &["--untagged"], &["--keep-untagged", "1"]]
+    {
+        let run = world.run(&[&["prune", &store, "--yes", "-o", "json"], flags].concat());
+        run.exits(3).says("does not tell");
+        world.run(&[&["list", &store, "-o", "json"], flags].concat()).exits(3).says("does not tell");
+    }
+    let run =
+        world.run(&["prune", &store, "--keep-semver", "--tag", "v*", "--max-percent", "100", "--yes", "-o", "json"]);
+    run.exits(0);
+    let run = world.run(&[
+        "prune",
+        &store,
+        "--tag",
+        "pr-*",
+        "--built-before",
+        "2025-01-01",
+        "--max-percent",
+        "100",
+        "--yes",
+        "-o",
+        "json",
+    ]);
+    run.exits(0);
+    world.run(&["get", &registry.at("team/app:v1.0.1"), "-o", "json"]).exits(1);
+    world.run(&["get", &registry.at("team/app:pr-1"), "-o", "json"]).exits(1);
+    for tag in ["v1.0.2", "v1.1.0", "pr-3", "keep"] {
+        registry.pulls(&format!("team/app:{tag}"));
+    }
+    world.run(&["prune", &store, "--built-before", "2024-01-01", "--yes", "-o", "json"]).exits(0);
+    registry.pulls("team/app:keep");
+}

@@ -29,7 +29,7 @@ use self::{
     facts::Facts,
     pages::{MOST, Names},
 };
-use super::{Answer, Deletion, Image, ImageStore, LayerState, Limit, Manifest, Op, Page, Put, Shared};
+use super::{Answer, Deletion, Fact, Image, ImageStore, LayerState, Limit, Manifest, Op, Page, Put, Shared};
 use crate::{
     error::{Error, Kind, Result},
     http::Response,
@@ -233,6 +233,15 @@ impl ImageStore for Oci {
 
     fn lists_names(&self) -> bool {
         true
+    }
+
+    fn protects_parts(&self) -> bool {
+        // Some do, and nothing says which.
+        false
+    }
+
+    fn tells(&self, fact: Fact) -> bool {
+        fact == Fact::Built
     }
 
     async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {

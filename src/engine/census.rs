@@ -1,7 +1,7 @@
 //! Looks at stores whose listings show only names: a look at every tag shows which tags each image has. A tag that cannot be
 //! looked at may belong to any image, so one failure is a failure of the whole.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::BuildHasher};
 
 use futures_util::future::join_all;
 
@@ -19,16 +19,22 @@ impl Session {
     /// Every image that has a tag, with all its tags, in the order of the listing.
     pub(super) async fn census(&self) -> Result<Vec<Image>> {
         let mut progress = Progress::default();
+        // Some listings describe images after all.
+        let mut images: Vec<Image> = Vec::new();
         let mut tags = Vec::new();
         while !progress.ended {
             let page = self.ask(Op::List, || self.store.list(progress.next.as_deref())).await?;
-            let page =
-                progress.turn(page, |hasher, image| Some(std::hash::BuildHasher::hash_one(hasher, &image.tags)))?;
-            tags.extend(page.into_iter().filter_map(|image| image.id));
+            let page = progress.turn(page, |hasher, image| Some(hasher.hash_one((image.id.as_ref()?, &image.tags))))?;
+            for image in page {
+                match &image.id {
+                    Some(ImageId::Digest(_)) => images.push(image),
+                    id => tags.extend(id.clone()),
+                }
+            }
         }
         let found = self.each(Op::Get, &tags, BY_NAME, Refused::Halve).await;
-        let mut images: Vec<Image> = Vec::new();
-        let mut places: HashMap<Option<ImageId>, usize> = HashMap::new();
+        let mut places: HashMap<Option<ImageId>, usize> =
+            images.iter().enumerate().map(|(place, image)| (image.id.clone(), place)).collect();
         for (tag, found) in tags.iter().zip(found) {
             let image = match found {
                 Ok(image) => image,

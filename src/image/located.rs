@@ -7,8 +7,8 @@ use super::{provider::Provider, providers::by_host, reference::StoreRef};
 pub struct Located<'w> {
     /// The provider whose registry it names, by scheme or host, if it names one.
     pub provider: Option<Provider>,
-    /// It begins with a host, of whatever registry.
-    pub has_host: bool,
+    /// The host that it begins with, of whatever registry.
+    pub host: Option<&'w str>,
     owner: Option<&'w str>,
     region: Option<&'w str>,
     pub repository: &'w str,
@@ -44,9 +44,9 @@ impl<'w> Located<'w> {
                 match registry {
                     Some((provider, owner, region)) => {
                         let (owner, region) = (Some(owner), Some(region));
-                        Self { provider: Some(provider), has_host: true, owner, region, ..Self::at(path) }
+                        Self { provider: Some(provider), host: Some(host), owner, region, ..Self::at(path) }
                     }
-                    None => Self { has_host: true, ..Self::at(path) },
+                    None => Self { host: Some(host), ..Self::at(path) },
                 }
             }
             _ => Self::at(word),
@@ -60,7 +60,12 @@ impl<'w> Located<'w> {
             Some(colon) => (&path[..last + colon], Some(&path[last + colon + 1..])),
             None => (path, None),
         };
-        Self { provider: None, has_host: false, owner: None, region: None, repository, tag }
+        Self { provider: None, host: None, owner: None, region: None, repository, tag }
+    }
+
+    /// Whether it names the registry of this store by its host.
+    pub fn is_at(&self, store: &StoreRef) -> bool {
+        self.host.is_some_and(|host| store.registry_host().is_some_and(|own| own.eq_ignore_ascii_case(host)))
     }
 
     /// Whether it may be in this store. A part that one of them leaves out matches anything.

@@ -75,9 +75,11 @@ impl Oci {
     pub fn look(settings: &Settings, store: &StoreRef, checkup: &mut Checkup) -> Result<Self> {
         let env = &settings.env;
         checkup.of(Subject::Credentials, env.readable(VARIABLES))?;
-        let Some(host) = &store.region else {
-            return Self::unnamed(settings, checkup);
-        };
+        let host = store.region.as_ref().ok_or_else(|| {
+            Error::new(Kind::Config, "no registry is named")
+                .hint("name it with its host, as in oci:ghcr.io/owner/app or oci:registry.example.com/**")
+        });
+        let host = checkup.of(Subject::Endpoint, host)?;
         let (endpoint, source) = checkup.of(Subject::Endpoint, endpoint(settings, host))?;
         // The credentials belong to the host that is called, so that a test endpoint never gets those of the real one.
         let called = if source == ENDPOINT { http::host(&endpoint) } else { host.clone() };
@@ -87,21 +89,20 @@ impl Oci {
     }
 
     /// Without a registry, all there is to tell is for which ones there are credentials.
-    fn unnamed(settings: &Settings, checkup: &mut Checkup) -> Result<Self> {
+    pub fn look_everywhere(settings: &Settings, checkup: &mut Checkup) -> Result<()> {
+        checkup.of(Subject::Credentials, settings.env.readable(VARIABLES))?;
         let known = checkup.of(Subject::Credentials, credentials::known(&settings.env))?;
-        let nothing = || {
-            let message = "no credentials for any registry in the files of docker, podman and skopeo";
-            Error::new(Kind::Auth, message).hint("log in with `docker login HOST` or `skopeo login HOST`")
-        };
         if known.is_empty() {
-            return checkup.credentials(Err(nothing()), || false);
+            let message = "no credentials for any registry in the files of docker, podman and skopeo";
+            let nothing =
+                Error::new(Kind::Auth, message).hint("log in with `docker login HOST` or `skopeo login HOST`");
+            return checkup.credentials(Err(nothing), || false);
         }
         for (host, source) in known {
             checkup.found(Subject::Credentials, host, source);
         }
         checkup.unknown(Subject::Endpoint, "no registry is named; try `imgctl doctor oci:HOST/REPOSITORY`");
-        Err(Error::new(Kind::Config, "no registry is named")
-            .hint("name it with its host, as in oci:ghcr.io/owner/app or oci:registry.example.com/**"))
+        Ok(())
     }
 }
 

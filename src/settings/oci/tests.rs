@@ -244,13 +244,15 @@ fn plain_http_is_only_for_this_machine_and_a_test_endpoint_has_its_own_credentia
 fn without_a_registry_a_checkup_names_those_with_credentials() {
     let look = |world: &World| {
         let mut checkup = Checkup::default();
-        let error = Oci::look(&world.settings(), &Provider::Oci.whole(), &mut checkup).unwrap_err();
-        (checkup, error)
+        let looked = Oci::look_everywhere(&world.settings(), &mut checkup);
+        (checkup, looked)
     };
-    let (checkup, error) = look(&World::new(&[]));
-    assert!(checkup.any(State::Missing), "{error}");
+    let (checkup, looked) = look(&World::new(&[]));
+    assert!(checkup.any(State::Missing) && looked.is_err());
+    assert!(Oci::load(&World::new(&[]).settings(), &Provider::Oci.whole()).is_err());
     let file = format!(r#"{{"auths":{{"https://index.docker.io/v1/":{{"auth":"{ME}"}},"ghcr.io":{{}}}}}}"#);
-    let (checkup, _) = look(&World::new(&[(DOCKER, &file)]));
+    let (checkup, looked) = look(&World::new(&[(DOCKER, &file)]));
+    assert!(looked.is_ok());
     let known: Vec<_> = checkup.checks.iter().filter_map(|check| check.value.as_deref()).collect();
     assert_eq!(known, ["ghcr.io", "docker.io"]);
     assert!(!checkup.any(State::Missing));

@@ -20,6 +20,9 @@ use crate::{
 const TOLERANCE: TimeDelta = TimeDelta::minutes(1);
 
 pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checkup) -> Result<()> {
+    if store.region.is_none() {
+        return oci::Oci::look_everywhere(settings, checkup);
+    }
     let oci = oci::Oci::look(settings, store, checkup)?;
     let looked = oci.place.looked.join(", ");
     let opened = checkup.of(Subject::Credentials, Opened::new(settings, oci).await)?;

@@ -103,7 +103,11 @@ pub fn add_children(facts: &mut Facts, own: u64, children: &[Option<Facts>]) {
 }
 
 fn date(text: &str) -> Option<DateTime<Utc>> {
-    let date = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    built(DateTime::parse_from_rfc3339(text).ok()?.to_utc())
+}
+
+/// The date of a build, or `None` if it cannot be right.
+pub fn built(date: DateTime<Utc>) -> Option<DateTime<Utc>> {
     (date.year() >= FIRST_YEAR && date <= Utc::now() + chrono::TimeDelta::days(1)).then_some(date)
 }
 

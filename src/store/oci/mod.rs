@@ -7,7 +7,10 @@ mod challenge;
 mod errors;
 pub(super) mod examine;
 mod facts;
+mod listing;
 mod pages;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::{
@@ -27,7 +30,8 @@ use self::{
     call::{Call, Registry},
     errors::About,
     facts::Facts,
-    pages::{MOST, Names},
+    listing::{Listing, is_google},
+    pages::MOST,
 };
 use super::{Answer, Deletion, Fact, Image, ImageStore, LayerState, Limit, Manifest, Op, Page, Put, Shared};
 use crate::{
@@ -41,6 +45,10 @@ use crate::{
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
                          application/vnd.docker.distribution.manifest.list.v2+json, \
                          application/vnd.docker.distribution.manifest.v2+json";
+
+/// Google's registries refuse an image that has tags.
+/// <https://cloud.google.com/artifact-registry/docs/docker/troubleshoot>
+const DANGLING_TAG: &str = "GOOGLE_MANIFEST_DANGLING_TAG";
 
 /// Images of one index that are read for its size. No index that people build has more.
 const MOST_CHILDREN: usize = 32;
@@ -165,7 +173,15 @@ impl Oci {
         let (digest, _) = self.head(tag).await?;
         let call = self.manifest("DELETE tag", About::DeleteTag, Method::DELETE, tag);
         match self.opened.registry.call(&call).await {
-            Ok(_) => Ok(Deletion::Untagged(digest)),
+            Ok(_) => match self.head(&digest.to_string()).await {
+                // Old zot deletes the image, whatever other tags it has.
+                Err(error) if error.kind == Kind::NotFound => {
+                    let message =
+                        format!("the registry deleted {digest} with all its tags, instead of the tag {tag} alone");
+                    Err(Error::new(Kind::Unreadable, message).code("ImageDeletedWithTag"))
+                }
+                _ => Ok(Deletion::Untagged(digest)),
+            },
             Err(error) if error.kind == Kind::Protected && error.code.as_deref() != Some("DENIED") => {
                 self.opened.whole_only.store(true, Ordering::Relaxed);
                 let code = error.code.clone().unwrap_or_default();
@@ -176,15 +192,34 @@ impl Oci {
         }
     }
 
-    /// One page of names.
-    async fn names(&self, call: &Call<'_>) -> Result<(Vec<String>, Option<String>)> {
+    /// One page of a list, and what to ask for next.
+    async fn page(&self, call: &Call<'_>) -> Result<(Listing, Option<String>)> {
         let answer = self.opened.registry.call(call).await?;
-        let names: Names =
+        let listing: Listing =
             serde_json::from_slice(&answer.body).map_err(|error| errors::unreadable(call.operation, &answer, error))?;
-        let names = names.tags.unwrap_or_default();
         let path = call.path.split('?').next().unwrap_or_default();
-        let next = pages::next(&answer, &format!("/v2/{path}"), &names)?;
-        Ok((names, next))
+        let next = pages::next(&answer, &format!("/v2/{path}"), listing.names())?;
+        Ok((listing, next))
+    }
+
+    /// Deletes an image. Google's registries want its tags deleted first.
+    async fn delete_image(&self, digest: &Digest) -> Result<Deletion> {
+        let reference = digest.to_string();
+        let call = self.manifest("DELETE manifest", About::DeleteImage, Method::DELETE, &reference);
+        let registry = &self.opened.registry;
+        match registry.call(&call).await {
+            Err(error) if error.code.as_deref() == Some(DANGLING_TAG) => {
+                let listed = self.list(None).await?.items;
+                let image = listed.into_iter().find(|image| image.digest.as_deref() == Some(&reference));
+                for tag in image.ok_or(error)?.tags {
+                    registry.call(&self.manifest("DELETE tag", About::DeleteTag, Method::DELETE, &tag)).await?;
+                }
+                registry.call(&call).await?;
+            }
+            answer => drop(answer?),
+        }
+        // Some registries leave tags behind, so only a look shows that it is gone.
+        Ok(Deletion::Requested)
     }
 }
 
@@ -241,19 +276,18 @@ impl ImageStore for Oci {
     }
 
     fn tells(&self, fact: Fact) -> bool {
-        fact == Fact::Built
+        match fact {
+            Fact::Built => true,
+            Fact::Age | Fact::Untagged => is_google(&self.opened.registry.host),
+            Fact::Pull => false,
+        }
     }
 
     async fn delete(&self, ids: &[ImageId]) -> Result<Answer<ImageId, Deletion>> {
         let id = one(ids)?;
         let deletion = match id {
             ImageId::Tag(tag) => self.untag(tag).await,
-            ImageId::Digest(digest) => {
-                let reference = digest.to_string();
-                let call = self.manifest("DELETE manifest", About::DeleteImage, Method::DELETE, &reference);
-                // Some registries leave tags behind, so only a look shows that it is gone.
-                self.opened.registry.call(&call).await.map(|_| Deletion::Requested)
-            }
+            ImageId::Digest(digest) => self.delete_image(digest).await,
             ImageId::TagAt(..) | ImageId::Named(_) => {
                 Err(Error::new(Kind::Invalid, "a registry deletes a tag or a digest, not both at once"))
             }
@@ -292,7 +326,9 @@ impl ImageStore for Oci {
 
     async fn details(&self, image: &Image) -> Result<Image> {
         let mut image = image.clone();
-        if let Some(digest) = image.digest() {
+        // A listing that describes images says enough.
+        let open = image.pushed_at.is_none() || image.bytes.is_none();
+        if let Some(digest) = image.digest().filter(|_| open) {
             self.facts(&digest, true).await?.describe(&mut image);
         }
         Ok(image)
@@ -301,16 +337,15 @@ impl ImageStore for Oci {
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>> {
         let query = after.map_or_else(|| format!("n={MOST}"), Into::into);
         let call = self.call("GET tags", About::Tags, Method::GET, &format!("tags/list?{query}"));
-        let (tags, next) = self.names(&call).await?;
-        let image = |tag: String| Image { id: Some(ImageId::Tag(tag.clone())), tags: vec![tag], ..Image::default() };
-        Ok(Page { items: tags.into_iter().map(image).collect(), total: None, next })
+        let (listing, next) = self.page(&call).await?;
+        Ok(Page { items: listing.images(), total: None, next })
     }
 
     async fn stores(&self, after: Option<&str>) -> Result<Page<StoreRef>> {
         let query = after.map_or_else(|| format!("n={MOST}"), Into::into);
         let call = Call::new("GET catalog", About::Catalog, Method::GET, "", format!("_catalog?{query}"));
-        let (names, next) = self.names(&call).await?;
-        let items = names.into_iter().map(|name| (*self.store).clone().with_name(name)).collect();
+        let (listing, next) = self.page(&call).await?;
+        let items = listing.tags.into_iter().flatten().map(|name| (*self.store).clone().with_name(name)).collect();
         Ok(Page { items, total: None, next })
     }
 

@@ -2,7 +2,6 @@
 //! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags>
 
 use reqwest::Url;
-use serde::Deserialize;
 
 use crate::{
     error::{Error, Kind, Result},
@@ -12,13 +11,6 @@ use crate::{
 /// Names on a page: some registries refuse more.
 /// <https://github.com/google/go-containerregistry/blob/main/pkg/v1/remote/list.go>
 pub const MOST: usize = 1000;
-
-/// What the answer to a list says; a repository without tags has none.
-#[derive(Deserialize)]
-pub struct Names {
-    #[serde(alias = "repositories")]
-    pub tags: Option<Vec<String>>,
-}
 
 /// The query of the next page: from `Link`, or after the last name of a page that is full without one.
 /// `path` is where the list is, below the registry's own address.
@@ -68,7 +60,9 @@ mod tests {
 
     fn after(links: &[&'static str], names: usize) -> Result<Option<String>> {
         let mut headers = HeaderMap::new();
-        links.iter().for_each(|link| drop(headers.append("link", HeaderValue::from_static(link))));
+        for link in links {
+            headers.append("link", HeaderValue::from_static(link));
+        }
         let answer = Response { status: 200, headers, body: Default::default() };
         next(&answer, "/v2/team/app/tags/list", &vec!["v1".to_owned(); names])
     }

@@ -25,7 +25,7 @@ pub(super) const NATURE: Nature = Nature {
     title: "OCI registry",
     owner_word: "account",
     aliases: &["docker", "registry", "distribution", "harbor", "zot", "ghcr", "quay", "gar", "acr"],
-    undo: Some("until the registry collects the layers that no image needs"),
+    undo: Some("until the registry collects their layers"),
     archive: None,
     images: Images::Containers,
     owner: None,

@@ -54,6 +54,7 @@ impl Listed {
         Image {
             digest: Some(digest.to_string()),
             id: Some(ImageId::Digest(digest)),
+            state: Some("available".into()),
             tags: self.tag,
             bytes: self.image_size_bytes.and_then(|text| text.parse().ok()),
             media_type: self.media_type.filter(|kind| !kind.is_empty()),

@@ -197,8 +197,7 @@ impl Oci {
         let answer = self.opened.registry.call(call).await?;
         let listing: Listing =
             serde_json::from_slice(&answer.body).map_err(|error| errors::unreadable(call.operation, &answer, error))?;
-        let path = call.path.split('?').next().unwrap_or_default();
-        let next = pages::next(&answer, &format!("/v2/{path}"), listing.names())?;
+        let next = pages::next(&answer, &format!("/v2/{}", call.path), listing.names())?;
         Ok((listing, next))
     }
 
@@ -314,6 +313,7 @@ impl ImageStore for Oci {
             Ok((digest, media_type)) => Ok(Image {
                 id: Some(ImageId::Digest(digest.clone())),
                 digest: Some(digest.to_string()),
+                state: Some("available".into()),
                 tags: id.tag().map(str::to_owned).into_iter().collect(),
                 media_type,
                 ..Image::default()

@@ -13,8 +13,9 @@ use crate::{
 pub const MOST: usize = 1000;
 
 /// The query of the next page: from `Link`, or after the last name of a page that is full without one.
-/// `path` is where the list is, below the registry's own address.
-pub fn next(answer: &Response, path: &str, names: &[String]) -> Result<Option<String>> {
+/// `asked` is the path of this page with its query, below the registry's own address.
+pub fn next(answer: &Response, asked: &str, names: &[String]) -> Result<Option<String>> {
+    let (path, query) = asked.split_once('?').unwrap_or((asked, ""));
     let links = answer.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
     if let Some(link) = links.flat_map(links_of).find(|(_, parameters)| is_next(parameters)) {
         return of_link(link.0, path).map(Some);
@@ -22,7 +23,9 @@ pub fn next(answer: &Response, path: &str, names: &[String]) -> Result<Option<St
     // Some registries page without a link.
     // <https://github.com/go-gitea/gitea/blob/main/routers/api/packages/container/container.go>
     let full = names.len() == MOST;
-    Ok(names.last().filter(|_| full).map(|last| format!("n={MOST}&last={last}")))
+    // Others send all names, whatever is asked for: then the name to go on after is among them again.
+    let ignored = query.rsplit_once("&last=").is_some_and(|(_, last)| names.iter().any(|name| name == last));
+    Ok(names.last().filter(|_| full && !ignored).map(|last| format!("n={MOST}&last={last}")))
 }
 
 /// The links of a header, each with its parameters.
@@ -64,7 +67,7 @@ mod tests {
             headers.append("link", HeaderValue::from_static(link));
         }
         let answer = Response { status: 200, headers, body: Default::default() };
-        next(&answer, "/v2/team/app/tags/list", &vec!["v1".to_owned(); names])
+        next(&answer, "/v2/team/app/tags/list?n=1000", &vec!["v1".to_owned(); names])
     }
 
     #[test]
@@ -88,6 +91,13 @@ mod tests {
         ] {
             assert_eq!(after(links, names).unwrap().as_deref(), query, "{links:?}");
         }
+        let all: Vec<String> = (0..MOST).map(|number| format!("v{number}")).collect();
+        let answer = Response { status: 200, headers: HeaderMap::new(), body: Default::default() };
+        let again = |query: &str| next(&answer, &format!("/v2/app/tags/list?{query}"), &all).unwrap();
+        assert_eq!(again("n=1000").as_deref(), Some("n=1000&last=v999"));
+        // The registry ignores what it is asked for.
+        assert_eq!(again("n=1000&last=v999"), None);
+        assert_eq!(again("n=1000&last=u1").as_deref(), Some("n=1000&last=v999"));
         for elsewhere in ["</v2/other/tags/list?a=2>; rel=\"next\"", "</v2/team/app/tags/list>; rel=\"next\""] {
             assert_eq!(after(&[elsewhere], 3).unwrap_err().kind, Kind::Unreadable);
         }

@@ -36,10 +36,10 @@ const EXAMPLES: [Example; 4] = [
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
-    /// Providers (`ecr`, `cvm`, `workspace`; also `aws`, `tencent`, `huawei`) or stores (`ecr:team/app`, `workspace://cn-north-4/`)
+    /// Providers (`ecr`, `cvm`, `workspace`, `oci`; also `aws`, `tencent`, `huawei`) or stores (`ecr:team/app`, `oci:ghcr.io/owner/app`)
     #[arg(value_name = "PROVIDER|STORE")]
     what: Vec<String>,
-    /// ECR: try to delete a digest that does not exist from the named repository, to check the permission
+    /// ECR and OCI registries: try to delete a digest that does not exist from the named repository, to check the permission
     #[arg(long)]
     pub check_delete: bool,
     /// ECR: also check that these services can be asked what is in use: ecs, lambda, inspector

@@ -86,7 +86,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let mut sessions = Vec::new();
     for (store, found) in stores.iter().zip(join_all(stores.iter().map(|store| lookup::stores(context, store))).await) {
         match found {
-            Ok(found) => sessions.extend(found.into_iter().filter(|session| seen.insert(session.store.home()))),
+            Ok(found) => {
+                for session in found.into_iter().filter(|session| seen.insert(session.store.home())) {
+                    let home = session.store.home();
+                    match selection.answered(&home, |fact| session.store.tells(fact)) {
+                        Ok(()) => sessions.push(session),
+                        Err(error) => tally.push(failed(context, &home, error)),
+                    }
+                }
+            }
             Err(error) => tally.push(failed(context, store, error)),
         }
     }

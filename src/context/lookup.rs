@@ -61,7 +61,7 @@ async fn describe(context: &Context, store: Arc<StoreRef>, images: Vec<(usize, &
     let ids: Vec<ImageId> = images.iter().map(|(_, image)| image.id.clone()).collect();
     let (home, answers) = match context.open(&store).await {
         Ok(session) => {
-            let mut answers = session.get(&ids).await;
+            let mut answers = session.describe(&ids).await;
             if context.settings.options.sharing && session.store.limit(Op::Sharing).is_some() {
                 let found = answers.iter_mut().filter_map(|answer| answer.as_mut().ok());
                 if let Err(error) = session.add_sharing(found).await {

@@ -12,11 +12,15 @@ use crate::{
     error::{Error, Kind, Result},
     image::Digest,
     prune::{Foreseen, foresee},
+    store::Image,
     survey::{self, Cache},
 };
 
 /// Targets that go as whole images: the place of each, and its digest.
 type Whole = Vec<(usize, Digest)>;
+
+/// A manifest that is not an index. What an index without a tag holds, only that index tells.
+const ANY: &str = "application/vnd.oci.image.manifest.v1+json";
 
 impl Order<'_> {
     /// Lists the stores of named images, reads their indexes, and refuses what one that stays needs. It only warns where
@@ -48,6 +52,24 @@ impl Order<'_> {
     }
 }
 
+impl Order<'_> {
+    /// The same right before images are sent, for stores that do not refuse these images themselves. What cannot be known
+    /// is not sent.
+    pub(super) async fn protect(&mut self, context: &Context) {
+        let cache = Cache::new(context.settings.env.cache());
+        for of in self.stores.iter_mut().filter(|of| !of.session.store.protects_parts()) {
+            match of.foreseen(context, &cache).await {
+                Ok(Some((whole, foreseen))) => of.refuse(whole, &foreseen.needed),
+                Ok(None) => {}
+                Err(error) => {
+                    let verdict = Box::new(Verdict::not_sent(error));
+                    of.goes.iter_mut().for_each(|going| going.refused = Some(verdict.clone()));
+                }
+            }
+        }
+    }
+}
+
 impl StoreOrder<'_> {
     /// Lists the store, unless no index can need anything that goes: rules know their indexes already. Returns what goes,
     /// and what that means.
@@ -61,7 +83,12 @@ impl StoreOrder<'_> {
         progress.doing("looking for indexes", None);
         // A permission that is missing here must not stop the deletion.
         let aside = self.session.aside();
-        let stock = survey::stock(&aside, cache, false, |_| true, |images| progress.seen(images)).await?;
+        let stock = survey::bonds(&aside, cache, |images| progress.seen(images)).await?;
+        let unlisted = whole.iter().map(|(_, digest)| {
+            let digest = Some(digest.to_string());
+            Image { digest, media_type: Some(ANY.into()), ..Image::default() }
+        });
+        let stock = stock.with(unlisted);
         let foreseen = foresee(&stock, whole.iter().map(|(_, digest)| digest));
         Ok(Some((whole, foreseen)))
     }

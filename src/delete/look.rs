@@ -63,7 +63,8 @@ impl Looked {
         let names = asked.iter().filter_map(|(_, id)| Some((id, seen.get(&name(id))?.as_ref().ok()?.digest()?)));
         let mut named: HashMap<Digest, Vec<ImageId>> = HashMap::new();
         names.for_each(|(id, digest)| named.entry(digest).or_default().push(id.clone()));
-        let mut pins = Pins { wish, named, goes: Vec::new(), places: HashMap::new() };
+        let leaves_images = session.store.lists_names();
+        let mut pins = Pins { wish, leaves_images, named, goes: Vec::new(), places: HashMap::new() };
         let next = |(place, id): (usize, ImageId)| {
             let next = match seen.get(&name(&id)) {
                 None => pins.target(Target::exact(id.clone()), false),
@@ -94,6 +95,8 @@ fn compared(goes: &[Going]) -> Chosen<'static> {
 
 struct Pins {
     wish: Wish,
+    /// Removing an image's last tag leaves the image.
+    leaves_images: bool,
     /// The names by which each image was asked for.
     named: HashMap<Digest, Vec<ImageId>>,
     goes: Vec<Going>,
@@ -107,7 +110,9 @@ impl Pins {
             return ended(error.clone());
         }
         let archive = self.wish.archive;
-        match Target::pinned(id, image, self.wish.all_tags || archive) {
+        // Where the last tag does not take its image along, all of them together stand for the image.
+        let whole = self.wish.all_tags || archive || self.leaves_images && self.uncovered(image).is_none();
+        match Target::pinned(id, image, whole) {
             Ok(_) if archive && image.storage == Storage::Archived => {
                 Next::Ended(Box::new(Verdict::of(Outcome::AlreadyArchived)), Some(Arc::clone(image)))
             }

@@ -21,6 +21,7 @@ use tokio::{
 };
 
 use super::{
+    census::TOGETHER,
     confirm::{Doubt, Pending},
     journal::Journal,
     outcome::Outcome,
@@ -118,7 +119,10 @@ impl Session {
             began: Utc::now(),
             op,
             // A call about one image still shares its look with others.
-            batch: AtomicUsize::new(self.limit(if options.archive { Op::Get } else { op }).batch.max(1)),
+            batch: AtomicUsize::new(match self.store.lists_names() {
+                true => TOGETHER,
+                false => self.limit(if options.archive { Op::Get } else { op }).batch.max(1),
+            }),
             going: tags_going(targets.iter().copied()),
             state: Mutex::default(),
         };

@@ -20,7 +20,7 @@ use crate::{
 
 type Found = HashMap<ImageId, Result<Image>>;
 
-const BY_NAME: Ask<ImageId, Image> = |store, ids| store.get(ids);
+pub(super) const BY_NAME: Ask<ImageId, Image> = |store, ids| store.get(ids);
 
 /// Below this number, refused ids are found by halving the call: a listing may have any length.
 const FEW: usize = 8;
@@ -28,6 +28,9 @@ const FEW: usize = 8;
 impl Session {
     /// Describes each of these distinct images as the provider knows it now.
     pub async fn get(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
+        if self.store.lists_names() {
+            return if ids.is_empty() { Vec::new() } else { self.in_census(ids).await };
+        }
         let mut found = self.list_instead(ids).await;
         let named: Vec<_> = ids.iter().filter(|id| !found.contains_key(id)).cloned().collect();
         if named.len() < FEW {
@@ -58,6 +61,9 @@ impl Session {
 
     /// Describes images that most likely no longer exist: a few are asked for one by one, many are looked for in a listing.
     pub async fn look_for_gone(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
+        if self.store.lists_names() {
+            return self.get(ids).await;
+        }
         let mut found = self.list_refused(ids).await;
         let open: Vec<_> = ids.iter().filter(|id| !found.contains_key(id)).cloned().collect();
         let answers = self.each_alone(&open).await;

@@ -6,6 +6,7 @@
 //! batch before it is sent.
 
 mod calls;
+mod census;
 mod confirm;
 mod delete;
 mod journal;

@@ -18,9 +18,9 @@ const IDLE: usize = 20;
 
 /// How far a listing has come.
 #[derive(Default)]
-struct Progress {
-    next: Option<String>,
-    ended: bool,
+pub(super) struct Progress {
+    pub next: Option<String>,
+    pub ended: bool,
     tokens: HashSet<String>,
     /// A hash of each item so far, because a listing may have millions. Among a million, two different ones look the same
     /// once in 30 million listings.
@@ -33,7 +33,7 @@ struct Progress {
 impl Progress {
     /// Takes those items of a page that were on no page before, and remembers where the next page begins. Pages overlap
     /// when others add or delete images meanwhile.
-    fn turn<T>(&mut self, mut page: Page<T>, hash: impl Fn(&RandomState, &T) -> Option<u64>) -> Result<Vec<T>> {
+    pub fn turn<T>(&mut self, mut page: Page<T>, hash: impl Fn(&RandomState, &T) -> Option<u64>) -> Result<Vec<T>> {
         page.items.retain(|item| hash(&self.hasher, item).is_none_or(|hash| self.seen.insert(hash)));
         self.idle = if page.items.is_empty() { self.idle + 1 } else { 0 };
         let wrong = match page.next {
@@ -56,12 +56,19 @@ impl Progress {
 /// The pages of one store.
 pub struct Pages<'s> {
     session: &'s Session,
+    /// Without what images say about themselves, where that takes calls of its own.
+    bare: bool,
     progress: Progress,
 }
 
 impl Session {
     pub fn pages(&self) -> Pages<'_> {
-        Pages { session: self, progress: Progress::default() }
+        Pages { session: self, bare: false, progress: Progress::default() }
+    }
+
+    /// The same, with no more than names, digests and media types where the rest takes calls of its own.
+    pub fn bare_pages(&self) -> Pages<'_> {
+        Pages { bare: true, ..self.pages() }
     }
 
     /// All stores of the account. The caller matches the pattern in a store's name.
@@ -81,6 +88,20 @@ impl Pages<'_> {
     pub async fn next(&mut self) -> Result<Option<Vec<Image>>> {
         if self.progress.ended {
             return Ok(None);
+        }
+        if self.session.store.lists_names() {
+            let census = self.session.census().await?;
+            self.progress.ended = true;
+            if self.bare {
+                return Ok(Some(census));
+            }
+            return self
+                .session
+                .described(census.into_iter().map(Ok).collect())
+                .await
+                .into_iter()
+                .collect::<Result<_>>()
+                .map(Some);
         }
         let after = self.progress.next.as_deref();
         let page = self.session.ask(Op::List, || self.session.store.list(after)).await?;

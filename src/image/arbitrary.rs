@@ -8,7 +8,7 @@ use super::{Digest, ImageId, ImageRef, Provider, StoreRef};
 
 /// Any store that a user can name; of ECR with plain names only.
 pub fn store() -> impl Strategy<Value = StoreRef> {
-    prop_oneof![ecr(), by_id(Provider::Cvm), by_id(Provider::Workspace)]
+    prop_oneof![ecr(), oci(), by_id(Provider::Cvm), by_id(Provider::Workspace)]
 }
 
 /// Any ECR store with a pattern for its name.
@@ -29,11 +29,12 @@ pub fn pattern() -> impl Strategy<Value = StoreRef> {
 
 pub fn image() -> impl Strategy<Value = ImageRef> {
     store().prop_flat_map(|store| {
+        let longest_tag = if store.provider == Provider::Ecr { 300 } else { 128 };
         let id = match store.provider {
-            Provider::Ecr => prop_oneof![
-                tag().prop_map(ImageId::Tag),
+            Provider::Ecr | Provider::Oci => prop_oneof![
+                tag(longest_tag).prop_map(ImageId::Tag),
                 digest().prop_map(ImageId::Digest),
-                (tag(), digest()).prop_map(|(tag, digest)| ImageId::TagAt(tag, digest)),
+                (tag(longest_tag), digest()).prop_map(|(tag, digest)| ImageId::TagAt(tag, digest)),
             ]
             .boxed(),
             Provider::Cvm => "img-[0-9a-z]{1,12}".prop_map(ImageId::Named).boxed(),
@@ -48,8 +49,8 @@ pub fn digest() -> impl Strategy<Value = Digest> {
     prop_oneof!["sha256:[0-9a-f]{64}", "sha512:[0-9a-f]{128}"].prop_map(|text| text.parse().unwrap())
 }
 
-fn tag() -> impl Strategy<Value = String> {
-    "[A-Za-z0-9_][A-Za-z0-9._-]{0,299}"
+fn tag(longest: usize) -> impl Strategy<Value = String> {
+    proptest::string::string_regex(&format!("[A-Za-z0-9_][A-Za-z0-9._-]{{0,{}}}", longest - 1)).unwrap()
 }
 
 fn region() -> impl Strategy<Value = String> {
@@ -60,7 +61,7 @@ fn repository() -> impl Strategy<Value = String> {
     const PART: &str = "[a-z0-9]+((\\.|_|__|-{1,3})[a-z0-9]+){0,2}";
     proptest::collection::vec(PART, 1..4)
         .prop_map(|parts| parts.join("/"))
-        .prop_filter("as long as ECR has it", |name| (2..=256).contains(&name.len()))
+        .prop_filter("as long as all have it", |name| (2..=255).contains(&name.len()))
 }
 
 fn ecr() -> impl Strategy<Value = StoreRef> {
@@ -85,6 +86,22 @@ fn ecr() -> impl Strategy<Value = StoreRef> {
             }
         }
         store
+    })
+}
+
+fn oci() -> impl Strategy<Value = StoreRef> {
+    let host = prop_oneof![
+        "[a-z0-9]{1,9}(-[a-z0-9]{1,9})?\\.(io|example\\.com)(:[1-9][0-9]{0,3})?",
+        "localhost(:[1-9][0-9]{0,3})?",
+        "[a-z][a-z0-9]{0,9}:[1-9][0-9]{0,3}",
+        Just("docker.io".to_owned()),
+        Just("127.0.0.1:5000".to_owned()),
+    ];
+    (host, repository()).prop_map(|(host, name)| {
+        // Docker Hub's names have two parts.
+        let name =
+            if host == "docker.io" { format!("library/{}", name.split('/').next().unwrap_or_default()) } else { name };
+        StoreRef::of(Provider::Oci).with_region(host).with_name(name)
     })
 }
 

@@ -11,6 +11,7 @@ use super::{
     nature::{Archive, Hosts, Images, Nature},
     place::{ParseError, Part},
     provider::Provider,
+    providers::of_host,
     read::{Read, first_part, is_within},
     reference::StoreRef,
 };
@@ -18,7 +19,7 @@ use super::{
 pub(super) const NATURE: Nature = Nature {
     title: "AWS ECR",
     owner_word: "account",
-    aliases: &["aws", "awsecr", "ecs", "docker", "oci"],
+    aliases: &["aws", "awsecr", "ecs"],
     undo: Some("as long as ECR keeps their layers; AWS does not say how long"),
     archive: Some(Archive {
         costs: "frees nothing: AWS charges each image for 90 days at least; pulls fail until `imgctl restore`, which costs \
@@ -29,7 +30,7 @@ pub(super) const NATURE: Nature = Nature {
     images: Images::Containers,
     owner: NAMES.owner,
     read,
-    hosts: Some(Hosts { read: uri, print: host, locate: registry::locate, near }),
+    hosts: Some(Hosts { read: uri, print: host, locate: registry::locate, near, always: false }),
 };
 
 const NAMES: Containers = Containers {
@@ -42,9 +43,8 @@ const NAMES: Containers = Containers {
     tag: 300,
 };
 
-/// The hint for a registry that imgctl does not handle.
-pub(super) const TAKES: &str =
-    "imgctl deletes from ECR registries: ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG";
+/// The hint for a host that is not a registry.
+const TAKES: &str = "imgctl deletes from ECR registries: ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG";
 
 /// Reads what follows `ecr:`.
 fn read(rest: Part) -> Result<Read, ParseError> {
@@ -53,15 +53,30 @@ fn read(rest: Part) -> Result<Read, ParseError> {
             if let Some(read) = uri(after)? {
                 return Ok(read);
             }
+            another(after)?;
         }
         None => {
             let first = first_part(rest);
             if registry::is_meant(first.as_str()) {
                 return Err(first.wrong("a registry's host needs no scheme").or(format!("write {}", rest.as_str())));
             }
+            // A name may have dots, but no port.
+            if first.as_str().contains(':') {
+                another(rest)?;
+            }
         }
     }
     NAMES.read(rest)
+}
+
+/// Explains the host of another registry.
+fn another(text: Part) -> Result<(), ParseError> {
+    match of_host(text)? {
+        None => Ok(()),
+        Some(_) => Err(first_part(text)
+            .wrong("this is not the host of an ECR registry")
+            .or(format!("write {}", text.as_str()))),
+    }
 }
 
 /// Reads `HOST/REPOSITORY…` if the host looks like an ECR registry.

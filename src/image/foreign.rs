@@ -2,35 +2,16 @@
 //! says what to write instead.
 
 use super::{
-    ecr::TAKES,
     nature::Images,
     place::{ParseError, Part, has_known_algorithm},
     provider::Provider,
-    providers::hosts,
-    read::{Read, Wanted, first_part, is_within},
+    providers::schemes,
+    read::{Read, Wanted},
 };
 use crate::words;
 
 /// The provider that a name without a scheme is most likely meant for.
 const BARE: Provider = Provider::Ecr;
-
-/// Registries whose names people paste, by the end of the host name.
-const REGISTRIES: [(&str, &str); 14] = [
-    ("docker.io", "Docker Hub"),
-    ("hub.docker.com", "Docker Hub"),
-    ("ghcr.io", "GitHub's registry"),
-    ("gcr.io", "Google's registry"),
-    ("pkg.dev", "Google's Artifact Registry"),
-    ("azurecr.io", "Azure's registry"),
-    ("mcr.microsoft.com", "Microsoft's registry"),
-    ("quay.io", "Quay"),
-    ("registry.gitlab.com", "GitLab's registry"),
-    ("registry.k8s.io", "the Kubernetes registry"),
-    ("tencentyun.com", "Tencent's container registry"),
-    ("tencentcloudcr.com", "Tencent's container registry"),
-    ("myhuaweicloud.com", "Huawei's container registry"),
-    ("aliyuncs.com", "Alibaba's registry"),
-];
 
 /// Says why a text without a scheme of ours is not a reference, and what may have been meant.
 pub(super) fn explain(text: Part, wanted: Wanted) -> ParseError {
@@ -48,7 +29,7 @@ pub(super) fn explain(text: Part, wanted: Wanted) -> ParseError {
     if text.as_str().contains("://") {
         return scheme(text);
     }
-    registry(text).unwrap_or_else(|| scheme_or_repository(text, wanted))
+    scheme_or_repository(text, wanted)
 }
 
 /// What a text would be with a provider's scheme before it.
@@ -62,38 +43,6 @@ fn may_be_id(provider: Provider, text: Part) -> bool {
         Images::Containers => false,
         Images::Machines { may_be_id, .. } => may_be_id(text.as_str()) && with_scheme(provider, text).is_some(),
     }
-}
-
-/// Says why a host, with whatever follows it, is not a registry that is handled here; `None` if it is not a host.
-pub(super) fn registry(text: Part) -> Option<ParseError> {
-    if let Some(error) = hosts().find_map(|hosts| (hosts.near)(text)) {
-        return Some(if error.right().is_none() { error.or(schemes()) } else { error });
-    }
-    let host = first_part(text);
-    if let Some((_, product)) = REGISTRIES.iter().find(|(domain, _)| is_within(host, &[domain])) {
-        return Some(host.wrong(format!("this is {product}, which imgctl does not handle")).or(TAKES));
-    }
-    let follows = host.as_str().len() < text.as_str().len();
-    let port = host.split_once(':');
-    let has_port = port.is_some_and(|(_, port)| !port.is_empty() && port.first(|c| !c.is_ascii_digit()).is_none());
-    let name = port.map_or(host, |(name, _)| name).as_str();
-    let is_host = name.eq_ignore_ascii_case("localhost") || name.contains('.') || has_port;
-    (follows && is_host).then(|| {
-        let wrong = host.wrong("a registry that imgctl does not handle");
-        // `team.tools/app` could be a repository too.
-        match with_scheme(BARE, text) {
-            Some(Read { id: Some(_), .. }) => {
-                wrong.or(format!("if that is the name of an ECR repository, write {BARE}:{}", text.as_str()))
-            }
-            _ => wrong.or(TAKES),
-        }
-    })
-}
-
-fn schemes() -> String {
-    let [rest @ .., last] = Provider::ALL;
-    let rest = rest.map(|provider| format!("{provider}:")).join(", ");
-    format!("a reference begins with {rest} or {last}:, as in ecr:team/app:v1 or cvm:img-6pb6lrmy")
 }
 
 fn no_scheme(text: Part) -> ParseError {

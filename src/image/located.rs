@@ -1,14 +1,14 @@
 //! Finds references in any text. It accepts more than `parse`: a word counts for everything it may mean, because an image
 //! in use must not be missed.
 
-use super::{provider::Provider, reference::StoreRef};
+use super::{provider::Provider, providers::by_host, reference::StoreRef};
 
 /// Where a word says that a container image is.
 pub struct Located<'w> {
     /// The provider whose registry it names, by scheme or host, if it names one.
     pub provider: Option<Provider>,
-    /// It begins with a host, of whatever registry.
-    pub has_host: bool,
+    /// The host that it begins with, of whatever registry.
+    pub host: Option<&'w str>,
     owner: Option<&'w str>,
     region: Option<&'w str>,
     pub repository: &'w str,
@@ -20,6 +20,10 @@ impl<'w> Located<'w> {
         if let Some((scheme, rest)) = word.split_once(':')
             && let Some(provider) = Provider::of_scheme(scheme).filter(|provider| provider.has_containers())
         {
+            if provider == by_host() {
+                // The scheme says no more than the host that follows.
+                return Self::of(rest.trim_start_matches('/'));
+            }
             let Some((authority, path)) = rest.strip_prefix("//").and_then(|rest| rest.split_once('/')) else {
                 return Self { provider: Some(provider), ..Self::at(rest) };
             };
@@ -40,9 +44,9 @@ impl<'w> Located<'w> {
                 match registry {
                     Some((provider, owner, region)) => {
                         let (owner, region) = (Some(owner), Some(region));
-                        Self { provider: Some(provider), has_host: true, owner, region, ..Self::at(path) }
+                        Self { provider: Some(provider), host: Some(host), owner, region, ..Self::at(path) }
                     }
-                    None => Self { has_host: true, ..Self::at(path) },
+                    None => Self { host: Some(host), ..Self::at(path) },
                 }
             }
             _ => Self::at(word),
@@ -56,7 +60,12 @@ impl<'w> Located<'w> {
             Some(colon) => (&path[..last + colon], Some(&path[last + colon + 1..])),
             None => (path, None),
         };
-        Self { provider: None, has_host: false, owner: None, region: None, repository, tag }
+        Self { provider: None, host: None, owner: None, region: None, repository, tag }
+    }
+
+    /// Whether it names the registry of this store by its host.
+    pub fn is_at(&self, store: &StoreRef) -> bool {
+        self.host.is_some_and(|host| store.registry_host().is_some_and(|own| own.eq_ignore_ascii_case(host)))
     }
 
     /// Whether it may be in this store. A part that one of them leaves out matches anything.

@@ -16,6 +16,7 @@ mod located;
 mod machines;
 pub mod manifest;
 mod nature;
+pub mod oci;
 mod parse;
 pub mod patterns;
 mod place;

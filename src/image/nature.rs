@@ -60,4 +60,6 @@ pub struct Hosts {
     pub locate: for<'h> fn(&'h str) -> Option<(&'h str, &'h str)>,
     /// Explains a text with a host or a resource name of the same cloud that is not a reference.
     pub near: fn(Part) -> Option<ParseError>,
+    /// References always begin with a host, also after the scheme.
+    pub always: bool,
 }

@@ -7,7 +7,7 @@ use super::{
     nature::Images,
     place::{self, ParseError, Part},
     provider::Provider,
-    providers::hosts,
+    providers::{by_host, of_host},
     read::{self, Read, Wanted},
     reference::{ImageRef, Reference, StoreRef},
     slips,
@@ -17,7 +17,7 @@ use super::{
 const LONGEST: usize = 2048;
 
 /// What people copy in front of a registry's host.
-const PASTED: [&str; 3] = ["docker", "oci", "https"];
+const PASTED: [&str; 2] = ["docker", "https"];
 
 impl FromStr for ImageRef {
     type Err = ParseError;
@@ -113,26 +113,16 @@ fn read(text: &str, wanted: Wanted) -> Result<Read<'_>, ParseError> {
         }
         let pasted = PASTED.iter().any(|pasted| scheme.as_str().eq_ignore_ascii_case(pasted));
         if pasted && let Some(rest) = rest.strip_prefix("//") {
-            return match uri(rest)? {
+            return match of_host(rest)? {
                 Some(read) => Ok(read),
-                None => Err(foreign::registry(rest).unwrap_or_else(|| foreign::explain(whole, wanted))),
+                None => (by_host().nature().read)(rest),
             };
         }
     }
-    match uri(whole)? {
+    match of_host(whole)? {
         Some(read) => Ok(read),
         None => Err(slips::without_colon(whole, wanted).unwrap_or_else(|| foreign::explain(whole, wanted))),
     }
-}
-
-/// `HOST/REPOSITORY…`, if the host means to be a registry of one of the providers.
-fn uri(text: Part) -> Result<Option<Read>, ParseError> {
-    for hosts in hosts() {
-        if let Some(read) = (hosts.read)(text)? {
-            return Ok(Some(read));
-        }
-    }
-    Ok(None)
 }
 
 /// Refuses what no part of any reference can hold, before anything is made of the text.

@@ -202,8 +202,13 @@ pub(super) fn secret(text: &str) -> Option<Range<usize>> {
     let (start, pasted) = match text.split_once(':') {
         Some((scheme, rest)) if Provider::of_scheme(scheme).is_some() => {
             // `workspace://PROJECT@REGION/…` is not a secret; `//USER:PASSWORD@…` is one.
-            let authority = rest.strip_prefix("//")?.split('/').next()?;
-            (scheme.len() + 3 + authority.find(':')? + 1, true)
+            let (authority, before) = match rest.strip_prefix("//") {
+                Some(rest) => (rest.split('/').next()?, 3),
+                // A host comes first: `oci:USER:PASSWORD@HOST/…`.
+                None => (rest.split_once('/')?.0, 1),
+            };
+            let named = authority.find('@').is_some() || before == 3;
+            (scheme.len() + before + authority.find(':').filter(|_| named)? + 1, before == 3)
         }
         Some((scheme, rest)) if rest.starts_with("//") => (scheme.len() + 3, true),
         Some((user, _)) if !user.contains('/') => (0, false),
@@ -263,6 +268,8 @@ mod tests {
             ("workspace://p@r/1", "workspace://p@r/1"),
             ("ecr:app:v1@sha256:00", "ecr:app:v1@sha256:00"),
             ("ecr:app:v1@oops.x", "ecr:app:v1@oops.x"),
+            ("oci:me:pw@ghcr.io/app", "oci:me:**@ghcr.io/app"),
+            ("oci:ghcr.io:443/app:v1", "oci:ghcr.io:443/app:v1"),
             ("ecr://r/app:v1@oops", "ecr://r/app:v1@oops"),
             ("app:v1@sha256:00", "app:v1@sha256:00"),
         ] {

@@ -13,10 +13,11 @@ pub enum Provider {
     Ecr,
     Cvm,
     Workspace,
+    Oci,
 }
 
 impl Provider {
-    pub const ALL: [Self; 3] = [Self::Ecr, Self::Cvm, Self::Workspace];
+    pub const ALL: [Self; 4] = [Self::Ecr, Self::Cvm, Self::Workspace, Self::Oci];
 
     /// The word that references begin with, as JSON has it too.
     pub const fn scheme(self) -> &'static str {
@@ -24,6 +25,7 @@ impl Provider {
             Self::Ecr => "ecr",
             Self::Cvm => "cvm",
             Self::Workspace => "workspace",
+            Self::Oci => "oci",
         }
     }
 

@@ -2,8 +2,11 @@
 
 use super::{
     cvm, ecr,
-    nature::{Archive, Hosts, Images, Nature},
+    nature::{Archive, Images, Nature},
+    oci,
+    place::{ParseError, Part},
     provider::Provider,
+    read::Read,
     reference::StoreRef,
     workspace,
 };
@@ -14,6 +17,7 @@ impl Provider {
             Self::Ecr => &ecr::NATURE,
             Self::Cvm => &cvm::NATURE,
             Self::Workspace => &workspace::NATURE,
+            Self::Oci => &oci::NATURE,
         }
     }
 
@@ -64,9 +68,31 @@ impl StoreRef {
     }
 }
 
-/// The registry hosts of every provider that has any.
-pub(super) fn hosts() -> impl Iterator<Item = &'static Hosts> {
-    Provider::ALL.into_iter().filter_map(|provider| provider.nature().hosts.as_ref())
+/// Reads `HOST/REPOSITORY…`, if the host means to be a registry of one of the providers. Each explains its own other hosts
+/// before the next one is asked, because a later one may take any host.
+pub(super) fn of_host(text: Part) -> Result<Option<Read>, ParseError> {
+    for hosts in Provider::ALL.into_iter().filter_map(|provider| provider.nature().hosts.as_ref()) {
+        if let Some(read) = (hosts.read)(text)? {
+            return Ok(Some(read));
+        }
+        if let Some(error) = (hosts.near)(text) {
+            return Err(if error.right().is_none() { error.or(schemes()) } else { error });
+        }
+    }
+    Ok(None)
+}
+
+/// The provider whose references always begin with a host.
+pub(super) fn by_host() -> Provider {
+    let always = |provider: &Provider| provider.nature().hosts.as_ref().is_some_and(|hosts| hosts.always);
+    Provider::ALL.into_iter().find(always).expect("one takes any host")
+}
+
+/// How references begin.
+pub(super) fn schemes() -> String {
+    let [rest @ .., last] = Provider::ALL;
+    let rest = rest.map(|provider| format!("{provider}:")).join(", ");
+    format!("a reference begins with {rest} or {last}:, as in ecr:team/app:v1 or cvm:img-6pb6lrmy")
 }
 
 #[cfg(test)]

@@ -115,6 +115,8 @@ impl Provider {
             Self::Ecr => AWS,
             Self::Cvm => TENCENT,
             Self::Workspace => HUAWEI,
+            // The place of a registry is its host.
+            Self::Oci => &[],
         }
     }
 }

@@ -112,7 +112,13 @@ impl std::fmt::Display for Place {
         if *sandbox == Some(true) {
             write!(f, "{SANDBOX} ")?;
         }
-        write!(f, "{} {} of ", home.provider.title(), home.region.as_deref().unwrap_or_default())?;
+        let title = home.provider.title();
+        if let (None, Some(host)) = (&home.owner, home.registry_host()) {
+            // A registry is known by its host alone.
+            let caller = caller.as_ref().map(|caller| format!(" as {caller}"));
+            return write!(f, "{title} {host}{}", caller.unwrap_or_default());
+        }
+        write!(f, "{title} {} of ", home.region.as_deref().unwrap_or_default())?;
         match (&home.owner, caller) {
             (Some(owner), _) => write!(f, "{} {owner}", home.provider.owner_word()),
             (None, Some(caller)) => write!(f, "the account of key {caller}"),

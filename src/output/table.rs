@@ -55,7 +55,9 @@ pub const COLUMNS: [Column; 10] = [
     ("SIZE", |item, _| item.image.bytes.map(size).unwrap_or_default()),
     ("AGE", |item, view| {
         let born = item.image.pushed_at.or(item.image.created_at);
-        born.map(|born| ago(born, view.now)).unwrap_or_default()
+        // A build may be far older than its push.
+        let built = || item.image.built_at.map(|built| format!("built {}", ago(built, view.now)));
+        born.map(|born| ago(born, view.now)).or_else(built).unwrap_or_default()
     }),
     ("PULLED", |item, view| match (view.pulled, item.image.pulled_at) {
         (true, Some(pulled)) => ago(pulled, view.now),

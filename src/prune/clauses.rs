@@ -8,8 +8,9 @@ use super::{
     select::{Judgement, Surroundings},
 };
 use crate::{
+    error::Result,
     image::{Provider, StoreRef},
-    store::Image,
+    store::{Fact, Image},
 };
 
 /// All rules that decide about the images of a store.
@@ -67,6 +68,12 @@ impl Clauses {
     /// Whether a rule may choose this image, judging by its listing. More knowledge only keeps more.
     pub fn may_choose(&self, image: &Image, provider: Provider) -> bool {
         self.selections().any(|selection| selection.may_choose(image, provider))
+    }
+
+    /// Refuses rules that a store cannot answer.
+    pub fn answered(&self, store: &StoreRef, tells: impl Fn(Fact) -> bool) -> Result<()> {
+        let about = self.0.iter().filter_map(|clause| clause.about.as_ref());
+        about.chain(self.selections()).try_for_each(|selection| selection.answered(store, &tells))
     }
 
     pub fn want_orphans(&self) -> bool {

@@ -252,7 +252,7 @@ impl<'a, 's> Scan<'a, 's> {
         for (slash, _) in path.match_indices('/') {
             found.extend(self.stocks(located, &path[slash + 1..]));
         }
-        let theirs = match path.contains('/') || located.has_host {
+        let theirs = match path.contains('/') || located.host.is_some() {
             true => &self.known.endings,
             false => &self.known.official,
         };
@@ -263,7 +263,7 @@ impl<'a, 's> Scan<'a, 's> {
     /// A word that may be one half of a repository's name.
     fn halves(&mut self, located: &Located, at: At) {
         let (name, number) = (located.repository, self.mentions.words_read());
-        let is_sure = located.has_host || located.provider.is_some() || self.follows_repository_key(at.line);
+        let is_sure = located.host.is_some() || located.provider.is_some() || self.follows_repository_key(at.line);
         let folders = self.known.folders.get(name).into_iter().flatten();
         let is_folder = folders.copied().any(|place| located.may_be_in(&self.known.stocks[place].store));
         let mut found = Vec::new();

@@ -76,6 +76,18 @@ impl Stock {
         Self { store: store.into(), images, places, readings: HashMap::new(), archived: HashSet::new() }
     }
 
+    /// Adds images that a listing may not show: those without a tag.
+    pub fn with(mut self, unlisted: impl IntoIterator<Item = Image>) -> Self {
+        for image in unlisted {
+            let new = identity(&image).is_some_and(|id| !self.places.contains_key(id));
+            if let (true, Some(id)) = (new, identity(&image)) {
+                self.places.insert(id.to_owned(), self.images.len());
+                self.images.push(Arc::new(image));
+            }
+        }
+        self
+    }
+
     /// The images that can be archived: those in the archive are left out, and those on their way out of it are held.
     pub fn to_archive(store: impl Into<Arc<StoreRef>>, listed: impl IntoIterator<Item = Image>) -> Self {
         let mut archived = HashSet::new();

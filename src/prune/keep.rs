@@ -71,7 +71,7 @@ fn newest(provider: Provider, images: &[impl Borrow<Image>], going: &[usize], ke
 }
 
 pub fn date(image: &Image) -> Option<DateTime<Utc>> {
-    image.pushed_at.or(image.created_at)
+    image.pushed_at.or(image.created_at).or(image.built_at)
 }
 
 /// Which images count together: all of a repository; machine images by family, or by name without its version.

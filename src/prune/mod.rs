@@ -53,6 +53,7 @@ pub use guards::{GuardArgs, Guards, Stop};
 pub use in_use::scan;
 pub use in_use::{Known, Scan, Tally};
 pub use inventory::{Reading, Stock, identity, may_be_index};
+pub use keep::date;
 pub use listed::listed;
 pub use plan::{Action, Choice, Plan, Reason, Row, Rule, StorePlan, Totals};
 pub use recheck::{Saved, Step, recheck};

@@ -94,11 +94,15 @@ impl Name {
             None => (text, None),
         };
         let located = Located::of(head);
-        let located = located.provider.is_some().then(|| match located.tag {
+        let located = (located.provider.is_some() || located.host.is_some()).then(|| match located.tag {
             Some(tag) => format!("{}:{tag}", located.repository),
             None => located.repository.to_owned(),
         });
-        let located = located.map(|whole| whole.parse()).transpose()?;
+        let located = match (Located::of(head).provider, located) {
+            (Some(_), Some(whole)) => Some(whole.parse()?),
+            // What looks like a host may be a part of a glob.
+            (_, whole) => whole.and_then(|whole| whole.parse().ok()),
+        };
         let machine = text.parse::<ImageRef>().ok().filter(|image| matches!(image.id, ImageId::Named(_)));
         Ok(Self { glob: text.parse()?, text: text.into(), located, digest, machine })
     }
@@ -128,8 +132,11 @@ impl Name {
         if store.name.is_empty() || !self.text.contains(['/', ':']) {
             return None;
         }
+        let where_to = Located::of(&self.text);
         let pattern = match &self.located {
-            Some(_) if !Located::of(&self.text).may_be_in(store) => return None,
+            // A part before a slash may look like a host and be none.
+            Some(_) if where_to.provider.is_none() && !where_to.is_at(store) => &self.glob,
+            Some(_) if !where_to.may_be_in(store) => return None,
             // `REPOSITORY@DIGEST` means one image.
             Some(_) if self.digest.is_some() && !self.located.as_ref()?.as_str().contains(':') => return None,
             Some(located) => located,
@@ -156,6 +163,25 @@ mod tests {
             digest: Some("sha256:abc".into()),
             tags: tags.iter().map(|tag| tag.to_string()).collect(),
             ..Image::default()
+        }
+    }
+
+    #[test]
+    fn a_name_with_the_host_of_a_registry_is_about_that_registry_alone() {
+        let image = tagged(&["v1"]);
+        for (glob, store, fits) in [
+            ("ghcr.io/o/app:v1", "ghcr.io/o/app", true),
+            ("oci:ghcr.io/o/app:v*", "ghcr.io/o/app", true),
+            ("docker://GHCR.io/o/*", "ghcr.io/o/app", true),
+            ("quay.io/o/app:v1", "ghcr.io/o/app", false),
+            ("ghcr.io/o/app:v2", "ghcr.io/o/app", false),
+            ("localhost:5000/app", "localhost:5000/app", true),
+            ("o/app:v1", "ghcr.io/o/app", true),
+            ("ghcr.io/o/app:v1", "ecr:ghcr.io/o/app", true),
+            ("{a.b/c,d}:v1", "ecr:a.b/c", true),
+        ] {
+            let names = Names::new("--exclude", [glob]).unwrap();
+            assert_eq!(names.find(&store.parse().unwrap(), &image).is_some(), fits, "{glob} {store}");
         }
     }
 

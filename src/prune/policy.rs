@@ -106,6 +106,10 @@ pub struct Conditions {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub older_than: Option<Age>,
+    /// Built longer ago than this, as the image says itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub built_before: Option<Age>,
     /// Last pulled longer ago than this.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
@@ -149,10 +153,11 @@ impl Matching {
 impl Conditions {
     /// The selectors of the images that match both.
     pub fn and(&self, matching: &Matching) -> Selectors {
-        let Self { older_than, not_pulled_for, archived_for, larger_than, .. } = self.clone();
+        let Self { older_than, built_before, not_pulled_for, archived_for, larger_than, .. } = self.clone();
         let Self { keep, keep_untagged, keep_total, keep_semver, .. } = *self;
         Selectors {
             older_than,
+            built_before,
             not_pulled_for,
             archived_for,
             larger_than,

@@ -12,8 +12,9 @@ use super::{
     names::{Names, labels},
 };
 use crate::{
+    error::{Error, Kind, Result},
     image::{Provider, StoreRef},
-    store::Image,
+    store::{Fact, Image},
 };
 
 /// Selectors compiled for one moment.
@@ -21,6 +22,7 @@ use crate::{
 pub struct Selection {
     pub(super) now: DateTime<Utc>,
     pub(super) older_than: Option<(DateTime<Utc>, Age)>,
+    pub(super) built_before: Option<(DateTime<Utc>, Age)>,
     pub(super) not_pulled_for: Option<(DateTime<Utc>, Age)>,
     pub(super) archived_for: Option<(DateTime<Utc>, Age)>,
     pub(super) untagged: bool,
@@ -67,13 +69,46 @@ impl Selection {
         let Some(ahead) = ahead else { return Cow::Borrowed(self) };
         let mut selection = self.clone();
         selection.now -= ahead;
-        for (moment, age) in [&mut selection.older_than, &mut selection.not_pulled_for, &mut selection.archived_for]
-            .into_iter()
-            .flatten()
-        {
+        let ages = [
+            &mut selection.older_than,
+            &mut selection.built_before,
+            &mut selection.not_pulled_for,
+            &mut selection.archived_for,
+        ];
+        for (moment, age) in ages.into_iter().flatten() {
             *moment = age.moment(selection.now).unwrap_or(*moment);
         }
         Cow::Owned(selection)
+    }
+
+    /// Refuses selectors that a store cannot answer: it would look as if no image fits, or all.
+    pub fn answered(&self, store: &StoreRef, tells: impl Fn(Fact) -> bool) -> Result<()> {
+        const BUILT: &str = "--built-before selects by the date of the build, --tag and --keep-semver by names";
+        let needs = [
+            (self.older_than.is_some(), Fact::Age, "--older-than", "when an image was pushed", BUILT),
+            (self.not_pulled_for.is_some(), Fact::Pull, "--not-pulled-for", "when an image was pulled", BUILT),
+            (
+                self.untagged || self.keep_untagged.is_some(),
+                Fact::Untagged,
+                if self.untagged { "--untagged" } else { "--keep-untagged" },
+                "which images have no tag",
+                "the registry's own garbage collection removes these",
+            ),
+            (
+                self.built_before.is_some(),
+                Fact::Built,
+                "--built-before",
+                "when an image was built",
+                "--older-than selects by the date of the push",
+            ),
+        ];
+        match needs.into_iter().find(|(given, fact, ..)| *given && !tells(*fact)) {
+            None => Ok(()),
+            Some((_, _, flag, what, instead)) => {
+                let message = format!("{flag} cannot be used for {store}: it does not tell {what}");
+                Err(Error::new(Kind::Unsupported, message).hint(instead))
+            }
+        }
     }
 
     /// Whether the answer for one image depends on all others, so that a listing cannot be filtered page by page.
@@ -109,6 +144,7 @@ impl Selection {
             self.by_labels(image, around.provider),
             self.by_each_tag(image, around.provider),
             self.by_age(image),
+            self.by_build(image),
             self.by_pull(image, around.pulled),
             self.by_archiving(image),
             self.by_size(image),
@@ -197,6 +233,14 @@ impl Selection {
             (Some(at), _) if Some(at) > image.pushed_at => self.compare("restored", "older than", at, *moment, age),
             (Some(at), _) => self.compare("pushed", "older than", at, *moment, age),
             (None, Some(at)) => self.compare("created", "older than", at, *moment, age),
+        })
+    }
+
+    fn by_build(&self, image: &Image) -> Option<Result<String, String>> {
+        let (moment, age) = self.built_before.as_ref()?;
+        Some(match image.built_at {
+            None => Err("when it was built is unknown".into()),
+            Some(at) => self.compare("built", "older than", at, *moment, age),
         })
     }
 

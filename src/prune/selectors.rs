@@ -23,6 +23,13 @@ pub struct Selectors {
     #[schemars(with = "Option<String>")]
     pub older_than: Option<Age>,
 
+    /// OCI registries: only images built longer ago than this, as they say themselves; a rebuild may date from long ago
+    ///
+    /// These registries do not tell when an image was pushed. An old build may have been pushed today.
+    #[arg(long, value_name = "AGE")]
+    #[schemars(with = "Option<String>")]
+    pub built_before: Option<Age>,
+
     /// Only images last pulled longer ago than this; keeps images without a recorded pull
     #[arg(long, value_name = "AGE", allow_hyphen_values = true)]
     #[schemars(with = "Option<String>")]
@@ -140,6 +147,7 @@ impl Selectors {
         Ok(Selection {
             now,
             older_than: age(&self.older_than)?,
+            built_before: age(&self.built_before)?,
             not_pulled_for: age(&self.not_pulled_for)?,
             archived_for: age(&self.archived_for)?,
             untagged: self.untagged,

@@ -59,6 +59,7 @@ fn add(world: &mut World, item: &Item) -> Result<()> {
         Provider::Ecr => container(world, &region, &reference, &item.image),
         Provider::Cvm => machine(world, &region, &reference, &item.image),
         Provider::Workspace => server(world, &region, &reference, &item.image),
+        Provider::Oci => bail!("the sandbox loads no listings of this provider"),
     }
 }
 

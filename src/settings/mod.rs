@@ -3,6 +3,7 @@
 
 pub mod aws;
 pub mod huawei;
+pub mod oci;
 mod options;
 mod regions;
 pub mod tencent;
@@ -48,7 +49,6 @@ impl Env {
             }
         }
         // A secret may come back in an answer, whether or not this run uses it.
-        let is_secret = |name: &str| SECRETS.iter().any(|end| name.ends_with(end));
         vars.iter().filter(|(name, _)| is_secret(name)).for_each(|(_, secret)| secrets::remember(secret));
         vars.values().for_each(|value| secrets::remember_password_of(value));
         let folders = etcetera::choose_base_strategy().ok();
@@ -91,6 +91,11 @@ impl Env {
     /// The same for the AWS SDK, so that it reads no other environment.
     pub fn to_sdk(&self) -> aws_types::os_shim_internal::Env {
         self.vars.clone().into()
+    }
+
+    /// All variables but those with secrets and these, for a command that imgctl runs.
+    pub fn without_secrets(&self, others: &[&str]) -> impl Iterator<Item = (&String, &String)> {
+        self.vars.iter().filter(|(name, _)| !is_secret(name) && !others.contains(&name.as_str()))
     }
 
     /// Where what was read once may be kept: the folder that `IMGCTL_CACHE_DIR` names, else the system's own; nowhere,
@@ -163,6 +168,11 @@ impl Default for Settings {
             options: Options::default(),
         }
     }
+}
+
+/// Whether a variable has a secret, by its name.
+fn is_secret(name: &str) -> bool {
+    SECRETS.iter().any(|end| name.ends_with(end))
 }
 
 /// An endpoint as a person writes it.

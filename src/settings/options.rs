@@ -9,7 +9,7 @@ pub struct Options {
     pub deletion: DeletionFlags,
     pub kinds: Kinds,
     pub sharing: bool,
-    /// ECR: try to delete a digest that does not exist, to check the permission to delete.
+    /// ECR and OCI registries: try to delete a digest that does not exist, to check the permission to delete.
     pub check_delete: bool,
     /// The longest time that this command waits for one answer.
     pub most_timeout: Option<std::time::Duration>,

@@ -1,7 +1,7 @@
 //! Regions for completion, and the rule for valid names. Completion offers configured regions and those on known lists.
 //! It never calls a provider, so the list may be incomplete.
 
-use super::{Settings, aws, huawei, tencent};
+use super::{Settings, aws, huawei, oci, tencent};
 use crate::{
     error::{Error, Kind, Result},
     image::{self, Provider},
@@ -21,6 +21,8 @@ pub async fn profiles(settings: &Settings, provider: Provider) -> Vec<String> {
         Provider::Ecr => aws::profiles(settings).await,
         Provider::Cvm => tencent::profiles(&settings.env),
         Provider::Workspace => huawei::profiles(&settings.env),
+        // Their credentials are found by the registry's host.
+        Provider::Oci => Vec::new(),
     };
     profiles.sort_unstable();
     profiles
@@ -33,6 +35,7 @@ pub async fn regions(settings: &Settings, provider: Provider) -> Vec<String> {
         Provider::Ecr => aws::regions(settings).await,
         Provider::Cvm => tencent::region(settings).into_iter().collect(),
         Provider::Workspace => huawei::regions(&settings.env),
+        Provider::Oci => oci::hosts(&settings.env),
     });
     let mut known = std::collections::HashSet::new();
     regions.retain(|region| known.insert(region.clone()));

@@ -1,6 +1,6 @@
 //! All variables that the providers' settings read.
 
-use super::{aws, huawei, tencent};
+use super::{aws, huawei, oci, tencent};
 use crate::image::Provider;
 
 /// Variables that imgctl reads for every provider.
@@ -28,6 +28,7 @@ pub fn variables() -> impl Iterator<Item = &'static str> {
         Provider::Ecr => aws::VARIABLES,
         Provider::Cvm => tencent::VARIABLES,
         Provider::Workspace => huawei::VARIABLES,
+        Provider::Oci => oci::VARIABLES,
     };
     Provider::ALL.into_iter().flat_map(of).copied()
 }

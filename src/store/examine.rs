@@ -1,7 +1,7 @@
 //! Checks one provider for `imgctl doctor`: resolves its settings and makes one call that changes nothing. The details
 //! are in `PROVIDER/examine.rs`.
 
-use super::{Ask, cvm, ecr, workspace};
+use super::{Ask, cvm, ecr, oci, workspace};
 use crate::{
     checkup::{Checkup, Subject},
     image::{Provider, StoreRef},
@@ -13,6 +13,7 @@ pub async fn examine(settings: &Settings, store: &StoreRef, ask: &Ask, checkup: 
     let ended = match store.provider {
         Provider::Ecr => ecr::examine::examine(settings, store, ask, checkup).await,
         Provider::Cvm => cvm::examine::examine(settings, store, checkup).await,
+        Provider::Oci => oci::examine::examine(settings, store, checkup).await,
         Provider::Workspace => workspace::examine::examine(settings, store, checkup).await,
     };
     // Every error must be among the checks, also if the code above forgot to add it.

@@ -69,6 +69,9 @@ pub struct Image {
     pub pushed_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
     pub created_at: Option<DateTime<Utc>>,
+    /// When it was built, as it says itself: perhaps long before it was pushed.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
+    pub built_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
     pub updated_at: Option<DateTime<Utc>>,
     /// When it was last pulled, as far as the provider recorded it.

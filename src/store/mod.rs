@@ -7,6 +7,7 @@ mod difference;
 pub mod ecr;
 pub mod examine;
 mod image;
+pub mod oci;
 mod own;
 mod registry;
 mod said;
@@ -80,6 +81,27 @@ pub trait ImageStore: Send + Sync {
     /// One page of the store's images, after the given token.
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>>;
 
+    /// Whether a listing shows only names, and a look at a tag only what that tag points to. Then only looks at all tags show
+    /// which of them an image has, and removing its last tag leaves the image.
+    fn lists_names(&self) -> bool {
+        false
+    }
+
+    /// Whether the service refuses to delete an image that an index still needs. Otherwise imgctl finds that out first.
+    fn protects_parts(&self) -> bool {
+        true
+    }
+
+    /// Whether this store tells a fact about its images that it knows at all.
+    fn tells(&self, fact: Fact) -> bool {
+        fact != Fact::Built
+    }
+
+    /// What an image's own contents say about it, where no listing and no look does.
+    async fn details(&self, _image: &Image) -> Result<Image> {
+        Err(unsupported("describes images by itself"))
+    }
+
     /// Asks which accounts an image is shared with, and records them and the resulting hold on the image.
     async fn add_sharing(&self, _image: &mut Image) -> Result<()> {
         Err(unsupported("cannot share images"))
@@ -152,6 +174,7 @@ pub struct Clients {
     ecr: ecr::Clients,
     cvm: cvm::Clients,
     workspace: workspace::Clients,
+    oci: oci::Clients,
 }
 
 /// Opens a store with the credentials that the settings name.
@@ -160,6 +183,7 @@ pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> R
         Provider::Ecr => Arc::new(ecr::open(settings, &clients.ecr, store).await?),
         Provider::Cvm => Arc::new(cvm::open(settings, &clients.cvm, store).await?),
         Provider::Workspace => Arc::new(workspace::open(settings, &clients.workspace, store).await?),
+        Provider::Oci => Arc::new(oci::open(settings, &clients.oci, store).await?),
     })
 }
 
@@ -231,6 +255,19 @@ pub struct Job {
     pub id: String,
 }
 
+/// A fact about images that rules may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// When an image was pushed or created.
+    Age,
+    /// When it was last pulled.
+    Pull,
+    /// When it was built.
+    Built,
+    /// Images without a tag.
+    Untagged,
+}
+
 /// A kind of call, with a limit of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
@@ -250,6 +287,8 @@ pub enum Op {
     Put,
     /// [`ImageStore::set_storage_class`]
     StorageClass,
+    /// [`ImageStore::details`]
+    Details,
 }
 
 impl Op {

@@ -19,7 +19,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use crate::{
-    engine::Session,
+    engine::{Pages, Session},
     error::{Error, Result},
     image::manifest::{self, Contents},
     image::{Digest, ImageId},
@@ -47,11 +47,26 @@ pub async fn stock(
     may_go: impl Fn(&Image) -> bool,
     seen: impl Fn(usize),
 ) -> Result<Stock> {
+    stock_of(session, cache, session.pages(), archive, may_go, seen).await
+}
+
+/// Lists a store and reads its indexes, to find out what they need.
+pub async fn bonds(session: &Session, cache: &Cache, seen: impl Fn(usize)) -> Result<Stock> {
+    stock_of(session, cache, session.bare_pages(), false, |_| true, seen).await
+}
+
+async fn stock_of(
+    session: &Session,
+    cache: &Cache,
+    mut pages: Pages<'_>,
+    archive: bool,
+    may_go: impl Fn(&Image) -> bool,
+    seen: impl Fn(usize),
+) -> Result<Stock> {
     let has_indexes = session.store.home().provider.has_containers();
     let (found, mut waiting) = mpsc::unbounded_channel();
     let listing = async move {
         let (mut images, mut indexes, mut needed) = (Vec::new(), Vec::new(), false);
-        let mut pages = session.pages();
         while let Some(page) = pages.next().await? {
             seen(page.len());
             for image in page {

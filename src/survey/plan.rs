@@ -281,6 +281,11 @@ async fn open(context: &Context, rules: &[Rules]) -> Result<(Vec<Part>, Vec<Item
             match lookup::stores(context, store).await {
                 Ok(sessions) => {
                     for session in sessions {
+                        let home = session.store.home();
+                        if let Err(error) = of.clauses.answered(&home, |fact| session.store.tells(fact)) {
+                            failed.push(fail(context, &home, error));
+                            continue;
+                        }
                         if once(rules, &mut places, &session.store.home(), number)? {
                             parts.push(Part { session, rules: number, copies: Copies::None, cache_rule: None });
                         }

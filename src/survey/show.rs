@@ -13,7 +13,7 @@ use crate::{
     output::{human, safe},
     prune::Choice,
     prune::saved,
-    prune::{Action, Reason, Row, Rule, Stock, StorePlan, Totals, identity},
+    prune::{Action, Reason, Row, Rule, Stock, StorePlan, Totals, date, identity},
     report::{Item, Sizes},
     settings::DeletionFlags,
     store::CacheRule,
@@ -61,7 +61,7 @@ pub fn rows<'m>(stock: &Stock, plan: &'m StorePlan, wanted: impl Fn(&Row) -> boo
     let mut rows: Vec<&Row> = plan.rows.iter().filter(|row| wanted(row)).collect();
     rows.sort_by_cached_key(|row| {
         let image = &stock.images()[row.image];
-        let date = image.pushed_at.or(image.created_at);
+        let date = date(image);
         (row.action() == Action::Keep, Reverse(date), !image.is_index())
     });
     rows

@@ -88,7 +88,7 @@ fn each_shell(check: impl Fn(&str)) {
 fn every_part_of_a_reference_is_offered_from_the_store_itself() {
     each_shell(|shell| {
         for (line, some, all) in [
-            ("imgctl delete ", "workspace:", 3),
+            ("imgctl delete ", "workspace:", 4),
             ("imgctl delete e", "ecr:", 1),
             ("imgctl delete ecr:te", "ecr:team/app:", 2),
             ("imgctl list ecr:te", "ecr:team/app", 2),

@@ -78,7 +78,7 @@ fn without_any_credentials_nothing_could_be_tried() {
     let world = without(without(without(world(), "ecr"), "cvm"), "workspace");
     let run = world.run(&["doctor", "-o", "json"]);
     let unconfigured = |name: &str| (name.to_owned(), "not_configured".to_owned());
-    assert_eq!(states(&run), ["ecr", "cvm", "workspace"].map(unconfigured));
+    assert_eq!(states(&run), ["ecr", "cvm", "workspace", "oci"].map(unconfigured));
     run.exits(3).sends_calls(0);
 }
 
@@ -100,7 +100,7 @@ fn one_provider_that_is_down_does_not_keep_the_others_from_being_asked() {
     let world = world().set("IMGCTL_CVM_ENDPOINT", "http://127.0.0.1:1");
     let run = world.run(&["doctor", "-o", "json"]);
     let states: Vec<_> = states(&run).into_iter().map(|(_, state)| state).collect();
-    assert_eq!(states, ["ok", "failed", "ok"]);
+    assert_eq!(states, ["ok", "failed", "ok", "not_configured"]);
     run.exits(1);
     let error = &run.json()["items"][1]["error"];
     assert_eq!(error["kind"], "unreachable");

@@ -33,7 +33,7 @@ pub use crate::store::Op;
 /// The longest pause that a provider may ask for.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-const OPS: [Op; 11] = [
+const OPS: [Op; 12] = [
     Op::Delete,
     Op::Get,
     Op::List,
@@ -45,6 +45,7 @@ const OPS: [Op; 11] = [
     Op::Rules,
     Op::Put,
     Op::StorageClass,
+    Op::Details,
 ];
 
 /// For a call that the provider does not have: it is never sent, because its store refuses it.

@@ -36,7 +36,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_too_strange(text in r"(ecr:|cvm:|workspace:|https://|arn:)?[\PC\x00-\x20@:/.*-]{0,40}") {
+    fn no_text_is_too_strange(text in r"(ecr:|cvm:|workspace:|oci:|https://|arn:)?[\PC\x00-\x20@:/.*-]{0,40}") {
         for error in [
             text.parse::<ImageRef>().err(),
             text.parse::<StoreRef>().err(),
@@ -75,6 +75,22 @@ fn images_are_taken_in_every_form_and_printed_in_one() {
         ("123456789012.dkr-ecr.eu-west-1.on.aws/app:v1", "123456789012.dkr-ecr.eu-west-1.on.aws/app:v1"),
         ("ecr://123456789012@cn-north-1/app:v1", "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/app:v1"),
         ("ecr:a__b.c--d/e_f:_tag.-", "ecr:a__b.c--d/e_f:_tag.-"),
+        ("oci:ghcr.io/o/app:v1", "ghcr.io/o/app:v1"),
+        ("oci://ghcr.io/o/app:v1", "ghcr.io/o/app:v1"),
+        ("OCI:GHCR.io/o/app:V1", "ghcr.io/o/app:V1"),
+        ("ghcr.io/o/app@SHA", "ghcr.io/o/app@SHA"),
+        ("docker://ghcr.io/o/app:v1@SHA", "ghcr.io/o/app:v1@SHA"),
+        ("https://eu.gcr.io/me/app:v1", "eu.gcr.io/me/app:v1"),
+        ("me.azurecr.io/app@SHA", "me.azurecr.io/app@SHA"),
+        ("localhost:5000/app:v1", "localhost:5000/app:v1"),
+        ("localhost/app:v1", "localhost/app:v1"),
+        ("registry:5000/team/app:v1", "registry:5000/team/app:v1"),
+        ("team.tools/app:v1", "team.tools/app:v1"),
+        ("docker.io/library/nginx:1", "docker.io/library/nginx:1"),
+        ("index.docker.io/library/nginx:1", "docker.io/library/nginx:1"),
+        ("docker://registry-1.docker.io/o/app:1", "docker.io/o/app:1"),
+        ("oci:HOST/app:v1", "HOST/app:v1"),
+        ("ecr:team.tools/app:v1", "ecr:team.tools/app:v1"),
         ("cvm:img-6pb6lrmy", "cvm:img-6pb6lrmy"),
         ("Cvm://AP-guangzhou/img-34vaef8fe", "cvm://ap-guangzhou/img-34vaef8fe"),
         ("workspace:697612196993040384", "workspace:697612196993040384"),
@@ -98,6 +114,9 @@ fn stores_are_taken_in_every_form_and_printed_in_one() {
         ("ecr://eu-west-1/{web,api}-[0-9]?", "ecr://eu-west-1/{web,api}-[0-9]?"),
         ("HOST/team/app", "HOST/team/app"),
         ("HOST/team/*", "HOST/team/*"),
+        ("oci:ghcr.io/team/**", "ghcr.io/team/**"),
+        ("registry.example.com:5000/**", "registry.example.com:5000/**"),
+        ("oci://docker.io/*/app-?", "docker.io/*/app-?"),
         ("cvm:", "cvm:"),
         ("cvm://ap-guangzhou/", "cvm://ap-guangzhou/"),
         ("cvm://ap-guangzhou", "cvm://ap-guangzhou/"),
@@ -216,13 +235,36 @@ fn what_names_no_image_is_refused_with_what_would_be_right() {
             "ecr-public.aws.com",
             "private repositories are named ecr:REPOSITORY:TAG, or by their whole URI",
         ),
-        ("docker.io/library/nginx:1", "docker.io", TAKES),
-        ("ghcr.io/me/app:v1", "ghcr.io", TAKES),
-        ("https://eu.gcr.io/me/app:v1", "eu.gcr.io", TAKES),
-        ("me.azurecr.io/app@SHA", "me.azurecr.io", TAKES),
+        (
+            "oci:public.ecr.aws/nginx:1",
+            "public.ecr.aws",
+            "private repositories are named ecr:REPOSITORY:TAG, or by their whole URI",
+        ),
+        ("oci:app:v1", "app:v1", "write oci:REGISTRY/app:v1, or docker.io/library/app:v1 for Docker Hub"),
+        ("oci:team/app:v1", "team", "write oci:REGISTRY/team/app:v1, or docker.io/team/app:v1 for Docker Hub"),
+        ("oci:", "", "write oci:REGISTRY/REPOSITORY:TAG"),
+        ("oci:/app:v1", "", "write oci:REGISTRY/REPOSITORY:TAG"),
+        ("oci:ghcr.io", "", "write ghcr.io/REPOSITORY:TAG, or ghcr.io/** for all its repositories"),
+        ("ghcr.io/", "", "write ghcr.io/REPOSITORY:TAG, or ghcr.io/** for all its repositories"),
+        ("ghcr.io/o/app", "", "write ghcr.io/o/app:TAG or ghcr.io/o/app@sha256:DIGEST"),
+        ("ghcr.io/O/app:v1", "O", "perhaps o/app"),
+        ("ghcr.io:0/o/app:v1", "0", "a registry's host looks like ghcr.io or registry.example.com:5000"),
+        ("ghcr..io/o/app:v1", "ghcr..io", "a registry's host looks like ghcr.io or registry.example.com:5000"),
+        ("me@ghcr.io/o/app:v1", "me", "a registry's host looks like ghcr.io or registry.example.com:5000"),
+        ("docker.io/nginx:1", "nginx:1", "write docker.io/library/nginx:1"),
+        ("docker://app:v1", "app:v1", "write oci:REGISTRY/app:v1, or docker.io/library/app:v1 for Docker Hub"),
+        (
+            "https://hub.docker.com/r/o/app",
+            "hub.docker.com",
+            "images of Docker Hub are named docker.io/NAMESPACE/REPOSITORY:TAG",
+        ),
+        ("oci:[::1]:5000/app:v1", "[::1]", "use a name, like localhost:5000"),
+        ("github.com/o/app", "github.com", "images of GitHub's registry are named ghcr.io/OWNER/REPOSITORY:TAG"),
+        ("ecr://ghcr.io/o/app:v1", "ghcr.io", "write ghcr.io/o/app:v1"),
+        ("ecr:localhost:5000/app:v1", "localhost:5000", "write localhost:5000/app:v1"),
+        ("ghcr.io/o/app@sha256:E3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "E", "write SHA"),
+        ("docker:app:v1", "docker", "did you mean oci:app:v1"),
         ("api.ecr.eu-west-1.amazonaws.com/app:v1", "api.ecr.eu-west-1.amazonaws.com", TAKES),
-        ("localhost:5000/app:v1", "localhost:5000", TAKES),
-        ("team.tools/app:v1", "team.tools", "if that is the name of an ECR repository, write ecr:team.tools/app:v1"),
         // No scheme, or another.
         ("team/app:v1", "", "write ecr:team/app:v1"),
         ("team/app@SHA", "", "write ecr:team/app@SHA"),
@@ -243,7 +285,7 @@ fn what_names_no_image_is_refused_with_what_would_be_right() {
         ("tencent:img-1", "tencent", "did you mean cvm:img-1"),
         ("Workspaces://cn-north-4/1", "Workspaces", "did you mean workspace:"),
         ("s3://bucket/key", "s3", SCHEMES),
-        ("docker://team/app:v1", "docker", "did you mean ecr:"),
+        ("docker://team/app:v1", "team", "write oci:REGISTRY/team/app:v1, or docker.io/team/app:v1 for Docker Hub"),
         (
             "arn:aws:ecr:eu-west-1:123456789012:repository/team/app",
             "arn:aws:ecr:eu-west-1:123456789012:repository/team/app",
@@ -260,7 +302,8 @@ fn what_names_no_image_is_refused_with_what_would_be_right() {
     }
 }
 
-const SCHEMES: &str = "a reference begins with ecr:, cvm: or workspace:, as in ecr:team/app:v1 or cvm:img-6pb6lrmy";
+const SCHEMES: &str =
+    "a reference begins with ecr:, cvm:, workspace: or oci:, as in ecr:team/app:v1 or cvm:img-6pb6lrmy";
 const TAKES: &str = "imgctl deletes from ECR registries: ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG";
 
 #[test]
@@ -314,6 +357,9 @@ fn no_password_is_repeated() {
         "AWS:hunter2@HOST/app:v1",
         "AWS:hunter2/x@HOST/app:v1",
         "https://hunter2@ghcr.io/me/app:v1",
+        "oci:me:hunter2@ghcr.io/me/app:v1",
+        "oci://me:hunter2@ghcr.io/me/app:v1",
+        "me:hunter2@ghcr.io/me/app:v1",
         "ecr://AKIA:hunter2@eu-west-1/app:v1",
         "ecr://AKIA:hunter2/x@eu-west-1/app:v1",
         "erc://AKIA:hunter2/x@eu-west-1/app:v1",

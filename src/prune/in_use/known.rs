@@ -41,7 +41,8 @@ impl<'s> Known<'s> {
             if stock.store.provider.has_containers() {
                 let name = stock.store.name.as_str();
                 known.repositories.entry(name).or_default().push(place);
-                if let Some((_, official)) = name.rsplit_once("/library/") {
+                let cached = name.rsplit_once("/library/").map(|(_, official)| official);
+                if let Some(official) = cached.or(name.strip_prefix("library/")) {
                     known.official.entry(official).or_default().push(place);
                 }
                 for (slash, _) in name.match_indices('/') {

@@ -111,7 +111,14 @@ impl ImageStore for Cvm {
             Op::Get | Op::List => limit("DescribeImages", PAGE, 40),
             // https://www.tencentcloud.com/document/api/213/33254
             Op::Sharing => limit("DescribeImageSharePermission", 1, 10),
-            Op::Manifests | Op::Layers | Op::Poll | Op::Registry | Op::Rules | Op::Put | Op::StorageClass => None,
+            Op::Manifests
+            | Op::Layers
+            | Op::Poll
+            | Op::Registry
+            | Op::Rules
+            | Op::Put
+            | Op::StorageClass
+            | Op::Details => None,
         }
     }
 

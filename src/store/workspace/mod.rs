@@ -198,7 +198,14 @@ impl ImageStore for Workspace {
             Op::Get => read("ShowImageServer", 1),
             Op::List => read("ListImageServers", PAGE),
             Op::Poll => read("ShowImageJob", 1),
-            Op::Manifests | Op::Layers | Op::Sharing | Op::Registry | Op::Rules | Op::Put | Op::StorageClass => None,
+            Op::Manifests
+            | Op::Layers
+            | Op::Sharing
+            | Op::Registry
+            | Op::Rules
+            | Op::Put
+            | Op::StorageClass
+            | Op::Details => None,
         }
     }
 

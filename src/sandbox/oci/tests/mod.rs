@@ -19,7 +19,6 @@ use crate::sandbox::ecr::{
     build::{Built, Kind},
     digest::Digest,
     made::Recipe,
-    manifest::Manifest,
 };
 
 fn now() -> DateTime<Utc> {

@@ -1,0 +1,169 @@
+//! A real registry, the program `docker-registry`, on a free port of this machine, and images that `skopeo` pushes there.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+/// Only what the tests run is needed; without deletion a registry refuses it.
+pub const DELETES: &str = "storage: {inmemory: {}, delete: {enabled: true}}";
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+pub struct Registry {
+    /// `127.0.0.1:PORT`
+    pub host: String,
+    folder: TempDir,
+    process: Child,
+}
+
+impl Registry {
+    /// Starts a registry with these lines of configuration; `None`, with a loud line, where the programs are missing.
+    pub fn start(configuration: &str) -> Option<Self> {
+        for program in ["docker-registry", "skopeo"] {
+            let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+            if found.is_err() {
+                assert!(std::env::var_os("CI").is_none(), "{program} is not installed");
+                eprintln!("SKIPPED: {program} is not installed, so no test with a real registry ran");
+                return None;
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("registry.yml");
+        let text = format!(
+            "version: 0.1\nlog: {{level: info, accesslog: {{disabled: true}}}}\nhttp: {{addr: \"127.0.0.1:0\"}}\n{configuration}\n"
+        );
+        fs::write(&file, text).unwrap();
+        let mut process = Command::new("docker-registry")
+            .arg("serve")
+            .arg(&file)
+            .env_clear()
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap());
+        let mut line = String::new();
+        let host = loop {
+            line.clear();
+            assert!(log.read_line(&mut line).unwrap() > 0, "the registry ended");
+            if let Some((_, rest)) = line.split_once("listening on ") {
+                break rest.split(['"', ' ', ',']).next().unwrap().trim().to_owned();
+            }
+        };
+        // Nobody else reads it, and a full pipe would stop the registry.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Some(Self { host, folder, process })
+    }
+
+    /// The reference of something in this registry.
+    pub fn at(&self, rest: &str) -> String {
+        format!("{}/{rest}", self.host)
+    }
+
+    pub fn skopeo(&self, arguments: &[&str]) -> Output {
+        let home = self.folder.path();
+        let output = Command::new("skopeo")
+            .arg("--insecure-policy")
+            .args(arguments)
+            .env("HOME", home)
+            .env("XDG_RUNTIME_DIR", home)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "skopeo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    /// Pushes a layout under these tags of a repository.
+    pub fn push(&self, layout: &Layout, repository: &str, tags: &[&str]) {
+        for tag in tags {
+            let (from, to) = (
+                format!("oci:{}:it", layout.folder.display()),
+                format!("docker://{}", self.at(&format!("{repository}:{tag}"))),
+            );
+            self.skopeo(&["copy", "--quiet", "--all", "--preserve-digests", "--dest-tls-verify=false", &from, &to]);
+        }
+    }
+
+    /// An image of these platforms, made of `word`: one for none, else an index.
+    pub fn layout(&self, word: &str, platforms: &[&str]) -> Layout {
+        let created = "2024-05-06T07:08:09Z";
+        Layout::new(&self.folder.path().join(word), word, platforms, created)
+    }
+
+    /// Pulls everything under a name, on every platform.
+    pub fn pulls(&self, rest: &str) {
+        let (from, to) = (format!("docker://{}", self.at(rest)), tempfile::tempdir().unwrap());
+        let to = format!("dir:{}", to.path().display());
+        self.skopeo(&["inspect", "--raw", "--tls-verify=false", &from]);
+        self.skopeo(&["copy", "--quiet", "--all", "--src-tls-verify=false", &from, &to]);
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// An image on disk, as the image specification lays it out.
+pub struct Layout {
+    folder: PathBuf,
+    /// Of the image, or of the index.
+    pub digest: String,
+    /// Of the images of an index.
+    pub children: Vec<String>,
+}
+
+impl Layout {
+    fn new(folder: &Path, word: &str, platforms: &[&str], created: &str) -> Self {
+        fs::create_dir_all(folder.join("blobs/sha256")).unwrap();
+        let blob = |bytes: &[u8]| {
+            let digits = hex::encode(Sha256::digest(bytes));
+            fs::write(folder.join("blobs/sha256").join(&digits), bytes).unwrap();
+            format!("sha256:{digits}")
+        };
+        let write = |value: &Value| {
+            let bytes = serde_json::to_vec(value).unwrap();
+            (blob(&bytes), bytes.len())
+        };
+        let image = |platform: &str| {
+            let (os, architecture) = platform.split_once('/').unwrap();
+            // An archive of nothing.
+            let layer = vec![0; 1024];
+            let diff = blob(&layer);
+            let config = json!({"created": created, "os": os, "architecture": architecture,
+                "config": {"Labels": {"word": word}}, "rootfs": {"type": "layers", "diff_ids": [diff]}});
+            let (config, size) = write(&config);
+            let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST,
+                "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": size},
+                "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": diff, "size": layer.len()}]});
+            let (digest, size) = write(&manifest);
+            json!({"mediaType": MANIFEST, "digest": digest, "size": size,
+                "platform": {"os": os, "architecture": architecture}})
+        };
+        let (top, children) = match platforms {
+            [] => (image("linux/amd64"), Vec::new()),
+            platforms => {
+                let children: Vec<Value> = platforms.iter().map(|platform| image(platform)).collect();
+                let (digest, size) = write(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": children}));
+                (json!({"mediaType": INDEX, "digest": digest, "size": size}), children)
+            }
+        };
+        let text = |descriptor: &Value| descriptor["digest"].as_str().unwrap().to_owned();
+        let mut named = top.clone();
+        named["annotations"] = json!({"org.opencontainers.image.ref.name": "it"});
+        fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+        let index = json!({"schemaVersion": 2, "manifests": [named]});
+        fs::write(folder.join("index.json"), index.to_string()).unwrap();
+        Self { folder: folder.into(), digest: text(&top), children: children.iter().map(text).collect() }
+    }
+}

@@ -34,9 +34,8 @@ pub struct Registry {
     pub credentials: Credentials,
     /// Where the credentials were found.
     pub source: Option<String>,
-    endpoint: Url,
+    pub endpoint: Url,
     http: Http,
-    timeout: Duration,
     tokens: Tokens,
     /// What the registry wanted last for each kind of call.
     wants: Mutex<HashMap<(String, Right), Challenge>>,
@@ -110,7 +109,6 @@ impl Registry {
             credentials,
             source,
             endpoint,
-            timeout,
             wants: Mutex::default(),
         })
     }
@@ -237,7 +235,7 @@ impl Registry {
             if !safe {
                 return Err(wrong("an address without TLS"));
             }
-            let http = Http::new(&to, self.timeout)?;
+            let http = self.tokens.client(&to)?;
             answer = self.heard(call, &http, Request::new(call.method.clone(), to.clone())).await?;
             from = to;
         }

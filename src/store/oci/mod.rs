@@ -248,6 +248,10 @@ impl ImageStore for Oci {
         }
     }
 
+    fn endpoint(&self) -> Option<String> {
+        Some(self.opened.registry.endpoint.to_string())
+    }
+
     fn clock_ahead(&self) -> Option<TimeDelta> {
         self.opened.registry.clock_ahead()
     }
@@ -294,7 +298,10 @@ impl ImageStore for Oci {
         match deletion {
             // These are about the call as a whole.
             Err(error) if error.kind.transient() || error.kind.stops_store() => Err(error),
-            Err(error) => Ok(Receipt::new(Answer::Each(vec![(id.clone(), Err(error))]), None::<String>)),
+            Err(error) => {
+                let request_id = error.request_id.clone();
+                Ok(Receipt::new(Answer::Each(vec![(id.clone(), Err(error))]), request_id))
+            }
             Ok(Receipt { said, request_id }) => {
                 Ok(Receipt::new(Answer::Each(vec![(id.clone(), Ok(said))]), request_id))
             }

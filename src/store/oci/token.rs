@@ -162,7 +162,8 @@ impl Tokens {
         Ok(url)
     }
 
-    fn client(&self, url: &Url) -> Result<Http> {
+    /// The client for another host: a realm, or where blobs lie.
+    pub fn client(&self, url: &Url) -> Result<Http> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let host = url.origin().ascii_serialization();
         if let Some(known) = clients.get(&host) {

@@ -17,7 +17,7 @@ const EXAMPLES: [Example; 2] = [
 
 /// Show the help of a command or a topic
 ///
-/// Topics: exit-codes, references, environment.
+/// `imgctl help` lists the topics; `man imgctl-TOPIC` shows the same text.
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {

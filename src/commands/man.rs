@@ -17,7 +17,7 @@ use crate::{
 
 /// Examples at the end of the help.
 const EXAMPLES: [Example; 2] = [
-    ("Install the pages for `man imgctl` and `man imgctl-delete`.", "imgctl man ~/.local/share/man/man1"),
+    ("Install the pages for `man imgctl`, `man imgctl-delete`, …", "imgctl man ~/.local/share/man"),
     ("Save the page of imgctl itself.", "imgctl man > imgctl.1"),
 ];
 
@@ -25,7 +25,7 @@ const EXAMPLES: [Example; 2] = [
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
-    /// Directory for `imgctl.1`, `imgctl-delete.1`, `imgctl-exit-codes.7`, …
+    /// Directory for `man1/imgctl.1`, `man1/imgctl-delete.1`, `man7/imgctl-exit-codes.7`, …
     #[arg(value_name = "DIRECTORY")]
     folder: Option<PathBuf>,
 }
@@ -37,11 +37,12 @@ pub fn run(args: &Args, command: Command) -> Result<Exit> {
     command.build();
     match &args.folder {
         Some(folder) => {
-            std::fs::create_dir_all(folder).map_err(wrong)?;
-            let commands = all(&command);
-            let commands = commands.into_iter().map(of_command);
+            let commands = all(&command).into_iter().map(of_command);
             for (file, page) in commands.chain(TOPICS.iter().map(of_topic)) {
-                std::fs::write(folder.join(file), page).map_err(wrong)?;
+                // `man` looks for a page in the folder of its section: its name ends with the section's number.
+                let section = folder.join(format!("man{}", &file[file.len() - 1..]));
+                std::fs::create_dir_all(&section).map_err(wrong)?;
+                std::fs::write(section.join(file), page).map_err(wrong)?;
             }
         }
         None => output::plain(&of_command(&command).1),

@@ -30,10 +30,19 @@ pub struct Topic {
     pub text: &'static str,
 }
 
-pub const TOPICS: [Topic; 3] = [
-    Topic { name: "exit-codes", text: include_str!("exit-codes.txt") },
+pub const TOPICS: [Topic; 12] = [
     Topic { name: "references", text: include_str!("references.txt") },
+    Topic { name: "pruning", text: include_str!("pruning.txt") },
+    Topic { name: "in-use", text: include_str!("in-use.txt") },
+    Topic { name: "policies", text: include_str!("policies.txt") },
+    Topic { name: "oci", text: include_str!("oci.txt") },
+    Topic { name: "undo", text: include_str!("undo.txt") },
+    Topic { name: "json", text: include_str!("json.txt") },
+    Topic { name: "exit-codes", text: include_str!("exit-codes.txt") },
     Topic { name: "environment", text: include_str!("environment.txt") },
+    Topic { name: "permissions", text: include_str!("permissions.txt") },
+    Topic { name: "limits", text: include_str!("limits.txt") },
+    Topic { name: "safety", text: include_str!("safety.txt") },
 ];
 
 impl Topic {

@@ -401,7 +401,10 @@ impl Printer {
     /// Prints a note, unless the run is quiet.
     pub fn note(&self, text: &str) {
         if !self.look.quiet {
-            let lines: Vec<_> = text.lines().map(safe).collect();
+            let width = super::size_of(&io::stderr()).map_or(usize::MAX, |(width, _)| width);
+            let fits = |line: &str| line.chars().count() <= width;
+            let fit = |line| if fits(line) { vec![line.to_owned()] } else { human::wrapped(line, width) };
+            let lines: Vec<_> = text.lines().flat_map(fit).map(|line| safe(&line).into_owned()).collect();
             self.stderr(&lines.join("\n"));
         }
     }

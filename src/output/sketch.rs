@@ -250,7 +250,7 @@ impl Columns {
         let room = width.saturating_sub(gaps + self.bytes);
         let too_much = |columns: &Self| (columns.name + columns.what + columns.reason).saturating_sub(room);
         self.name = self.name.saturating_sub(too_much(self)).max(self.name.min(2 * LEAST));
-        self.reason = self.reason.saturating_sub(too_much(self)).max(self.reason.min(3 * LEAST));
+        self.reason = self.reason.saturating_sub(too_much(self)).max(self.reason.min(2 * LEAST));
         self.name = self.name.saturating_sub(too_much(self)).max(self.name.min(LEAST));
         self.what = self.what.saturating_sub(too_much(self)).max(self.what.min(LEAST));
         self.reason = self.reason.saturating_sub(too_much(self)).max(self.reason.min(LEAST));

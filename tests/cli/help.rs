@@ -93,11 +93,13 @@ fn help_of_a_command_is_the_same_by_either_way_and_a_topic_is_explained() {
         assert_eq!(by_word.stdout, by_flag.stdout);
     }
     let list = world.run(&["help"]).stdout;
-    for topic in ["exit-codes", "references", "environment"] {
+    let names = topics(&world);
+    assert!(names.len() > 9 && names.contains(&"in-use".to_owned()), "{names:?}");
+    for topic in &names {
         assert!(list.contains(topic), "{list}");
         let run = world.run(&["help", topic]);
         assert_eq!((run.code, run.stderr.as_str()), (0, ""));
-        assert!(run.stdout.lines().count() > 20, "{}", run.transcript());
+        assert!(run.stdout.lines().count() > 15, "{}", run.transcript());
     }
 }
 
@@ -115,16 +117,76 @@ fn a_slip_in_what_help_is_asked_for_is_recognised() {
     }
 }
 
+/// The topics that the help lists.
+fn topics(world: &World) -> Vec<String> {
+    let help = world.run(&["help"]).stdout;
+    let list = help.split("\nHelp topics (imgctl help TOPIC):\n").nth(1).unwrap();
+    list.lines()
+        .take_while(|line| line.starts_with("  "))
+        .filter_map(|line| Some(line.split_whitespace().next()?.into()))
+        .collect()
+}
+
 #[test]
-fn the_manual_has_a_page_for_each_command_and_topic() {
+#[cfg(unix)]
+fn the_examples_of_the_topics_run() {
+    let world = world();
+    let has_jq = Command::new("jq").arg("--version").output().is_ok();
+    let mut count = 0;
+    for topic in topics(&world) {
+        let text = world.run(&["help", &topic]).stdout;
+        for example in text.split("\n  $ ").skip(1) {
+            // An example ends before an empty line or the next line that is not indented as far.
+            let mut lines = example.lines();
+            let first = lines.next().unwrap().to_owned();
+            let rest = lines.take_while(|line| line.starts_with("    "));
+            let line = rest.fold(first, |text, line| text + "\n" + line);
+            if line.contains("jq ") && !has_jq {
+                continue;
+            }
+            let output = run(&line);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(matches!(output.status.code(), Some(0 | 1)), "{topic}: {line}\n{said}");
+            assert!(!said.contains("error:"), "{topic}: {line}\n{said}");
+            count += 1;
+        }
+    }
+    assert!(count >= 8, "only {count} examples were found");
+}
+
+#[test]
+fn the_manual_has_a_page_for_each_command_and_topic_and_cites_only_these() {
     let world = world();
     world.run(&["man", "pages"]).exits(0);
-    let page = |name: &str| std::fs::read_to_string(world.home().join("pages").join(name));
+    let folder = world.home().join("pages");
+    let page = |section: u8, name: &str| {
+        let file = folder.join(format!("man{section}/{name}.{section}"));
+        std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    };
     for command in commands(&world) {
-        let page = page(&format!("imgctl-{command}.1")).unwrap();
+        let page = page(1, &format!("imgctl-{command}"));
         assert!(page.contains("\n.SH EXAMPLES\n"), "{page}");
     }
-    let topic = page("imgctl-exit-codes.7").unwrap();
+    for topic in topics(&world) {
+        page(7, &format!("imgctl-{topic}"));
+    }
+    let topic = page(7, "imgctl-exit-codes");
     assert!(topic.contains("\n.SH \"OUTCOMES THAT COUNT AS DONE\"\n"), "{topic}");
-    assert!(page("imgctl.1").unwrap().contains("delete"));
+    assert!(page(1, "imgctl").contains("delete"));
+
+    let mut cited = 0;
+    for section in [1, 7] {
+        for file in std::fs::read_dir(folder.join(format!("man{section}"))).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap().replace('\\', "");
+            for word in text.split(|c: char| c.is_whitespace() || c == ',') {
+                for section in [1, 7] {
+                    if let Some((name, _)) = word.split_once(&format!("({section})")) {
+                        page(section, name.trim_start_matches("fB").trim_end_matches("fR"));
+                        cited += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(cited > 15, "only {cited} citations were found");
 }

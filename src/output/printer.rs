@@ -1,6 +1,9 @@
 //! The output of a command while it runs: data in the requested format, progress, notes, questions, errors. Each goes to
 //! its own stream, and progress never breaks up other lines.
 
+mod paged;
+mod runs;
+
 use std::{
     collections::{BTreeMap, HashSet},
     fs::File,
@@ -15,7 +18,7 @@ use std::{
 use super::{
     Format, Look, SANDBOX, checkup, exact,
     github::Notes,
-    history, human, json,
+    human, json,
     json::Extras,
     pager::Sink,
     progress::Progress,
@@ -29,7 +32,6 @@ use crate::{
     engine::Outcome,
     error::Error,
     prune::saved::Head,
-    record::Brief,
     report::{Item, Summary},
     secrets,
 };
@@ -105,45 +107,6 @@ impl Printer {
         }
     }
 
-    /// Prints tables to a terminal.
-    pub fn for_terminal(&self) -> bool {
-        self.look.format == Format::Table && self.look.width.is_some()
-    }
-
-    /// Shows tables in a terminal through this pager.
-    pub fn page(&self, pager: Option<&str>) {
-        self.out().stdout.get_mut().through(pager.filter(|_| self.for_terminal()));
-    }
-
-    /// Shows more columns in tables, or longer ones.
-    pub fn columns(&self, wide: bool, pulled: bool) {
-        let columns = &mut self.out().columns;
-        (columns.wide, columns.pulled) = (wide, pulled);
-    }
-
-    /// Waits until the user has left the pager, and prints what came meanwhile.
-    pub fn close(&self) {
-        let mut out = self.out();
-        out.flush();
-        out.stdout.get_mut().close();
-        drop(out);
-        let held = self.held.lock().expect("no holder of this lock panics").take();
-        held.iter().flatten().for_each(|text| self.stderr(text));
-    }
-
-    /// Writes text to stdout or its pager.
-    fn show(&self, out: &mut Out, text: &str) {
-        if out.stdout.get_mut().start() {
-            // The pager has the terminal.
-            self.progress.end();
-            *self.held.lock().expect("no holder of this lock panics") = Some(Vec::new());
-        }
-        self.progress.aside(|| {
-            out.write(text);
-            out.flush();
-        });
-    }
-
     /// A printer for an error before a run begins.
     pub fn for_errors(format: Format) -> Self {
         let look =
@@ -195,33 +158,6 @@ impl Printer {
         self.out().extras.plan = Some(plan);
     }
 
-    /// Prints the runs on record, and nothing else.
-    pub fn runs(&self, runs: Vec<Brief>) {
-        let mut out = self.out();
-        let text = match self.look.format {
-            Format::Table if runs.is_empty() => String::new(),
-            Format::Table => history::table(&runs, &self.look, chrono::Utc::now()),
-            Format::Ndjson => runs.iter().map(|run| json::run(run) + "\n").collect(),
-            Format::Json => {
-                out.extras.runs = Some(runs);
-                self.head_of(&out) + &json::tail(&Summary::default())
-            }
-        };
-        self.show(&mut out, &text);
-    }
-
-    /// Prints one run on record, before its images.
-    pub fn run_head(&self, run: Brief) {
-        let mut out = self.out();
-        match self.look.format {
-            Format::Table if !self.look.quiet => {
-                let text = history::paragraph(&run, chrono::Utc::now());
-                self.show(&mut out, &(text + "\n"));
-            }
-            _ => out.extras.runs = Some(vec![run]),
-        }
-    }
-
     /// Sets the id of the run's record.
     pub fn run(&self, id: &str) {
         self.out().extras.run = Some(id.to_owned());
@@ -259,15 +195,6 @@ impl Printer {
             Format::Ndjson => {
                 self.put(&mut out, &(json::line(item) + "\n"));
             }
-        }
-    }
-
-    /// Writes to the buffer, and hides the progress line whenever that is full: stdout may be the same terminal.
-    fn put(&self, out: &mut Out, text: &str) {
-        if out.stdout.buffer().len() + text.len() < out.stdout.capacity() {
-            out.write(text);
-        } else {
-            self.progress.aside(|| out.write(text));
         }
     }
 

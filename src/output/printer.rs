@@ -3,6 +3,7 @@
 
 mod paged;
 mod runs;
+mod screen;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -16,17 +17,8 @@ use std::{
 };
 
 use super::{
-    Format, Look, SANDBOX, checkup, exact,
-    github::Notes,
-    human, json,
-    json::Extras,
-    pager::Sink,
-    progress::Progress,
-    safe,
-    sketch::{self, Screen, Section},
-    stdout::wrote,
-    table::Columns,
-    terminal,
+    Format, Look, SANDBOX, checkup, exact, github::Notes, human, json, json::Extras, pager::Sink, progress::Progress,
+    safe, stdout::wrote, table::Columns, terminal,
 };
 use crate::{
     engine::Outcome,
@@ -38,9 +30,6 @@ use crate::{
 
 /// Rows that a table collects before it prints them, so that a long list appears page by page.
 const TABLE_PAGE: usize = 1000;
-
-/// Lines below a plan: where the rest of it is, the question or the sum, and the next prompt of the shell.
-const BELOW: usize = 4;
 
 pub struct Printer {
     pub look: Look,
@@ -360,39 +349,6 @@ impl Printer {
     pub fn plan(&self, items: &[Item]) {
         let look = Look { width: stderr_width(), ..self.look };
         self.stderr(&Columns::default().table(items, &look, chrono::Utc::now()));
-    }
-
-    /// Whether the plan of a dry run, or of a question, may be shortened to the screen of a person.
-    pub fn has_screen(&self, dry_run: bool) -> bool {
-        !self.look.details && self.screen(dry_run).is_some()
-    }
-
-    fn screen(&self, dry_run: bool) -> Option<Screen> {
-        let (width, height) = match dry_run {
-            true if self.look.format != Format::Table => None,
-            true => super::size_of(&io::stdout()),
-            false => super::size_of(&io::stderr()),
-        }?;
-        Some(Screen { width, height, color: self.look.color })
-    }
-
-    /// Shows a plan on one screen of a person, beside these other lines: as the data of a dry run, or to ask about it.
-    pub fn sketch(&self, sections: &[Section], beside: &[&str], dry_run: bool) {
-        let Some(screen) = self.screen(dry_run) else { return };
-        let lines: usize = beside.iter().map(|line| human::wrapped(line, screen.width).len()).sum();
-        let height = screen.height.saturating_sub(lines + BELOW).max(screen.height / 2);
-        let (text, whole) = sketch::text(sections, Screen { height, ..screen });
-        match dry_run {
-            true => {
-                let mut out = self.out();
-                out.write(&text);
-                self.progress.aside(|| out.flush());
-            }
-            false => self.stderr(&text),
-        }
-        if !whole {
-            self.note(sketch::REST);
-        }
     }
 
     /// Prints an error that ended the run or one store. An error that ended several stores is printed once.

@@ -161,7 +161,7 @@ fn what_names_no_image_is_refused_with_what_would_be_right() {
         ("ecr:team/*:v1", "team/*", "patterns name repositories; `imgctl prune` chooses images of many repositories"),
         // Parts that are empty.
         ("", "", SCHEMES),
-        ("ecr::v1", "", ""),
+        ("ecr::v1", "", "write ecr:REPOSITORY or ecr:REPOSITORY:TAG; ecr:** means all repositories"),
         ("ecr:app:", "", ""),
         ("ecr:app@", "", "a digest looks like sha256: and 64 hexadecimal digits"),
         ("ecr:app:@SHA", "", ""),

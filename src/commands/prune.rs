@@ -39,7 +39,7 @@ const EXAMPLES: [Example; 4] = [
     ),
     (
         "Delete untagged images that nothing needs and ECS and Lambda do not use.",
-        "imgctl prune ecr:team/app --untagged --older-than 1w --ask ecs,lambda -y",
+        "imgctl prune ecr:team/app --untagged --older-than 20w --ask ecs,lambda -y",
     ),
     ("Save a plan, and run it later.", "imgctl prune cvm: --keep 1 -n -o json > plan && imgctl delete -y --from plan"),
     ("Prune three clouds at once.", "imgctl prune 'ecr:**' cvm: workspace: --older-than 90d --keep 3 --yes"),

@@ -518,5 +518,5 @@ fn asking_about_other_stores_is_a_wrong_command_line() {
     let (world, _) = busy();
     let run = world.run(&["prune", "cvm:", "--older-than", "30d", "--ask", "ecs", "--dry-run"]);
     run.exits(2).says("no store of this run is there").sends_calls(0);
-    world.run(&["prune", STORE, "--older-than", "30d", "--ask", "ecx", "--dry-run"]).exits(2).says("'ecs'");
+    world.run(&["prune", STORE, "--older-than", "30d", "--ask", "ecx", "--dry-run"]).exits(2).says("did you mean ecs?");
 }

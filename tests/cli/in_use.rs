@@ -29,7 +29,7 @@ fn write(world: &World, name: &str, text: &str) {
 }
 
 fn prune(world: &World, flags: &[&str]) -> Run {
-    world.run(&[&["prune", "ecr:team/*", "--older-than", "30d", "--allow-empty", "-o", "json"], flags].concat())
+    world.run(&[&["prune", "ecr:team/*", "--older-than", "30d", "--allow-empty", "--max-percent", "100", "-o", "json"], flags].concat())
 }
 
 /// The images that a plan keeps because they are in use, as `REPOSITORY:TAG, REASON`.
@@ -147,7 +147,7 @@ fn a_run_that_must_know_what_is_in_use_sends_nothing_without_it() {
     write(
         &world,
         "p.toml",
-        "[policy.web]\nstores = [\"ecr:team/*\"]\nselect = { older-than = \"30d\" }\nguard = { require-in-use = true }\n",
+        "[policy.web]\nstores = [\"ecr:team/*\"]\nselect = { older-than = \"30d\" }\nguard = { require-in-use = true, max-percent = 100 }\n",
     );
     for flags in [&["--dry-run"][..], &["--yes"]] {
         let run = world.run(&[&["prune", "--policy", "p.toml"], flags].concat());

@@ -219,9 +219,9 @@ async fn a_call_is_logged_in_one_line_without_its_body_or_any_secret() {
     told("http://127.0.0.1:1", false).await.list(None).await.unwrap_err();
 
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let lines: Vec<_> = text.lines().filter(|line| line.contains("imgctl::store::cvm")).collect();
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("imgctl::store::said")).collect();
     assert_eq!(lines.len(), 3, "{text}");
-    for part in ["DEBUG", "action=\"DeleteImages\"", "ids=2", "status=200", "request_id=\"r-1\"", "milliseconds="] {
+    for part in ["DEBUG", "cvm DeleteImages in ap-singapore", "2 ids", "HTTP 200 in ", "request r-1"] {
         assert!(lines[0].contains(part), "{part} in {}", lines[0]);
     }
     assert!(lines[1].contains("code=\"InvalidImageId.NotFound\""), "{}", lines[1]);

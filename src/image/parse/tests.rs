@@ -173,7 +173,7 @@ fn what_names_no_image_is_refused_with_what_would_be_right() {
         ("ecr:team/:v1", "", "each part between slashes begins and ends with a letter or digit"),
         ("ecr://eu-west-1", "", "write ecr://REGION/REPOSITORY:TAG, or ecr:REPOSITORY:TAG without a region"),
         ("HOST", "", "write HOST/REPOSITORY:TAG"),
-        ("HOST/", "", ""),
+        ("HOST/", "", "write HOST/REPOSITORY or HOST/REPOSITORY:TAG; HOST/** means all repositories"),
         ("workspace://@cn-north-4/1", "", ""),
         // Names, tags, digests and ids that cannot be.
         ("ecr:Team/app:v1", "T", "perhaps team/app"),

@@ -6,7 +6,7 @@ use crate::error::{Error, Kind};
 
 type Known = &'static [(&'static str, &'static str)];
 
-/// <https://docs.aws.amazon.com/general/latest/gr/ecr.html>
+/// As botocore names them: `botocore/data/endpoints.json`.
 const AWS: Known = &[
     ("us-east-1", "N. Virginia"),
     ("us-east-2", "Ohio"),
@@ -49,7 +49,7 @@ const AWS: Known = &[
     ("eusc-de-east-1", "Brandenburg"),
 ];
 
-/// <https://www.tencentcloud.com/document/product/213/6091>
+/// Each is named in `tencentcloud-sdk-python`.
 const TENCENT: Known = &[
     ("ap-guangzhou", "Guangzhou"),
     ("ap-shanghai", "Shanghai"),
@@ -75,31 +75,24 @@ const TENCENT: Known = &[
     ("eu-moscow", "Moscow"),
 ];
 
-/// <https://developer.huaweicloud.com/intl/en-us/endpoint>
+/// Those of `huaweicloudsdkworkspaceapp`, where their place is known.
 const HUAWEI: Known = &[
-    ("cn-north-1", "Beijing"),
     ("cn-north-4", "Beijing"),
     ("cn-north-9", "Ulanqab"),
-    ("cn-east-2", "Shanghai"),
     ("cn-east-3", "Shanghai"),
-    ("cn-east-4", "Hangzhou"),
     ("cn-east-5", "Qingdao"),
     ("cn-south-1", "Guangzhou"),
-    ("cn-south-4", "Guangzhou"),
     ("cn-southwest-2", "Guiyang"),
     ("ap-southeast-1", "Hong Kong"),
     ("ap-southeast-2", "Bangkok"),
     ("ap-southeast-3", "Singapore"),
-    ("ap-southeast-4", "Jakarta"),
     ("af-north-1", "Cairo"),
     ("af-south-1", "Johannesburg"),
     ("la-north-2", "Mexico City"),
     ("la-south-2", "Santiago"),
-    ("na-mexico-1", "Mexico City"),
     ("sa-brazil-1", "São Paulo"),
     ("tr-west-1", "Istanbul"),
     ("me-east-1", "Riyadh"),
-    ("eu-west-101", "Dublin"),
 ];
 
 /// More would not help to choose.

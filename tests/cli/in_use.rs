@@ -29,7 +29,13 @@ fn write(world: &World, name: &str, text: &str) {
 }
 
 fn prune(world: &World, flags: &[&str]) -> Run {
-    world.run(&[&["prune", "ecr:team/*", "--older-than", "30d", "--allow-empty", "--max-percent", "100", "-o", "json"], flags].concat())
+    world.run(
+        &[
+            &["prune", "ecr:team/*", "--older-than", "30d", "--allow-empty", "--max-percent", "100", "-o", "json"],
+            flags,
+        ]
+        .concat(),
+    )
 }
 
 /// The images that a plan keeps because they are in use, as `REPOSITORY:TAG, REASON`.

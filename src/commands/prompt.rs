@@ -9,8 +9,8 @@ const MARK: &str = "[sandbox]";
 /// What a shell says when it begins.
 pub fn greeting(shell: &str) -> String {
     format!(
-        "This {shell} is in the sandbox: its clouds run on this machine, and nothing in it is real. imgctl, the providers' \
-         tools and skopeo find them. Type `exit` to leave."
+        "This {shell} is in the sandbox: its clouds run on this machine; nothing is real.\n\
+         imgctl, the providers' tools and skopeo find them. Type `exit` to leave."
     )
 }
 

@@ -25,7 +25,10 @@ use crate::{
     sandbox::{
         Fault, Options, Sandbox, World,
         ecr::Delays,
-        oci::{Habits, habits},
+        oci::{
+            Habits, USER,
+            habits::{self, Auth},
+        },
     },
 };
 
@@ -120,7 +123,7 @@ pub struct Args {
     quirk: Vec<String>,
     /// OCI registry: how users log in [default: as in that registry]
     #[arg(long, value_enum)]
-    registry_auth: Option<habits::Auth>,
+    registry_auth: Option<Auth>,
     /// OCI registry: let everybody pull
     #[arg(long)]
     anonymous_pulls: bool,
@@ -195,6 +198,16 @@ impl Args {
         })
     }
 
+    /// Where the registry is, and who may call it.
+    fn registry_line(&self, sandbox: &Sandbox) -> String {
+        let line = format!("OCI registry ({}) at {}", self.registry, sandbox.registry());
+        let (user, password) = USER;
+        match self.habits().auth {
+            Auth::Open => line,
+            Auth::Basic | Auth::Token => format!("{line}, user {user}, password {password}"),
+        }
+    }
+
     fn habits(&self) -> Habits {
         let mut habits = Habits::of(&self.registry).unwrap_or_default();
         habits.auth = self.registry_auth.unwrap_or(habits.auth);
@@ -208,11 +221,8 @@ impl Args {
     async fn serve(&self, place: &Place) -> Result<Exit> {
         // The sandbox's own keys may be in the environment already, and must still be printed.
         output::exact(self.shell.script(&variables(place)).as_bytes());
-        output::aside(&format!(
-            "sandbox running at {}, with a registry at {}; press Ctrl-C to stop",
-            place.sandbox.url(),
-            place.sandbox.registry()
-        ));
+        output::aside(&format!("sandbox running at {}; press Ctrl-C to stop", place.sandbox.url()));
+        output::aside(&self.registry_line(&place.sandbox));
         tokio::signal::ctrl_c().await.map_err(|error| Error::new(Kind::Config, error.to_string()))?;
         Ok(Exit::Done)
     }

@@ -219,7 +219,7 @@ fn lines(names: &[&str]) -> String {
         let name = if number < names.len() { format!("{name},") } else { (*name).to_owned() };
         if room < name.len() + 1 {
             text.push_str("\n  ");
-            room = 94;
+            room = 75;
         } else {
             text.push(' ');
         }

@@ -29,11 +29,8 @@ impl Front<'_> {
         let (habits, request, now) = (self.habits, self.request, self.request.now);
         let head = self.is_head();
         let no_image = || Refusal::from(habits.no_image);
-        let repository = self.repository(name).map_err(|refusal| match habits.no_repository.0 {
-            // Who asks for an image learns that it is not there, whatever else is not.
-            404 => no_image(),
-            _ => refusal,
-        })?;
+        // Who asks for an image learns that it is not there, whatever else is not.
+        let repository = self.repository(name).map_err(|_| no_image())?;
         let image = find(repository, reference)?.filter(|image| readable(image)).ok_or_else(no_image)?;
         let image = match habits.converts {
             true => acceptable(repository, image, reference, &request.list("accept"))?,
@@ -42,7 +39,7 @@ impl Front<'_> {
         let (found, media_type) = (image.manifest.digest, image.manifest.media_type.clone());
         let etag = format!("\"{found}\"");
         if request.header("if-none-match") == etag {
-            return Ok(Reply::of(304).with("etag", etag));
+            return Ok(Reply::of(304));
         }
         let text = image.manifest.text.as_bytes().to_vec();
         if habits.keeps_pulls && !head {
@@ -111,7 +108,7 @@ impl Front<'_> {
         if by_tag {
             refused(habits.no_untagging)?;
         }
-        let repository = self.repository(name)?;
+        let repository = self.repository(name).map_err(|_| Refusal::from(habits.deletion_nowhere))?;
         let Some(image) = find(repository, reference)? else { return Err(habits.no_image.into()) };
         let (found, has_tags) = (image.manifest.digest, !image.tags.is_empty());
         if by_tag {

@@ -66,6 +66,7 @@ pub(super) fn variables(place: &Place) -> Vec<(&'static str, String)> {
     let mut variables = place.sandbox.environment();
     let folder = place.folder();
     variables.push(("IMGCTL_SANDBOX", place.sandbox.url()));
+    variables.push(("SANDBOX_REGISTRY", place.sandbox.registry()));
     variables.push(("IMGCTL_STATE_DIR", folder.display().to_string()));
     variables.push(("DOCKER_CONFIG", folder.display().to_string()));
     variables.push(("REGISTRY_AUTH_FILE", folder.join(LOGINS).display().to_string()));

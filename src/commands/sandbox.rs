@@ -53,7 +53,8 @@ const EXAMPLES: [Example; 4] = [
 /// them. ECS, Lambda and Amazon Inspector tell what runs there.
 ///
 /// docker and skopeo can pull from and push to the ECR repositories and the OCI registry. `--registry` names the
-/// registry to behave like, `--quirk` adds what others do. Inside the sandbox, both are logged in.
+/// registry to behave like, `--quirk` adds what others do. Inside the sandbox, both are logged in, and
+/// `$SANDBOX_REGISTRY` holds the registry's address.
 ///
 /// `imgctl sandbox` serves until Ctrl-C and prints the variables to export in another terminal. To run one command
 /// inside: `imgctl sandbox -- imgctl list 'ecr:team/*'`. To see a tour: `imgctl sandbox --tour`.
@@ -235,7 +236,7 @@ async fn run_in(place: &Place, words: &[OsString]) -> Result<ExitCode> {
     let mut command = inside(place, own.as_deref().unwrap_or(program), &words[1..]);
     if let Some(shell) = prompt::shell(words).filter(|_| io::stdin().is_terminal()) {
         prompt::mark(&mut command, shell, place.folder()).map_err(cannot_start)?;
-        output::aside(&prompt::greeting(shell));
+        output::aside(&prompt::greeting(shell, &place.sandbox.registry()));
     }
     let mut child = command.spawn().map_err(|error| {
         Error::new(Kind::Usage, format!("cannot run {}: {error}", program.display()))

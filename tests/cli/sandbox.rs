@@ -98,10 +98,14 @@ fn a_shell_in_the_sandbox_greets_and_marks_its_prompt() {
         std::fs::write(world.home().join(".bashrc"), "PS1='own> '\n").unwrap();
         std::fs::write(world.home().join(".zshrc"), "PROMPT='own> '\nunsetopt prompt_sp zle\n").unwrap();
         let line = binary(&format!("sandbox -- {shell}"));
-        let answers = [(prompt, "echo at $IMGCTL_SANDBOX\n"), (prompt, "exit 3\n")];
+        let answers = [(prompt, "echo at $IMGCTL_SANDBOX and $SANDBOX_REGISTRY\n"), (prompt, "exit 3\n")];
         let Some(shown) = dialogue(&world, &line, "", &answers) else { return };
         assert_eq!(shown.code, 3, "{}", shown.text);
-        for part in [format!("This {shell} is in the sandbox: "), "at http://127.0.0.1:".into()] {
+        for part in [
+            format!("This {shell} is in the sandbox: "),
+            "The OCI registry is at 127.0.0.1:".into(),
+            " and 127.0.0.1:".into(),
+        ] {
             assert!(shown.text.contains(&part), "{part:?} in\n{}", shown.text);
         }
     }

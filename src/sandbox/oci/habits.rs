@@ -24,7 +24,7 @@ pub struct Habits {
     pub untagged: Option<Known>,
     /// Why an image that an index holds is not deleted.
     pub child: Option<Known>,
-    /// What becomes of the other parts of an image that is deleted by digest.
+    /// Whether the tags of an image that is deleted by digest stay, and name nothing.
     pub tags_stay: bool,
     /// An index takes the images with it that have no tag and no other index, and so does a subject its referrers.
     pub cascades: bool,

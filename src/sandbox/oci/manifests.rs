@@ -68,13 +68,17 @@ impl Front<'_> {
             Some(tag) if !is_tag(tag) => return Err(Refusal::no_route()),
             _ => {}
         }
-        let repository = self.pushed_to(name)?;
-        let layers =
-            repository.takes_missing_layers || manifest.blobs().all(|blob| repository.layer(&blob.digest).is_some());
-        let children = manifest.children().iter().all(|child| repository.image(child).is_some());
-        if !layers || !children {
+        if !self.makes_repositories {
+            self.repository(name)?;
+        }
+        // A push that is refused makes no repository.
+        let there = self.repositories.get(name);
+        let layer = |digest| there.is_some_and(|there| there.takes_missing_layers || there.layer(digest).is_some());
+        let image = |digest| there.is_some_and(|there| there.image(digest).is_some());
+        if !manifest.blobs().all(|blob| layer(&blob.digest)) || !manifest.children().iter().all(image) {
             return Err(Refusal::new(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry"));
         }
+        let repository = self.pushed_to(name)?;
         let subject = manifest.subject;
         if let Some(tag) = tag
             && repository.tag(tag).is_some_and(|on| on != pushed)

@@ -14,7 +14,7 @@ use crate::{sandbox::Sandbox, settings};
 
 /// Variables that would give a tool other credentials, another endpoint or another output format than the sandbox does.
 pub(super) fn cleared(set: &[(&str, String)]) -> impl Iterator<Item = &'static str> {
-    let read = settings::variables().chain(["DOCKER_AUTH_CONFIG", "IMGCTL_OUTPUT"]);
+    let read = settings::variables().chain(["IMGCTL_OUTPUT"]);
     read.filter(|name| !set.iter().any(|(known, _)| known == name))
 }
 

@@ -14,7 +14,7 @@ use crate::{sandbox::Sandbox, settings};
 
 /// Variables that would give a tool other credentials, another endpoint or another output format than the sandbox does.
 pub(super) fn cleared(set: &[(&str, String)]) -> impl Iterator<Item = &'static str> {
-    let read = settings::variables().chain(["DOCKER_AUTH_CONFIG", "IMGCTL_OUTPUT"]);
+    let read = settings::variables().chain(["IMGCTL_OUTPUT"]);
     read.filter(|name| !set.iter().any(|(known, _)| known == name))
 }
 
@@ -66,6 +66,7 @@ pub(super) fn variables(place: &Place) -> Vec<(&'static str, String)> {
     let mut variables = place.sandbox.environment();
     let folder = place.folder();
     variables.push(("IMGCTL_SANDBOX", place.sandbox.url()));
+    variables.push(("SANDBOX_REGISTRY", place.sandbox.registry()));
     variables.push(("IMGCTL_STATE_DIR", folder.display().to_string()));
     variables.push(("DOCKER_CONFIG", folder.display().to_string()));
     variables.push(("REGISTRY_AUTH_FILE", folder.join(LOGINS).display().to_string()));

@@ -7,10 +7,11 @@ use tokio::process::Command;
 const MARK: &str = "[sandbox]";
 
 /// What a shell says when it begins.
-pub fn greeting(shell: &str) -> String {
+pub fn greeting(shell: &str, registry: &str) -> String {
     format!(
-        "This {shell} is in the sandbox: its clouds run on this machine, and nothing in it is real. imgctl, the providers' \
-         tools and skopeo find them. Type `exit` to leave."
+        "This {shell} is in the sandbox: its clouds run on this machine; nothing is real.\n\
+         imgctl, the providers' tools and skopeo find them. Type `exit` to leave.\n\
+         The OCI registry is at {registry}, which $SANDBOX_REGISTRY holds."
     )
 }
 
@@ -30,15 +31,15 @@ pub fn mark(command: &mut Command, shell: &str, folder: &Path) -> io::Result<()>
             command.arg("--rcfile").arg(file);
         }
         "zsh" => {
-            let own = r#"ZDOTDIR=${IMGCTL_ZDOTDIR:-$HOME}"#;
+            let own = r#"ZDOTDIR=${SANDBOX_ZDOTDIR:-$HOME}"#;
             let rc = format!("{own}\n[ -f $ZDOTDIR/.zshrc ] && . $ZDOTDIR/.zshrc\nPROMPT='{MARK} '\"$PROMPT\"\n");
             fs::write(folder.join(".zshrc"), rc)?;
             fs::write(
                 folder.join(".zshenv"),
-                "[ -f ${IMGCTL_ZDOTDIR:-$HOME}/.zshenv ] && . ${IMGCTL_ZDOTDIR:-$HOME}/.zshenv\n",
+                "[ -f ${SANDBOX_ZDOTDIR:-$HOME}/.zshenv ] && . ${SANDBOX_ZDOTDIR:-$HOME}/.zshenv\n",
             )?;
             if let Some(own) = std::env::var_os("ZDOTDIR") {
-                command.env("IMGCTL_ZDOTDIR", own);
+                command.env("SANDBOX_ZDOTDIR", own);
             }
             command.env("ZDOTDIR", folder);
         }

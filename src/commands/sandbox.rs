@@ -25,7 +25,10 @@ use crate::{
     sandbox::{
         Fault, Options, Sandbox, World,
         ecr::Delays,
-        oci::{Habits, habits},
+        oci::{
+            Habits, USER,
+            habits::{self, Auth},
+        },
     },
 };
 
@@ -50,7 +53,8 @@ const EXAMPLES: [Example; 4] = [
 /// them. ECS, Lambda and Amazon Inspector tell what runs there.
 ///
 /// docker and skopeo can pull from and push to the ECR repositories and the OCI registry. `--registry` names the
-/// registry to behave like, `--quirk` adds what others do. Inside the sandbox, both are logged in.
+/// registry to behave like, `--quirk` adds what others do. Inside the sandbox, both are logged in, and
+/// `$SANDBOX_REGISTRY` holds the registry's address.
 ///
 /// `imgctl sandbox` serves until Ctrl-C and prints the variables to export in another terminal. To run one command
 /// inside: `imgctl sandbox -- imgctl list 'ecr:team/*'`. To see a tour: `imgctl sandbox --tour`.
@@ -120,7 +124,7 @@ pub struct Args {
     quirk: Vec<String>,
     /// OCI registry: how users log in [default: as in that registry]
     #[arg(long, value_enum)]
-    registry_auth: Option<habits::Auth>,
+    registry_auth: Option<Auth>,
     /// OCI registry: let everybody pull
     #[arg(long)]
     anonymous_pulls: bool,
@@ -195,6 +199,16 @@ impl Args {
         })
     }
 
+    /// Where the registry is, and who may call it.
+    fn registry_line(&self, sandbox: &Sandbox) -> String {
+        let line = format!("OCI registry ({}) at {}", self.registry, sandbox.registry());
+        let (user, password) = USER;
+        match self.habits().auth {
+            Auth::Open => line,
+            Auth::Basic | Auth::Token => format!("{line}, user {user}, password {password}"),
+        }
+    }
+
     fn habits(&self) -> Habits {
         let mut habits = Habits::of(&self.registry).unwrap_or_default();
         habits.auth = self.registry_auth.unwrap_or(habits.auth);
@@ -208,11 +222,8 @@ impl Args {
     async fn serve(&self, place: &Place) -> Result<Exit> {
         // The sandbox's own keys may be in the environment already, and must still be printed.
         output::exact(self.shell.script(&variables(place)).as_bytes());
-        output::aside(&format!(
-            "sandbox running at {}, with a registry at {}; press Ctrl-C to stop",
-            place.sandbox.url(),
-            place.sandbox.registry()
-        ));
+        output::aside(&format!("sandbox running at {}; press Ctrl-C to stop", place.sandbox.url()));
+        output::aside(&self.registry_line(&place.sandbox));
         tokio::signal::ctrl_c().await.map_err(|error| Error::new(Kind::Config, error.to_string()))?;
         Ok(Exit::Done)
     }
@@ -225,7 +236,7 @@ async fn run_in(place: &Place, words: &[OsString]) -> Result<ExitCode> {
     let mut command = inside(place, own.as_deref().unwrap_or(program), &words[1..]);
     if let Some(shell) = prompt::shell(words).filter(|_| io::stdin().is_terminal()) {
         prompt::mark(&mut command, shell, place.folder()).map_err(cannot_start)?;
-        output::aside(&prompt::greeting(shell));
+        output::aside(&prompt::greeting(shell, &place.sandbox.registry()));
     }
     let mut child = command.spawn().map_err(|error| {
         Error::new(Kind::Usage, format!("cannot run {}: {error}", program.display()))

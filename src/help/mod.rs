@@ -94,7 +94,7 @@ mod tests {
     ];
 
     /// Variables that are not of a provider: of imgctl itself, of its surroundings, of the network.
-    const OF_NO_PROVIDER: [&str; 15] = [
+    const OF_NO_PROVIDER: [&str; 16] = [
         "CI",
         "IMGCTL_OUTPUT",
         "IMGCTL_CACHE_DIR",
@@ -104,6 +104,7 @@ mod tests {
         "NO_COLOR",
         "CLICOLOR_FORCE",
         "IMGCTL_PAGER",
+        "IMGCTL_SANDBOX",
         "HTTPS_PROXY",
         "https_proxy",
         "ALL_PROXY",

@@ -1,5 +1,5 @@
-//! An emulator of all three clouds on one loopback port, for users and for tests. It checks what it is sent as the
-//! documents say the providers do, and shares no signing or decoding with the client side, so that an error cannot
+//! An emulator of all three clouds on one loopback port, and of an OCI registry on another, for users and for tests. It
+//! checks what it is sent as the documents say the providers do, and shares no signing or decoding with the client side, so that an error cannot
 //! hide in both.
 
 mod bucket;

@@ -33,9 +33,12 @@ pub enum Spoil {
     Bomb,
 }
 
+/// The header that says what a registry's answer to HEAD has no body for.
+const DIGEST: &str = "docker-content-digest";
+
 /// The members that hold ids, in every service.
-const IDS: [&str; 8] =
-    ["imageDigest", "imageTag", "imageTags", "layerDigest", "digest", "ImageId", "id", "resource_id"];
+const IDS: [&str; 9] =
+    ["imageDigest", "imageTag", "imageTags", "layerDigest", "digest", "tags", "ImageId", "id", "resource_id"];
 
 /// What is longer is a layer, which nothing repeats.
 const LARGEST: usize = 8 << 20;
@@ -84,7 +87,28 @@ impl Memory {
             }
         };
         self.keep(service, operation, reply);
+        spoil_digest(spoil, reply);
+        if spoil == Spoil::Endless {
+            let next = format!("<?last=more-{}>; rel=\"next\"", self.1);
+            reply.headers.retain(|(name, _)| name != "link");
+            reply.headers.push(("link".into(), next));
+        }
         replace(reply, body);
+    }
+}
+
+/// Spoils the digest that an answer of a registry names in its head.
+fn spoil_digest(spoil: Spoil, reply: &mut Reply) {
+    match spoil {
+        Spoil::Garble | Spoil::Empty | Spoil::Null | Spoil::Other => reply.headers.retain(|(name, _)| name != DIGEST),
+        Spoil::Retype => reply.headers.iter_mut().filter(|(name, _)| name == DIGEST).for_each(|it| it.1 = "7".into()),
+        Spoil::Stranger => {
+            for (_, digest) in reply.headers.iter_mut().filter(|(name, _)| name == DIGEST) {
+                let spoiled = stranger("digest", &json!(digest.as_str()));
+                *digest = spoiled.as_str().unwrap_or_default().into();
+            }
+        }
+        _ => {}
     }
 }
 
@@ -179,6 +203,11 @@ mod tests {
         assert_eq!(spoil(Spoil::Other), "{}");
         let pages = [spoil(Spoil::Endless), spoil(Spoil::Endless)];
         assert!(pages[0].contains("more-1") && pages[1].contains("more-2") && pages[0].contains("1000000"));
+        let mut head = Reply::of(200).with(DIGEST, &digest);
+        memory.spoil(Spoil::Stranger, "oci", "HEAD manifest", &mut head);
+        assert!(head.headers[0].1.starts_with("sha256:") && head.headers[0].1 != digest, "{head:?}");
+        memory.spoil(Spoil::Empty, "oci", "HEAD manifest", &mut head);
+        assert!(head.headers.is_empty(), "{head:?}");
         let mut reply = Reply { status: 200, headers: Vec::new(), body: b"{\"imageIds\":[]}".into() };
         memory.spoil(Spoil::Repeat, "ecr", "ListImages", &mut reply);
         assert_eq!(reply.body, body.as_bytes());

@@ -120,7 +120,12 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::ecr::{REGION, manifest::Manifest, repository::Mutability};
+    use crate::sandbox::ecr::{
+        REGION,
+        digest::Digest,
+        manifest::Manifest,
+        repository::{Content, Mutability},
+    };
 
     #[test]
     fn a_world_comes_out_of_its_file_as_it_went_in() {
@@ -133,6 +138,10 @@ mod tests {
         repository.push(&image, &[], now);
         repository.remove(&image.digest);
 
+        let pushed = Digest::of("pushed");
+        let content = Content::Pushed("pushed".into());
+        world.oci.repository("own", now).fill_layer(pushed, 6, content);
+
         let folder = tempfile::tempdir().unwrap();
         let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
         world.save(&first).unwrap();
@@ -141,6 +150,10 @@ mod tests {
         let [saved, again] = [first, second].map(|file| std::fs::read_to_string(file).unwrap());
         assert!(saved == again, "saved, loaded and saved again is the same");
         assert_eq!(loaded.ecr.snapshot(), world.ecr.snapshot());
+        assert_eq!(loaded.oci.snapshot(), world.oci.snapshot());
+        assert_eq!(loaded.oci.repository("own", now).layer(&pushed).unwrap().bytes().unwrap(), b"pushed");
+        let made = loaded.oci.repository("tools/jib", now).layers().find(|layer| layer.size < 4096).unwrap();
+        assert_eq!(made.bytes().map(|bytes| bytes.len() as u64), Some(made.size));
         let loaded = loaded.ecr.repository(REGION, "team/app", now);
         assert!(loaded.layer(&image.blobs().next().unwrap().digest).is_some());
         assert_eq!(loaded.exclusions, ["nightly*"]);

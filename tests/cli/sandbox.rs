@@ -98,10 +98,14 @@ fn a_shell_in_the_sandbox_greets_and_marks_its_prompt() {
         std::fs::write(world.home().join(".bashrc"), "PS1='own> '\n").unwrap();
         std::fs::write(world.home().join(".zshrc"), "PROMPT='own> '\nunsetopt prompt_sp zle\n").unwrap();
         let line = binary(&format!("sandbox -- {shell}"));
-        let answers = [(prompt, "echo at $IMGCTL_SANDBOX\n"), (prompt, "exit 3\n")];
+        let answers = [(prompt, "echo at $IMGCTL_SANDBOX and $SANDBOX_REGISTRY\n"), (prompt, "exit 3\n")];
         let Some(shown) = dialogue(&world, &line, "", &answers) else { return };
         assert_eq!(shown.code, 3, "{}", shown.text);
-        for part in [format!("This {shell} is in the sandbox: "), "at http://127.0.0.1:".into()] {
+        for part in [
+            format!("This {shell} is in the sandbox: "),
+            "The OCI registry is at 127.0.0.1:".into(),
+            " and 127.0.0.1:".into(),
+        ] {
             assert!(shown.text.contains(&part), "{part:?} in\n{}", shown.text);
         }
     }
@@ -119,13 +123,15 @@ impl Drop for Serving {
     }
 }
 
-/// A sandbox that serves, and the lines that it prints for another terminal.
-fn serving(world: &World) -> (Serving, String) {
-    let mut child = world.spawn(&["sandbox"]);
+/// A sandbox that serves, the lines that it prints for another terminal, and what it says of its registry.
+fn serving(world: &World, flags: &[&str]) -> (Serving, String, String) {
+    let mut child = world.spawn(&[&["sandbox"], flags].concat());
     let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let mut said = String::new();
+    let (mut said, mut registry) = (String::new(), String::new());
     // Said after everything is printed.
-    BufReader::new(stderr).read_line(&mut said).unwrap();
+    let mut stderr = BufReader::new(stderr);
+    stderr.read_line(&mut said).unwrap();
+    stderr.read_line(&mut registry).unwrap();
     assert!(said.contains("sandbox running at http://127.0.0.1:"), "{said}");
     let mut lines = BufReader::new(stdout).lines().map(Result::unwrap);
     let mut script = String::new();
@@ -135,7 +141,7 @@ fn serving(world: &World) -> (Serving, String) {
             break;
         }
     }
-    (Serving(child), script)
+    (Serving(child), script, registry)
 }
 
 #[test]
@@ -144,7 +150,7 @@ fn the_printed_lines_fit_and_lead_every_tool_into_the_sandbox_alone() {
     for name in settings::variables() {
         world = world.set(name, "of-the-user");
     }
-    let (_serving, script) = serving(&world);
+    let (_serving, script, _) = serving(&world, &[]);
     assert!(script.lines().all(|line| line.len() <= 100), "{script}");
     std::fs::write(world.home().join("exports"), &script).unwrap();
     let line = format!(". ./exports; env; imgctl delete --dry-run {ALPINE} 2>&1");
@@ -153,14 +159,36 @@ fn the_printed_lines_fit_and_lead_every_tool_into_the_sandbox_alone() {
     assert!(!ran.contains("of-the-user") && ran.contains("[sandbox] dry run, nothing changed: 1 would untag"), "{ran}");
 }
 
+/// The whole answer to a request without a login.
+fn get(host: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn flags_choose_the_registry_its_door_and_its_quirks() {
+    let world = World::new(Clouds::default());
+    let flags = ["--registry", "zot", "--registry-auth", "token", "--token-life", "7s", "--quirk", "no-referrers"];
+    let (_serving, _, said) = serving(&world, &flags);
+    let (host, login) = said.strip_prefix("OCI registry (zot) at ").unwrap().split_once(", ").unwrap();
+    assert_eq!(login, "user sandbox, password sandbox-password\n");
+    assert!(get(host, "/v2/").contains("\r\nwww-authenticate: Bearer realm="));
+    assert!(get(host, "/token").contains("\"expires_in\":7"));
+    assert!(get(host, "/v2/team/app/referrers/sha256:0").contains("404 page not found"));
+    let (_serving, _, said) = serving(&world, &["--registry", "zot", "--anonymous-pulls"]);
+    let host = said.split_once(" at ").unwrap().1.split_once(',').unwrap().0;
+    assert!(get(host, "/v2/team/app/tags/list").contains("\"latest\""));
+    assert!(get(host, "/v2/_catalog").contains("401"));
+}
+
 #[test]
 fn who_calls_the_sandbox_by_its_root_learns_what_it_is() {
     let world = World::new(Clouds::default());
     for host in [world.sandbox.url().replace("http://", ""), world.sandbox.registry()] {
-        let mut stream = TcpStream::connect(&host).unwrap();
-        write!(stream, "GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let answer = get(&host, "/");
         assert!(answer.contains("\r\nimgctl-sandbox: ") && answer.contains("Nothing here is real"), "{answer}");
     }
     assert!(world.sandbox.calls().is_empty());

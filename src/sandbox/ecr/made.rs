@@ -193,11 +193,25 @@ fn gzip(content: &[u8], crc: u32) -> Vec<u8> {
     bytes
 }
 
+/// What each byte does to a sum.
+const CRC: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut sum = byte as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            sum = sum >> 1 ^ if sum & 1 == 1 { 0xedb8_8320 } else { 0 };
+            bit += 1;
+        }
+        table[byte] = sum;
+        byte += 1;
+    }
+    table
+};
+
 fn crc32(bytes: &[u8]) -> u32 {
-    let byte = |crc: u32, byte: &u8| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| crc >> 1 ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
-    };
-    !bytes.iter().fold(!0, byte)
+    !bytes.iter().fold(!0, |sum: u32, byte| sum >> 8 ^ CRC[usize::from(sum as u8 ^ byte)])
 }
 
 #[cfg(test)]

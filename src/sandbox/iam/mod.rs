@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Received, Reply};
-pub(super) use signature::{decoded, pairs};
+pub(super) use signature::{decoded, encoded, pairs};
 
 /// What every sandbox accepts. None of it works anywhere else.
 pub const DOMAIN: &str = "sandbox-account";

@@ -125,7 +125,8 @@ pub(in crate::sandbox) fn decoded(text: &str) -> Vec<u8> {
     bytes
 }
 
-fn encoded(text: &str) -> String {
+/// A text, percent-encoded.
+pub(in crate::sandbox) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

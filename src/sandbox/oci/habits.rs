@@ -24,12 +24,16 @@ pub struct Habits {
     pub untagged: Option<Known>,
     /// Why an image that an index holds is not deleted.
     pub child: Option<Known>,
-    /// What becomes of the other parts of an image that is deleted by digest.
+    /// Whether the tags of an image that is deleted by digest stay, and name nothing.
     pub tags_stay: bool,
     /// An index takes the images with it that have no tag and no other index, and so does a subject its referrers.
     pub cascades: bool,
     pub no_image: Known,
     pub no_repository: Known,
+    /// The answer to a deletion in a repository that is not there.
+    pub deletion_nowhere: Known,
+    /// The answer to too many calls.
+    pub too_many: Known,
     pub referrers: Referrers,
     pub tags: Pages,
     pub catalog: Option<Pages>,
@@ -73,6 +77,8 @@ pub struct Pages {
     pub unasked: Option<usize>,
     /// Why more than the most is not given at all.
     pub beyond: Option<Known>,
+    /// Why a number of results that is not one is not taken; it does not matter otherwise.
+    pub unreadable: Option<Known>,
     /// Why a page after a tag that is not there any more is not given.
     pub lost: Option<Known>,
     pub link: Link,
@@ -107,8 +113,16 @@ const NO_IMAGE: Known = (404, "MANIFEST_UNKNOWN", "manifest unknown");
 const NO_REPOSITORY: Known = (404, "NAME_UNKNOWN", "repository name not known to registry");
 const NO_PAGE: Known = (400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested");
 
-const PAGES: Pages =
-    Pages { cut: true, most: None, unasked: None, beyond: None, lost: None, link: Link::Relative, sorted: true };
+const PAGES: Pages = Pages {
+    cut: true,
+    most: None,
+    unasked: None,
+    beyond: None,
+    unreadable: Some(NO_PAGE),
+    lost: None,
+    link: Link::Relative,
+    sorted: true,
+};
 
 /// What distribution 2.8.2 does; tried on that version.
 /// <https://github.com/distribution/distribution/tree/v2.8.2/registry/handlers>
@@ -127,9 +141,11 @@ const DISTRIBUTION: Habits = Habits {
     cascades: false,
     no_image: NO_IMAGE,
     no_repository: NO_REPOSITORY,
+    deletion_nowhere: NO_IMAGE,
+    too_many: (429, "TOOMANYREQUESTS", "too many requests"),
     referrers: Referrers::NoRoute,
     tags: Pages { cut: false, sorted: false, ..PAGES },
-    catalog: Some(Pages { most: Some(1000), unasked: Some(100), beyond: Some(NO_PAGE), ..PAGES }),
+    catalog: Some(Pages { most: Some(1000), unasked: Some(100), beyond: Some(NO_PAGE), unreadable: None, ..PAGES }),
     converts: true,
     names_digest: true,
     api: None,
@@ -148,7 +164,7 @@ const PLAIN: Habits = Habits {
 };
 
 /// The registries that `--registry` names.
-pub const REGISTRIES: [Habits; 10] = [
+pub const REGISTRIES: [Habits; 11] = [
     DISTRIBUTION,
     // https://github.com/distribution/distribution/tree/v3.1.1/registry/handlers
     Habits {
@@ -167,17 +183,28 @@ pub const REGISTRIES: [Habits; 10] = [
         cascades: true,
         no_image: (404, "NOT_FOUND", "artifact not found"),
         no_repository: (404, "NOT_FOUND", "repository not found"),
+        deletion_nowhere: (404, "NOT_FOUND", "repository not found"),
         api: Some(Api::Harbor),
         ..PLAIN
     },
     // https://github.com/containers/skopeo/issues/1880, https://github.com/artifacthub/hub/issues/4785
-    Habits { name: "ghcr", no_deletion: Some(UNSUPPORTED), referrers: Referrers::Elsewhere, catalog: None, ..PLAIN },
+    Habits {
+        name: "ghcr",
+        no_deletion: Some(UNSUPPORTED),
+        referrers: Referrers::Elsewhere,
+        catalog: None,
+        // Its limits are in the message alone.
+        too_many: (429, "TOOMANYREQUESTS", "retry-after: 1.16ms, allowed: 44000/minute"),
+        ..PLAIN
+    },
+    // https://docs.gitlab.com/user/packages/container_registry/delete_container_registry_images/
+    Habits { name: "gitlab", realm: "/jwt/auth", referrers: Referrers::NoRoute, catalog: None, ..PLAIN },
     // https://github.com/project-zot/zot/blob/main/pkg/api/routes.go
     Habits {
         name: "zot",
         auth: Auth::Basic,
         child: Some((405, "DENIED", "requested access to the resource is denied")),
-        no_repository: (400, "NAME_UNKNOWN", "repository name not known to registry"),
+        deletion_nowhere: (400, "NAME_UNKNOWN", "repository name not known to registry"),
         tags: Pages { lost: Some((404, "NAME_UNKNOWN", "repository name not known to registry")), ..PAGES },
         api: Some(Api::Zot),
         ..PLAIN
@@ -189,6 +216,7 @@ pub const REGISTRIES: [Habits; 10] = [
         tagged: Some((400, "GOOGLE_MANIFEST_DANGLING_TAG", "Manifest is still referenced by tag")),
         child: Some((400, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE", "Manifest is still referenced by an index")),
         referrers: Referrers::NoRoute,
+        too_many: (429, "TOOMANYREQUESTS", "Quota Exceeded."),
         tags: Pages { most: Some(10_000), ..PAGES },
         api: Some(Api::Gar),
         ..PLAIN

@@ -7,7 +7,7 @@ use super::{
     habits::{Api, Link, Pages},
     refusal::Refusal,
 };
-use crate::sandbox::{Reply, ecr::digest::Digest};
+use crate::sandbox::{Reply, ecr::digest::Digest, iam::encoded};
 
 impl Front<'_> {
     pub fn list_catalog(&mut self) -> Result<Reply, Refusal> {
@@ -44,13 +44,11 @@ impl Front<'_> {
         if !pages.cut {
             return Ok((all, None));
         }
-        let asked = match self.request.parameter("n") {
-            None => None,
-            Some(text) => {
-                let wrong = || Refusal::new(400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested");
-                Some(text.parse::<usize>().map_err(|_| wrong())?)
-            }
-        };
+        let text = self.request.parameter("n");
+        let asked: Option<usize> = text.as_ref().and_then(|text| text.parse().ok());
+        if let (Some(_), None, Some(why)) = (text, asked, pages.unreadable) {
+            return Err(why.into());
+        }
         let last = self.request.parameter("last");
         if let (Some(most), Some(beyond)) = (pages.most, pages.beyond)
             && asked.is_some_and(|asked| asked > most)
@@ -67,7 +65,7 @@ impl Front<'_> {
         let more = rest.len() > size;
         rest.truncate(size);
         let link = rest.last().filter(|_| more).and_then(|last| {
-            let path = format!("{}?last={last}&n={size}", self.request.path);
+            let path = format!("{}?last={}&n={size}", self.request.path, encoded(last));
             match pages.link {
                 Link::Missing => None,
                 Link::Relative => Some(path),

@@ -29,11 +29,8 @@ impl Front<'_> {
         let (habits, request, now) = (self.habits, self.request, self.request.now);
         let head = self.is_head();
         let no_image = || Refusal::from(habits.no_image);
-        let repository = self.repository(name).map_err(|refusal| match habits.no_repository.0 {
-            // Who asks for an image learns that it is not there, whatever else is not.
-            404 => no_image(),
-            _ => refusal,
-        })?;
+        // Who asks for an image learns that it is not there, whatever else is not.
+        let repository = self.repository(name).map_err(|_| no_image())?;
         let image = find(repository, reference)?.filter(|image| readable(image)).ok_or_else(no_image)?;
         let image = match habits.converts {
             true => acceptable(repository, image, reference, &request.list("accept"))?,
@@ -42,7 +39,7 @@ impl Front<'_> {
         let (found, media_type) = (image.manifest.digest, image.manifest.media_type.clone());
         let etag = format!("\"{found}\"");
         if request.header("if-none-match") == etag {
-            return Ok(Reply::of(304).with("etag", etag));
+            return Ok(Reply::of(304));
         }
         let text = image.manifest.text.as_bytes().to_vec();
         if habits.keeps_pulls && !head {
@@ -71,13 +68,17 @@ impl Front<'_> {
             Some(tag) if !is_tag(tag) => return Err(Refusal::no_route()),
             _ => {}
         }
-        let repository = self.pushed_to(name)?;
-        let layers =
-            repository.takes_missing_layers || manifest.blobs().all(|blob| repository.layer(&blob.digest).is_some());
-        let children = manifest.children().iter().all(|child| repository.image(child).is_some());
-        if !layers || !children {
+        if !self.makes_repositories {
+            self.repository(name)?;
+        }
+        // A push that is refused makes no repository.
+        let there = self.repositories.get(name);
+        let layer = |digest| there.is_some_and(|there| there.takes_missing_layers || there.layer(digest).is_some());
+        let image = |digest| there.is_some_and(|there| there.image(digest).is_some());
+        if !manifest.blobs().all(|blob| layer(&blob.digest)) || !manifest.children().iter().all(image) {
             return Err(Refusal::new(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry"));
         }
+        let repository = self.pushed_to(name)?;
         let subject = manifest.subject;
         if let Some(tag) = tag
             && repository.tag(tag).is_some_and(|on| on != pushed)
@@ -111,7 +112,7 @@ impl Front<'_> {
         if by_tag {
             refused(habits.no_untagging)?;
         }
-        let repository = self.repository(name)?;
+        let repository = self.repository(name).map_err(|_| Refusal::from(habits.deletion_nowhere))?;
         let Some(image) = find(repository, reference)? else { return Err(habits.no_image.into()) };
         let (found, has_tags) = (image.manifest.digest, !image.tags.is_empty());
         if by_tag {

@@ -147,7 +147,7 @@ impl Service for Oci {
     }
 
     fn throttled(&self) -> Reply {
-        Refusal::of_status(429).reply()
+        Refusal::from(self.habits.too_many).reply()
     }
 
     fn broken(&self, status: u16) -> Reply {

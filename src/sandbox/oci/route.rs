@@ -106,10 +106,10 @@ impl Place {
             _ => {}
         }
         if let Some(name) = path.strip_suffix("/blobs/uploads/").or(path.strip_suffix("/blobs/uploads")) {
-            return is_repository(name).then(|| Self::Uploads(name.into()));
+            return is_routed(name).then(|| Self::Uploads(name.into()));
         }
         if let Some(name) = path.strip_suffix("/tags/list") {
-            return is_repository(name).then(|| Self::Tags(name.into()));
+            return is_routed(name).then(|| Self::Tags(name.into()));
         }
         let (before, last) = path.rsplit_once('/')?;
         let (name, place): (_, fn(String, String) -> Self) = if let Some(name) = before.strip_suffix("/blobs/uploads") {
@@ -121,8 +121,17 @@ impl Place {
         } else {
             (before.strip_suffix("/referrers")?, Self::Referrers)
         };
-        let good = is_repository(name) && (last.contains(':') || !matches!(last.as_bytes(), [] | [b'.' | b'-', ..]));
+        let good = is_routed(name) && (last.contains(':') || !matches!(last.as_bytes(), [] | [b'.' | b'-', ..]));
         good.then(|| place(name.into(), last.into()))
+    }
+}
+
+/// Whether a path with this name is one of a registry. distribution takes a first part that looks like a
+/// host.
+fn is_routed(name: &str) -> bool {
+    match name.split_once('/') {
+        Some((first, rest)) => is_repository(&first.to_lowercase()) && is_repository(rest),
+        None => is_repository(name),
     }
 }
 
@@ -162,7 +171,15 @@ mod tests {
         assert_eq!(place("a/tags/b/manifests/v1"), Some(Place::Manifest(name(), "v1".into())));
         assert_eq!(place("a/tags/b/blobs/uploads/7"), Some(Place::Upload(name(), "7".into())));
         assert_eq!(place("a/tags/b/blobs/sha256:0"), Some(Place::Blob(name(), "sha256:0".into())));
-        for bad in ["Team/app/tags/list", "manifests/v1", "a/manifests/-v1", "a/other/v1", "a//b/tags/list", "a"] {
+        for bad in [
+            "Team/tags/list",
+            "team/App/tags/list",
+            "manifests/v1",
+            "a/manifests/-v1",
+            "a/other/v1",
+            "a//b/tags/list",
+            "a",
+        ] {
             assert_eq!(place(bad), None, "{bad}");
         }
     }

@@ -102,13 +102,13 @@ impl Builder<'_> {
     }
 }
 
-/// OCI indexes. Older releases are signed by tag, newer ones by `subject`, with an SBOM.
+/// OCI indexes. Every second release is signed by tag, the others by `subject`, with an SBOM.
 fn app(builder: &mut Builder, number: u64) {
     let version = format!("v1.{}.{}", number / 5, number % 5);
     let tags = [version.as_str(), "latest"];
     let index = builder.index(Kind::Oci, number, &tags).manifest;
     let text = format!("{} {version}", builder.name);
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let tag = format!("sha256-{}.sig", index.digest.hex());
         builder.push(&Built::cosign(index.digest), &[&tag]);
     } else {

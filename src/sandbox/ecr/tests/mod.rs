@@ -2,6 +2,7 @@
 
 mod archive;
 mod deletions;
+mod docker;
 mod door;
 mod layers;
 mod listings;

@@ -18,6 +18,7 @@ fn each_registry_refuses_in_its_own_way() {
         ("distribution3", (202, ""), (202, ""), (202, "")),
         ("harbor", (400, "UNSUPPORTED"), (202, ""), (412, "VIOLATE_FOREIGN_KEY_CONSTRAINT")),
         ("ghcr", (405, "UNSUPPORTED"), (405, "UNSUPPORTED"), (405, "UNSUPPORTED")),
+        ("gitlab", (202, ""), (202, ""), (202, "")),
         ("zot", (202, ""), (202, ""), (405, "DENIED")),
         ("gar", (202, ""), (400, "GOOGLE_MANIFEST_DANGLING_TAG"), (400, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE")),
         ("acr", (405, "UNSUPPORTED"), (202, ""), (202, "")),
@@ -38,6 +39,16 @@ fn each_registry_refuses_in_its_own_way() {
         let part_refused = fixture.delete(part);
         assert_eq!((part_refused, fixture.has(part)), done(child), "{registry}: a child");
         assert!(fixture.has(index), "{registry}");
+    }
+}
+
+#[test]
+fn a_deletion_where_there_is_no_repository_is_refused_in_each_registrys_own_way() {
+    let path = format!("/v2/absent/manifests/{}", Digest::of("absent"));
+    for (registry, refused) in
+        [("distribution", (404, "MANIFEST_UNKNOWN")), ("harbor", (404, "NOT_FOUND")), ("zot", (400, "NAME_UNKNOWN"))]
+    {
+        assert_eq!(Fixture::open(registry).ask("DELETE", &path).error(), code(refused.0, refused.1), "{registry}");
     }
 }
 

@@ -55,6 +55,7 @@ fn each_registry_takes_another_n() {
     let mut distribution = with_tags("distribution");
     let mut catalog = |query: &str| distribution.ask("GET", format!("/v2/_catalog{query}"));
     assert_eq!(names(&catalog(""), "repositories"), ["team/app"]);
+    assert_eq!(names(&catalog("?n=many"), "repositories"), ["team/app"]);
     assert_eq!(catalog("?n=5000").error(), code(400, "PAGINATION_NUMBER_INVALID"));
     let mut ghcr = with_tags("ghcr");
     assert_eq!(ghcr.ask("GET", "/v2/_catalog").error(), code(404, ""));

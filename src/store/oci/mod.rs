@@ -9,16 +9,14 @@ pub(super) mod examine;
 mod facts;
 mod listing;
 mod pages;
+mod repository;
 #[cfg(test)]
 mod tests;
 mod token;
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
 use async_trait::async_trait;
@@ -30,13 +28,12 @@ use self::{
     call::{Call, Registry},
     errors::About,
     facts::Facts,
-    listing::{Listing, is_google},
+    listing::is_google,
     pages::MOST,
 };
 use super::{Answer, Deletion, Fact, Image, ImageStore, LayerState, Limit, Manifest, Op, Page, Put, Receipt, Shared};
 use crate::{
     error::{Error, Kind, Result},
-    http::Response,
     image::{Digest, ImageId, StoreRef},
     settings::{Settings, oci, shortened},
 };
@@ -83,148 +80,6 @@ impl Opened {
         let registry = Registry::new(oci.host, oci.endpoint, found.credentials, found.source, settings.timeout)?;
         Ok(Self { registry, facts: Mutex::default(), whole_only: AtomicBool::new(false) })
     }
-}
-
-impl Oci {
-    fn path(&self, rest: &str) -> String {
-        format!("{}/{rest}", self.store.name)
-    }
-
-    fn call(&self, operation: &'static str, about: About, method: Method, rest: &str) -> Call<'_> {
-        Call::new(operation, about, method, &self.store.name, self.path(rest))
-    }
-
-    fn manifest(&self, operation: &'static str, about: About, method: Method, reference: &str) -> Call<'_> {
-        let call = self.call(operation, about, method, &format!("manifests/{reference}"));
-        Call { accept: Some(MANIFESTS), ..call }
-    }
-
-    /// Finds out what a tag or a digest means now.
-    async fn head(&self, reference: &str) -> Result<(Digest, Option<String>)> {
-        let registry = &self.opened.registry;
-        let answer = registry.call(&self.manifest("HEAD manifest", About::Manifest, Method::HEAD, reference)).await?;
-        match answer.header("docker-content-digest").and_then(|digest| digest.parse().ok()) {
-            Some(digest) => Ok((digest, media_type(&answer))),
-            // Old registries leave it out.
-            None => {
-                let manifest = self.read(reference).await?;
-                Ok((manifest.digest, manifest.media_type))
-            }
-        }
-    }
-
-    /// Reads a manifest. A digest's bytes are checked.
-    async fn read(&self, reference: &str) -> Result<Manifest> {
-        let call = self.manifest("GET manifest", About::Manifest, Method::GET, reference);
-        let answer = self.opened.registry.call(&call).await?;
-        let bytes = answer.body.to_vec();
-        let wanted = reference.parse::<Digest>().ok();
-        let digest = match &wanted {
-            // Only SHA-256 can be checked here; the registry checked the others.
-            Some(digest) if digest.sha256().is_none() => digest.clone(),
-            _ => Digest::sha256_of(&bytes),
-        };
-        if wanted.is_some_and(|wanted| wanted != digest) {
-            return Err(errors::unreadable(reference, &answer, format!("its bytes have the digest {digest}")));
-        }
-        Ok(Manifest { digest, media_type: media_type(&answer), bytes })
-    }
-
-    /// What a manifest and its configuration say.
-    async fn facts(&self, digest: &Digest, deep: bool) -> Result<Facts> {
-        let key = (self.store.name.clone(), digest.clone());
-        if let Some(known) = self.opened.facts.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(known.clone());
-        }
-        let manifest = self.read(&digest.to_string()).await?;
-        let mut facts = facts::of_manifest(&manifest.bytes).unwrap_or_default();
-        facts.media_type = facts.media_type.or(manifest.media_type);
-        if let Some(config) = facts.config.take() {
-            let call = self.call("GET config", About::Blob, Method::GET, &format!("blobs/{config}"));
-            // An image without its configuration cannot be pulled, and can be deleted.
-            if let Ok(answer) = self.opened.registry.blob(&call).await
-                && Digest::sha256_of(&answer.body) == config
-            {
-                facts::add_config(&mut facts, &answer.body);
-            }
-        }
-        if deep && !facts.children.is_empty() && facts.children.len() <= MOST_CHILDREN {
-            let children = facts.children.clone();
-            let mut known = Vec::with_capacity(children.len());
-            for child in &children {
-                known.push(Box::pin(self.facts(child, false)).await.ok());
-            }
-            facts::add_children(&mut facts, manifest.bytes.len() as u64, &known);
-        }
-        self.opened.facts.lock().unwrap_or_else(PoisonError::into_inner).insert(key, facts.clone());
-        Ok(facts)
-    }
-
-    /// Removes a tag, and says what it pointed to right before.
-    async fn untag(&self, tag: &str) -> Result<Receipt<Deletion>> {
-        let only_whole = || {
-            Error::new(Kind::Protected, "the registry cannot remove one tag of an image")
-                .code("TagNotAlone")
-                .hint("name every tag of the image, name it by its digest, or use --all-tags")
-        };
-        if self.opened.whole_only.load(Ordering::Relaxed) {
-            return Err(only_whole());
-        }
-        let (digest, _) = self.head(tag).await?;
-        let call = self.manifest("DELETE tag", About::DeleteTag, Method::DELETE, tag);
-        match self.opened.registry.call(&call).await {
-            Ok(answer) => match self.head(&digest.to_string()).await {
-                // Old zot deletes the image, whatever other tags it has.
-                Err(error) if error.kind == Kind::NotFound => {
-                    let message =
-                        format!("the registry deleted {digest} with all its tags, instead of the tag {tag} alone");
-                    Err(Error::new(Kind::Unreadable, message).code("ImageDeletedWithTag"))
-                }
-                _ => Ok(Receipt::new(Deletion::Untagged(digest), errors::request_id(&answer))),
-            },
-            Err(error) if error.kind == Kind::Protected && error.code.as_deref() != Some("DENIED") => {
-                self.opened.whole_only.store(true, Ordering::Relaxed);
-                let code = error.code.clone().unwrap_or_default();
-                Err(Error { message: format!("{} [{code}]", only_whole().message), ..only_whole() }
-                    .request_id(error.request_id))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// One page of a list, and what to ask for next.
-    async fn page(&self, call: &Call<'_>) -> Result<(Listing, Option<String>)> {
-        let answer = self.opened.registry.call(call).await?;
-        let listing: Listing =
-            serde_json::from_slice(&answer.body).map_err(|error| errors::unreadable(call.operation, &answer, error))?;
-        let next = pages::next(&answer, &format!("/v2/{}", call.path), listing.names())?;
-        Ok((listing, next))
-    }
-
-    /// Deletes an image. Google's registries want its tags deleted first.
-    async fn delete_image(&self, digest: &Digest) -> Result<Receipt<Deletion>> {
-        let reference = digest.to_string();
-        let call = self.manifest("DELETE manifest", About::DeleteImage, Method::DELETE, &reference);
-        let registry = &self.opened.registry;
-        let answer = match registry.call(&call).await {
-            Err(error) if error.code.as_deref() == Some(DANGLING_TAG) => {
-                let listed = self.list(None).await?.items;
-                let image = listed.into_iter().find(|image| image.digest.as_deref() == Some(&reference));
-                for tag in image.ok_or(error)?.tags {
-                    registry.call(&self.manifest("DELETE tag", About::DeleteTag, Method::DELETE, &tag)).await?;
-                }
-                registry.call(&call).await?
-            }
-            answer => answer?,
-        };
-        // Some registries leave tags behind, so only a look shows that it is gone.
-        Ok(Receipt::new(Deletion::Requested, errors::request_id(&answer)))
-    }
-}
-
-fn media_type(answer: &Response) -> Option<String> {
-    let kind = answer.header("content-type")?.split(';').next()?.trim();
-    kind.starts_with("application/vnd.").then(|| kind.to_owned())
 }
 
 fn one<T>(ids: &[T]) -> Result<&T> {
@@ -423,17 +278,5 @@ impl ImageStore for Oci {
             None => Err(Error::new(Kind::NotFound, "there is no such layer in this repository").code("BLOB_UNKNOWN")),
         };
         Ok(Answer::Each(vec![(digest.clone(), state)]))
-    }
-}
-
-impl Oci {
-    /// Whether a blob is there, with its size; `None` if it is not.
-    async fn blob(&self, digest: &Digest) -> Result<Option<Option<u64>>> {
-        let call = self.call("HEAD blob", About::Blob, Method::HEAD, &format!("blobs/{digest}"));
-        match self.opened.registry.blob(&call).await {
-            Ok(answer) => Ok(Some(answer.header("content-length").and_then(|length| length.parse().ok()))),
-            Err(error) if error.kind == Kind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 }

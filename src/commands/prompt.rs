@@ -30,15 +30,15 @@ pub fn mark(command: &mut Command, shell: &str, folder: &Path) -> io::Result<()>
             command.arg("--rcfile").arg(file);
         }
         "zsh" => {
-            let own = r#"ZDOTDIR=${IMGCTL_ZDOTDIR:-$HOME}"#;
+            let own = r#"ZDOTDIR=${OWN_ZDOTDIR:-$HOME}"#;
             let rc = format!("{own}\n[ -f $ZDOTDIR/.zshrc ] && . $ZDOTDIR/.zshrc\nPROMPT='{MARK} '\"$PROMPT\"\n");
             fs::write(folder.join(".zshrc"), rc)?;
             fs::write(
                 folder.join(".zshenv"),
-                "[ -f ${IMGCTL_ZDOTDIR:-$HOME}/.zshenv ] && . ${IMGCTL_ZDOTDIR:-$HOME}/.zshenv\n",
+                "[ -f ${OWN_ZDOTDIR:-$HOME}/.zshenv ] && . ${OWN_ZDOTDIR:-$HOME}/.zshenv\n",
             )?;
             if let Some(own) = std::env::var_os("ZDOTDIR") {
-                command.env("IMGCTL_ZDOTDIR", own);
+                command.env("OWN_ZDOTDIR", own);
             }
             command.env("ZDOTDIR", folder);
         }

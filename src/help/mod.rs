@@ -94,9 +94,10 @@ mod tests {
     ];
 
     /// Variables that are not of a provider: of imgctl itself, of its surroundings, of the network.
-    const OF_NO_PROVIDER: [&str; 15] = [
+    const OF_NO_PROVIDER: [&str; 16] = [
         "CI",
         "IMGCTL_OUTPUT",
+        "IMGCTL_SANDBOX",
         "IMGCTL_CACHE_DIR",
         "IMGCTL_STATE_DIR",
         "GITHUB_ACTIONS",

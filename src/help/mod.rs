@@ -97,6 +97,7 @@ mod tests {
     const OF_NO_PROVIDER: [&str; 16] = [
         "CI",
         "IMGCTL_OUTPUT",
+        "IMGCTL_SANDBOX",
         "IMGCTL_CACHE_DIR",
         "IMGCTL_STATE_DIR",
         "GITHUB_ACTIONS",

@@ -148,22 +148,3 @@ fn missing_credentials_come_first_and_the_machines_role_last() {
     let (tried, role) = (run.stderr.find("tried:").unwrap(), run.stderr.find("metadata").unwrap_or(usize::MAX));
     assert!(tried < role, "{}", run.transcript());
 }
-
-#[test]
-fn manual_pages_cite_only_pages_that_exist() {
-    let world = world();
-    world.run(&["man", "pages"]).exits(0);
-    let folder = world.home().join("pages");
-    let mut cited = 0;
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        let page = std::fs::read_to_string(entry.unwrap().path()).unwrap().replace("\\-", "-");
-        let words = page.split(|letter: char| letter.is_whitespace());
-        for word in words.filter(|word| word.starts_with("imgctl-") && word.contains('(')) {
-            let (name, rest) = word.split_once('(').unwrap();
-            let section = rest.split(')').next().unwrap();
-            assert!(folder.join(format!("{name}.{section}")).exists(), "{word}");
-            cited += 1;
-        }
-    }
-    assert!(cited > 10);
-}

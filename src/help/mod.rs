@@ -105,7 +105,6 @@ mod tests {
         "NO_COLOR",
         "CLICOLOR_FORCE",
         "IMGCTL_PAGER",
-        "IMGCTL_SANDBOX",
         "HTTPS_PROXY",
         "https_proxy",
         "ALL_PROXY",

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -31,7 +31,7 @@ impl Registry {
             let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
             if found.is_err() {
                 assert!(std::env::var_os("CI").is_none(), "{program} is not installed");
-                eprintln!("SKIPPED: {program} is not installed, so no test with a real registry ran");
+                let _ = writeln!(io::stderr(), "skipped: tests with a real registry: there is no {program} here");
                 return None;
             }
         }

@@ -13,7 +13,7 @@ use crate::{
 
 const STORES: [&str; 2] = ["ecr:team/signatures", "ecr:team/app"];
 
-const RULES: [&str; 4] = ["--older-than", "30d", "-o", "json"];
+const RULES: [&str; 6] = ["--older-than", "30d", "--max-percent", "70", "-o", "json"];
 
 /// Two old images and a young one, each with a signature in a repository of its own.
 fn world() -> World {

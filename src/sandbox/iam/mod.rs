@@ -178,7 +178,7 @@ impl Default for Iam {
     }
 }
 
-/// The operations of [`Iam::operation`].
+/// The operations of `Iam::operation`.
 pub const OPERATIONS: [&str; 4] =
     ["KeystoneCreateUserTokenByPassword", "KeystoneValidateToken", "KeystoneListProjects", "KeystoneListAuthProjects"];
 

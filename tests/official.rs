@@ -4,6 +4,8 @@
 
 #[path = "official/distribution.rs"]
 mod distribution;
+#[path = "official/pipelines.rs"]
+mod pipelines;
 #[path = "official/skopeo.rs"]
 mod skopeo;
 

@@ -295,7 +295,7 @@ impl Screen {
 
     /// The colors of outcomes in tables.
     fn colored(self, text: &str, action: Action) -> String {
-        self.styled(if action == Action::Keep { "32" } else { "33" }, text)
+        self.styled(if action == Action::Delete { "31" } else { "32" }, text)
     }
 }
 
@@ -431,5 +431,13 @@ mod tests {
         of.line = Box::new(|_| Line { name: "v\u{1b}[2J".into(), reason: "\u{1b}[2J".into(), ..Line::default() });
         of.head = vec!["\u{1b}[2J".into()];
         assert!(!text(&[of], screen(80, 20)).0.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn what_goes_is_red_and_what_stays_is_green() {
+        let screen = Screen { color: true, ..screen(80, 24) };
+        let of = |action| screen.colored("v1", action);
+        assert_eq!(of(Action::Delete), "\u{1b}[31mv1\u{1b}[0m");
+        assert_eq!([of(Action::Keep), of(Action::Archive)], ["\u{1b}[32mv1\u{1b}[0m"; 2]);
     }
 }

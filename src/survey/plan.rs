@@ -1,7 +1,10 @@
 //! Makes the plan: opens and lists the stores side by side, gathers evidence where something would be deleted, and
 //! decides. Nothing here deletes.
 
-use std::{borrow::Cow, collections::HashMap, ops::Range, sync::Arc};
+mod decided;
+mod parts;
+
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use futures_util::{
@@ -10,17 +13,19 @@ use futures_util::{
     stream,
 };
 
+use self::{
+    decided::{candidates, keep, ranges, read_and_decide},
+    parts::{Part, fail, interrupted, once, open},
+};
 use crate::{
     clock,
     context::Context,
-    context::lookup,
     engine::{Copies, Session},
     error::{Error, Kind, Result},
     exit::{Exit, Tally},
-    image::StoreRef,
-    prune::rules::{Rules, under_two},
+    prune::rules::Rules,
     prune::saved::Failed,
-    prune::{Action, Clauses, Elsewhere, Evidence, Freed, Plan, Row, Stock, Stop, StorePlan, decide},
+    prune::{Evidence, Freed, Plan, Stock, Stop, StorePlan},
     report::Item,
     store::{CacheRule, Image},
     survey::{
@@ -59,15 +64,6 @@ pub struct Made {
     pub lists: Vec<String>,
     /// Stores that could not be read. Nothing in them is deleted.
     failed: Vec<Item>,
-}
-
-/// One store of the run, and the number of its rules.
-struct Part {
-    session: Arc<Session>,
-    rules: usize,
-    /// What applies to its registry, known if something may be deleted.
-    copies: Copies,
-    cache_rule: Option<CacheRule>,
 }
 
 /// The plan of one store with its context.
@@ -269,153 +265,5 @@ impl Made {
         looked.for_each(|item| ended.add(&item));
         self.failed.iter().for_each(|item| ended.add(item));
         ended.exit()
-    }
-}
-
-/// Opens all stores.
-async fn open(context: &Context, rules: &[Rules]) -> Result<(Vec<Part>, Vec<Item>)> {
-    let (mut parts, mut failed) = (Vec::new(), Vec::new());
-    let mut places = HashMap::new();
-    for (number, of) in rules.iter().enumerate() {
-        for store in &of.stores {
-            match lookup::stores(context, store).await {
-                Ok(sessions) => {
-                    for session in sessions {
-                        let home = session.store.home();
-                        if let Err(error) = of.clauses.answered(&home, |fact| session.store.tells(fact)) {
-                            failed.push(fail(context, &home, error));
-                            continue;
-                        }
-                        if once(rules, &mut places, &session.store.home(), number)? {
-                            parts.push(Part { session, rules: number, copies: Copies::None, cache_rule: None });
-                        }
-                    }
-                }
-                Err(error) => failed.push(fail(context, store, error)),
-            }
-        }
-    }
-    interrupted(context)?;
-    Ok((parts, failed))
-}
-
-/// Whether a store is new: checked when it is opened, and again when the listing has named its owner. A store with
-/// several host names is one store. A store under two policies is an error.
-fn once(rules: &[Rules], places: &mut HashMap<StoreRef, usize>, store: &StoreRef, number: usize) -> Result<bool> {
-    let place = store.clone().by_any_host();
-    let Some(other) = places.insert(place, number) else {
-        return Ok(true);
-    };
-    if other == number {
-        return Ok(false);
-    }
-    Err(under_two(&store.to_string(), &rules[other], &rules[number]))
-}
-
-/// The images of each store that may be deleted. More evidence only keeps more, so nothing is asked about a store from
-/// which nothing would be deleted now.
-fn candidates(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &Evidence) -> Vec<Vec<Arc<Image>>> {
-    let now = decided(rules, parts, stocks, evidence, true, |clauses| Cow::Borrowed(clauses));
-    // An image that --keep keeps now may turn out to be in use; then --keep keeps another.
-    let ever = decided(rules, parts, stocks, evidence, true, |clauses| Cow::Owned(clauses.without_keep()));
-    let of_store = |(stock, (now, ever)): (&Stock, (&StorePlan, &StorePlan))| {
-        let goes = |row: &&Row| now.totals.deleted > 0 && row.action() == Action::Delete;
-        let goes = ever.rows.iter().filter(goes);
-        goes.map(|row| Arc::clone(&stock.images()[row.image])).collect()
-    };
-    stocks.iter().zip(now.stores.iter().zip(&ever.stores)).map(of_store).collect()
-}
-
-/// Decides, and decides again whenever the manifests of candidates tell more: some listings leave out what an image is
-/// attached to.
-async fn read_and_decide(
-    context: &Context,
-    cache: &Cache,
-    rules: &[Rules],
-    parts: &mut Vec<Part>,
-    stocks: &mut Vec<Stock>,
-    evidence: &Evidence,
-    failed: &mut Vec<Item>,
-) -> Result<Plan> {
-    loop {
-        let plan = decided(rules, parts, stocks, evidence, failed.is_empty(), |clauses| Cow::Borrowed(clauses));
-        let mut all_known = true;
-        let mut readable = Vec::with_capacity(parts.len());
-        for ((part, stock), plan) in parts.iter().zip(stocks.iter_mut()).zip(&plan.stores) {
-            let deleted = plan.rows.iter().filter(|row| row.action() == Action::Delete).map(|row| row.image);
-            let read = survey::read_candidates(&part.session, cache, stock, deleted).await;
-            all_known &= matches!(read, Ok(false));
-            readable.push(read.is_ok());
-            if let Err(error) = read {
-                failed.push(fail(context, &stock.store, error));
-            }
-        }
-        interrupted(context)?;
-        if all_known {
-            return Ok(plan);
-        }
-        keep(parts, &readable);
-        keep(stocks, &readable);
-    }
-}
-
-/// Decides for all stores, each by its rules. `whole`: no store of the run is missing.
-fn decided(
-    rules: &[Rules],
-    parts: &[Part],
-    stocks: &[Stock],
-    evidence: &Evidence,
-    whole: bool,
-    by: impl Fn(&Clauses) -> Cow<'_, Clauses>,
-) -> Plan {
-    Elsewhere::of(stocks).whole(whole).settle(|elsewhere| {
-        let mut whole = Plan { stores: Vec::new(), stops: Vec::new() };
-        for (number, range) in ranges(parts) {
-            let of = &rules[number];
-            let Plan { stores, stops } = decide(&stocks[range], elsewhere, &by(&of.clauses), evidence, &of.guards);
-            whole.stores.extend(stores);
-            whole.stops.extend(stops.into_iter().map(|stop| Stop {
-                message: match &of.name {
-                    Some(name) => format!("policy {name}: {}", stop.message),
-                    None => stop.message.clone(),
-                },
-                ..stop
-            }));
-        }
-        whole
-    })
-}
-
-/// The rules that have stores, with the range of those.
-fn ranges(parts: &[Part]) -> Vec<(usize, Range<usize>)> {
-    let mut begin = 0;
-    let of_rules = parts.chunk_by(|one, next| one.rules == next.rules);
-    of_rules
-        .map(|parts| {
-            let range = begin..begin + parts.len();
-            begin = range.end;
-            (parts[0].rules, range)
-        })
-        .collect()
-}
-
-fn keep<T>(things: &mut Vec<T>, which: &[bool]) {
-    let mut which = which.iter();
-    things.retain(|_| which.next() == Some(&true));
-}
-
-/// Reports a store that could not be read. All its images are kept; it counts for the exit code.
-fn fail(context: &Context, store: &StoreRef, error: Error) -> Item {
-    if !error.kind.not_tried() {
-        context.printer.error(&error);
-    }
-    Item { error: Some(error), ..Item::new(store.clone()) }
-}
-
-/// An interrupted run makes no plan, because it has not seen everything.
-fn interrupted(context: &Context) -> Result<()> {
-    match context.stop.error() {
-        Some(_) => Err(Error::new(Kind::Stopped, "stopped before the plan was made; nothing was deleted")),
-        None => Ok(()),
     }
 }

@@ -141,6 +141,8 @@ fn layers_gone(wish: &Wish, seen: &Seen) -> Option<Error> {
 fn tag_step(wish: &Wish, tag: &str, seen: &Seen) -> TagStep {
     let ended = |error: Error| TagStep::Ended(Box::new(Verdict::failed(error)));
     match seen.tags.get(tag) {
+        // A tag cannot be on an image that another look did not find; it is looked at again before it is put.
+        Some(Ok(digest)) if *digest == wish.digest && seen.is_absent(digest) => TagStep::Put,
         Some(Ok(digest)) if *digest == wish.digest => TagStep::There,
         Some(Ok(digest)) => ended(taken(tag, Some(digest))),
         Some(Err(error)) if error.kind != Kind::NotFound => ended(error.clone()),

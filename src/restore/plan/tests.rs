@@ -97,8 +97,8 @@ fn a_tag_goes_to_one_image_and_never_moves() {
     let mut seen = seen(&wishes, &[]);
     seen.tags.insert("b".into(), Ok(Digest::sha256_of(b"elsewhere")));
     seen.tags.insert("c".into(), Ok(wishes[1].digest.clone()));
-    let plans = plan(&wishes, &seen);
-    let words = |place: usize| -> Vec<String> {
+    let words = |seen: &Seen, place: usize| -> Vec<String> {
+        let plans = plan(&wishes, seen);
         let word = |step: &TagStep| match step {
             TagStep::Put => "put".into(),
             TagStep::There => "there".into(),
@@ -106,8 +106,11 @@ fn a_tag_goes_to_one_image_and_never_moves() {
         };
         plans[place].tags.iter().map(|(_, step)| word(step)).collect()
     };
-    assert_eq!(words(0), ["put", "tag_taken"]);
-    assert_eq!(words(1), ["tag_taken", "there"]);
+    assert_eq!(words(&seen, 0), ["put", "tag_taken"]);
+    // One look shows the tag on an image that the other did not find.
+    assert_eq!(words(&seen, 1), ["tag_taken", "put"]);
+    seen.images.insert(wishes[1].digest.clone(), Ok(Image::default()));
+    assert_eq!(words(&seen, 1), ["tag_taken", "there"]);
 }
 
 #[test]

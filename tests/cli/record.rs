@@ -183,14 +183,17 @@ fn a_manifest_that_cannot_be_read_stops_nothing_and_is_said_once() {
 #[test]
 fn a_plan_that_was_stopped_can_be_run_again() {
     let world = world(|repository| (0..600).for_each(|number| drop(push(repository, &format!("i{number}"), &[]))))
-        .fault("ecr:BatchDeleteImage:slow=300ms");
+        .fault("ecr:BatchDeleteImage:slow=700ms");
     let flags = ["--older-than", "9d", "-n", "-o", "json", "--allow-empty", "--max-percent", "100"];
     let plan = world.run(&[&["prune", "ecr:team/app"], &flags[..]].concat());
     fs::write(world.home().join("p.json"), &plan.stdout).unwrap();
-    let stopped = ["delete", "--from", "p.json", "--yes", "--concurrency", "1", "--deadline", "1s", "-o", "json"];
-    let run = world.run(&stopped);
-    let left = there(&world).len();
-    assert!((1..600).contains(&left), "{}", run.transcript());
+    // A busy machine may not come to its first deletion within a second.
+    let deadlines = ["1s", "2s", "4s", "8s"].map(|deadline| {
+        ["delete", "--from", "p.json", "--yes", "--concurrency", "1", "--deadline", deadline, "-o", "json"]
+    });
+    let stopped = |flags: &[&str; 10]| (world.run(flags), there(&world).len());
+    let (run, left) = deadlines.iter().map(stopped).find(|(_, left)| *left < 600).expect("a run that deletes");
+    assert!(left > 0, "{}", run.transcript());
     let again = world.run(&["delete", "--from", "p.json", "--yes", "--ignore-missing", "-o", "json"]);
     again.exits(0).lists(600);
     assert!(there(&world).is_empty(), "{}", again.transcript());

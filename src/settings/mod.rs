@@ -3,6 +3,7 @@
 
 pub mod aws;
 pub mod huawei;
+mod ini;
 pub mod oci;
 mod options;
 mod regions;

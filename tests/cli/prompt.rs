@@ -4,11 +4,8 @@
 
 use std::io::{Read as _, Write as _};
 
-use chrono::Utc;
-use imgctl::sandbox::{Hooked as _, World as Clouds, ecr::REGION};
-
 use crate::{
-    prune::{has, push, push_index, world},
+    prune::{has, one_of_two_is_tagged_late, push, push_index, world},
     world::World,
 };
 
@@ -118,22 +115,7 @@ fn an_interrupt_at_the_prompt_deletes_nothing() {
 
 #[test]
 fn what_changes_while_a_person_thinks_is_refused_by_name() {
-    let mut clouds = Clouds::default();
-    let repository = clouds.ecr.repository(REGION, "team/app", Utc::now());
-    for name in ["one", "two"] {
-        push(repository, name, &[&format!("pr-{name}")], 90);
-    }
-    push(repository, "young", &["v2"], 1);
-    let mut looks = 0;
-    clouds.ecr.before("DescribeImages", move |ecr| {
-        looks += 1;
-        if looks == 2 {
-            let repository = ecr.repository(REGION, "team/app", Utc::now());
-            let one = repository.tag("pr-one").unwrap();
-            repository.set_tag("v9", one);
-        }
-    });
-    let world = World::new(clouds);
+    let (world, _) = one_of_two_is_tagged_late();
     let Some(shown) = in_terminal(&world, &PRUNE, "yes\n") else {
         return;
     };

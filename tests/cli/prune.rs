@@ -22,6 +22,25 @@ pub fn world(fill: impl FnOnce(&mut Repository)) -> World {
     World::new(clouds)
 }
 
+/// Two old images and a young one, and the digests of the old ones. The first gets a tag between the listing and the look
+/// right before the deletion.
+pub fn one_of_two_is_tagged_late() -> (World, [String; 2]) {
+    let mut clouds = Clouds::default();
+    let repository = clouds.ecr.repository(REGION, "team/app", Utc::now());
+    let digests = ["one", "two"].map(|name| push(repository, name, &[&format!("pr-{name}")], 90));
+    push(repository, "young", &["v1"], 1);
+    let mut looks = 0;
+    clouds.ecr.before("DescribeImages", move |ecr| {
+        looks += 1;
+        if looks == 2 {
+            let repository = ecr.repository(REGION, "team/app", Utc::now());
+            let one = repository.tag("pr-one").unwrap();
+            repository.set_tag("v9", one);
+        }
+    });
+    (World::new(clouds), digests)
+}
+
 /// Pushes an image of one platform so many days ago.
 pub fn push(repository: &mut Repository, name: &str, tags: &[&str], days: i64) -> String {
     let at = Utc::now() - TimeDelta::days(days);
@@ -277,22 +296,7 @@ fn what_a_list_names_is_in_use_and_an_empty_list_is_a_mistake() {
 
 #[test]
 fn a_tag_that_comes_between_the_plan_and_the_call_saves_its_image() {
-    let mut clouds = Clouds::default();
-    let repository = clouds.ecr.repository(REGION, "team/app", Utc::now());
-    let digests: Vec<String> =
-        ["one", "two"].iter().map(|name| push(repository, name, &[&format!("pr-{name}")], 90)).collect();
-    push(repository, "young", &["v1"], 1);
-    let mut looks = 0;
-    clouds.ecr.before("DescribeImages", move |ecr| {
-        looks += 1;
-        // The first is the listing, the second the look right before the deletion.
-        if looks == 2 {
-            let repository = ecr.repository(REGION, "team/app", Utc::now());
-            let one = repository.tag("pr-one").unwrap();
-            repository.set_tag("v9", one);
-        }
-    });
-    let world = World::new(clouds);
+    let (world, digests) = one_of_two_is_tagged_late();
     let run = prune(&world, &["--older-than", "30d", "--yes"]);
     run.exits(1);
     let mut words = run.words();

@@ -60,6 +60,16 @@ fn push_release(repository: &mut Repository, release: &[Manifest; 4], tags: &[&s
     }
 }
 
+/// A repository of so many releases, each with a tag.
+#[cfg(unix)]
+fn releases(count: usize) -> World {
+    world(|repository| {
+        for number in 0..count {
+            push_release(repository, &release(&number.to_string()), &[&format!("v{number}")]);
+        }
+    })
+}
+
 #[test]
 fn a_run_is_undone_children_before_indexes_then_tags() {
     let manifests = release("one");
@@ -358,12 +368,7 @@ fn deleted(world: &World) -> String {
 #[cfg(unix)]
 fn an_interrupted_restore_reports_the_truth_and_can_be_run_again() {
     for wait in [100, 600, 1500] {
-        let releases: Vec<_> = (0..5).map(|number| release(&number.to_string())).collect();
-        let world = world(|repository| {
-            for (number, release) in releases.iter().enumerate() {
-                push_release(repository, release, &[&format!("v{number}")]);
-            }
-        });
+        let world = releases(5);
         let before = with(&world, |repository| repository.snapshot());
         let run = deleted(&world);
         let world = world.fault("ecr:PutImage:slow=150ms");
@@ -396,12 +401,7 @@ fn an_interrupted_restore_reports_the_truth_and_can_be_run_again() {
 #[cfg(unix)]
 fn a_deletion_that_was_killed_is_undone() {
     for wait in [0, 40, 150] {
-        let releases: Vec<_> = (0..40).map(|number| release(&number.to_string())).collect();
-        let world = world(|repository| {
-            for (number, release) in releases.iter().enumerate() {
-                push_release(repository, release, &[&format!("v{number}")]);
-            }
-        });
+        let world = releases(40);
         let before = with(&world, |repository| repository.snapshot());
         let world = world.fault("ecr:BatchDeleteImage:slow=60ms");
         let arguments = [

@@ -13,13 +13,14 @@ use secrecy::SecretString;
 use super::{Credentials, Keys, PROJECT_ID, Project, SDK_PROJECT_ID, credentials::Found, project};
 use crate::{
     error::{Error, Kind, Result},
-    settings::Env,
+    settings::{
+        Env,
+        ini::{self, Section},
+    },
 };
 
 const PATH: &str = "HUAWEICLOUD_SDK_CREDENTIALS_FILE";
 const DEFAULT_SECTION: &str = "basic";
-
-type Section = HashMap<String, String>;
 
 /// The credentials of a named profile. Variables do not name its project.
 pub(super) fn profile(env: &Env, name: &str, region: &str) -> Result<Found> {
@@ -110,23 +111,5 @@ fn read(path: &Path) -> Result<Option<HashMap<String, Section>>> {
         }
         Err(error) => return Err(broken(path, format!("cannot be read: {}", error.kind()))),
     };
-    let mut sections: HashMap<String, Section> = HashMap::new();
-    let mut current = None;
-    // Windows editors write a byte order mark.
-    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with(['#', ';']) {
-            continue;
-        }
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            current = Some(sections.entry(name.trim().to_owned()).or_default());
-            continue;
-        }
-        let (Some(section), Some((key, value))) = (current.as_deref_mut(), line.split_once(['=', ':'])) else {
-            let number = number + 1;
-            return Err(broken(path, format!("has a line {number} that is neither [section] nor name = value")));
-        };
-        section.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
-    }
-    Ok(Some(sections))
+    ini::sections(&text).map(Some).map_err(|why| broken(path, why))
 }

@@ -9,7 +9,10 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::Credentials;
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    settings::ini,
+};
 
 /// What a profile of tccli says its credentials are.
 pub(super) enum Profile {
@@ -103,39 +106,15 @@ fn field<'a>(path: &Path, object: &'a serde_json::Map<String, Value>, name: &str
 
 /// Reads the section `[default]` of the SDKs' file, as they do: its two keys and nothing else.
 pub(super) fn ini(path: &Path, text: &str) -> Result<Credentials> {
-    let mut section = None;
-    let [mut secret_id, mut secret_key] = [None, None];
-    for (line, number) in text.lines().map(str::trim).zip(1..) {
-        if line.is_empty() || line.starts_with(['#', ';']) {
-            continue;
-        }
-        if let Some(name) = line.strip_prefix('[') {
-            let name = name
-                .strip_suffix(']')
-                .ok_or_else(|| broken(path, format!("has a section without its bracket in line {number}")))?;
-            section = Some(name.trim() == "default");
-            continue;
-        }
-        let (name, value) = line
-            .split_once(['=', ':'])
-            .ok_or_else(|| broken(path, format!("has neither a section nor NAME = VALUE in line {number}")))?;
-        if section == Some(true) {
-            match name.trim() {
-                "secret_id" => secret_id = Some(value.trim()),
-                "secret_key" => secret_key = Some(value.trim()),
-                _ => {}
-            }
-        }
-    }
-    let given = |value: Option<&str>, name: &str| {
-        value
-            .filter(|value| !value.is_empty())
-            .map(str::to_owned)
-            .ok_or_else(|| broken(path, format!("has no {name} in a section [default]")))
+    let mut sections = ini::sections(text).map_err(|why| broken(path, why))?;
+    let mut section = sections.remove("default").unwrap_or_default();
+    let mut given = |name: &str| {
+        let value = section.remove(name).filter(|value| !value.is_empty());
+        value.ok_or_else(|| broken(path, format!("has no {name} in a section [default]")))
     };
     Ok(Credentials {
-        secret_id: given(secret_id, "secret_id")?,
-        secret_key: given(secret_key, "secret_key")?.into(),
+        secret_id: given("secret_id")?,
+        secret_key: given("secret_key")?.into(),
         token: None,
         expires_at: None,
     })
@@ -199,12 +178,12 @@ mod tests {
                 "asks for a role to be assumed",
             ),
             (sdk, "", "no secret_id in a section [default]"),
-            (sdk, "[default]\nsecret_id = I\nhunter2", "NAME = VALUE in line 3"),
-            (sdk, "[default", "without its bracket in line 1"),
+            (sdk, "[default]\nsecret_id = I\nhunter2", "line 3 that is neither"),
+            (sdk, "[default", "line 1 that is neither"),
             (sdk, "[default]\nsecret_key = hunter2", "has no secret_id"),
             (sdk, "[default]\nsecret_id = I", "has no secret_key"),
             (sdk, "[other]\nsecret_id = I\nsecret_key = hunter2", "has no secret_id"),
-            (sdk, "secret_id = I\nsecret_key = hunter2", "has no secret_id"),
+            (sdk, "secret_id = I\nsecret_key = hunter2", "line 1 that is neither"),
         ] {
             let error = parse(text).unwrap();
             assert_eq!(error.kind, Kind::Config, "{text}");

@@ -10,9 +10,9 @@ use crate::{
     context::Context,
     engine::{Outcome, Session, Verdict},
     error::{Error, Kind, Result},
-    image::ImageId,
+    image::{Digest, ImageId},
     prune::{Saved, Stock, recheck},
-    store::Image,
+    store::{Fact, Image},
     survey::{self, Cache},
 };
 
@@ -76,17 +76,30 @@ async fn stock<'m>(session: &Session, chosen: &Chosen<'m>, archive: bool, cache:
         return Ok(Cow::Borrowed(stock));
     }
     let mut stock = survey::stock(session, cache, archive, |_| true, |_| ()).await?;
-    whole(session, &stock, &chosen.saved).await?;
-    let candidates: Vec<usize> = chosen.saved.iter().filter_map(|saved| stock.place(&saved.id)).collect();
-    survey::read_candidates(session, cache, &mut stock, candidates).await?;
+    let candidates = |stock: &Stock| chosen.saved.iter().filter_map(|saved| stock.place(&saved.id)).collect::<Vec<_>>();
+    let listed = candidates(&stock);
+    survey::find_all_unlisted(session, cache, &mut stock, listed).await?;
+    whole(session, &mut stock, &chosen.saved).await?;
+    let there = candidates(&stock);
+    survey::read_candidates(session, cache, &mut stock, there).await?;
     Ok(Cow::Owned(stock))
 }
 
 /// A listing proves only what it shows. Images of the plan that it does not show are asked for by name: if one of them
-/// exists, the listing leaves out images, and what else it leaves out is unknown.
-async fn whole(session: &Session, stock: &Stock, saved: &[Saved]) -> Result<()> {
+/// exists, the listing leaves out images, and what else it leaves out is unknown. Some listings only show images with tags.
+async fn whole(session: &Session, stock: &mut Stock, saved: &[Saved]) -> Result<()> {
     let unlisted = saved.iter().filter(|saved| stock.place(&saved.id).is_none() && !stock.is_archived(&saved.id));
     let ids: Vec<ImageId> = unlisted.map(Saved::image_id).collect();
+    if !session.store.tells(Fact::Untagged) {
+        let digests: Vec<Digest> = ids.iter().filter_map(|id| id.digest().cloned()).collect();
+        for now in session.look_for_unlisted(&digests).await {
+            match now {
+                Err(error) if error.kind == Kind::NotFound => {}
+                now => drop(stock.add_unlisted([now?])),
+            }
+        }
+        return Ok(());
+    }
     for (id, now) in ids.iter().zip(session.get(&ids).await) {
         match now {
             Err(error) if error.kind == Kind::NotFound => {}

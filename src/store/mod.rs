@@ -142,6 +142,11 @@ pub trait ImageStore: Send + Sync {
         Err(unsupported("has no rules of its own"))
     }
 
+    /// One page of what is attached to an image: signatures and the like. `None` where only tags tell.
+    async fn referrers(&self, _subject: &Digest, _after: Option<&str>) -> Result<Option<Page<Image>>> {
+        Err(unsupported("lists what is attached to images with the images"))
+    }
+
     /// The exact bytes of manifests, each with its digest.
     async fn manifests(&self, _ids: &[ImageId]) -> Result<Answer<ImageId, Manifest>> {
         Err(unsupported("has no manifests"))
@@ -289,6 +294,8 @@ pub enum Op {
     StorageClass,
     /// [`ImageStore::details`]
     Details,
+    /// [`ImageStore::referrers`]
+    Referrers,
 }
 
 impl Op {

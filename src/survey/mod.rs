@@ -12,6 +12,7 @@ pub mod plan;
 pub mod show;
 pub mod sketch;
 mod tree;
+mod unlisted;
 
 use std::collections::HashMap;
 
@@ -31,6 +32,7 @@ pub use ask::{ask, askable};
 pub use cache::Cache;
 pub use files::{Accept, Files};
 pub use in_use::{InUse, in_use};
+pub use unlisted::{find_all_unlisted, find_unlisted};
 
 /// Indexes per request to the engine: several calls, so that reading starts while the listing continues.
 const TOGETHER: usize = 1000;

@@ -31,6 +31,7 @@ mod prune;
 mod prune_machines;
 mod prune_random;
 mod record;
+mod referrers;
 mod registry;
 mod restore;
 mod restore_random;

@@ -6,7 +6,7 @@ use super::{Deciding, Fate};
 use crate::prune::{
     Action, Reason, Row, Rule, StorePlan, Totals,
     freed::quick,
-    graph::{Bond, called},
+    graph::called,
 };
 
 impl Deciding<'_> {
@@ -23,13 +23,12 @@ impl Deciding<'_> {
             };
             // An index can also be attached to what it holds.
             let owners: BTreeSet<usize> = graph.owners(place).iter().map(|(owner, _)| *owner).collect();
-            let attached = graph.owned(place).iter().filter(|(_, bond)| *bond == Bond::Attached);
             Row {
                 image: place,
                 reason,
                 needed_by: owners.into_iter().collect(),
                 elsewhere: self.subjects_elsewhere(place).map(Into::into).collect(),
-                attached: attached.count(),
+                attached: graph.attached(place).count(),
             }
         };
         // One warning per reason, however many indexes have it.

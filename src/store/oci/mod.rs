@@ -9,6 +9,7 @@ pub(super) mod examine;
 mod facts;
 mod listing;
 mod pages;
+mod referrers;
 mod repository;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use self::{
     facts::Facts,
     listing::is_google,
     pages::MOST,
+    referrers::Lists,
 };
 use super::{Answer, Deletion, Fact, Image, ImageStore, LayerState, Limit, Manifest, Op, Page, Put, Receipt, Shared};
 use crate::{
@@ -59,6 +61,7 @@ pub struct Opened {
     facts: Mutex<HashMap<(String, Digest), Facts>>,
     /// It refused to remove a tag alone, so it is not asked again.
     whole_only: AtomicBool,
+    lists_referrers: Lists,
 }
 
 /// One repository, or all repositories of a registry.
@@ -78,7 +81,12 @@ impl Opened {
     async fn new(settings: &Settings, oci: oci::Oci) -> Result<Self> {
         let found = oci.place.read(&settings.env, settings.timeout).await?;
         let registry = Registry::new(oci.host, oci.endpoint, found.credentials, found.source, settings.timeout)?;
-        Ok(Self { registry, facts: Mutex::default(), whole_only: AtomicBool::new(false) })
+        Ok(Self {
+            registry,
+            facts: Mutex::default(),
+            whole_only: AtomicBool::new(false),
+            lists_referrers: Lists::default(),
+        })
     }
 }
 
@@ -116,7 +124,7 @@ impl ImageStore for Oci {
         // <https://github.com/google/go-containerregistry/blob/main/pkg/v1/remote/options.go>
         let limit = |call, batch, per_second| Some(Limit { call, batch, per_second, in_flight: 4 });
         match op {
-            Op::Get | Op::Manifests | Op::Layers | Op::Details => limit("read", 1, 500),
+            Op::Get | Op::Manifests | Op::Layers | Op::Details | Op::Referrers => limit("read", 1, 500),
             Op::List => limit("read", MOST, 500),
             Op::Delete => limit("delete", 1, 30),
             Op::Put => limit("put", 1, 30),
@@ -197,6 +205,10 @@ impl ImageStore for Oci {
             self.facts(&digest, true).await?.describe(&mut image);
         }
         Ok(image)
+    }
+
+    async fn referrers(&self, subject: &Digest, after: Option<&str>) -> Result<Option<Page<Image>>> {
+        self.list_referrers(subject, after).await
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>> {

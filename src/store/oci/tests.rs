@@ -75,7 +75,12 @@ impl Server {
     async fn named(&self, host: &str, credentials: oci::Credentials) -> Oci {
         let endpoint = self.url.parse().unwrap();
         let registry = Registry::new(host.into(), endpoint, credentials, None, Duration::from_secs(9)).unwrap();
-        let opened = Opened { registry, facts: Mutex::default(), whole_only: AtomicBool::new(false) };
+        let opened = Opened {
+            registry,
+            facts: Mutex::default(),
+            whole_only: AtomicBool::new(false),
+            lists_referrers: Lists::default(),
+        };
         let store = StoreRef::of(crate::image::Provider::Oci).with_region(host).with_name("app");
         Oci { opened: Arc::new(opened), store: Arc::new(store) }
     }

@@ -24,6 +24,7 @@ use crate::{
     report::Item,
     settings::{Kinds, Sharing},
     store::{Image, Op},
+    survey,
 };
 
 /// The end of the help.
@@ -130,7 +131,7 @@ async fn print_all(context: &Context, sessions: Vec<Arc<Session>>, mut shown: Sh
             && let Some(session) = sessions.next()
         {
             let (found, pages) = mpsc::channel(1);
-            fetching.push(fetch(context, Arc::clone(&session), found));
+            fetching.push(fetch(context, Arc::clone(&session), selection.wants_orphans(), found));
             stores.push_back(Listing { session, pages, any: false, waiting: Vec::new() });
         }
         let Some(store) = stores.front_mut().filter(|_| shown.left > 0) else {
@@ -190,9 +191,12 @@ struct Listing {
 }
 
 /// Passes on one store's pages, each before it asks for the next.
-async fn fetch(context: &Context, session: Arc<Session>, found: mpsc::Sender<Result<Vec<Image>>>) {
+async fn fetch(context: &Context, session: Arc<Session>, orphans: bool, found: mpsc::Sender<Result<Vec<Image>>>) {
     let mut pages = session.pages();
-    while let Some(page) = next_page(context, &session, &mut pages).await.transpose() {
+    while let Some(mut page) = next_page(context, &session, &mut pages).await.transpose() {
+        if let (true, Ok(images)) = (orphans, &mut page) {
+            page = survey::without_attached(&session, std::mem::take(images)).await;
+        }
         let failed = page.is_err();
         // The reader of the output may be gone.
         if found.send(page).await.is_err() || failed {

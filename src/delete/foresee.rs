@@ -13,7 +13,7 @@ use crate::{
     image::Digest,
     prune::{Foreseen, foresee},
     store::{Image, Op},
-    survey::{self, Cache},
+    survey,
 };
 
 /// Targets that go as whole images: the place of each, and its digest.
@@ -26,9 +26,8 @@ impl Order<'_> {
     /// Lists the stores of named images, reads their indexes, and refuses what one that stays needs. It only warns where
     /// that fails: the registry refuses these images itself.
     pub(super) async fn foresee(&mut self, context: &Context) {
-        let cache = Cache::new(context.settings.env.cache());
         let mut attached = 0;
-        let foreseen = join_all(self.stores.iter().map(|of| of.foreseen(context, &cache))).await;
+        let foreseen = join_all(self.stores.iter().map(|of| of.foreseen(context))).await;
         for (of, foreseen) in self.stores.iter_mut().zip(foreseen) {
             match foreseen {
                 Ok(Some((whole, foreseen))) => {
@@ -56,9 +55,8 @@ impl Order<'_> {
     /// The same right before images are sent, for stores that do not refuse these images themselves. What cannot be known
     /// is not sent.
     pub(super) async fn protect(&mut self, context: &Context) {
-        let cache = Cache::new(context.settings.env.cache());
         for of in self.stores.iter_mut().filter(|of| !of.session.store.protects_parts()) {
-            match of.foreseen(context, &cache).await {
+            match of.foreseen(context).await {
                 Ok(Some((whole, foreseen))) => of.heed(whole, &foreseen),
                 Ok(None) => {}
                 Err(error) => {
@@ -73,7 +71,7 @@ impl Order<'_> {
 impl StoreOrder<'_> {
     /// Lists the store, unless no index can need anything that goes: rules know their indexes already. Returns what goes,
     /// and what that means.
-    async fn foreseen(&self, context: &Context, cache: &Cache) -> Result<Option<(Whole, Foreseen)>> {
+    async fn foreseen(&self, context: &Context) -> Result<Option<(Whole, Foreseen)>> {
         let whole = self.whole();
         let parts = whole.iter().any(|(place, _)| !self.goes[*place].target.is_index());
         let leaves_referrers = !whole.is_empty() && self.session.store.limit(Op::Referrers).is_some();
@@ -81,7 +79,7 @@ impl StoreOrder<'_> {
         if self.chosen.is_some() || !matters || !self.session.store.home().provider.has_containers() {
             return Ok(None);
         }
-        match self.foreseen_of(context, cache, &whole).await {
+        match self.foreseen_of(context, &whole).await {
             Ok(mut foreseen) => {
                 if !leaves_referrers {
                     foreseen.left.clear();
@@ -98,19 +96,19 @@ impl StoreOrder<'_> {
         }
     }
 
-    async fn foreseen_of(&self, context: &Context, cache: &Cache, whole: &Whole) -> Result<Foreseen> {
+    async fn foreseen_of(&self, context: &Context, whole: &Whole) -> Result<Foreseen> {
         let progress = &context.printer.progress;
         progress.doing("looking for indexes", None);
         // A permission that is missing here must not stop the deletion.
         let aside = self.session.aside();
-        let mut stock = survey::bonds(&aside, cache, |images| progress.seen(images)).await?;
+        let mut stock = survey::bonds(&aside, &context.cache, |images| progress.seen(images)).await?;
         stock.add_unlisted(whole.iter().map(|(place, digest)| {
             let seen = self.goes[*place].target.seen.as_deref();
             let subject = seen.and_then(|image| image.subject.clone());
             Image { digest: Some(digest.to_string()), subject, media_type: Some(ANY.into()), ..Image::default() }
         }));
         let places: Vec<usize> = whole.iter().filter_map(|(_, digest)| stock.place(&digest.to_string())).collect();
-        survey::find_all_unlisted(&aside, cache, &mut stock, places.clone()).await?;
+        survey::find_all_unlisted(&aside, &context.cache, &mut stock, places.clone()).await?;
         if let Some(what) = places.iter().find_map(|place| stock.doubt_about(&stock.images()[*place])) {
             context.printer.warn(&format!("of images of {}: {what}", stock.store));
         }

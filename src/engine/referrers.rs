@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::{look::BY_NAME, pace::Op, pages::Progress, read::Refused, session::Session};
 use crate::{
-    error::Result,
+    error::{Error, Kind, Result},
     image::{Digest, ImageId},
     store::Image,
 };
@@ -20,7 +20,13 @@ impl Session {
                 None => Ok(None),
             }
         };
-        join_all(subjects.iter().map(ask)).await
+        let answers = join_all(subjects.iter().map(ask)).await.into_iter();
+        // What stopped the others says more than that they were not tried.
+        let cause = |error: Error| match aside.halted() {
+            Some(cause) if error.kind == Kind::StoreStopped => cause.clone(),
+            _ => error,
+        };
+        answers.map(|answer| answer.map_err(cause)).collect()
     }
 
     async fn all_referrers(&self, subject: &Digest) -> Result<Option<Vec<Image>>> {

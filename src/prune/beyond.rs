@@ -62,6 +62,13 @@ impl Stock {
         }
     }
 
+    /// Of each image, whether it is attached to one of these, which the listing does not show.
+    pub fn attached_to_any(&self, lost: &HashSet<Digest>) -> Vec<bool> {
+        let graph = Graph::of(self);
+        let any = |place: usize| graph.lost(place).iter().any(|id| id.parse().is_ok_and(|id| lost.contains(&id)));
+        (0..self.images().len()).map(any).collect()
+    }
+
     /// Adds images that the listing does not show; tells whether there are any.
     pub fn add_unlisted(&mut self, images: impl IntoIterator<Item = Image>) -> bool {
         let mut any = false;

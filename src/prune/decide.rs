@@ -188,7 +188,10 @@ impl Deciding<'_> {
     fn judged(&self, place: usize) -> Fate {
         let image = &self.images()[place];
         if self.stock.is_unlisted(image) {
-            return Fate::decided(Rule::NotSelected, "it has no tag, and rules choose only images that the listing shows");
+            return Fate::decided(
+                Rule::NotSelected,
+                "it has no tag, and rules choose only images that the listing shows",
+            );
         }
         let around = self.around(place);
         let Some((number, matches)) = &self.ruled[place] else {

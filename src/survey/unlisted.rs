@@ -1,10 +1,13 @@
 //! Finds images that a listing does not show and that matter for images that may go: what is attached to those, and what
 //! those are attached to.
 
+use std::collections::{HashMap, HashSet};
+
 use futures_util::future::join_all;
 
-use super::{Cache, TOGETHER, read};
+use super::{TOGETHER, read};
 use crate::{
+    cache::Cache,
     engine::Session,
     error::{Kind, Result},
     image::{Digest, ImageId},
@@ -53,12 +56,32 @@ pub async fn find_unlisted(session: &Session, cache: &Cache, stock: &mut Stock, 
     }
     let indexes: Vec<Digest> = found.iter().filter(|image| may_be_index(image)).filter_map(Image::digest).collect();
     let any = stock.add_unlisted(found);
-    let mut readings = std::collections::HashMap::new();
+    let mut readings = HashMap::new();
     for indexes in indexes.chunks(TOGETHER) {
         read(session, cache, indexes, &mut readings).await?;
     }
     readings.into_iter().for_each(|(digest, reading)| stock.read(&digest.to_string(), reading));
     Ok(any || doubts)
+}
+
+/// Leaves out images that are attached to an image without a tag: a listing that shows only images with tags makes them
+/// look like orphans.
+pub async fn without_attached(session: &Session, images: Vec<Image>) -> Result<Vec<Image>> {
+    if session.store.tells(Fact::Untagged) {
+        return Ok(images);
+    }
+    let mut stock = Stock::new(session.store.home(), images.clone());
+    let all: Vec<usize> = (0..stock.images().len()).collect();
+    let lost = stock.questions(&all).lost;
+    let mut there = HashSet::new();
+    for (subject, look) in lost.iter().zip(session.look_for_unlisted(&lost).await) {
+        match look {
+            Err(error) if error.kind == Kind::NotFound => {}
+            look => drop(look.map(|_| there.insert(subject.clone()))?),
+        }
+    }
+    let attached = stock.attached_to_any(&there);
+    Ok(images.into_iter().zip(attached).filter(|(_, attached)| !attached).map(|(image, _)| image).collect())
 }
 
 /// Completes a stock until nothing more is found: a signature may be signed itself.

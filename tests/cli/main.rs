@@ -18,6 +18,7 @@ mod in_use;
 mod inputs;
 mod interrupts;
 mod inventory;
+mod kept;
 mod lists;
 mod mistakes;
 mod moto;

@@ -254,6 +254,9 @@ fn an_orphan_is_one_whose_subject_is_gone_and_not_one_that_merely_has_no_tag() {
             }
         }
         let store = shop.at("");
+        let run = shop.world.run(&["list", &store, "--orphans", "-o", "json"]);
+        run.exits(0).lists(1);
+        assert!(run.stdout.contains(&format!("{gone}.sig")), "{registry}\n{}", run.transcript());
         let orphans = ["prune", &store, "--orphans", "--max-percent", "100", "--yes", "-o", "json"];
         let run = shop.world.run(&orphans);
         run.exits(0);

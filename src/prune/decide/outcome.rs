@@ -3,11 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Deciding, Fate};
-use crate::prune::{
-    Action, Reason, Row, Rule, StorePlan, Totals,
-    freed::quick,
-    graph::called,
-};
+use crate::prune::{Action, Reason, Row, Rule, StorePlan, Totals, freed::quick, graph::called};
 
 impl Deciding<'_> {
     pub(super) fn plan(mut self) -> StorePlan {

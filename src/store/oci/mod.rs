@@ -35,6 +35,7 @@ use self::{
 };
 use super::{Answer, Deletion, Fact, Image, ImageStore, LayerState, Limit, Manifest, Op, Page, Put, Receipt, Shared};
 use crate::{
+    cache::Cache,
     error::{Error, Kind, Result},
     image::{Digest, ImageId, StoreRef},
     settings::{Settings, oci, shortened},
@@ -58,6 +59,8 @@ pub type Clients = Shared<(String, String), Arc<Opened>>;
 /// One registry as one user, and what was learned about it.
 pub struct Opened {
     registry: Registry,
+    /// Manifests and configurations of earlier runs.
+    cache: Arc<Cache>,
     facts: Mutex<HashMap<(String, Digest), Facts>>,
     /// It refused to remove a tag alone, so it is not asked again.
     whole_only: AtomicBool,
@@ -70,19 +73,20 @@ pub struct Oci {
     store: Arc<StoreRef>,
 }
 
-pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Oci> {
+pub async fn open(settings: &Settings, clients: &Clients, cache: &Arc<Cache>, store: &StoreRef) -> Result<Oci> {
     let oci = oci::Oci::load(settings, store)?;
     let key = (oci.endpoint.to_string(), oci.place.key());
-    let opened = clients.get(key, async { Opened::new(settings, oci).await.map(Arc::new) }).await?;
+    let opened = clients.get(key, async { Opened::new(settings, oci, Arc::clone(cache)).await.map(Arc::new) }).await?;
     Ok(Oci { opened, store: Arc::new(store.clone()) })
 }
 
 impl Opened {
-    async fn new(settings: &Settings, oci: oci::Oci) -> Result<Self> {
+    async fn new(settings: &Settings, oci: oci::Oci, cache: Arc<Cache>) -> Result<Self> {
         let found = oci.place.read(&settings.env, settings.timeout).await?;
         let registry = Registry::new(oci.host, oci.endpoint, found.credentials, found.source, settings.timeout)?;
         Ok(Self {
             registry,
+            cache,
             facts: Mutex::default(),
             whole_only: AtomicBool::new(false),
             lists_referrers: Lists::default(),

@@ -57,8 +57,7 @@ impl Oci {
         // The others may go on as soon as one has asked.
         let _first = first.filter(|_| lists.known.get().is_none());
         let query = after.map(|query| format!("?{query}")).unwrap_or_default();
-        let call =
-            self.call("GET referrers", About::Referrers, Method::GET, &format!("referrers/{subject}{query}"));
+        let call = self.call("GET referrers", About::Referrers, Method::GET, &format!("referrers/{subject}{query}"));
         let answer = self.opened.registry.ask(&Call { accept: Some(INDEX), ..call }).await?;
         match answer.status {
             200..300 => {}

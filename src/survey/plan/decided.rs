@@ -4,6 +4,7 @@ use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use super::parts::{Part, fail, interrupted};
 use crate::{
+    cache::Cache,
     context::Context,
     engine::Session,
     error::Result,
@@ -11,7 +12,7 @@ use crate::{
     prune::{Action, Clauses, Elsewhere, Evidence, Plan, Row, Stock, Stop, StorePlan, decide},
     report::Item,
     store::Image,
-    survey::{self, Cache},
+    survey,
 };
 
 /// The images of each store that may be deleted. More evidence only keeps more, so nothing is asked about a store from
@@ -32,7 +33,6 @@ pub fn candidates(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &
 /// attached to.
 pub async fn read_and_decide(
     context: &Context,
-    cache: &Cache,
     rules: &[Rules],
     parts: &mut Vec<Part>,
     stocks: &mut Vec<Stock>,
@@ -46,7 +46,7 @@ pub async fn read_and_decide(
         for ((part, stock), plan) in parts.iter().zip(stocks.iter_mut()).zip(&plan.stores) {
             let deleted = plan.rows.iter().filter(|row| row.action() == Action::Delete).map(|row| row.image);
             let deleted: Vec<usize> = deleted.collect();
-            let read = complete(&part.session, cache, stock, &deleted).await;
+            let read = complete(&part.session, &context.cache, stock, &deleted).await;
             all_known &= matches!(read, Ok(false));
             readable.push(read.is_ok());
             if let Err(error) = read {

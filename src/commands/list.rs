@@ -31,8 +31,8 @@ use crate::{
 const EXAMPLES: [Example; 4] = [
     ("All repositories that a pattern matches; quotes keep the shell out of it.", "imgctl list 'ecr:team/*'"),
     (
-        "What is old, large and without a tag.",
-        "imgctl list ecr:tools/ci --untagged --older-than 90d --larger-than 200MB",
+        "What is large in an OCI registry, and was built long ago.",
+        "imgctl list ghcr.io/team/app --built-before 90d --larger-than 1MB",
     ),
     ("The ten largest images of all repositories.", "imgctl list 'ecr:**' --sort size --limit 10"),
     ("References alone, for other programs.", "imgctl list workspace: -q -o ndjson | jq -r .ref"),
@@ -45,7 +45,7 @@ const AHEAD: usize = 32;
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
-    /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`
+    /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`, `ghcr.io/owner/app`
     #[arg(value_name = "STORE", required = true)]
     stores: Vec<String>,
     /// Sort all images, and show them at the end of the listing [default in a terminal: the newest of each store first]

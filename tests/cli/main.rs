@@ -34,6 +34,7 @@ mod prune_random;
 mod record;
 mod referrers;
 mod registry;
+mod registry_settings;
 mod restore;
 mod restore_random;
 mod sandbox;

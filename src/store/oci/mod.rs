@@ -83,7 +83,8 @@ pub async fn open(settings: &Settings, clients: &Clients, cache: &Arc<Cache>, st
 impl Opened {
     async fn new(settings: &Settings, oci: oci::Oci, cache: Arc<Cache>) -> Result<Self> {
         let found = oci.place.read(&settings.env, settings.timeout).await?;
-        let registry = Registry::new(oci.host, oci.endpoint, found.credentials, found.source, settings.timeout)?;
+        let registry =
+            Registry::new(oci.host, oci.endpoint, found.credentials, found.source, oci.certificates, settings.timeout)?;
         Ok(Self {
             registry,
             cache,

@@ -74,7 +74,7 @@ impl Server {
 
     async fn named(&self, host: &str, credentials: oci::Credentials) -> Oci {
         let endpoint = self.url.parse().unwrap();
-        let registry = Registry::new(host.into(), endpoint, credentials, None, Duration::from_secs(9)).unwrap();
+        let registry = Registry::new(host.into(), endpoint, credentials, None, None, Duration::from_secs(9)).unwrap();
         let opened = Opened {
             registry,
             cache: Arc::default(),

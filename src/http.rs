@@ -122,6 +122,14 @@ const USER_AGENT: &str = concat!("imgctl/", env!("CARGO_PKG_VERSION"));
 /// The same for the AWS SDK, which allows no slash and puts it into its own user agent.
 pub const APP_NAME: &str = concat!("imgctl-", env!("CARGO_PKG_VERSION"));
 
+/// The authorities whose certificates count, as PEM text.
+#[derive(Clone, Copy)]
+enum Trust<'a> {
+    System,
+    Only(&'a [u8]),
+    Also(&'a [u8]),
+}
+
 #[derive(Clone, Debug)]
 pub struct Http {
     client: reqwest::Client,
@@ -131,20 +139,27 @@ pub struct Http {
 impl Http {
     /// A client for one endpoint: `timeout` bounds each answer, the wait for its headers and body together.
     pub fn new(endpoint: &Url, timeout: Duration) -> Result<Self> {
-        Self::build(timeout, is_loopback(endpoint), endpoint.scheme() == "https", None)
+        Self::build(timeout, is_loopback(endpoint), endpoint.scheme() == "https", Trust::System)
     }
 
     /// The same, trusting these certificates instead of the system's, if there are any.
     pub fn trusting(endpoint: &Url, timeout: Duration, pem: Option<&[u8]>) -> Result<Self> {
-        Self::build(timeout, is_loopback(endpoint), endpoint.scheme() == "https", pem)
+        let trust = pem.map_or(Trust::System, Trust::Only);
+        Self::build(timeout, is_loopback(endpoint), endpoint.scheme() == "https", trust)
+    }
+
+    /// The same, trusting these certificates beside the system's, if there are any.
+    pub fn trusting_also(endpoint: &Url, timeout: Duration, pem: Option<&[u8]>) -> Result<Self> {
+        let trust = pem.map_or(Trust::System, Trust::Also);
+        Self::build(timeout, is_loopback(endpoint), endpoint.scheme() == "https", trust)
     }
 
     /// A client that never uses a proxy, for services that only this machine's own network can reach.
     pub fn direct(endpoint: &Url, timeout: Duration) -> Result<Self> {
-        Self::build(timeout, true, endpoint.scheme() == "https", None)
+        Self::build(timeout, true, endpoint.scheme() == "https", Trust::System)
     }
 
-    fn build(timeout: Duration, direct: bool, tls: bool, pem: Option<&[u8]>) -> Result<Self> {
+    fn build(timeout: Duration, direct: bool, tls: bool, trust: Trust) -> Result<Self> {
         static RING: Once = Once::new();
         // Fails only if another provider is already installed, which works as well.
         RING.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
@@ -162,8 +177,11 @@ impl Http {
         }
         let wrong =
             |error: reqwest::Error| Error::new(Kind::Config, format!("cannot set up HTTPS: {}", causes(&error)));
-        if let (Some(pem), true) = (pem, tls) {
-            client = client.tls_certs_only(reqwest::Certificate::from_pem_bundle(pem).map_err(wrong)?);
+        let read = |pem| reqwest::Certificate::from_pem_bundle(pem).map_err(wrong);
+        match trust {
+            Trust::Only(pem) if tls => client = client.tls_certs_only(read(pem)?),
+            Trust::Also(pem) if tls => client = client.tls_certs_merge(read(pem)?),
+            _ => {}
         }
         client.build().map(|client| Self { client, clock: Clock::default() }).map_err(wrong)
     }
@@ -194,8 +212,11 @@ impl Http {
 
 fn failed(host: &str, error: &reqwest::Error) -> Error {
     if error.is_connect() {
-        Error::new(Kind::Unreachable, format!("cannot reach {host}: {}", causes(error)))
-            .hint("check the network, the endpoint and the proxy settings (HTTPS_PROXY, NO_PROXY)")
+        let hint = match is_distrust(error) {
+            true => "SSL_CERT_FILE names a file with authorities to trust; for a registry, so does certs.d/HOST/ca.crt",
+            false => "check the network, the endpoint and the proxy settings (HTTPS_PROXY, NO_PROXY)",
+        };
+        Error::new(Kind::Unreachable, format!("cannot reach {host}: {}", causes(error))).hint(hint)
     } else if error.is_builder() {
         Error::new(Kind::Config, format!("cannot build the request to {host}: {}", causes(error)))
     } else if error.is_timeout() {
@@ -212,6 +233,20 @@ pub fn causes(error: &dyn std::error::Error) -> String {
         error = source;
     }
     error.to_string()
+}
+
+/// Whether a connection failed because the service's certificate is not trusted.
+fn is_distrust(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return true;
+        }
+        // The error that an I/O error holds is not its source.
+        let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = held.map(|held| held as &(dyn std::error::Error + 'static)).or_else(|| error.source());
+    }
+    false
 }
 
 /// Tells whether the connection failed, so that imgctl never sent the request.

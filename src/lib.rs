@@ -15,11 +15,13 @@
 //! | who uses an image | a `Source` in `store/aws` or `store/cvm/users.rs`, asked by `survey/ask.rs` |
 //! | the confirmation prompt | `output/question.rs`, asked by `output/terminal.rs` |
 //! | which secrets are masked in the output | `secrets` |
+//! | what is kept on disk between runs | `cache` |
 //! | commands and their help | `cli`, `commands`; `help` holds topics, `complete` shell completion |
 //! | what a run leaves on record, and how it is read | `record` |
 //! | the findings of `doctor` | `checkup` |
 //! | the emulator | [`sandbox`] |
 
+mod cache;
 mod checkup;
 pub mod cli;
 mod clock;

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -11,6 +11,7 @@ use super::{Checkup, State, Subject};
 use crate::{
     clock::{self, clock_ahead, offset, span},
     error::{Error, Kind, Result},
+    http::Response,
 };
 
 /// Any answer: it proves that the endpoint works, and shows the time of the service.
@@ -19,6 +20,14 @@ pub struct Heard {
     pub date: Option<String>,
     pub at: DateTime<Utc>,
     pub took: Duration,
+}
+
+impl Heard {
+    /// Of an answer that came just now; `None` if there was none.
+    pub fn of(answer: &Result<Response>, asked: Instant) -> Option<Self> {
+        let date = answer.as_ref().ok()?.header("date").map(Into::into);
+        Some(Self { date, at: Utc::now(), took: asked.elapsed() })
+    }
 }
 
 impl Checkup {

@@ -37,7 +37,10 @@ const EXAMPLES: [Example; 4] = [
         "Show what would happen to the images of a listing.",
         "imgctl list 'ecr:team/*' --tag 'v1.*' -o ndjson | imgctl delete - --dry-run",
     ),
-    ("Delete images in several clouds in one run.", "imgctl delete -y cvm:img-2z9lgipz workspace:697620082246500000"),
+    (
+        "Delete images of a cloud and of an OCI registry in one run.",
+        "imgctl delete -y cvm:img-2z9lgipz registry.example.com/team/app:v1.0.0",
+    ),
 ];
 
 /// Delete images

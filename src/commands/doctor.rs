@@ -22,8 +22,8 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Examples at the end of the help.
 const EXAMPLES: [Example; 4] = [
     ("Check all providers.", "imgctl doctor"),
-    ("Check the permissions for one repository.", "imgctl doctor ecr:team/app"),
-    ("Check that `prune --ask` can ask.", "imgctl doctor ecr --ask ecs,lambda"),
+    ("Check one repository, and what `prune --ask` asks.", "imgctl doctor ecr:team/app --ask ecs,lambda"),
+    ("Check an OCI registry, and whether it deletes.", "imgctl doctor ghcr.io/team/app --check-delete"),
     ("Show which providers fail, and why.", "imgctl doctor -o json | jq -c '.items[] | select(.error)'"),
 ];
 

@@ -24,14 +24,15 @@ use crate::{
     report::Item,
     settings::{Kinds, Sharing},
     store::{Image, Op},
+    survey,
 };
 
 /// The end of the help.
 const EXAMPLES: [Example; 4] = [
     ("All repositories that a pattern matches; quotes keep the shell out of it.", "imgctl list 'ecr:team/*'"),
     (
-        "What is old, large and without a tag.",
-        "imgctl list ecr:tools/ci --untagged --older-than 90d --larger-than 200MB",
+        "What is large in an OCI registry, and was built long ago.",
+        "imgctl list ghcr.io/team/app --built-before 90d --larger-than 1MB",
     ),
     ("The ten largest images of all repositories.", "imgctl list 'ecr:**' --sort size --limit 10"),
     ("References alone, for other programs.", "imgctl list workspace: -q -o ndjson | jq -r .ref"),
@@ -44,7 +45,7 @@ const AHEAD: usize = 32;
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
-    /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`
+    /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`, `ghcr.io/owner/app`
     #[arg(value_name = "STORE", required = true)]
     stores: Vec<String>,
     /// Sort all images, and show them at the end of the listing [default in a terminal: the newest of each store first]
@@ -130,7 +131,7 @@ async fn print_all(context: &Context, sessions: Vec<Arc<Session>>, mut shown: Sh
             && let Some(session) = sessions.next()
         {
             let (found, pages) = mpsc::channel(1);
-            fetching.push(fetch(context, Arc::clone(&session), found));
+            fetching.push(fetch(context, Arc::clone(&session), selection.wants_orphans(), found));
             stores.push_back(Listing { session, pages, any: false, waiting: Vec::new() });
         }
         let Some(store) = stores.front_mut().filter(|_| shown.left > 0) else {
@@ -190,9 +191,12 @@ struct Listing {
 }
 
 /// Passes on one store's pages, each before it asks for the next.
-async fn fetch(context: &Context, session: Arc<Session>, found: mpsc::Sender<Result<Vec<Image>>>) {
+async fn fetch(context: &Context, session: Arc<Session>, orphans: bool, found: mpsc::Sender<Result<Vec<Image>>>) {
     let mut pages = session.pages();
-    while let Some(page) = next_page(context, &session, &mut pages).await.transpose() {
+    while let Some(mut page) = next_page(context, &session, &mut pages).await.transpose() {
+        if let (true, Ok(images)) = (orphans, &mut page) {
+            page = survey::without_attached(&session, std::mem::take(images)).await;
+        }
         let failed = page.is_err();
         // The reader of the output may be gone.
         if found.send(page).await.is_err() || failed {

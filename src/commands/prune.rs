@@ -42,7 +42,10 @@ const EXAMPLES: [Example; 4] = [
         "imgctl prune ecr:team/app --untagged --older-than 20w --ask ecs,lambda -y",
     ),
     ("Save a plan, and run it later.", "imgctl prune cvm: --keep 1 -n -o json > plan && imgctl delete -y --from plan"),
-    ("Prune three clouds at once.", "imgctl prune 'ecr:**' cvm: workspace: --older-than 90d --keep 3 --yes"),
+    (
+        "Prune an OCI registry by the date of the builds.",
+        "imgctl prune ghcr.io/tools/ci --tag 'build-*' --built-before 30d --yes",
+    ),
 ];
 
 /// Delete stale images, chosen by rules
@@ -53,7 +56,7 @@ const EXAMPLES: [Example; 4] = [
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
-    /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`; with --policy: names of policies
+    /// Stores: `ecr:team/app`, `ecr:team/*`, `cvm:`, `workspace://cn-north-4/`, `ghcr.io/owner/app`; with --policy: names of policies
     #[arg(value_name = "STORE", required_unless_present = "policy")]
     stores: Vec<String>,
     /// Read stores, selectors and guards from this file; run all its policies, or the ones you name

@@ -1,4 +1,4 @@
-//! Candidates for a reference: schemes, then regions, then repositories, tags and ids of the store. It asks for at most
+//! Candidates for a reference: schemes, then regions or registries, then repositories, tags and ids of the store. It asks for at most
 //! one page, once, and does not wait long.
 
 use std::time::Duration;
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 /// A word, split where its next part begins.
 enum Begun<'w> {
     Scheme,
-    /// `SCHEME://[OWNER@]`
+    /// `SCHEME://[OWNER@]`, or `SCHEME:` where the host of a registry follows
     Region(Provider, &'w str),
     /// `SCHEME:[//[OWNER@]REGION/]`, or the host of a registry; a repository follows, or the id of an image.
     Repository(&'w str),
@@ -41,10 +41,13 @@ pub async fn names(context: &Context, word: &str, wanted: Wanted) -> Vec<Candida
         Begun::Id(before) => in_time(ids(context, before)).await,
         Begun::Image(repository, joint) => in_time(tagged(context, repository, joint)).await,
     };
-    if let Some(provider) = word.strip_suffix(':').and_then(Provider::of_scheme) {
+    if let Some(provider) = word.strip_suffix(':').and_then(Provider::of_scheme)
+        && !provider.begins_with_host()
+    {
         found.extend(regions(context, provider, &format!("{word}//")).await);
     }
-    found.retain(|candidate| candidate.word.starts_with(word) && is_plain(&candidate.word));
+    // What the user typed is theirs, such as the brackets of an IPv6 address.
+    found.retain(|candidate| candidate.word.strip_prefix(word).is_some_and(is_plain));
     found
 }
 
@@ -58,6 +61,10 @@ fn begun(word: &str) -> Begun<'_> {
         Some((scheme, rest)) if let Some(provider) = Provider::of_scheme(scheme) => {
             let (containers, after) = (provider.has_containers(), scheme.len() + 1);
             match rest.strip_prefix("//").map(|rest| rest.find('/')) {
+                None if provider.begins_with_host() => match rest.find('/') {
+                    Some(slash) => (containers, after + slash + 1),
+                    None => return Begun::Region(provider, &word[..after]),
+                },
                 None => (containers, after),
                 Some(Some(slash)) => (containers, after + 2 + slash + 1),
                 Some(None) => {
@@ -94,7 +101,8 @@ fn schemes() -> Vec<Candidate> {
 
 async fn regions(context: &Context, provider: Provider, before: &str) -> Vec<Candidate> {
     let regions = settings::regions(&context.settings, provider).await;
-    let region = |region: String| Candidate { word: format!("{before}{region}/"), about: "region".into() };
+    let about = if provider.begins_with_host() { "registry" } else { "region" };
+    let region = |region: String| Candidate { word: format!("{before}{region}/"), about: about.into() };
     regions.into_iter().map(region).collect()
 }
 
@@ -181,6 +189,14 @@ mod tests {
             ("ecr:team/app:v1@", "image of ecr:team/app after :"),
             ("ecr:team/app@sha", "image of ecr:team/app after @"),
             ("host/team/app:v", "image of host/team/app after :"),
+            ("host:5000/team/app:v", "image of host:5000/team/app after :"),
+            ("[::1]:5000/te", "repository after [::1]:5000/"),
+            ("[::1]:5000/team/app:v", "image of [::1]:5000/team/app after :"),
+            ("oci:", "region of oci after oci:"),
+            ("oci:host:50", "region of oci after oci:"),
+            ("oci:host:5000/te", "repository after oci:host:5000/"),
+            ("oci:[::1]:5000/team/app@", "image of oci:[::1]:5000/team/app after @"),
+            ("oci://host:5000/te", "repository after oci://host:5000/"),
             ("cvm:img-1", "id after cvm:"),
             ("workspace://p@r/6", "id after workspace://p@r/"),
         ] {

@@ -15,6 +15,7 @@ use std::{
 
 use self::emulated::Emulated;
 use crate::{
+    cache::Cache,
     engine::{Asking, Calls, Line, Session, Stop, StopCause, Wish},
     error::{Error, Kind, Result},
     exit::Exit,
@@ -22,7 +23,7 @@ use crate::{
     image::{Provider, StoreRef},
     output::{Look, Printer},
     settings::Settings,
-    store::{self, Answers, Clients},
+    store::{self, Clients},
 };
 
 /// How often progress is updated.
@@ -35,6 +36,7 @@ pub struct Context {
     pub settings: Settings,
     pub printer: Printer,
     pub stop: Stop,
+    pub cache: Arc<Cache>,
     /// The name of the command, and the whole command line, for the record of the run.
     pub command: &'static str,
     pub command_line: Vec<String>,
@@ -47,14 +49,16 @@ pub struct Context {
 
 impl Context {
     pub fn new(settings: Settings, look: Look, command: &'static str, dry_run: bool) -> Self {
+        let cache = Arc::new(Cache::new(settings.env.cache()));
         let step_summary = settings.env.get("GITHUB_STEP_SUMMARY").map(Into::into);
         Self {
             settings,
             printer: Printer::new(look, command, dry_run, step_summary),
             stop: Stop::default(),
+            cache: Arc::clone(&cache),
             command,
             command_line: flags::command_line(),
-            clients: Clients::default(),
+            clients: Clients::keeping(cache),
             emulated: Emulated::default(),
             lines: Mutex::default(),
             calls: Arc::default(),
@@ -116,9 +120,9 @@ impl Context {
         Ok(Arc::new(Session::new(store, line, self.calls()).marked(sandbox)))
     }
 
-    /// For the calls to one source, whose answers that never change are kept in `answers`.
-    pub fn asking<'a>(&self, answers: &'a dyn Answers) -> Asking<'a> {
-        Asking::new(self.calls(), self.wish(), answers)
+    /// For the calls to one source.
+    pub fn asking(&self) -> Asking<'_> {
+        Asking::new(self.calls(), self.wish(), &self.cache)
     }
 
     fn calls(&self) -> Calls {

@@ -7,13 +7,14 @@ use futures_util::future::join_all;
 
 use super::order::{Chosen, Order, StoreOrder, Usage};
 use crate::{
+    cache::Cache,
     context::Context,
     engine::{Outcome, Session, Verdict},
     error::{Error, Kind, Result},
-    image::ImageId,
+    image::{Digest, ImageId},
     prune::{Saved, Stock, recheck},
-    store::Image,
-    survey::{self, Cache},
+    store::{Fact, Image},
+    survey,
 };
 
 impl<'m> Order<'m> {
@@ -24,9 +25,8 @@ impl<'m> Order<'m> {
         if chosen().any(|(_, chosen)| chosen.stock.is_none()) {
             context.printer.progress.doing("looking again", None);
         }
-        let cache = Cache::new(context.settings.env.cache());
         let archive = self.archive;
-        let stocks = join_all(chosen().map(|(session, chosen)| stock(session, chosen, archive, &cache))).await;
+        let stocks = join_all(chosen().map(|(session, chosen)| stock(session, chosen, archive, &context.cache))).await;
         if !self.usage.files.is_empty() {
             // A list says nothing about stores that could not be read.
             if let Some(error) = stocks.iter().find_map(|stock| stock.as_ref().err()) {
@@ -37,10 +37,10 @@ impl<'m> Order<'m> {
                 context.printer.remark(&told);
             }
         }
-        self.ask_services(context, &cache, &stocks).await?;
+        self.ask_services(context, &stocks).await?;
         let stores = self.stores.iter_mut().filter(|of| of.chosen.is_some());
         for (of, stock) in stores.zip(stocks) {
-            let stock = of.ask_usage(context, &cache, stock, &mut self.usage).await;
+            let stock = of.ask_usage(context, stock, &mut self.usage).await;
             if let Err(error) = &stock
                 && !error.kind.not_tried()
             {
@@ -53,19 +53,14 @@ impl<'m> Order<'m> {
     }
 
     /// Asks services again who uses the images of stores that were listed again.
-    async fn ask_services(
-        &mut self,
-        context: &Context,
-        cache: &Cache,
-        stocks: &[Result<Cow<'_, Stock>>],
-    ) -> Result<()> {
+    async fn ask_services(&mut self, context: &Context, stocks: &[Result<Cow<'_, Stock>>]) -> Result<()> {
         let known: Vec<&Stock> = stocks.iter().filter_map(|stock| stock.as_deref().ok()).collect();
         let again = |of: &&StoreOrder| of.chosen.as_ref().is_some_and(|chosen| chosen.stock.is_none());
         let sessions = self.stores.iter().filter(again).map(|of| &*of.session);
         let Usage { evidence, in_use, .. } = &mut self.usage;
         let copies = self.stores.iter().map(|of| (of.session.store.home(), &of.copies));
         let ask = survey::copies::asked_there(&in_use.ask, copies);
-        let told = survey::ask(context, cache, sessions, &ask, in_use.allow_empty, &known, evidence).await?;
+        let told = survey::ask(context, sessions, &ask, in_use.allow_empty, &known, evidence).await?;
         told.iter().for_each(|line| context.printer.remark(line));
         Ok(())
     }
@@ -76,17 +71,30 @@ async fn stock<'m>(session: &Session, chosen: &Chosen<'m>, archive: bool, cache:
         return Ok(Cow::Borrowed(stock));
     }
     let mut stock = survey::stock(session, cache, archive, |_| true, |_| ()).await?;
-    whole(session, &stock, &chosen.saved).await?;
-    let candidates: Vec<usize> = chosen.saved.iter().filter_map(|saved| stock.place(&saved.id)).collect();
-    survey::read_candidates(session, cache, &mut stock, candidates).await?;
+    let candidates = |stock: &Stock| chosen.saved.iter().filter_map(|saved| stock.place(&saved.id)).collect::<Vec<_>>();
+    let listed = candidates(&stock);
+    survey::find_all_unlisted(session, cache, &mut stock, listed).await?;
+    whole(session, &mut stock, &chosen.saved).await?;
+    let there = candidates(&stock);
+    survey::read_candidates(session, cache, &mut stock, there).await?;
     Ok(Cow::Owned(stock))
 }
 
 /// A listing proves only what it shows. Images of the plan that it does not show are asked for by name: if one of them
-/// exists, the listing leaves out images, and what else it leaves out is unknown.
-async fn whole(session: &Session, stock: &Stock, saved: &[Saved]) -> Result<()> {
+/// exists, the listing leaves out images, and what else it leaves out is unknown. Some listings only show images with tags.
+async fn whole(session: &Session, stock: &mut Stock, saved: &[Saved]) -> Result<()> {
     let unlisted = saved.iter().filter(|saved| stock.place(&saved.id).is_none() && !stock.is_archived(&saved.id));
     let ids: Vec<ImageId> = unlisted.map(Saved::image_id).collect();
+    if !session.store.tells(Fact::Untagged) {
+        let digests: Vec<Digest> = ids.iter().filter_map(|id| id.digest().cloned()).collect();
+        for now in session.look_for_unlisted(&digests).await {
+            match now {
+                Err(error) if error.kind == Kind::NotFound => {}
+                now => drop(stock.add_unlisted([now?])),
+            }
+        }
+        return Ok(());
+    }
     for (id, now) in ids.iter().zip(session.get(&ids).await) {
         match now {
             Err(error) if error.kind == Kind::NotFound => {}
@@ -105,7 +113,6 @@ impl StoreOrder<'_> {
     async fn ask_usage<'s>(
         &self,
         context: &Context,
-        cache: &Cache,
         stock: Result<Cow<'s, Stock>>,
         usage: &mut Usage,
     ) -> Result<Cow<'s, Stock>> {
@@ -115,7 +122,7 @@ impl StoreOrder<'_> {
         };
         let asked: Vec<Arc<Image>> = saved.iter().filter_map(|saved| stock.find(&saved.id).cloned()).collect();
         let Usage { evidence, in_use, .. } = usage;
-        survey::in_use(context, cache, &self.session, &stock, &asked, in_use, evidence).await?;
+        survey::in_use(context, &self.session, &stock, &asked, in_use, evidence).await?;
         Ok(stock)
     }
 

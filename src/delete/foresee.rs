@@ -1,7 +1,7 @@
-//! What a dry run and a question tell of named images beyond a look at each: which of them an index that stays still
-//! needs. A registry refuses those.
+//! What is told of named images beyond a look at each: which of them an index that stays still needs, because a registry
+//! refuses those, and what stays though it is attached to them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use futures_util::future::join_all;
 
@@ -12,8 +12,8 @@ use crate::{
     error::{Error, Kind, Result},
     image::Digest,
     prune::{Foreseen, foresee},
-    store::Image,
-    survey::{self, Cache},
+    store::{Image, Op},
+    survey,
 };
 
 /// Targets that go as whole images: the place of each, and its digest.
@@ -26,14 +26,13 @@ impl Order<'_> {
     /// Lists the stores of named images, reads their indexes, and refuses what one that stays needs. It only warns where
     /// that fails: the registry refuses these images itself.
     pub(super) async fn foresee(&mut self, context: &Context) {
-        let cache = Cache::new(context.settings.env.cache());
         let mut attached = 0;
-        let foreseen = join_all(self.stores.iter().map(|of| of.foreseen(context, &cache))).await;
+        let foreseen = join_all(self.stores.iter().map(|of| of.foreseen(context))).await;
         for (of, foreseen) in self.stores.iter_mut().zip(foreseen) {
             match foreseen {
                 Ok(Some((whole, foreseen))) => {
                     attached += foreseen.attached;
-                    of.refuse(whole, &foreseen.needed);
+                    of.heed(whole, &foreseen);
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -56,10 +55,9 @@ impl Order<'_> {
     /// The same right before images are sent, for stores that do not refuse these images themselves. What cannot be known
     /// is not sent.
     pub(super) async fn protect(&mut self, context: &Context) {
-        let cache = Cache::new(context.settings.env.cache());
         for of in self.stores.iter_mut().filter(|of| !of.session.store.protects_parts()) {
-            match of.foreseen(context, &cache).await {
-                Ok(Some((whole, foreseen))) => of.refuse(whole, &foreseen.needed),
+            match of.foreseen(context).await {
+                Ok(Some((whole, foreseen))) => of.heed(whole, &foreseen),
                 Ok(None) => {}
                 Err(error) => {
                     let verdict = Box::new(Verdict::not_sent(error));
@@ -73,24 +71,48 @@ impl Order<'_> {
 impl StoreOrder<'_> {
     /// Lists the store, unless no index can need anything that goes: rules know their indexes already. Returns what goes,
     /// and what that means.
-    async fn foreseen(&self, context: &Context, cache: &Cache) -> Result<Option<(Whole, Foreseen)>> {
+    async fn foreseen(&self, context: &Context) -> Result<Option<(Whole, Foreseen)>> {
         let whole = self.whole();
         let parts = whole.iter().any(|(place, _)| !self.goes[*place].target.is_index());
-        if self.chosen.is_some() || !parts || !self.session.store.home().provider.has_containers() {
+        let leaves_referrers = !whole.is_empty() && self.session.store.limit(Op::Referrers).is_some();
+        let matters = parts || leaves_referrers;
+        if self.chosen.is_some() || !matters || !self.session.store.home().provider.has_containers() {
             return Ok(None);
         }
+        match self.foreseen_of(context, &whole).await {
+            Ok(mut foreseen) => {
+                if !leaves_referrers {
+                    foreseen.left.clear();
+                }
+                Ok(Some((whole, foreseen)))
+            }
+            // No index can need what goes.
+            Err(error) if !parts && !error.kind.not_tried() => {
+                let store = self.session.store.home();
+                context.printer.warn(&format!("cannot tell what is attached to these images of {store}: {error}"));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn foreseen_of(&self, context: &Context, whole: &Whole) -> Result<Foreseen> {
         let progress = &context.printer.progress;
         progress.doing("looking for indexes", None);
         // A permission that is missing here must not stop the deletion.
         let aside = self.session.aside();
-        let stock = survey::bonds(&aside, cache, |images| progress.seen(images)).await?;
-        let unlisted = whole.iter().map(|(_, digest)| {
-            let digest = Some(digest.to_string());
-            Image { digest, media_type: Some(ANY.into()), ..Image::default() }
-        });
-        let stock = stock.with(unlisted);
-        let foreseen = foresee(&stock, whole.iter().map(|(_, digest)| digest));
-        Ok(Some((whole, foreseen)))
+        let mut stock = survey::bonds(&aside, &context.cache, |images| progress.seen(images)).await?;
+        stock.add_unlisted(whole.iter().map(|(place, digest)| {
+            let seen = self.goes[*place].target.seen.as_deref();
+            let subject = seen.and_then(|image| image.subject.clone());
+            Image { digest: Some(digest.to_string()), subject, media_type: Some(ANY.into()), ..Image::default() }
+        }));
+        let places: Vec<usize> = whole.iter().filter_map(|(_, digest)| stock.place(&digest.to_string())).collect();
+        survey::find_all_unlisted(&aside, &context.cache, &mut stock, places.clone()).await?;
+        if let Some(what) = places.iter().find_map(|place| stock.doubt_about(&stock.images()[*place])) {
+            context.printer.warn(&format!("of images of {}: {what}", stock.store));
+        }
+        Ok(foresee(&stock, whole.iter().map(|(_, digest)| digest)))
     }
 
     /// The targets that go as whole images, by place, with their digests.
@@ -105,13 +127,15 @@ impl StoreOrder<'_> {
         whole.collect()
     }
 
-    fn refuse(&mut self, whole: Whole, needed: &HashMap<String, String>) {
+    fn heed(&mut self, whole: Whole, foreseen: &Foreseen) {
         for (place, digest) in whole {
-            if let Some(why) = needed.get(&digest.to_string()) {
+            let (going, digest) = (&mut self.goes[place], digest.to_string());
+            if let Some(why) = foreseen.needed.get(&digest) {
                 let error = Error::new(Kind::InUse, why.clone()).code("ImageReferencedByManifestList");
                 let error = error.hint("delete the index that needs it first, or together with it");
-                self.goes[place].refused = Some(Box::new(Verdict::failed(error)));
+                going.refused = Some(Box::new(Verdict::failed(error)));
             }
+            going.leaves = foreseen.left.get(&digest).cloned().unwrap_or_default();
         }
     }
 }

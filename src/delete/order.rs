@@ -13,7 +13,7 @@ use crate::{
     image::{Digest, ImageId},
     prune::{Choice, Evidence, Guards, Saved, Step, Stock},
     report::Item,
-    store::Image,
+    store::{Image, LeftBehind},
     survey::{Files, InUse},
 };
 
@@ -61,6 +61,8 @@ pub struct Going {
     pub round: usize,
     /// It is already being deleted, so it is only waited for.
     pub leaving: bool,
+    /// What stays, though it is attached to this image.
+    pub leaves: Vec<LeftBehind>,
     /// Its verdict if it is not sent, because a check or the provider refused it.
     pub refused: Option<Box<Verdict>>,
 }
@@ -190,6 +192,11 @@ impl StoreOrder<'_> {
         {
             Arc::make_mut(&mut item.image).digest = Some(digest.to_string());
         }
+        if let Next::Goes(at) = asked.next
+            && !self.goes[at].leaves.is_empty()
+        {
+            Arc::make_mut(&mut item.image).leaves_behind.extend(self.goes[at].leaves.iter().cloned());
+        }
         item.choice = asked.choice.as_deref().cloned();
         if let Copies::In(replicas) = &self.copies {
             item.replicated_to.clone_from(replicas);
@@ -209,6 +216,7 @@ impl Going {
             across: Vec::new(),
             round: 0,
             leaving: false,
+            leaves: Vec::new(),
             refused: None,
         }
     }

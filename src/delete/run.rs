@@ -14,6 +14,7 @@ use super::{
     passes::{Part, Sending},
 };
 use crate::{
+    cache::Cache,
     context::Context,
     engine::{Copies, Options, Outcome, Target, Verdict},
     error::{Error, Result},
@@ -24,10 +25,7 @@ use crate::{
     },
     record::{About, Action, Folder, Recorder, Source},
     report::{Item, Sizes},
-    survey::{
-        Cache,
-        copies::{copied, not_allowed, not_known},
-    },
+    survey::copies::{copied, not_allowed, not_known},
 };
 
 /// How an order is carried out.
@@ -223,8 +221,7 @@ impl Order<'_> {
             }
         };
         self.unopened.iter().for_each(|(place, item)| tell(*place, item.clone()));
-        let cache = Cache::new(context.settings.env.cache());
-        let parts = self.parts(recorder, &cache);
+        let parts = self.parts(recorder, &context.cache);
         let sendings: Vec<_> =
             self.stores.iter().zip(parts).map(|(of, part)| Sending::begin(of, part, &tell)).collect();
         for round in 0..self.rounds() {

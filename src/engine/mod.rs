@@ -16,6 +16,7 @@ mod outcome;
 mod pace;
 mod pages;
 mod read;
+mod referrers;
 mod registry;
 mod restore;
 mod session;

@@ -16,22 +16,23 @@ use super::{
     pace::{Pace, Wish},
 };
 use crate::{
+    cache::Cache,
     error::Result,
-    store::{Answers, Asker, Found, Limit, Source},
+    store::{Asker, Found, Limit, Source},
 };
 
 /// The calls to one source during one run.
 pub struct Asking<'a> {
     calls: Calls,
     wish: Wish,
-    answers: &'a dyn Answers,
+    cache: &'a Cache,
     paces: Mutex<HashMap<&'static str, Arc<Pace>>>,
     made: AtomicUsize,
 }
 
 impl<'a> Asking<'a> {
-    pub fn new(calls: Calls, wish: Wish, answers: &'a dyn Answers) -> Self {
-        Self { calls, wish, answers, paces: Mutex::default(), made: AtomicUsize::new(0) }
+    pub fn new(calls: Calls, wish: Wish, cache: &'a Cache) -> Self {
+        Self { calls, wish, cache, paces: Mutex::default(), made: AtomicUsize::new(0) }
     }
 
     /// Finds who uses images. If one call fails, the whole answer is worthless: it might have named the image that matters.
@@ -59,7 +60,7 @@ impl Asker for Asking<'_> {
         self.calls.ask(&pace, || None, counted).await
     }
 
-    fn answers(&self) -> &dyn Answers {
-        self.answers
+    fn kept(&self) -> &Cache {
+        self.cache
     }
 }

@@ -96,6 +96,8 @@ fn oci() -> impl Strategy<Value = StoreRef> {
         "[a-z][a-z0-9]{0,9}:[1-9][0-9]{0,3}",
         Just("docker.io".to_owned()),
         Just("127.0.0.1:5000".to_owned()),
+        Just("[::1]:5000".to_owned()),
+        Just("[2001:db8::1]".to_owned()),
     ];
     (host, repository()).prop_map(|(host, name)| {
         // Docker Hub's names have two parts.

@@ -1,6 +1,8 @@
 //! Any registry that speaks the protocol of the Open Container Initiative: its host is part of every reference, and there
 //! is no default registry.
 
+use std::net::Ipv6Addr;
+
 use super::{
     containers::Containers,
     nature::{Hosts, Images, Nature},
@@ -131,7 +133,8 @@ fn registry(host: Part) -> Result<String, ParseError> {
         return Err(user.wrong("a user name does not belong in a reference").or(SHAPE));
     }
     let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) if !host.as_str().ends_with(']') => (name, Some(port)),
+        // The colons of an IPv6 address stand in its brackets.
+        Some((name, port)) if !host.as_str().starts_with('[') || name.as_str().ends_with(']') => (name, Some(port)),
         _ => (host, None),
     };
     if let Some(port) = port
@@ -140,10 +143,16 @@ fn registry(host: Part) -> Result<String, ParseError> {
         return Err(port.wrong("this is not a port").or(SHAPE));
     }
     let text = name.as_str();
-    if text.starts_with('[') {
-        return Err(name
-            .wrong("imgctl takes no IPv6 address as a registry's host")
-            .or("use a name, like localhost:5000"));
+    if let Some(address) = text.strip_prefix('[') {
+        let address = address.strip_suffix(']').and_then(|address| address.parse::<Ipv6Addr>().ok());
+        let address = address.ok_or_else(|| {
+            name.wrong("this is not an IPv6 address in brackets").or("an IPv6 host looks like [2001:db8::1]:5000")
+        })?;
+        // One address has many spellings, and credentials are looked up by one.
+        return Ok(match port {
+            Some(port) => format!("[{address}]:{}", port.as_str()),
+            None => format!("[{address}]"),
+        });
     }
     let is_host = text.len() <= LONGEST_HOST && text.split('.').all(is_label);
     if !is_host {

@@ -46,6 +46,11 @@ impl Provider {
         matches!(self.nature().images, Images::Containers)
     }
 
+    /// Whether its references always begin with the host of a registry, also after the scheme.
+    pub fn begins_with_host(self) -> bool {
+        self.nature().hosts.as_ref().is_some_and(|hosts| hosts.always)
+    }
+
     /// Whether a word can only be an id of one of its images.
     pub fn is_id(self, word: &str) -> bool {
         match self.nature().images {
@@ -84,8 +89,7 @@ pub(super) fn of_host(text: Part) -> Result<Option<Read>, ParseError> {
 
 /// The provider whose references always begin with a host.
 pub(super) fn by_host() -> Provider {
-    let always = |provider: &Provider| provider.nature().hosts.as_ref().is_some_and(|hosts| hosts.always);
-    Provider::ALL.into_iter().find(always).expect("one takes any host")
+    Provider::ALL.into_iter().find(|provider| provider.begins_with_host()).expect("one takes any host")
 }
 
 /// How references begin.

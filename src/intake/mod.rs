@@ -145,16 +145,20 @@ impl List {
             any |= first != b'#';
             match first {
                 b'#' => lines.skip_line()?,
+                b'[' if lines.opens_address()? => self.reference(lines, &mut line)?,
                 b'{' | b'[' | b'"' => json::value(self, lines)?,
-                _ => {
-                    let text = lines.line(&mut line)?;
-                    let reference =
-                        text.parse().map_err(|error: ParseError| Problem::Wrong(lines.number, error.into()))?;
-                    self.add(reference, false);
-                }
+                _ => self.reference(lines, &mut line)?,
             }
         }
         Ok(any)
+    }
+
+    /// Reads a line with a reference.
+    fn reference(&mut self, lines: &mut Lines<impl BufRead>, line: &mut Vec<u8>) -> Result<(), Problem> {
+        let text = lines.line(line)?;
+        let reference = text.parse().map_err(|error: ParseError| Problem::Wrong(lines.number, error.into()))?;
+        self.add(reference, false);
+        Ok(())
     }
 }
 
@@ -175,11 +179,13 @@ struct Lines<R> {
     source: R,
     /// The line of the next byte, from 1.
     number: usize,
+    /// An opening bracket comes before what the source has.
+    bracket: bool,
 }
 
 impl<R: BufRead> Lines<R> {
     fn new(source: R) -> Self {
-        Self { source, number: 1 }
+        Self { source, number: 1, bracket: false }
     }
 
     fn wrong(&self, message: &str) -> Problem {
@@ -215,6 +221,15 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
+    /// Whether the bracket that comes next opens an IPv6 address. No list of references in JSON has a number in it.
+    fn opens_address(&mut self) -> io::Result<bool> {
+        // The buffer may end with it.
+        self.source.consume(1);
+        self.bracket = true;
+        let next = self.source.fill_buf()?.first();
+        Ok(next.is_some_and(|next| next.is_ascii_hexdigit() || *next == b':'))
+    }
+
     /// Skips the rest of a line of any length, up to its line break.
     fn skip_line(&mut self) -> io::Result<()> {
         loop {
@@ -230,6 +245,9 @@ impl<R: BufRead> Lines<R> {
 
     /// The rest of a line with its line break, if the buffer has all of it.
     fn at_hand(&mut self) -> io::Result<Option<&[u8]>> {
+        if self.bracket {
+            return Ok(None);
+        }
         let buffer = self.source.fill_buf()?;
         let end = buffer.iter().position(|byte| *byte == b'\n');
         Ok(end.map(|end| &buffer[..=end]))
@@ -238,6 +256,7 @@ impl<R: BufRead> Lines<R> {
     /// The rest of a line without its line break, so that the line number is still right.
     fn line<'line>(&mut self, line: &'line mut Vec<u8>) -> Result<&'line str, Problem> {
         line.clear();
+        line.extend(std::mem::take(&mut self.bracket).then_some(b'['));
         loop {
             let buffer = self.source.fill_buf()?;
             let end = buffer.iter().position(|byte| *byte == b'\n');
@@ -261,6 +280,10 @@ impl<R: BufRead> Lines<R> {
 
 impl<R: BufRead> Read for Lines<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let (true, [first, ..]) = (self.bracket, &mut *buffer) {
+            (*first, self.bracket) = (b'[', false);
+            return Ok(1);
+        }
         let length = self.source.read(buffer)?;
         self.number += buffer[..length].iter().filter(|byte| **byte == b'\n').count();
         Ok(length)

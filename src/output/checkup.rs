@@ -14,11 +14,14 @@ const INDENT: usize = 2 + NAME + 2 + STATE + 2;
 
 pub fn text(item: &Item, look: &Look) -> String {
     let state = item.state.as_ref().map_or("", report::State::word);
-    let name = item.image.name.as_ref();
+    let store = item.reference.store();
+    // Of a registry, the host says more than the name of its provider.
+    let registry = store.region.is_some() && store.provider.begins_with_host();
+    let name = if registry { Some(store.to_string()) } else { item.image.name.clone() };
     let mut text = format!(
         "{}{}: {}\n",
-        item.reference.store().provider.title(),
-        name.map_or(String::new(), |name| format!(" {}", safe(name))),
+        store.provider.title(),
+        name.map_or(String::new(), |name| format!(" {}", safe(&name))),
         paint(&state.replace('_', " "), colour(state), look)
     );
     for check in &item.checks {

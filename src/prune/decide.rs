@@ -121,6 +121,8 @@ impl Deciding<'_> {
                 Some((Rule::InUse, why.to_owned()))
             } else if let Some(why) = held(image) {
                 Some((Rule::Held, why))
+            } else if let Some(why) = stock.doubt_about(image) {
+                Some((Rule::Unreadable, why.to_owned()))
             } else {
                 // Without its manifest, an image may be a referrer of a kept one.
                 match stock.reading(image) {
@@ -185,6 +187,12 @@ impl Deciding<'_> {
 
     fn judged(&self, place: usize) -> Fate {
         let image = &self.images()[place];
+        if self.stock.is_unlisted(image) {
+            return Fate::decided(
+                Rule::NotSelected,
+                "it has no tag, and rules choose only images that the listing shows",
+            );
+        }
         let around = self.around(place);
         let Some((number, matches)) = &self.ruled[place] else {
             return match around.orphan_of {

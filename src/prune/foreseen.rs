@@ -4,17 +4,23 @@ use std::collections::HashMap;
 
 use super::{
     Stock,
+    beyond::kept_list_of,
     graph::{Bond, Graph, called},
 };
-use crate::image::Digest;
+use crate::{
+    image::Digest,
+    store::{Image, LeftBehind},
+};
 
 /// What is known of named images before they are sent.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Foreseen {
     /// The index that stays and holds an image, by the image's digest.
     pub needed: HashMap<String, String>,
     /// How many of the images are signatures or other referrers of images that stay.
     pub attached: usize,
+    /// What stays, though it is attached to an image that goes, by the digest of that.
+    pub left: HashMap<String, Vec<LeftBehind>>,
 }
 
 /// Looks for images that stay and need some of those that go, given by their digests.
@@ -29,7 +35,7 @@ pub fn foresee<'g>(stock: &Stock, goes: impl IntoIterator<Item = &'g Digest>) ->
         let refused = bond == Bond::Held && !stays[owned];
         if let (true, Some(digest)) = (refused, &images[owned].digest) {
             stays[owned] = true;
-            foreseen.needed.insert(digest.clone(), format!("needed by {}, which stays", called(&images[owner])));
+            foreseen.needed.insert(digest.clone(), needed_by(&images[owner]));
         }
         refused
     });
@@ -38,7 +44,26 @@ pub fn foresee<'g>(stock: &Stock, goes: impl IntoIterator<Item = &'g Digest>) ->
         !stays[*place] && owners.any(|(owner, bond)| *bond == Bond::Attached && stays[*owner])
     };
     foreseen.attached = (0..images.len()).filter(attached).count();
+    for place in (0..images.len()).filter(|place| !stays[*place]) {
+        let left = graph.attached(place).filter(|attached| stays[*attached]);
+        let left: Vec<LeftBehind> = left.filter_map(|attached| left_behind(&images[attached])).collect();
+        if let (false, Some(digest)) = (left.is_empty(), &images[place].digest) {
+            foreseen.left.insert(digest.clone(), left);
+        }
+    }
     foreseen
+}
+
+/// Why something must stay, for its owner's sake.
+fn needed_by(owner: &Image) -> String {
+    match kept_list_of(owner).and_then(|_| owner.tags.first()) {
+        Some(tag) => format!("the tag {tag} still lists it, and stays"),
+        None => format!("needed by {}, which stays", called(owner)),
+    }
+}
+
+fn left_behind(image: &Image) -> Option<LeftBehind> {
+    Some(LeftBehind { kind: "referrer".into(), id: image.digest.clone()?, bytes: image.bytes })
 }
 
 #[cfg(test)]

@@ -106,6 +106,11 @@ impl Graph {
         &self.owned[place]
     }
 
+    /// The images that are attached to this one.
+    pub fn attached(&self, place: usize) -> impl Iterator<Item = usize> {
+        self.owned[place].iter().filter(|(_, bond)| *bond == Bond::Attached).map(|(attached, _)| *attached)
+    }
+
     /// It is kept or deleted with the images that it belongs to: a referrer, or an image without a tag of its own.
     pub fn follows(&self, place: usize) -> bool {
         self.owners[place].iter().any(|(_, bond)| *bond == Bond::Attached || !self.named[place])

@@ -83,6 +83,7 @@ struct Word<'w> {
 impl<'w> Word<'w> {
     fn of(word: &'w str) -> Self {
         let whole = word.trim_start_matches(['.', ':', '/', '@', '-']);
+        let whole = without_port(word).unwrap_or(whole);
         let text = whole.trim_end_matches(['.', ':', '/', '@']);
         let (path, digest) = match find_digest(text) {
             Some(digest) => (text[..digest].trim_end_matches(['@', '/', ':']), Some(&text[digest..digest + DIGEST])),
@@ -100,6 +101,12 @@ impl<'w> Word<'w> {
     fn is_open(&self) -> bool {
         self.whole.ends_with(':')
     }
+}
+
+/// What follows the port in `[ADDRESS]:PORT/REPOSITORY`, of which words have what is behind the brackets.
+fn without_port(word: &str) -> Option<&str> {
+    let (port, rest) = word.strip_prefix(':')?.split_once('/')?;
+    port.bytes().all(|byte| byte.is_ascii_digit()).then_some(rest)
 }
 
 /// Reads a text and records the images that it names, with the source's name and the line.

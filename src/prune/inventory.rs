@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use super::beyond::Beyond;
 use crate::{
     error::{Error, Result},
     image::manifest::{self, Contents},
@@ -22,6 +23,7 @@ pub struct Stock {
     readings: HashMap<String, Reading>,
     /// Digests of images in the archive, which a run that archives images leaves out.
     archived: HashSet<String>,
+    pub(super) beyond: Beyond,
 }
 
 /// What a manifest says, or why that is unknown.
@@ -73,19 +75,30 @@ impl Stock {
             }
             images.push(Arc::new(image));
         }
-        Self { store: store.into(), images, places, readings: HashMap::new(), archived: HashSet::new() }
+        Self {
+            store: store.into(),
+            images,
+            places,
+            readings: HashMap::new(),
+            archived: HashSet::new(),
+            beyond: Beyond::default(),
+        }
     }
 
-    /// Adds images that a listing may not show: those without a tag.
-    pub fn with(mut self, unlisted: impl IntoIterator<Item = Image>) -> Self {
-        for image in unlisted {
-            let new = identity(&image).is_some_and(|id| !self.places.contains_key(id));
-            if let (true, Some(id)) = (new, identity(&image)) {
-                self.places.insert(id.to_owned(), self.images.len());
-                self.images.push(Arc::new(image));
-            }
+    /// Adds an image that is not in it yet.
+    pub(super) fn push(&mut self, image: Image) {
+        if let Some(id) = identity(&image) {
+            self.places.insert(id.to_owned(), self.images.len());
+            self.images.push(Arc::new(image));
         }
-        self
+    }
+
+    /// Records what an image is attached to; tells whether that is new.
+    pub(super) fn set_subject(&mut self, place: usize, subject: String) -> bool {
+        let known = &mut Arc::make_mut(&mut self.images[place]).subject;
+        let new = known.as_ref() != Some(&subject);
+        *known = Some(subject);
+        new
     }
 
     /// The images that can be archived: those in the archive are left out, and those on their way out of it are held.

@@ -11,6 +11,7 @@
 
 mod age;
 mod attachment;
+mod beyond;
 mod clauses;
 mod decide;
 mod elsewhere;

@@ -145,9 +145,11 @@ fn check(
         }
         Some(what) => return Err(changed(format!("{what} since the plan was made")).code(what.code())),
     }
-    let attached = graph.owned(place).iter().filter(|(_, bond)| *bond == Bond::Attached).count();
-    if attached > saved.attached {
+    if graph.attached(place).count() > saved.attached {
         return Err(changed("a referrer was attached to it since the plan was made".into()));
+    }
+    if let Some(why) = fresh.doubt_about(image) {
+        return Err(Error::new(Kind::Protected, why));
     }
     if let Some(why) = guards.protected(&fresh.store, image) {
         return Err(Error::new(Kind::Protected, why));

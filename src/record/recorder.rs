@@ -14,12 +14,12 @@ use super::{
     writer::Writer,
 };
 use crate::{
+    cache::Cache,
     engine::{CLOCKS, Op, Outcome, Session, Target, Verdict},
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
     secrets,
     store::Image,
-    survey::Cache,
 };
 
 /// What a run is, for its record.

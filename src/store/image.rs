@@ -166,7 +166,7 @@ fn whole_seconds<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> 
 /// Something that belongs to an image. A deletion leaves it behind, or also deletes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftBehind {
-    /// `snapshot`, `ims_image`, `server_group`, `app_group`, `instance`.
+    /// `snapshot`, `ims_image`, `server_group`, `app_group`, `instance`, `referrer`.
     pub kind: String,
     pub id: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -20,7 +20,7 @@ pub use self::{
     image::{Hold, Image, LeftBehind, Snapshot, Storage},
     own::{About, OwnAction, OwnLimit, OwnRule, own_rules},
     registry::{CacheRule, Replica, Replication, ReplicationRule},
-    source::{Answers, Ask, Asker, Found, Permission, Revisions, Service, Source, User, Uses},
+    source::{Ask, Asker, Found, Permission, Revisions, Service, Source, User, Uses},
 };
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
@@ -30,6 +30,7 @@ use chrono::TimeDelta;
 use tokio::sync::Mutex;
 
 use crate::{
+    cache::Cache,
     error::{Error, Kind, Result},
     image::{Digest, ImageId, Provider, StoreRef},
     settings::Settings,
@@ -142,6 +143,11 @@ pub trait ImageStore: Send + Sync {
         Err(unsupported("has no rules of its own"))
     }
 
+    /// One page of what is attached to an image: signatures and the like. `None` where only tags tell.
+    async fn referrers(&self, _subject: &Digest, _after: Option<&str>) -> Result<Option<Page<Image>>> {
+        Err(unsupported("lists what is attached to images with the images"))
+    }
+
     /// The exact bytes of manifests, each with its digest.
     async fn manifests(&self, _ids: &[ImageId]) -> Result<Answer<ImageId, Manifest>> {
         Err(unsupported("has no manifests"))
@@ -171,10 +177,18 @@ pub trait ImageStore: Send + Sync {
 /// What the stores of each provider share during a run.
 #[derive(Default)]
 pub struct Clients {
+    cache: Arc<Cache>,
     ecr: ecr::Clients,
     cvm: cvm::Clients,
     workspace: workspace::Clients,
     oci: oci::Clients,
+}
+
+impl Clients {
+    /// For stores that keep on disk what never changes.
+    pub fn keeping(cache: Arc<Cache>) -> Self {
+        Self { cache, ..Self::default() }
+    }
 }
 
 /// Opens a store with the credentials that the settings name.
@@ -183,7 +197,7 @@ pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> R
         Provider::Ecr => Arc::new(ecr::open(settings, &clients.ecr, store).await?),
         Provider::Cvm => Arc::new(cvm::open(settings, &clients.cvm, store).await?),
         Provider::Workspace => Arc::new(workspace::open(settings, &clients.workspace, store).await?),
-        Provider::Oci => Arc::new(oci::open(settings, &clients.oci, store).await?),
+        Provider::Oci => Arc::new(oci::open(settings, &clients.oci, &clients.cache, store).await?),
     })
 }
 
@@ -289,6 +303,8 @@ pub enum Op {
     StorageClass,
     /// [`ImageStore::details`]
     Details,
+    /// [`ImageStore::referrers`]
+    Referrers,
 }
 
 impl Op {

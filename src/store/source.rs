@@ -13,7 +13,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Limit;
-use crate::error::{Error, Kind, Result};
+use crate::{
+    cache::Cache,
+    error::{Error, Kind, Result},
+};
 
 /// A service that knows what uses images.
 #[async_trait]
@@ -87,7 +90,8 @@ pub trait Asker: Send + Sync {
     /// use.
     async fn turn(&self, limit: Limit, call: &(dyn Fn() -> BoxFuture<'_, Result<()>> + Send + Sync)) -> Result<()>;
 
-    fn answers(&self) -> &dyn Answers;
+    /// Answers that never change, from earlier runs too.
+    fn kept(&self) -> &Cache;
 }
 
 /// Makes a call through an asker, and returns its answer.
@@ -109,14 +113,6 @@ where
         .await?;
     let answer = answer.into_inner().unwrap_or_else(PoisonError::into_inner);
     answer.ok_or_else(|| Error::new(Kind::Unreadable, "a call ended without an answer"))
-}
-
-/// Answers that never change, kept from run to run under names that say everything that was asked.
-#[async_trait]
-pub trait Answers: Send + Sync {
-    /// What is kept under each name.
-    async fn get(&self, names: &[String]) -> Vec<Option<String>>;
-    async fn put(&self, answers: Vec<(String, String)>);
 }
 
 /// A service that can be asked who uses container images.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use futures_util::future::try_join_all;
 
-use super::Cache;
 use crate::{
     context::Context,
     engine::Session,
@@ -26,7 +25,6 @@ pub fn askable<'s>(ask: &Ask, mut sessions: impl Iterator<Item = &'s Session>) -
 /// Returns lines about it for people.
 pub async fn ask<'s>(
     context: &Context,
-    cache: &Cache,
     sessions: impl IntoIterator<Item = &'s Session>,
     ask: &Ask,
     allow_empty: bool,
@@ -40,7 +38,7 @@ pub async fn ask<'s>(
         sources.extend(of_store.into_iter().filter(|source| names.insert(source.name())));
     }
     let asked = sources.iter().map(|source| async move {
-        let found = context.asking(cache).users(&**source).await;
+        let found = context.asking().users(&**source).await;
         found.map_err(|error| unanswered(&source.name(), error))
     });
     let found = try_join_all(asked).await?;

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use super::Cache;
 use crate::{
     context::Context,
     engine::Session,
@@ -29,7 +28,6 @@ pub struct InUse {
 /// which would be deleted.
 pub async fn in_use(
     context: &Context,
-    cache: &Cache,
     session: &Session,
     stock: &Stock,
     asked: &[Arc<Image>],
@@ -44,7 +42,7 @@ pub async fn in_use(
     }
     evidence.newest_of_families(stock);
     let users = match session.store.users() {
-        Some(source) => context.asking(cache).users(&*source).await.map_err(unchecked)?.users,
+        Some(source) => context.asking().users(&*source).await.map_err(unchecked)?.users,
         None => Vec::new(),
     };
     for user in users {

@@ -1,10 +1,9 @@
 //! Gathers what `prune` must know: every image of a store, the contents of its indexes, and which images are in use.
 //!
-//! Data flow: [`stock`] lists one store and reads its indexes meanwhile, from disk if they were read before ([`Cache`]).
+//! Data flow: [`stock`] lists one store and reads its indexes meanwhile, from disk if they were read before ([`crate::cache`]).
 //! [`in_use`], [`ask`] and [`Files`] gather evidence from providers, from services and from in-use lists.
 
 mod ask;
-mod cache;
 pub mod copies;
 mod files;
 mod in_use;
@@ -12,6 +11,7 @@ pub mod plan;
 pub mod show;
 pub mod sketch;
 mod tree;
+mod unlisted;
 
 use std::collections::HashMap;
 
@@ -19,6 +19,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use crate::{
+    cache::Cache,
     engine::{Pages, Session},
     error::{Error, Result},
     image::manifest::{self, Contents},
@@ -28,9 +29,9 @@ use crate::{
 };
 
 pub use ask::{ask, askable};
-pub use cache::Cache;
 pub use files::{Accept, Files};
 pub use in_use::{InUse, in_use};
+pub use unlisted::{find_all_unlisted, find_unlisted, without_attached};
 
 /// Indexes per request to the engine: several calls, so that reading starts while the listing continues.
 const TOGETHER: usize = 1000;

@@ -29,7 +29,7 @@ use crate::{
     report::Item,
     store::{CacheRule, Image},
     survey::{
-        self, Cache, Files, InUse,
+        self, Files, InUse,
         copies::{asked_there, not_allowed},
     },
 };
@@ -91,12 +91,12 @@ impl Made {
         if failed.is_empty() {
             survey::askable(&wanted.in_use.ask, parts.iter().map(|part| &*part.session))?;
         }
-        let cache = Cache::new(context.settings.env.cache());
+        let cache = &*context.cache;
         let taking = parts.iter().map(|part| {
             let of = &rules[part.rules];
             let provider = part.session.store.home().provider;
             let may_go = move |image: &Image| of.clauses.may_choose(image, provider);
-            survey::stock(&part.session, &cache, wanted.archive, may_go, |images| printer.progress.seen(images))
+            survey::stock(&part.session, cache, wanted.archive, may_go, |images| printer.progress.seen(images))
         });
         let taken: Vec<_> = stream::iter(taking).buffered(SIDE_BY_SIDE).collect().await;
         let mut stocks: Vec<Stock> = Vec::new();
@@ -129,9 +129,7 @@ impl Made {
         for ((part, stock), asked) in parts.iter().zip(&stocks).zip(&asked) {
             let told = match asked.is_empty() {
                 true => Ok(()),
-                false => {
-                    survey::in_use(context, &cache, &part.session, stock, asked, &wanted.in_use, &mut evidence).await
-                }
+                false => survey::in_use(context, &part.session, stock, asked, &wanted.in_use, &mut evidence).await,
             };
             if let Err(error) = &told {
                 failed.push(fail(context, &stock.store, error.clone()));
@@ -148,12 +146,11 @@ impl Made {
         let copies = parts.iter().filter(|_| wanted.replicated).map(|part| (part.session.store.home(), &part.copies));
         let ask = asked_there(&wanted.in_use.ask, copies);
         let (allow_empty, known) = (wanted.in_use.allow_empty, stocks.iter().collect::<Vec<&Stock>>());
-        lists.extend(survey::ask(context, &cache, sessions, &ask, allow_empty, &known, &mut evidence).await?);
+        lists.extend(survey::ask(context, sessions, &ask, allow_empty, &known, &mut evidence).await?);
         interrupted(context)?;
         keep(&mut parts, &checked);
         keep(&mut stocks, &checked);
-        let mut plan =
-            read_and_decide(context, &cache, &rules, &mut parts, &mut stocks, &evidence, &mut failed).await?;
+        let mut plan = read_and_decide(context, &rules, &mut parts, &mut stocks, &evidence, &mut failed).await?;
         if !wanted.replicated {
             plan.stops.extend(parts.iter().zip(&plan.stores).filter_map(|(part, of)| match &part.copies {
                 Copies::In(replicas) if of.totals.deleted > 0 => Some(not_allowed(&of.store, replicas)),
@@ -180,13 +177,13 @@ impl Made {
             lists,
             failed,
         };
-        made.freed = made.weigh(context, &cache, wanted.exactly).await;
+        made.freed = made.weigh(context, wanted.exactly).await;
         interrupted(context)?;
         Ok(made)
     }
 
     /// Counts the bytes that are freed in each store.
-    async fn weigh(&self, context: &Context, cache: &Cache, exactly: bool) -> Vec<Freed> {
+    async fn weigh(&self, context: &Context, exactly: bool) -> Vec<Freed> {
         let mut freed = Vec::new();
         if exactly {
             context.printer.progress.doing("reading manifests", None);
@@ -199,7 +196,7 @@ impl Made {
             }
             let exact = exactly && stock.store.provider.has_containers() && plan.totals.deleted > 0;
             freed.push(match exact {
-                true => survey::freed(&part.session, cache, stock, plan).await,
+                true => survey::freed(&part.session, &context.cache, stock, plan).await,
                 false => Freed { bytes: plan.totals.bytes, unknown: plan.totals.unsized_images },
             });
         }

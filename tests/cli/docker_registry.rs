@@ -24,9 +24,43 @@ pub struct Registry {
     process: Child,
 }
 
+/// The user of a registry with passwords.
+pub const USER: &str = "sandbox";
+pub const PASSWORD: &str = "sandbox-password";
+
+/// That user in the form of `htpasswd -B -C 5`.
+const HTPASSWD: &str = "sandbox:$2b$05$oi0sPKG2S0YKGWch9EhMWehVCmxmX41tgijJgGHbHw1VNX0Ru5rFS\n";
+
 impl Registry {
     /// Starts a registry with these lines of configuration; `None`, with a loud line, where the programs are missing.
     pub fn start(configuration: &str) -> Option<Self> {
+        Self::start_in(tempfile::tempdir().unwrap(), "addr: \"127.0.0.1:0\"", configuration)
+    }
+
+    /// At an IPv6 address of this machine.
+    pub fn at_ipv6(configuration: &str) -> Option<Self> {
+        Self::start_in(tempfile::tempdir().unwrap(), "addr: \"[::1]:0\"", configuration)
+    }
+
+    /// With a certificate that its own authority signed: `ca.crt` in its folder.
+    pub fn with_tls(configuration: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        certify(folder.path());
+        let (certificate, key) = (folder.path().join("own.pem"), folder.path().join("own.key"));
+        let tls = format!("tls: {{certificate: {}, key: {}}}", certificate.display(), key.display());
+        Self::start_in(folder, &format!("addr: \"127.0.0.1:0\", {tls}"), configuration)
+    }
+
+    /// With a user who needs a password.
+    pub fn with_passwords(configuration: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("htpasswd");
+        fs::write(&file, HTPASSWD).unwrap();
+        let auth = format!("auth: {{htpasswd: {{realm: its-realm, path: {}}}}}", file.display());
+        Self::start_in(folder, "addr: \"127.0.0.1:0\"", &format!("{configuration}\n{auth}"))
+    }
+
+    fn start_in(folder: TempDir, http: &str, configuration: &str) -> Option<Self> {
         for program in ["docker-registry", "skopeo"] {
             let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
             if found.is_err() {
@@ -35,10 +69,9 @@ impl Registry {
                 return None;
             }
         }
-        let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("registry.yml");
         let text = format!(
-            "version: 0.1\nlog: {{level: info, accesslog: {{disabled: true}}}}\nhttp: {{addr: \"127.0.0.1:0\"}}\n{configuration}\n"
+            "version: 0.1\nlog: {{level: info, accesslog: {{disabled: true}}}}\nhttp: {{{http}}}\n{configuration}\n"
         );
         fs::write(&file, text).unwrap();
         let mut process = Command::new("docker-registry")
@@ -61,6 +94,10 @@ impl Registry {
         // Nobody else reads it, and a full pipe would stop the registry.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         Some(Self { host, folder, process })
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The reference of something in this registry.
@@ -88,7 +125,8 @@ impl Registry {
                 format!("oci:{}:it", layout.folder.display()),
                 format!("docker://{}", self.at(&format!("{repository}:{tag}"))),
             );
-            self.skopeo(&["copy", "--quiet", "--all", "--preserve-digests", "--dest-tls-verify=false", &from, &to]);
+            let login = format!("--dest-creds={USER}:{PASSWORD}");
+            self.skopeo(&["copy", "-q", "--all", "--preserve-digests", "--dest-tls-verify=false", &login, &from, &to]);
         }
     }
 
@@ -105,6 +143,21 @@ impl Registry {
         self.skopeo(&["inspect", "--raw", "--tls-verify=false", &from]);
         self.skopeo(&["copy", "--quiet", "--all", "--src-tls-verify=false", &from, &to]);
     }
+}
+
+/// Makes an authority, and a certificate for this machine that it signed.
+fn certify(folder: &Path) {
+    let run = |words: &str| {
+        let output = Command::new("openssl").args(words.split(' ')).current_dir(folder).output();
+        let output = output.expect("openssl is needed beside docker-registry");
+        assert!(output.status.success(), "openssl {words}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let names = "basicConstraints=CA:FALSE\nsubjectAltName=IP:127.0.0.1,DNS:localhost\n";
+    fs::write(folder.join("names"), names).unwrap();
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    run(&format!("req -x509 {key} -keyout ca.key -out ca.crt -subj /CN=authority -days 2"));
+    run(&format!("req {key} -keyout own.key -out own.csr -subj /CN=registry"));
+    run("x509 -req -in own.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out own.pem");
 }
 
 impl Drop for Registry {

@@ -41,7 +41,9 @@ fn run(line: &str) -> Output {
     for folder in [".zfunc", ".config/fish/completions"] {
         std::fs::create_dir_all(world.home().join(folder)).unwrap();
     }
-    let world = world.set("PROFILE", "profile.ps1");
+    // Whichever registry an example names.
+    let registry = format!("http://{}", world.sandbox.registry());
+    let world = world.set("PROFILE", "profile.ps1").set("IMGCTL_OCI_ENDPOINT", &registry);
     world.shell(&["bash", "-c", &format!("set -o pipefail; {line}")])
 }
 

@@ -33,7 +33,7 @@ pub use crate::store::Op;
 /// The longest pause that a provider may ask for.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-const OPS: [Op; 12] = [
+const OPS: [Op; 13] = [
     Op::Delete,
     Op::Get,
     Op::List,
@@ -46,6 +46,7 @@ const OPS: [Op; 12] = [
     Op::Put,
     Op::StorageClass,
     Op::Details,
+    Op::Referrers,
 ];
 
 /// For a call that the provider does not have: it is never sent, because its store refuses it.

@@ -3,11 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Deciding, Fate};
-use crate::prune::{
-    Action, Reason, Row, Rule, StorePlan, Totals,
-    freed::quick,
-    graph::{Bond, called},
-};
+use crate::prune::{Action, Reason, Row, Rule, StorePlan, Totals, freed::quick, graph::called};
 
 impl Deciding<'_> {
     pub(super) fn plan(mut self) -> StorePlan {
@@ -23,13 +19,12 @@ impl Deciding<'_> {
             };
             // An index can also be attached to what it holds.
             let owners: BTreeSet<usize> = graph.owners(place).iter().map(|(owner, _)| *owner).collect();
-            let attached = graph.owned(place).iter().filter(|(_, bond)| *bond == Bond::Attached);
             Row {
                 image: place,
                 reason,
                 needed_by: owners.into_iter().collect(),
                 elsewhere: self.subjects_elsewhere(place).map(Into::into).collect(),
-                attached: attached.count(),
+                attached: graph.attached(place).count(),
             }
         };
         // One warning per reason, however many indexes have it.

@@ -55,6 +55,8 @@ fn references_of_every_form_are_recognised() {
         (format!("ecr://123456789012@eu-west-1/team/app@{two}"), vec!["team/app/2 f line 1"]),
         ("team/app:v1".into(), vec!["team/app/1 f line 1"]),
         ("registry.example.com:5000/team/app:v1.".into(), vec!["team/app/1 f line 1"]),
+        ("[2001:db8::1]:5000/team/app:v1".into(), vec!["team/app/1 f line 1"]),
+        ("\"oci:[::1]/team/app:v1\"".into(), vec!["team/app/1 f line 1"]),
         (format!("mirror.example.com/copies/app@{two}"), vec!["team/app/2 f line 1"]),
         // A bare digest is in use in every store.
         (one.clone(), vec!["team/app/1 f line 1", "other/1 f line 1"]),

@@ -3,7 +3,7 @@
 //! how the service answers, [`Quirks`] chooses.
 
 mod archive;
-pub(in crate::sandbox) mod build;
+pub mod build;
 mod delete;
 pub mod digest;
 mod docker;

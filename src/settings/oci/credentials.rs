@@ -19,7 +19,7 @@ pub(super) const DOCKER_AUTH_CONFIG: &str = "DOCKER_AUTH_CONFIG";
 const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
 const REGISTRY_AUTH_FILE: &str = "REGISTRY_AUTH_FILE";
 const RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
-const CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+pub(super) const CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 
 /// How Docker's own tools name Docker Hub in files and to helpers.
 const HUB_KEY: &str = "https://index.docker.io/v1/";

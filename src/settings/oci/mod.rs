@@ -2,6 +2,7 @@
 //! docker, podman, skopeo and crane. `credentials` chooses them, `files` reads what those tools store, `helper` runs their
 //! credential helpers.
 
+mod certificates;
 mod credentials;
 mod files;
 mod helper;
@@ -12,8 +13,8 @@ mod variables;
 use reqwest::Url;
 use secrecy::SecretString;
 
-pub use self::credentials::Place;
 pub(super) use self::variables::VARIABLES;
+pub use self::{certificates::Certificates, credentials::Place};
 use super::{Env, Settings, shown};
 use crate::{
     checkup::{Checkup, Subject},
@@ -35,6 +36,8 @@ pub struct Oci {
     /// As references name it.
     pub host: String,
     pub endpoint: Url,
+    /// What is trusted beside the certificates of the system.
+    pub certificates: Option<Certificates>,
     /// Where the credentials are. Reading them may run a helper.
     pub place: Place,
 }
@@ -80,12 +83,16 @@ impl Oci {
                 .hint("name it with its host, as in oci:ghcr.io/owner/app or oci:registry.example.com/**")
         });
         let host = checkup.of(Subject::Endpoint, host)?;
-        let (endpoint, source) = checkup.of(Subject::Endpoint, endpoint(settings, host))?;
+        let (endpoint, mut source) = checkup.of(Subject::Endpoint, endpoint(settings, host))?;
         // The credentials belong to the host that is called, so that a test endpoint never gets those of the real one.
         let called = if source == ENDPOINT { http::host(&endpoint) } else { host.clone() };
+        let certificates = checkup.of(Subject::Endpoint, certificates::find(env, &called))?;
+        if let Some(certificates) = &certificates {
+            source = format!("{source}; certificates in {}", certificates.folder);
+        }
         let place = checkup.of(Subject::Credentials, credentials::find(env, &called, &store.name))?;
         checkup.found(Subject::Endpoint, shown(&endpoint), source);
-        Ok(Self { host: host.clone(), endpoint, place })
+        Ok(Self { host: host.clone(), endpoint, certificates, place })
     }
 
     /// Without a registry, all there is to tell is for which ones there are credentials.
@@ -111,18 +118,17 @@ pub fn hosts(env: &Env) -> Vec<String> {
     credentials::known(env).unwrap_or_default().into_iter().map(|(host, _)| host).collect()
 }
 
-/// The endpoint of a registry, and what names it. Plain HTTP only on this machine.
-fn endpoint(settings: &Settings, host: &str) -> Result<(Url, &'static str)> {
+/// The endpoint of a registry, and what names it. Plain HTTP only on this machine, and there only without certificates.
+fn endpoint(settings: &Settings, host: &str) -> Result<(Url, String)> {
     if let Some(text) = settings.env.get(ENDPOINT) {
-        return Ok((http::endpoint(text, ENDPOINT)?, ENDPOINT));
+        return Ok((http::endpoint(text, ENDPOINT)?, ENDPOINT.into()));
     }
     let host = if host == HUB { HUB_API } else { host };
     let wrong = |error| Error::new(Kind::Config, format!("{host} is not a host: {error}"));
     let secure = Url::parse(&format!("https://{host}")).map_err(wrong)?;
-    match http::is_loopback(&secure) {
-        true => {
-            Ok((Url::parse(&format!("http://{host}")).map_err(wrong)?, "the reference; plain HTTP on this machine"))
-        }
-        false => Ok((secure, "the reference")),
+    if http::is_loopback(&secure) && certificates::find(&settings.env, host)?.is_none() {
+        let plain = Url::parse(&format!("http://{host}")).map_err(wrong)?;
+        return Ok((plain, "the reference; plain HTTP on this machine".into()));
     }
+    Ok((secure, "the reference".into()))
 }

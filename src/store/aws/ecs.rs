@@ -314,7 +314,7 @@ impl Asking<'_> {
     ) -> BTreeMap<String, T> {
         let arns: Vec<&str> = arns.collect();
         let names: Vec<_> = arns.iter().map(|arn| self.api.named(&format!("{kind} {arn}"))).collect();
-        let kept = self.asker.answers().get(&names).await.into_iter();
+        let kept = self.asker.kept().answers(&names).await.into_iter();
         let read = |(arn, kept): (&str, Option<String>)| Some((arn.to_owned(), serde_json::from_str(&kept?).ok()?));
         arns.into_iter().zip(kept).filter_map(read).collect()
     }
@@ -324,7 +324,7 @@ impl Asking<'_> {
             Some((self.api.named(&format!("{kind} {arn}")), serde_json::to_string(what).ok()?))
         };
         let new: Vec<_> = new.filter_map(text).collect();
-        self.asker.answers().put(new).await;
+        self.asker.kept().put_answers(new).await;
     }
 }
 

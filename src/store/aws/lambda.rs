@@ -177,7 +177,7 @@ impl Asking<'_> {
     /// The image of each version; none, if the version was deleted meanwhile.
     async fn images(&self, versions: &[&Function]) -> Result<Vec<Option<String>>> {
         let names: Vec<_> = versions.iter().map(|function| self.api.named(&function.key())).collect();
-        let known = self.asker.answers().get(&names).await;
+        let known = self.asker.kept().answers(&names).await;
         let asked = versions.iter().zip(known).map(|(function, known)| async move {
             match known {
                 Some(image) => Ok((Some(image), false)),
@@ -187,7 +187,7 @@ impl Asking<'_> {
         let images = try_join_all(asked).await?;
         let new = names.into_iter().zip(&images);
         let new = new.filter_map(|(name, (image, new))| Some((name, image.clone().filter(|_| *new)?)));
-        self.asker.answers().put(new.collect()).await;
+        self.asker.kept().put_answers(new.collect()).await;
         Ok(images.into_iter().map(|(image, _)| image).collect())
     }
 

@@ -55,13 +55,8 @@ async fn read(api: &Api, http: &Http, checkup: &mut Checkup) -> Result<()> {
     let started = Instant::now();
     checkup.calls += 1;
     let answer = http.send(request, Size::List).await;
-    let at = Utc::now();
-    let heard = answer.as_ref().ok().map(|answer| Heard {
-        date: answer.header("date").map(Into::into),
-        at,
-        took: started.elapsed(),
-    });
-    let told: Result<Told<Images>> = answer.and_then(|answer| decode::read(&answer, &host, at));
+    let heard = Heard::of(&answer, started);
+    let told: Result<Told<Images>> = answer.and_then(|answer| decode::read(&answer, &host, Utc::now()));
     // The only store that such a call can be about is the region.
     if let (Err(error), Some(heard)) = (&told, &heard)
         && error.kind == Kind::NoStore

@@ -118,7 +118,8 @@ impl ImageStore for Cvm {
             | Op::Rules
             | Op::Put
             | Op::StorageClass
-            | Op::Details => None,
+            | Op::Details
+            | Op::Referrers => None,
         }
     }
 

@@ -175,7 +175,7 @@ impl ImageStore for Ecr {
             Op::Put => limit("PutImage", 1, 10),
             Op::StorageClass => limit("UpdateImageStorageClass", 1, 2000),
             Op::Registry => limit("DescribeRegistry", 1, 10),
-            Op::Poll | Op::Sharing | Op::Details => None,
+            Op::Poll | Op::Sharing | Op::Details | Op::Referrers => None,
         }
     }
 

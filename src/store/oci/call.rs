@@ -22,7 +22,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     http::{Http, Response, Size, header_value, is_loopback, secret_value},
-    settings::oci::Credentials,
+    settings::oci::{Certificates, Credentials},
 };
 
 /// A blob may lie elsewhere: object storage, behind a distribution network.
@@ -100,11 +100,13 @@ impl Registry {
         endpoint: Url,
         credentials: Credentials,
         source: Option<String>,
+        certificates: Option<Certificates>,
         timeout: Duration,
     ) -> Result<Self> {
+        let pem = certificates.map(|certificates| certificates.pem);
         Ok(Self {
-            http: Http::new(&endpoint, timeout)?,
-            tokens: Tokens::new(&endpoint, timeout),
+            http: Http::trusting_also(&endpoint, timeout, pem.as_deref())?,
+            tokens: Tokens::new(&endpoint, pem, timeout),
             host,
             credentials,
             source,

@@ -21,6 +21,8 @@ pub enum About {
     /// The registry's repositories.
     Catalog,
     Manifest,
+    /// What is attached to an image.
+    Referrers,
     Blob,
     /// Deletes a tag alone.
     DeleteTag,
@@ -109,6 +111,12 @@ fn kind(about: About, status: u16, code: &str, credentials: &Credentials) -> Kin
         (400..=499, _) => Kind::Invalid,
         _ => Kind::Unreadable,
     }
+}
+
+/// Whether an answer says which image or repository is missing, as a registry does and a route that is not there does not.
+pub fn names_what_is_missing(answer: &Response) -> bool {
+    let (code, _) = said(&answer.body);
+    code.is_some_and(|code| matches!(code.as_str(), "NAME_UNKNOWN" | "MANIFEST_UNKNOWN" | "NOT_FOUND"))
 }
 
 /// Code and message: `{"errors":[{"code","message"}]}`, or what proxies and other services write.

@@ -25,7 +25,7 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
     }
     let oci = oci::Oci::look(settings, store, checkup)?;
     let looked = oci.place.looked.join(", ");
-    let opened = checkup.of(Subject::Credentials, Opened::new(settings, oci).await)?;
+    let opened = checkup.of(Subject::Credentials, Opened::new(settings, oci, Arc::default()).await)?;
     let credentials = &opened.registry.credentials;
     match (&opened.registry.source, credentials) {
         (Some(source), credentials) => checkup.found(Subject::Credentials, credentials.caller(), source),
@@ -41,12 +41,7 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
     checkup.calls += 1;
     let started = Instant::now();
     let answer = registry.ask(&call).await;
-    let at = Utc::now();
-    let heard = answer.as_ref().ok().map(|answer| Heard {
-        date: answer.header("date").map(Into::into),
-        at,
-        took: started.elapsed(),
-    });
+    let heard = Heard::of(&answer, started);
     let read = answer.and_then(|answer| match answer.status {
         200..300 => Ok(()),
         _ => Err(registry.refused(call.about, &answer)),

@@ -9,6 +9,7 @@ pub(super) mod examine;
 mod facts;
 mod listing;
 mod pages;
+mod referrers;
 mod repository;
 #[cfg(test)]
 mod tests;
@@ -30,9 +31,11 @@ use self::{
     facts::Facts,
     listing::is_google,
     pages::MOST,
+    referrers::Lists,
 };
 use super::{Answer, Deletion, Fact, Image, ImageStore, LayerState, Limit, Manifest, Op, Page, Put, Receipt, Shared};
 use crate::{
+    cache::Cache,
     error::{Error, Kind, Result},
     image::{Digest, ImageId, StoreRef},
     settings::{Settings, oci, shortened},
@@ -56,9 +59,12 @@ pub type Clients = Shared<(String, String), Arc<Opened>>;
 /// One registry as one user, and what was learned about it.
 pub struct Opened {
     registry: Registry,
+    /// Manifests and configurations of earlier runs.
+    cache: Arc<Cache>,
     facts: Mutex<HashMap<(String, Digest), Facts>>,
     /// It refused to remove a tag alone, so it is not asked again.
     whole_only: AtomicBool,
+    lists_referrers: Lists,
 }
 
 /// One repository, or all repositories of a registry.
@@ -67,18 +73,25 @@ pub struct Oci {
     store: Arc<StoreRef>,
 }
 
-pub async fn open(settings: &Settings, clients: &Clients, store: &StoreRef) -> Result<Oci> {
+pub async fn open(settings: &Settings, clients: &Clients, cache: &Arc<Cache>, store: &StoreRef) -> Result<Oci> {
     let oci = oci::Oci::load(settings, store)?;
     let key = (oci.endpoint.to_string(), oci.place.key());
-    let opened = clients.get(key, async { Opened::new(settings, oci).await.map(Arc::new) }).await?;
+    let opened = clients.get(key, async { Opened::new(settings, oci, Arc::clone(cache)).await.map(Arc::new) }).await?;
     Ok(Oci { opened, store: Arc::new(store.clone()) })
 }
 
 impl Opened {
-    async fn new(settings: &Settings, oci: oci::Oci) -> Result<Self> {
+    async fn new(settings: &Settings, oci: oci::Oci, cache: Arc<Cache>) -> Result<Self> {
         let found = oci.place.read(&settings.env, settings.timeout).await?;
-        let registry = Registry::new(oci.host, oci.endpoint, found.credentials, found.source, settings.timeout)?;
-        Ok(Self { registry, facts: Mutex::default(), whole_only: AtomicBool::new(false) })
+        let registry =
+            Registry::new(oci.host, oci.endpoint, found.credentials, found.source, oci.certificates, settings.timeout)?;
+        Ok(Self {
+            registry,
+            cache,
+            facts: Mutex::default(),
+            whole_only: AtomicBool::new(false),
+            lists_referrers: Lists::default(),
+        })
     }
 }
 
@@ -116,7 +129,7 @@ impl ImageStore for Oci {
         // <https://github.com/google/go-containerregistry/blob/main/pkg/v1/remote/options.go>
         let limit = |call, batch, per_second| Some(Limit { call, batch, per_second, in_flight: 4 });
         match op {
-            Op::Get | Op::Manifests | Op::Layers | Op::Details => limit("read", 1, 500),
+            Op::Get | Op::Manifests | Op::Layers | Op::Details | Op::Referrers => limit("read", 1, 500),
             Op::List => limit("read", MOST, 500),
             Op::Delete => limit("delete", 1, 30),
             Op::Put => limit("put", 1, 30),
@@ -197,6 +210,10 @@ impl ImageStore for Oci {
             self.facts(&digest, true).await?.describe(&mut image);
         }
         Ok(image)
+    }
+
+    async fn referrers(&self, subject: &Digest, after: Option<&str>) -> Result<Option<Page<Image>>> {
+        self.list_referrers(subject, after).await
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>> {

@@ -70,16 +70,12 @@ impl Oci {
         if let Some(known) = self.opened.facts.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(known.clone());
         }
-        let manifest = self.read(&digest.to_string()).await?;
-        let mut facts = facts::of_manifest(&manifest.bytes).unwrap_or_default();
-        facts.media_type = facts.media_type.or(manifest.media_type);
+        let manifest = self.kept(digest, async { Ok(self.read(&digest.to_string()).await?.bytes) }).await?;
+        let mut facts = facts::of_manifest(&manifest).unwrap_or_default();
         if let Some(config) = facts.config.take() {
-            let call = self.call("GET config", About::Blob, Method::GET, &format!("blobs/{config}"));
             // An image without its configuration cannot be pulled, and can be deleted.
-            if let Ok(answer) = self.opened.registry.blob(&call).await
-                && Digest::sha256_of(&answer.body) == config
-            {
-                facts::add_config(&mut facts, &answer.body);
+            if let Ok(bytes) = self.kept(&config, self.config(&config)).await {
+                facts::add_config(&mut facts, &bytes);
             }
         }
         if deep && !facts.children.is_empty() && facts.children.len() <= MOST_CHILDREN {
@@ -88,10 +84,31 @@ impl Oci {
             for child in &children {
                 known.push(Box::pin(self.facts(child, false)).await.ok());
             }
-            facts::add_children(&mut facts, manifest.bytes.len() as u64, &known);
+            facts::add_children(&mut facts, manifest.len() as u64, &known);
         }
         self.opened.facts.lock().unwrap_or_else(PoisonError::into_inner).insert(key, facts.clone());
         Ok(facts)
+    }
+
+    /// What never changes: from disk, or read and then kept there.
+    async fn kept(&self, digest: &Digest, read: impl Future<Output = Result<Vec<u8>>>) -> Result<Vec<u8>> {
+        let cache = &self.opened.cache;
+        if let Some(bytes) = cache.one(digest).await {
+            return Ok(bytes);
+        }
+        let bytes = read.await?;
+        cache.put(vec![(digest.clone(), bytes.clone())]).await;
+        Ok(bytes)
+    }
+
+    /// Reads a configuration.
+    async fn config(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let call = self.call("GET config", About::Blob, Method::GET, &format!("blobs/{digest}"));
+        let answer = self.opened.registry.blob(&call).await?;
+        match Digest::sha256_of(&answer.body) == *digest {
+            true => Ok(answer.body.to_vec()),
+            false => Err(errors::unreadable("a configuration", &answer, "its bytes have another digest")),
+        }
     }
 
     /// Removes a tag, and says what it pointed to right before.

@@ -74,8 +74,14 @@ impl Server {
 
     async fn named(&self, host: &str, credentials: oci::Credentials) -> Oci {
         let endpoint = self.url.parse().unwrap();
-        let registry = Registry::new(host.into(), endpoint, credentials, None, Duration::from_secs(9)).unwrap();
-        let opened = Opened { registry, facts: Mutex::default(), whole_only: AtomicBool::new(false) };
+        let registry = Registry::new(host.into(), endpoint, credentials, None, None, Duration::from_secs(9)).unwrap();
+        let opened = Opened {
+            registry,
+            cache: Arc::default(),
+            facts: Mutex::default(),
+            whole_only: AtomicBool::new(false),
+            lists_referrers: Lists::default(),
+        };
         let store = StoreRef::of(crate::image::Provider::Oci).with_region(host).with_name("app");
         Oci { opened: Arc::new(opened), store: Arc::new(store) }
     }
@@ -434,7 +440,8 @@ async fn helpers_and_files_are_read_through_the_settings() {
     let server = Server::start(|_, _| found());
     let env = Env::of([("IMGCTL_OCI_ENDPOINT", server.url.as_str()), ("DOCKER_AUTH_CONFIG", "{}")], None);
     let settings = Settings { env, ..Settings::default() };
-    let store = open(&settings, &Clients::default(), &"ghcr.io/o/app".parse().unwrap()).await.unwrap();
+    let store = "ghcr.io/o/app".parse().unwrap();
+    let store = open(&settings, &Clients::default(), &Arc::default(), &store).await.unwrap();
     store.get(&tag("v1")).await.unwrap();
     assert_eq!(server.lines(), ["HEAD /v2/o/app/manifests/v1"]);
     assert!(matches!(store.opened.registry.credentials, oci::Credentials::Anonymous));

@@ -51,6 +51,8 @@ impl Token {
 pub struct Tokens {
     /// Whether the registry is on this machine, so that its realm may be, too.
     local: bool,
+    /// What is trusted beside the certificates of the system: its login may have one of the same authority.
+    pem: Option<Vec<u8>>,
     timeout: Duration,
     kept: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Token>>>>>,
     clients: Mutex<HashMap<String, Http>>,
@@ -64,8 +66,8 @@ struct Answer {
 }
 
 impl Tokens {
-    pub fn new(endpoint: &Url, timeout: Duration) -> Self {
-        Self { local: is_loopback(endpoint), timeout, kept: Mutex::default(), clients: Mutex::default() }
+    pub fn new(endpoint: &Url, pem: Option<Vec<u8>>, timeout: Duration) -> Self {
+        Self { local: is_loopback(endpoint), pem, timeout, kept: Mutex::default(), clients: Mutex::default() }
     }
 
     /// A token for a challenge that differs from the one that was `refused`.
@@ -169,7 +171,7 @@ impl Tokens {
         if let Some(known) = clients.get(&host) {
             return Ok(known.clone());
         }
-        let http = Http::new(url, self.timeout)?;
+        let http = Http::trusting_also(url, self.timeout, self.pem.as_deref())?;
         clients.insert(host, http.clone());
         Ok(http)
     }

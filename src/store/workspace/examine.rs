@@ -49,15 +49,10 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
     let started = Instant::now();
     checkup.calls += 1;
     let answer = workspace.send(&call, &access).await;
-    let at = Utc::now();
-    let heard = answer.as_ref().ok().map(|answer| Heard {
-        date: answer.header("date").map(Into::into),
-        at,
-        took: started.elapsed(),
-    });
+    let heard = Heard::of(&answer, started);
     let read = answer.and_then(|answer| match answer.status {
         200..300 => decode::read::<Listed>(&call, &answer).map(drop),
-        _ => Err(errors::refused(call.about, &answer, at, &access.proof.secrets())),
+        _ => Err(errors::refused(call.about, &answer, Utc::now(), &access.proof.secrets())),
     });
     checkup.tried("workspace:imageServer:list", heard.as_ref(), TOLERANCE, read)?;
     checkup.unknown(Subject::Delete, "cannot be asked without deleting");

@@ -205,7 +205,8 @@ impl ImageStore for Workspace {
             | Op::Rules
             | Op::Put
             | Op::StorageClass
-            | Op::Details => None,
+            | Op::Details
+            | Op::Referrers => None,
         }
     }
 

@@ -4,13 +4,15 @@ use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use super::parts::{Part, fail, interrupted};
 use crate::{
+    cache::Cache,
     context::Context,
+    engine::Session,
     error::Result,
     prune::rules::Rules,
     prune::{Action, Clauses, Elsewhere, Evidence, Plan, Row, Stock, Stop, StorePlan, decide},
     report::Item,
     store::Image,
-    survey::{self, Cache},
+    survey,
 };
 
 /// The images of each store that may be deleted. More evidence only keeps more, so nothing is asked about a store from
@@ -31,7 +33,6 @@ pub fn candidates(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &
 /// attached to.
 pub async fn read_and_decide(
     context: &Context,
-    cache: &Cache,
     rules: &[Rules],
     parts: &mut Vec<Part>,
     stocks: &mut Vec<Stock>,
@@ -44,7 +45,8 @@ pub async fn read_and_decide(
         let mut readable = Vec::with_capacity(parts.len());
         for ((part, stock), plan) in parts.iter().zip(stocks.iter_mut()).zip(&plan.stores) {
             let deleted = plan.rows.iter().filter(|row| row.action() == Action::Delete).map(|row| row.image);
-            let read = survey::read_candidates(&part.session, cache, stock, deleted).await;
+            let deleted: Vec<usize> = deleted.collect();
+            let read = complete(&part.session, &context.cache, stock, &deleted).await;
             all_known &= matches!(read, Ok(false));
             readable.push(read.is_ok());
             if let Err(error) = read {
@@ -58,6 +60,12 @@ pub async fn read_and_decide(
         keep(parts, &readable);
         keep(stocks, &readable);
     }
+}
+
+/// Finds out what the listing leaves out about images that may go; tells whether there was anything.
+async fn complete(session: &Session, cache: &Cache, stock: &mut Stock, deleted: &[usize]) -> Result<bool> {
+    let read = survey::read_candidates(session, cache, stock, deleted.iter().copied()).await?;
+    Ok(survey::find_unlisted(session, cache, stock, deleted).await? || read)
 }
 
 /// Decides for all stores, each by its rules. `whole`: no store of the run is missing.

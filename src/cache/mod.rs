@@ -1,5 +1,5 @@
-//! Keeps on disk what never changes, so that each run reads it once: manifests by digest, and answers of services by a
-//! name that says everything that was asked. Bytes from disk count only if they are the ones that were put there. An
+//! Keeps on disk what never changes, so that each run reads it once: manifests and configurations of images by digest, and
+//! answers of services by a name that says everything that was asked. Bytes from disk count only if they are the ones that were put there. An
 //! unusable cache is never an error. Disk access runs beside the event loop.
 
 mod packs;
@@ -9,11 +9,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use async_trait::async_trait;
 use packs::Packs;
 
-use crate::{image::Digest, store::Answers};
+use crate::image::Digest;
 
+#[derive(Default)]
 pub struct Cache {
     manifests: Shelf,
     answers: Shelf,
@@ -39,17 +39,20 @@ impl Cache {
         with(&self.manifests, move |packs| packs.get(&digests)).await.unwrap_or_else(|| vec![None; count])
     }
 
+    /// The bytes of one digest, if they are on disk.
+    pub async fn one(&self, digest: &Digest) -> Option<Vec<u8>> {
+        self.get(std::slice::from_ref(digest)).await.pop()?
+    }
+
     /// Stores these bytes, whose digests were checked.
     pub async fn put(&self, manifests: Vec<(Digest, Vec<u8>)>) {
         if !manifests.is_empty() {
             with(&self.manifests, move |packs| packs.put(&manifests)).await;
         }
     }
-}
 
-#[async_trait]
-impl Answers for Cache {
-    async fn get(&self, names: &[String]) -> Vec<Option<String>> {
+    /// The answers with these names, if they are on disk.
+    pub async fn answers(&self, names: &[String]) -> Vec<Option<String>> {
         let digests: Vec<_> = names.iter().map(|name| Digest::sha256_of(name.as_bytes())).collect();
         let kept = with(&self.answers, move |packs| packs.get(&digests)).await;
         let answer = |kept: Option<Vec<u8>>| {
@@ -59,7 +62,8 @@ impl Answers for Cache {
         kept.map_or_else(|| vec![None; names.len()], |kept| kept.into_iter().map(answer).collect())
     }
 
-    async fn put(&self, answers: Vec<(String, String)>) {
+    /// Stores answers, each with its name.
+    pub async fn put_answers(&self, answers: Vec<(String, String)>) {
         let record = |(name, answer): (String, String)| {
             let text = format!("{name}\n{answer}");
             let hash = Digest::sha256_of(text.as_bytes());
@@ -103,17 +107,15 @@ mod tests {
         let open = || Cache::new(Some(folder.path().to_owned()));
         let names = ["https://ecs/ revision a".to_owned(), "b".to_owned()];
         let one = Some("[\"host/app:v1\"]\n{}".to_owned());
-        let answers: &dyn Answers = &open();
-        assert_eq!(answers.get(&names).await, [None, None]);
-        answers.put(vec![(names[0].clone(), one.clone().unwrap())]).await;
-        let again: &dyn Answers = &open();
-        assert_eq!(again.get(&names).await, [one, None]);
+        let answers = open();
+        assert_eq!(answers.answers(&names).await, [None, None]);
+        answers.put_answers(vec![(names[0].clone(), one.clone().unwrap())]).await;
+        assert_eq!(open().answers(&names).await, [one, None]);
 
         let pack = fs::read_dir(folder.path().join("answers")).unwrap().next().unwrap().unwrap().path();
         let text = fs::read(&pack).unwrap();
         let at = text.windows(3).position(|part| part == b"app").unwrap();
         fs::write(&pack, [&text[..at], b"APP", &text[at + 3..]].concat()).unwrap();
-        let changed: &dyn Answers = &open();
-        assert_eq!(changed.get(&names).await, [None, None]);
+        assert_eq!(open().answers(&names).await, [None, None]);
     }
 }

@@ -23,7 +23,10 @@ use imgctl::{
         Options, Sandbox, World,
         cvm::{self, Instance, LaunchConfiguration, LaunchTemplate},
         ecr::{self, REGION, manifest::Manifest},
-        ecs, iam, lambda,
+        ecs,
+        events::Rule,
+        iam, lambda,
+        scheduler::{RUN_TASK, Schedule},
         workspace::state::Failing,
     },
     settings::{Env, Settings},
@@ -101,6 +104,28 @@ fn running() -> World {
     ecs.retire("web:1");
     ecs.retire("web:3");
     world.ecs.door.page = Some(2);
+    let name = {
+        let ecs = world.ecs.region(REGION).clone();
+        move |name: &str| ecs.arn(name)
+    };
+    let (cluster, definition) = (name("cluster/batch"), name("task-definition/web:1"));
+    for (bus, rule) in [("default", "r0"), ("default", "r1"), ("default", "r2"), ("orders", "r3")] {
+        let starting = Rule::default().starting(&cluster, &definition).starting(&cluster, &name("task-definition/job"));
+        world.events.rules(REGION, bus).insert(rule.into(), starting.calling(&name("cluster/prod")));
+    }
+    world.events.rules(REGION, "empty");
+    world.events.door.page = Some(2);
+    for number in 0..3 {
+        let schedule = Schedule::starting(&cluster, &definition);
+        world.scheduler.add(REGION, "default", &format!("s{number}"), schedule);
+    }
+    world.scheduler.add(
+        REGION,
+        "finance",
+        "yearly",
+        Schedule::calling(RUN_TASK, r#"{"TaskDefinition":"web:1"}"#).disabled(),
+    );
+    world.scheduler.door.page = Some(2);
     let code = |tag: &str, number| {
         lambda::Code::Image(image(tag), format!("{}@{}", image("").trim_end_matches(':'), digest(number)))
     };

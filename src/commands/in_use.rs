@@ -20,8 +20,8 @@ pub struct InUseArgs {
     /// ECR: keep every image that these services use: ecs, lambda, inspector
     ///
     /// imgctl asks in the regions of the stores, with the same credentials. If it gets no complete answer, it deletes
-    /// nothing. ECS: running tasks, services with what a rollback returns to, and task definitions. Lambda: functions and
-    /// their versions. Inspector: images it saw in ECS tasks and EKS pods.
+    /// nothing. ECS: running tasks, services with what a rollback returns to, EventBridge rules and schedules, and task
+    /// definitions. Lambda: functions and their versions. Inspector: images it saw in ECS tasks and EKS pods.
     #[arg(long, value_name = "SERVICE", value_delimiter = ',', hide_possible_values = true)]
     ask: Vec<Service>,
     /// Ask in this region too

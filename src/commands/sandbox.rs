@@ -50,7 +50,7 @@ const EXAMPLES: [Example; 4] = [
 ///
 /// Try commands and rehearse clean-ups on sample repositories, machine images and image servers. Nothing leaves the
 /// machine and nothing costs money. The sandbox checks signatures, tokens, sizes and rates as the providers document
-/// them. ECS, Lambda and Amazon Inspector tell what runs there.
+/// them. ECS, EventBridge, Lambda and Amazon Inspector tell what runs there.
 ///
 /// docker and skopeo can pull from and push to the ECR repositories and the OCI registry. `--registry` names the
 /// registry to behave like, `--quirk` adds what others do. Inside the sandbox, both are logged in, and

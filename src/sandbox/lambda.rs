@@ -62,7 +62,7 @@ impl Lambda {
         let empty = BTreeMap::new();
         let functions = self.regions.get(region).unwrap_or(&empty);
         let rest = request.path.trim_start_matches(PATH).trim_matches('/');
-        let parameter = |name: &str| parameter(&request.query, name);
+        let parameter = |name: &str| request.parameter(name);
         match rest.split('/').collect::<Vec<_>>()[..] {
             [""] => {
                 let all = parameter("FunctionVersion").as_deref() == Some("ALL");
@@ -140,20 +140,6 @@ fn configuration(region: &str, name: &str, function: &Function, place: usize) ->
     })
 }
 
-/// A value of a query, as it was before it was encoded.
-fn parameter(query: &str, name: &str) -> Option<String> {
-    let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
-    let mut plain = Vec::new();
-    let mut bytes = value.bytes();
-    while let Some(byte) = bytes.next() {
-        plain.push(match byte {
-            b'%' => u8::from_str_radix(&String::from_utf8(vec![bytes.next()?, bytes.next()?]).ok()?, 16).ok()?,
-            byte => byte,
-        });
-    }
-    String::from_utf8(plain).ok()
-}
-
 impl Service for Lambda {
     fn operation(&self, request: &Received) -> Option<String> {
         let rest = request.path.strip_prefix(PATH).filter(|_| request.method == "GET")?.trim_matches('/');
@@ -171,14 +157,7 @@ impl Service for Lambda {
 
     fn answer(&mut self, request: &Received) -> Reply {
         let operation = self.operation(request).unwrap_or_default();
-        // REST services refuse with 403 where the others say 400.
-        let refused = |refusal: Refusal| match refusal.code {
-            "AccessDeniedException" | "UnrecognizedClientException" | "InvalidSignatureException" => {
-                Refusal { status: 403, ..refusal }
-            }
-            _ => refusal,
-        };
-        let admitted = self.door.admit(request, &operation).map_err(refused);
+        let admitted = self.door.admit(request, &operation).map_err(refusal::at_rest);
         let answer = admitted.and_then(|region| self.perform(request, &region));
         self.door.reply(answer)
     }

@@ -1,5 +1,5 @@
-//! What a realistic account runs of its own images: services in ECS with their history, a scheduled task, functions in
-//! Lambda, and what Amazon Inspector saw.
+//! What a realistic account runs of its own images: services in ECS with their history, tasks that EventBridge starts,
+//! functions in Lambda, and what Amazon Inspector saw.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -7,7 +7,9 @@ use super::{
     World,
     ecr::{ACCOUNT, REGION},
     ecs::Container,
+    events::Rule,
     lambda::{Code, Function},
+    scheduler::{RUN_TASK, Schedule},
 };
 
 /// Runs some of the images that are there.
@@ -23,6 +25,7 @@ pub(super) fn fill(world: &mut World, now: DateTime<Utc>) {
         let job = ecs.define("ci-job", &[image]);
         ecs.run("batch", &job, &[Container::new(image, Some(digest))]);
     }
+    scheduled(world, &builds);
     // Functions take no indexes.
     if let [_, (image, digest), ..] = &builds[..] {
         let code = || Code::Image(image.clone(), resolved("tools/ci", digest));
@@ -31,6 +34,22 @@ pub(super) fn fill(world: &mut World, now: DateTime<Utc>) {
         functions.insert("thumbs".into(), thumbs);
         functions.insert("mail".into(), Function { versions: vec![Code::Zip], ..Function::default() });
     }
+}
+
+/// Reports that rules and schedules start: the oldest revisions of a family are named by nothing else.
+fn scheduled(world: &mut World, builds: &[(String, String)]) {
+    let Some(images) = builds.get(2..12) else { return };
+    let ecs = world.ecs.region(REGION);
+    let revisions: Vec<String> = images.iter().map(|(image, _)| ecs.define("report", &[image])).collect();
+    let (cluster, definition) = (ecs.arn("cluster/batch"), |name: &str| ecs.arn(&format!("task-definition/{name}")));
+    let nightly = Rule::default().starting(&cluster, &definition(&revisions[0]));
+    world.events.rules(REGION, "default").insert("nightly-report".into(), nightly);
+    let latest = Rule::default().starting(&cluster, &definition("report"));
+    world.events.rules(REGION, "orders").insert("order-report".into(), latest);
+    let yearly = Schedule::starting(&cluster, &definition(&revisions[1])).disabled();
+    world.scheduler.add(REGION, "finance", "yearly-report", yearly);
+    let input = format!(r#"{{"Cluster":"batch","TaskDefinition":"{}"}}"#, revisions[2]);
+    world.scheduler.add(REGION, "default", "weekly-report", Schedule::calling(RUN_TASK, &input));
 }
 
 /// A service of this name that was deployed with some of the repository's tags, one after the other.

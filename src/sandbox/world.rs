@@ -15,11 +15,13 @@ use super::{
     cvm::Cvm,
     ecr::Ecr,
     ecs::Ecs,
+    events::Events,
     inspector::Inspector,
     inventory::Inventory,
     lambda::Lambda,
     oci::{Habits, Oci},
     running,
+    scheduler::Scheduler,
     workspace::Workspace,
 };
 
@@ -33,6 +35,8 @@ pub struct World {
     pub cvm: Cvm,
     pub workspace: Workspace,
     pub ecs: Ecs,
+    pub events: Events,
+    pub scheduler: Scheduler,
     pub lambda: Lambda,
     pub inspector: Inspector,
     pub oci: Oci,
@@ -78,11 +82,13 @@ impl World {
 
     /// Every service with its name in faults and calls, in the order in which requests are offered to them.
     pub fn services(&mut self) -> impl Iterator<Item = (&'static str, &mut dyn Service)> {
-        let own: [(&'static str, &mut dyn Service); 7] = [
+        let own: [(&'static str, &mut dyn Service); 9] = [
             ("ecr", &mut self.ecr),
             ("cvm", &mut self.cvm),
             ("workspace", &mut self.workspace),
             ("ecs", &mut self.ecs),
+            ("events", &mut self.events),
+            ("scheduler", &mut self.scheduler),
             ("lambda", &mut self.lambda),
             ("inspector", &mut self.inspector),
             ("oci", &mut self.oci),

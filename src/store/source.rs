@@ -61,6 +61,8 @@ pub struct Found {
     pub seen: Vec<(usize, [&'static str; 2])>,
     /// The account that the answers are about, if they name it.
     pub account: Option<String>,
+    /// What may use an image and does not say which. A person must know it.
+    pub doubts: Vec<String>,
 }
 
 /// Something that uses an image.
@@ -119,7 +121,7 @@ where
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Service {
-    /// AWS ECS: running tasks, services, task definitions
+    /// AWS ECS: running tasks, services, schedules, task definitions
     Ecs,
     /// AWS Lambda: functions and their versions
     Lambda,

@@ -72,6 +72,7 @@ fn said(name: &str, found: &Found, used: &Used, stocks: &[&Stock]) -> Vec<String
         };
         lines.push(format!("{name}: {image} does not exist, though it is named by {who}{more}"));
     }
+    lines.extend(found.doubts.iter().map(|doubt| format!("{name}: {doubt}")));
     let owners: BTreeSet<&str> = stocks.iter().filter_map(|stock| stock.store.owner.as_deref()).collect();
     if let (Some(account), false) = (found.account.as_deref(), owners.is_empty())
         && !owners.contains(account)

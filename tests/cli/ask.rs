@@ -8,7 +8,9 @@ use imgctl::sandbox::{
     Hooked as _, World as Clouds,
     ecr::{ACCOUNT, REGION, repository::Repository},
     ecs::{Container, Region},
+    events::Rule,
     lambda::{Code, Function},
+    scheduler::{RUN_TASK, Schedule},
 };
 
 use crate::{
@@ -80,8 +82,8 @@ fn what_runs_is_kept_by_its_digest_and_what_is_named_by_the_tag_as_it_is_now() {
     assert!(is_job.ends_with(" in cluster batch, task definition job:1"), "{is_job}");
     assert_eq!(is_family, "keep in_use kept: in use, ECS task definition web:2, among the newest 5 of its family");
     let lines = run.json()["plan"]["in_use"].to_string();
-    let seen = "ECS in eu-west-1 (account 123456789012): 2 clusters, 1 service, 2 running tasks, 3 task definitions; 4 images of \
-                these stores in use";
+    let seen = "ECS in eu-west-1 (account 123456789012): 2 clusters, 1 service, 2 running tasks, 0 schedules, 3 task definitions; 4 \
+                images of these stores in use";
     assert!(lines.contains(seen), "{lines}");
     assert_eq!(run.json()["plan"]["asked"]["services"][0], "ecs");
 
@@ -221,13 +223,16 @@ fn busy() -> (World, String) {
         let function = Function { versions: vec![code], aliases: [("live".into(), "$LATEST".into())].into() };
         clouds.lambda.functions(REGION).insert("thumbs".into(), function);
         clouds.inspector.saw(REGION, "team/app", &used, 2);
+        let [cluster, web] = ["cluster/prod", "task-definition/web:1"].map(|name| clouds.ecs.region(REGION).arn(name));
+        clouds.events.rules(REGION, "default").insert("nightly".into(), Rule::default().starting(&cluster, &web));
+        clouds.scheduler.add(REGION, "default", "weekly", Schedule::starting(&cluster, &web));
     }
     (world, unused)
 }
 
 const ALL: [&str; 2] = ["--ask", "ecs,lambda,inspector"];
 
-const CALLS: [(&str, &str); 13] = [
+const CALLS: [(&str, &str); 18] = [
     ("ecs", "ListClusters"),
     ("ecs", "ListServices"),
     ("ecs", "DescribeServices"),
@@ -237,6 +242,11 @@ const CALLS: [(&str, &str); 13] = [
     ("ecs", "DescribeServiceRevisions"),
     ("ecs", "ListTaskDefinitions"),
     ("ecs", "DescribeTaskDefinition"),
+    ("events", "ListEventBuses"),
+    ("events", "ListRuleNamesByTarget"),
+    ("events", "ListTargetsByRule"),
+    ("scheduler", "ListSchedules"),
+    ("scheduler", "GetSchedule"),
     ("lambda", "ListFunctions"),
     ("lambda", "GetFunction"),
     ("lambda", "ListAliases"),
@@ -251,6 +261,8 @@ fn whatever_cannot_be_asked_stops_the_run_before_anything_is_sent() {
             let mut clouds = world.sandbox.world();
             let door = match service {
                 "ecs" => &mut clouds.ecs.door,
+                "events" => &mut clouds.events.door,
+                "scheduler" => &mut clouds.scheduler.door,
                 "lambda" => &mut clouds.lambda.door,
                 _ => &mut clouds.inspector.door,
             };
@@ -262,7 +274,7 @@ fn whatever_cannot_be_asked_stops_the_run_before_anything_is_sent() {
     }
     // An answer that cannot be read, that lacks its list, or that never comes.
     for fault in ["garble", "empty", "null", "retype", "status=503", "hang", "drop", "truncate"] {
-        for (service, call) in [CALLS[3], CALLS[4], CALLS[8], CALLS[10], CALLS[12]] {
+        for (service, call) in [3, 4, 8, 10, 11, 12, 13, 15, 17].map(|place| CALLS[place]) {
             let (world, unused) = busy();
             let world = world.fault(&format!("{service}:{call}:{fault}"));
             let quick = ["--yes", "--timeout", "300ms", "--attempts", "2"];
@@ -304,6 +316,8 @@ fn what_vanished_since_it_was_listed_uses_nothing() {
         clouds.ecs.before("DescribeServices", |ecs| drop(ecs.region(REGION).cluster("prod").services.remove("web")));
         clouds.ecs.before("DescribeTasks", |ecs| ecs.region(REGION).cluster("prod").tasks.clear());
         clouds.ecs.before("DescribeTaskDefinition", |ecs| ecs.region(REGION).retire("web:1"));
+        clouds.events.before("ListTargetsByRule", |events| events.rules(REGION, "default").clear());
+        clouds.scheduler.before("GetSchedule", |scheduler| scheduler.remove(REGION, "default", "weekly"));
     }
     let run = prune(&world, &["--ask", "ecs", "--dry-run", "--show", "deleted"]);
     run.exits(0).lists(2);
@@ -323,6 +337,139 @@ fn nothing_is_asked_where_nothing_would_be_deleted() {
     let (world, _) = busy();
     let run = world.run(&["prune", STORE, "--older-than", "99d", "--ask", "ecs", "--yes"]);
     run.exits(0).sends(0, "ListClusters");
+}
+
+/// The images `v1` to `v9`, of which a family of task definitions names one in each revision, and nothing runs.
+fn scheduled(schedule: impl FnOnce(&mut Clouds, String, &dyn Fn(&str) -> String)) -> (World, [String; 9]) {
+    let tags = ["v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9"];
+    let (world, images) = world(
+        |repository| tags.map(|tag| push(repository, tag, &[tag], 90)),
+        |ecs, _| {
+            tags.iter().for_each(|tag| drop(ecs.define("report", &[&named(tag)])));
+            ecs.cluster("batch");
+        },
+    );
+    {
+        let mut clouds = world.sandbox.world();
+        let ecs = clouds.ecs.region(REGION).clone();
+        let definition = |name: &str| ecs.arn(&format!("task-definition/{name}"));
+        schedule(&mut clouds, ecs.arn("cluster/batch"), &definition);
+    }
+    (world, images)
+}
+
+/// Only what the newest revision names is kept beside what schedules start.
+const NEWEST_ONE: [&str; 5] = ["--ask", "ecs", "--ask-revisions", "1", "--dry-run"];
+
+#[test]
+fn what_a_rule_or_a_schedule_starts_is_kept_whatever_its_bus_group_and_state() {
+    let (world, images) = scheduled(|clouds, cluster, definition| {
+        let other = Rule::default().calling("arn:aws:lambda:eu-west-1:123456789012:function:thumbs");
+        let rules = clouds.events.rules(REGION, "default");
+        rules.insert("nightly".into(), other.clone().starting(&cluster, &definition("report:1")));
+        rules.insert("other".into(), other);
+        let orders =
+            Rule::default().starting(&cluster, &definition("report:2")).starting(&cluster, &definition("report"));
+        clouds.events.rules(REGION, "orders").insert("filled".into(), orders);
+        let mut add = |group: &str, name: &str, schedule| clouds.scheduler.add(REGION, group, name, schedule);
+        add("finance", "yearly", Schedule::starting(&cluster, &definition("report:3")).disabled());
+        add("default", "weekly", Schedule::calling(RUN_TASK, r#"{"TaskDefinition":"report:4"}"#));
+        add("default", "mail", Schedule::calling("arn:aws:scheduler:::aws-sdk:sqs:sendMessage", "report:5"));
+    });
+    let run = prune(&world, &NEWEST_ONE);
+    run.exits(0).lists(9);
+    let all = images.each_ref().map(|digest| said(&run, digest).join(" "));
+    let kept = |who: &str| format!("keep in_use kept: in use, EventBridge {who}");
+    assert_eq!(all[0], kept("rule nightly, task definition report:1"));
+    assert_eq!(all[1], kept("rule filled on event bus orders, task definition report:2"));
+    assert_eq!(all[2], kept("schedule yearly in group finance, task definition report:3"));
+    assert_eq!(all[3], kept("schedule weekly in group default, task definition report:4"));
+    assert!(all[4..8].iter().all(|words| words.starts_with(&deleted(""))), "{all:?}");
+    assert_eq!(all[8], kept("rule filled on event bus orders, task definition report:9"));
+    let lines = run.json()["plan"]["in_use"].to_string();
+    assert!(lines.contains("1 cluster, 0 services, 0 running tasks, 4 schedules, 5 task definitions"), "{lines}");
+    // One a bus and cluster, one a rule that starts tasks, one a schedule that does.
+    run.sends(1, "ListEventBuses").sends(2, "ListRuleNamesByTarget").sends(2, "ListTargetsByRule");
+    run.sends(1, "ListSchedules").sends(2, "GetSchedule").sends(5, "DescribeTaskDefinition");
+    // Schedules change at any time, what a task definition names never does.
+    let again = prune(&world, &NEWEST_ONE);
+    again.sends(2, "ListTargetsByRule").sends(2, "GetSchedule").sends(0, "DescribeTaskDefinition");
+    assert_eq!(again.json()["items"], run.json()["items"]);
+
+    let run = prune(&world, &["--ask", "ecs", "--ask-revisions", "1", "--yes"]);
+    run.ends(0, ["deleted"; 4]);
+    assert!(has(&world, "v1") && has(&world, "v4") && !has(&world, "v5"));
+}
+
+#[test]
+fn rules_and_schedules_are_read_to_the_last_page() {
+    let (world, images) = scheduled(|clouds, cluster, definition| {
+        let mut many = Rule::default();
+        for number in 1..5 {
+            let starts = Rule::default().starting(&cluster, &definition(&format!("report:{number}")));
+            clouds.events.rules(REGION, &format!("bus-{number}")).insert("r".into(), starts.clone());
+            clouds.events.rules(REGION, "default").insert(format!("rule-{number}"), starts);
+            many = many.starting(&cluster, &definition("report:5"));
+            let schedule = Schedule::starting(&cluster, &definition("report:6"));
+            clouds.scheduler.add(REGION, "default", &format!("schedule-{number}"), schedule);
+        }
+        let many = many.starting(&cluster, &definition("report:7"));
+        clouds.events.rules(REGION, "default").insert("many".into(), many);
+        let last = Schedule::starting(&cluster, &definition("report:8"));
+        clouds.scheduler.add(REGION, "z", "z", last);
+        clouds.events.door.page = Some(2);
+        clouds.scheduler.door.page = Some(2);
+    });
+    let run = prune(&world, &[&NEWEST_ONE[..], &["--rate", "1000"]].concat());
+    run.exits(0).sends(3, "ListEventBuses").sends(3, "ListSchedules");
+    assert!(images.iter().all(|digest| said(&run, digest)[0] == "keep"), "{}", run.transcript());
+}
+
+#[test]
+fn a_schedule_that_names_nothing_that_can_be_read_is_told_and_stops_nothing() {
+    let (world, images) = scheduled(|clouds, cluster, definition| {
+        let mut add = |name: &str, schedule| clouds.scheduler.add(REGION, "default", name, schedule);
+        add("blank", Schedule::calling(RUN_TASK, r#"{"Cluster":"hunter2"}"#));
+        add("broken", Schedule::calling(RUN_TASK, "hunter2"));
+        add("late", Schedule::calling(RUN_TASK, r#"{"TaskDefinition":"<aws.scheduler.execution-id>"}"#));
+        add("unknown", Schedule::calling(RUN_TASK, r#"{"TaskDefinition":"nothing"}"#));
+        add("gone", Schedule::starting(&cluster, &definition("report:99")));
+        clouds.ecs.region(REGION).retire("report:2");
+        let retired = Rule::default().starting(&cluster, &definition("report:2"));
+        clouds.events.rules(REGION, "default").insert("retired".into(), retired);
+        let bare = Rule::default().calling(&cluster);
+        clouds.events.rules(REGION, "default").insert("bare".into(), bare);
+    });
+    let run = world.run(&[&["-vv", "prune", STORE, "-o", "json"], &FLAGS[..], &NEWEST_ONE].concat());
+    run.exits(0);
+    let told: Vec<String> = serde_json::from_value(run.json()["plan"]["in_use"].clone()).unwrap();
+    let of = |who: &str, what: &str| format!("ECS in eu-west-1: EventBridge {who} {what}");
+    let (nothing, unreadable) = (
+        "names no task definition, so it keeps no image",
+        "has an input that imgctl cannot read, so it keeps no image",
+    );
+    let expected = [
+        of("rule bare", nothing),
+        of("schedule blank in group default", nothing),
+        of("schedule broken in group default", unreadable),
+        of("schedule late in group default", unreadable),
+        of("schedule unknown in group default", "starts task definition nothing, which does not exist"),
+        of("rule retired", "starts task definition report:2, which does not exist"),
+        of("schedule gone in group default", "starts task definition report:99, which does not exist"),
+    ];
+    assert_eq!(told[1..], expected);
+    assert!(!run.transcript().contains("hunter2"), "{}", run.transcript());
+    assert_eq!(said(&run, &images[8])[0], "keep");
+}
+
+#[test]
+fn a_region_without_a_scheduler_stops_the_run_with_what_to_do() {
+    let (world, unused) = busy();
+    let world = world.set("AWS_ENDPOINT_URL_SCHEDULER", "https://scheduler.nowhere.invalid");
+    let run = prune(&world, &["--ask", "ecs", "--yes", "--attempts", "1"]);
+    run.exits(3).says("scheduler.nowhere.invalid").says("EventBridge Scheduler").says("--in-use");
+    run.sends(0, "BatchDeleteImage");
+    assert!(has(&world, &unused));
 }
 
 #[test]
@@ -384,7 +531,7 @@ fn answers_that_never_change_are_asked_for_once_and_no_secret_is_kept_or_printed
     let (world, _) = busy();
     let first = world.run(&[&["-vv", "prune", STORE], &FLAGS[..], &ALL, &["--dry-run"]].concat());
     first.exits(0).sends(1, "DescribeTaskDefinition").sends(1, "DescribeServiceRevisions").sends(1, "GetFunction");
-    first.says("asked ECS in eu-west-1 with 9 calls");
+    first.says("asked ECS in eu-west-1 with 14 calls");
     let again = world.run(&[&["prune", STORE], &FLAGS[..], &ALL, &["--dry-run"]].concat());
     again.sends(0, "DescribeTaskDefinition").sends(0, "DescribeServiceRevisions").sends(0, "GetFunction");
     assert_eq!(first.stdout, again.stdout);
@@ -455,14 +602,18 @@ fn endpoints_are_found_wherever_they_are_set() {
     fs::create_dir(world.home().join(".aws")).unwrap();
     let services = "[default]\nservices = here\n[services here]\n";
     let of = |service: &str| format!("{service} =\n  endpoint_url = {url}\n");
-    let config = format!("{services}{}{}{}", of("ecs"), of("lambda"), of("inspector2"));
+    let config: String = ["ecs", "eventbridge", "scheduler", "lambda", "inspector2"].map(of).concat();
+    let config = format!("{services}{config}");
     fs::write(world.home().join(".aws/config"), config).unwrap();
-    let names = ["AWS_ENDPOINT_URL_ECS", "AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_INSPECTOR2"];
-    let world = names.iter().fold(world, |world, name| world.unset(name));
-    prune(&world, &[&ALL[..], &["--dry-run"]].concat()).exits(0).sends(1, "ListFunctions").sends(1, "ListCoverage");
+    let names = ["ECS", "EVENTBRIDGE", "SCHEDULER", "LAMBDA", "INSPECTOR2"];
+    let world = names.iter().fold(world, |world, name| world.unset(&format!("AWS_ENDPOINT_URL_{name}")));
+    let of_each = ["ListClusters", "ListEventBuses", "ListSchedules", "ListFunctions", "ListCoverage"];
+    let run = prune(&world, &[&ALL[..], &["--dry-run"]].concat());
+    of_each.iter().fold(run.exits(0), |run, call| run.sends(1, call));
     fs::remove_file(world.home().join(".aws/config")).unwrap();
     let world = world.set("AWS_ENDPOINT_URL", &url);
-    prune(&world, &[&ALL[..], &["--dry-run"]].concat()).exits(0).sends(1, "ListFunctions").sends(1, "ListCoverage");
+    let run = prune(&world, &[&ALL[..], &["--dry-run"]].concat());
+    of_each.iter().fold(run.exits(0), |run, call| run.sends(1, call));
 }
 
 #[test]
@@ -472,8 +623,10 @@ fn temporary_credentials_sign_with_their_token() {
         let mut clouds = world.sandbox.world();
         let token = Some("a-session-token".to_owned());
         clouds.ecr.keys[0].session_token.clone_from(&token);
-        clouds.ecs.door.keys[0].session_token.clone_from(&token);
-        clouds.lambda.door.keys[0].session_token = token;
+        let Clouds { ecs, events, scheduler, lambda, .. } = &mut *clouds;
+        for door in [&mut ecs.door, &mut events.door, &mut scheduler.door, &mut lambda.door] {
+            door.keys[0].session_token.clone_from(&token);
+        }
     }
     let world = world.set("AWS_SESSION_TOKEN", "a-session-token");
     let run = world.run(&["-vv", "prune", STORE, "--older-than", "30d", "--ask", "ecs,lambda", "--dry-run"]);
@@ -490,6 +643,9 @@ fn an_emulated_registry_is_not_judged_by_the_services_of_a_real_account() {
     let world = world.unset("AWS_ENDPOINT_URL_ECS");
     let run = prune(&world, &["--ask", "ecs", "--yes"]);
     run.exits(3).says("ECS has no endpoint of its own").says("AWS_ENDPOINT_URL_ECS").sends(0, "BatchDeleteImage");
+    let beside = busy().0.unset("AWS_ENDPOINT_URL_SCHEDULER");
+    let run = prune(&beside, &["--ask", "ecs", "--yes"]);
+    run.exits(3).says("EventBridge Scheduler has no endpoint of its own").says("AWS_ENDPOINT_URL_SCHEDULER");
     let url = world.sandbox.url();
     let (world, _) = busy();
     let plain = world.set("AWS_ENDPOINT_URL_ECS", &url.replace("127.0.0.1", "ecs.example.com"));

@@ -232,16 +232,19 @@ fn what_can_be_asked_is_tried_call_by_call() {
         "Amazon Inspector in eu-west-1",
     ];
     assert_eq!(said, expected.map(|value| (value, "ok")));
-    assert_eq!(document["summary"]["calls"], 16);
+    assert_eq!(document["summary"]["calls"], 21);
 
+    world.sandbox.world().events.door.denied.insert("ListTargetsByRule".into());
+    world.sandbox.world().scheduler.door.denied.insert("GetSchedule".into());
     for call in ["ListTasks", "DescribeTaskDefinition"] {
         world.sandbox.world().ecs.door.denied.insert(call.into());
     }
     world.sandbox.world().ecr.denied.insert("DescribeRegistry".into());
+    const MISSING: &str = "missing permissions: ecs:ListTasks, ecs:DescribeTaskDefinition, events:ListTargetsByRule, scheduler:GetSchedule;";
     let run = world.run(&["doctor", "ecr", "--ask", "ecs"]);
     run.exits(3);
     let whole = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(whole.contains("missing permissions: ecs:ListTasks, ecs:DescribeTaskDefinition;"), "{}", run.transcript());
+    assert!(whole.contains(MISSING), "{}", run.transcript());
     assert!(whole.contains("missing permissions: ecr:DescribeRegistry;"), "{}", run.transcript());
     assert!(!whole.contains("lambda"), "{}", run.transcript());
 }

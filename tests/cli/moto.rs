@@ -39,7 +39,7 @@ index = "application/vnd.docker.distribution.manifest.list.v2+json"
 put({"schemaVersion": 2, "mediaType": index, "manifests": images[:2]}, index, imageTag="v1")
 "#;
 
-/// A service that runs one of the three images of `team/app`, and a function that runs one of the two of `solo`: moto finds
+/// A service that runs one of the three images of `team/app`, a rule and a schedule that start the two others, and a function that runs one of the two of `solo`: moto finds
 /// no image of a function below a slash. The service is deployed by another controller than
 /// ECS: moto knows no service deployments.
 const USERS: &str = r#"
@@ -54,6 +54,28 @@ definition = ecs.register_task_definition(
 )["taskDefinition"]["taskDefinitionArn"]
 ecs.create_service(cluster="prod", serviceName="web", taskDefinition=definition, desiredCount=0,
                    deploymentController={"type": "EXTERNAL"})
+def register(family, tag):
+    definition = ecs.register_task_definition(family=family, containerDefinitions=[
+        {"name": "main", "image": host + ":" + tag, "memory": 64}
+    ])
+    return definition["taskDefinition"]["taskDefinitionArn"]
+pinned = register("report", "v2")
+register("report", "v1")
+register("mail", "v3")
+cluster = "arn:aws:ecs:eu-west-1:123456789012:cluster/prod"
+events = client("events")
+events.create_event_bus(Name="orders")
+events.put_rule(Name="nightly", EventBusName="orders", EventPattern="{}", State="DISABLED")
+events.put_targets(Rule="nightly", EventBusName="orders", Targets=[
+    {"Id": "1", "Arn": cluster, "RoleArn": "arn:aws:iam::123456789012:role/r", "EcsParameters": {"TaskDefinitionArn": pinned}}
+])
+scheduler = client("scheduler")
+scheduler.create_schedule_group(Name="finance")
+scheduler.create_schedule(
+    Name="weekly", GroupName="finance", ScheduleExpression="rate(7 days)", FlexibleTimeWindow={"Mode": "OFF"},
+    Target={"Arn": "arn:aws:scheduler:::aws-sdk:ecs:runTask", "RoleArn": "arn:aws:iam::123456789012:role/r",
+            "Input": json.dumps({"TaskDefinition": "mail"})},
+)
 client("ecr").create_repository(repositoryName="solo")
 media = "application/vnd.docker.distribution.manifest.v2+json"
 for number, tag in enumerate(["f1", "f2"]):
@@ -148,7 +170,7 @@ fn seeded(test: &str) -> Option<(Moto, PathBuf)> {
 #[test]
 fn what_runs_in_motos_ecs_and_lambda_is_kept() {
     let Some((moto, python)) = seeded("moto's ECS and Lambda") else { return };
-    let prune = ["--tag", "*", "--no-default-protect", "--ask", "ecs,lambda"];
+    let prune = ["--tag", "*", "--no-default-protect", "--ask", "ecs,lambda", "--ask-revisions", "0"];
     let imgctl = |arguments: &[&str]| {
         moto.command(env!("CARGO_BIN_EXE_imgctl")).arg("prune").args(prune).args(arguments).output().unwrap()
     };
@@ -172,7 +194,11 @@ fn what_runs_in_motos_ecs_and_lambda_is_kept() {
     let function = "kept: in use, Lambda function thumbs, $LATEST";
     let service = "kept: in use, ECS service web in cluster prod, task definition web:1";
     assert_eq!(reasons.len(), 5);
-    assert_eq!(kept, [&("f1".into(), function.into()), &("v1".into(), service.into())], "{reasons:?}");
+    let rule = "kept: in use, EventBridge rule nightly on event bus orders, task definition report:1";
+    let schedule = "kept: in use, EventBridge schedule weekly in group finance, task definition mail:1";
+    let expected = [("f1", function), ("v1", service), ("v2", rule), ("v3", schedule)];
+    let kept: Vec<_> = kept.iter().map(|(tag, reason)| (tag.as_str(), reason.as_str())).collect();
+    assert_eq!(kept, expected, "{reasons:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-"""The emulator's ECS, Lambda and Inspector, and the registry's rules, as boto3 sees them. Pages hold two things at most."""
+"""The emulator's ECS, EventBridge, Lambda and Inspector, and the registry's rules, as boto3 sees them. Pages hold two things at most."""
 
 import boto3
 from botocore.config import Config
@@ -65,6 +65,42 @@ def test_revisions_are_sorted_and_inactive_ones_are_there_while_they_are_used():
     assert refused(ecs.describe_task_definition, taskDefinition="web:3") == "ClientException"
 
 
+def test_rules_are_found_by_the_cluster_in_which_they_start_tasks():
+    events = client("events")
+    cluster = "arn:aws:ecs:eu-west-1:123456789012:cluster/batch"
+    # boto3 has no paginator for event buses.
+    first = events.list_event_buses()
+    rest = events.list_event_buses(NextToken=first["NextToken"])
+    assert [bus["Name"] for bus in first["EventBuses"] + rest["EventBuses"]] == ["default", "empty", "orders"]
+    named = [("default", ["r0", "r1", "r2"]), ("orders", ["r3"]), ("empty", [])]
+    for bus, rules in named:
+        found = listed("events", "list_rule_names_by_target", "RuleNames", TargetArn=cluster, EventBusName=bus)
+        assert found == rules, (bus, found)
+    assert listed("events", "list_rule_names_by_target", "RuleNames", TargetArn=cluster) == ["r0", "r1", "r2"]
+    targets = listed("events", "list_targets_by_rule", "Targets", Rule="r3", EventBusName="orders")
+    started = [names([it["EcsParameters"]["TaskDefinitionArn"]])[0] for it in targets if "EcsParameters" in it]
+    assert (started, len(targets)) == (["web:1", "job"], 3), targets
+    assert refused(events.list_targets_by_rule, Rule="r3") == "ResourceNotFoundException"
+    assert refused(events.list_rule_names_by_target, TargetArn=cluster, EventBusName="no") == "ResourceNotFoundException"
+
+
+def test_schedules_of_all_groups_are_listed_and_read_one_by_one():
+    scheduler = client("scheduler")
+    every = listed("scheduler", "list_schedules", "Schedules")
+    shown = [(it["GroupName"], it["Name"], it["State"]) for it in every]
+    assert shown == [
+        ("default", "s0", "ENABLED"), ("default", "s1", "ENABLED"), ("default", "s2", "ENABLED"),
+        ("finance", "yearly", "DISABLED"),
+    ], shown
+    assert [it["Name"] for it in listed("scheduler", "list_schedules", "Schedules", GroupName="finance")] == ["yearly"]
+    got = scheduler.get_schedule(Name="s0")
+    assert got["Target"]["EcsParameters"]["TaskDefinitionArn"].endswith("task-definition/web:1"), got
+    assert got["CreationDate"].tzinfo is not None
+    got = scheduler.get_schedule(Name="yearly", GroupName="finance")
+    assert got["Target"]["Input"] == '{"TaskDefinition":"web:1"}' and got["Target"]["Arn"] == every[3]["Target"]["Arn"]
+    assert refused(scheduler.get_schedule, Name="yearly") == "ResourceNotFoundException"
+
+
 def test_functions_with_all_their_versions_name_the_image_that_they_resolved():
     functions = client("lambda")
     every = listed("lambda", "list_functions", "Functions", FunctionVersion="ALL")
@@ -110,7 +146,10 @@ def test_a_registry_keeps_its_rules():
 
 
 def test_signatures_and_scopes_are_checked():
-    for service, call in [("ecs", "list_clusters"), ("lambda", "list_functions"), ("inspector2", "list_coverage")]:
+    for service, call in [
+        ("ecs", "list_clusters"), ("events", "list_event_buses"), ("scheduler", "list_schedules"),
+        ("lambda", "list_functions"), ("inspector2", "list_coverage"),
+    ]:
         wrong = client(service, aws_secret_access_key="wrong", aws_access_key_id="AKIASANDBOX000000000")
         code = refused(getattr(wrong, call))
         assert code == "InvalidSignatureException", (service, code)

@@ -77,6 +77,16 @@ pub fn throttled() -> Refusal {
     Refusal::new("ThrottlingException", "Rate exceeded")
 }
 
+/// REST services refuse with 403 where the others say 400.
+pub fn at_rest(refusal: Refusal) -> Refusal {
+    match refusal.code {
+        "AccessDeniedException" | "UnrecognizedClientException" | "InvalidSignatureException" => {
+            Refusal { status: 403, ..refusal }
+        }
+        _ => refusal,
+    }
+}
+
 pub fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new("InvalidParameterException", message)
 }

@@ -139,7 +139,8 @@ impl Region {
         self.cluster(cluster).tasks.insert(id, task);
     }
 
-    pub(super) fn arn(&self, what: &str) -> String {
+    /// The resource name of something in this region: of `cluster/prod`.
+    pub fn arn(&self, what: &str) -> String {
         format!("arn:aws:ecs:{}:{}:{what}", self.name, self.account)
     }
 

@@ -24,6 +24,14 @@ pub struct Service {
 }
 
 pub const ECS: Service = Service { title: "ECS", id: "ECS", variable: "AWS_ENDPOINT_URL_ECS", name: "ecs" };
+pub const EVENTS: Service =
+    Service { title: "EventBridge", id: "EventBridge", variable: "AWS_ENDPOINT_URL_EVENTBRIDGE", name: "events" };
+pub const SCHEDULER: Service = Service {
+    title: "EventBridge Scheduler",
+    id: "Scheduler",
+    variable: "AWS_ENDPOINT_URL_SCHEDULER",
+    name: "scheduler",
+};
 pub const LAMBDA: Service =
     Service { title: "Lambda", id: "Lambda", variable: "AWS_ENDPOINT_URL_LAMBDA", name: "lambda" };
 pub const INSPECTOR: Service = Service {

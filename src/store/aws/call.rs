@@ -98,11 +98,25 @@ impl Api {
         let (endpoint, region) = (&self.access.endpoint, &self.access.region);
         let host = host(endpoint);
         let sent = To { service: self.service.title, region, host: &host }.sent(action, 0, started);
-        let answer = answer.inspect_err(|error| sent.failed(error))?;
+        let answer = answer.inspect_err(|error| sent.failed(error)).map_err(|error| self.unreachable(error))?;
         let told = read(self.service.title, call, &answer);
         let code = told.as_ref().err().and_then(|error| error.code.as_deref());
         sent.answered(answer.status, code, request_id(&answer));
         told
+    }
+
+    /// Names the service: not every one is in every region.
+    fn unreachable(&self, error: Error) -> Error {
+        if error.kind != Kind::Unreachable {
+            return error;
+        }
+        let name = self.name();
+        let message = format!("{name}: {}", error.message);
+        let hint = format!(
+            "check the network and the proxy settings (HTTPS_PROXY, NO_PROXY); if there is no {name}, name the images in use \
+             with --in-use instead of --ask"
+        );
+        Error { message, ..error }.hint(hint)
     }
 
     async fn sign(&self, request: &mut Request) -> Result<()> {

@@ -76,7 +76,8 @@ impl Source for Inspector {
         let covered: Vec<Covered> = pages.into_iter().flat_map(|page| page.covered_resources).collect();
         let users = covered.iter().map(Covered::user).collect::<Result<Vec<_>>>()?;
         let account = covered.first().and_then(|covered| account(&covered.resource_id));
-        Ok(Found { seen: vec![(users.len(), ["image in use", "images in use"])], users, account })
+        let seen = vec![(users.len(), ["image in use", "images in use"])];
+        Ok(Found { users, seen, account, ..Found::default() })
     }
 
     async fn permissions(&self) -> Vec<Permission> {

@@ -124,7 +124,7 @@ impl Source for Lambda {
             (all.len(), ["function", "functions"]),
             (of_images.len(), ["version with an image", "versions with an image"]),
         ];
-        Ok(Found { users, seen, account })
+        Ok(Found { users, seen, account, ..Found::default() })
     }
 
     async fn permissions(&self) -> Vec<Permission> {

@@ -25,17 +25,18 @@ use crate::{
 pub(super) async fn sources(settings: &Settings, aws: &Aws, ask: &Ask) -> Result<Vec<Arc<dyn Source>>> {
     let mut sources: Vec<Arc<dyn Source>> = Vec::new();
     for region in [&aws.region].into_iter().chain(&ask.regions) {
+        let api =
+            async |service| Ok::<_, Error>(Api::new(service, service::access(settings, aws, service, region).await?));
         for asked in &ask.services {
-            let service = match asked {
-                Service::Ecs => &service::ECS,
-                Service::Lambda => &service::LAMBDA,
-                Service::Inspector => &service::INSPECTOR,
-            };
-            let api = Api::new(service, service::access(settings, aws, service, region).await?);
             sources.push(match asked {
-                Service::Ecs => Arc::new(ecs::Ecs { api, revisions: ask.revisions.unwrap_or_default() }),
-                Service::Lambda => Arc::new(lambda::Lambda { api }),
-                Service::Inspector => Arc::new(inspector::Inspector { api }),
+                Service::Ecs => Arc::new(ecs::Ecs {
+                    api: api(&service::ECS).await?,
+                    events: api(&service::EVENTS).await?,
+                    scheduler: api(&service::SCHEDULER).await?,
+                    revisions: ask.revisions.unwrap_or_default(),
+                }),
+                Service::Lambda => Arc::new(lambda::Lambda { api: api(&service::LAMBDA).await? }),
+                Service::Inspector => Arc::new(inspector::Inspector { api: api(&service::INSPECTOR).await? }),
             });
         }
     }
@@ -52,7 +53,7 @@ fn account(arn: &str) -> Option<String> {
 struct Paged<T> {
     #[serde(flatten)]
     page: T,
-    #[serde(rename = "nextToken", alias = "NextMarker")]
+    #[serde(rename = "nextToken", alias = "NextMarker", alias = "NextToken")]
     next: Option<String>,
 }
 

@@ -1,14 +1,9 @@
 //! The parts of ECS's answers that tell what uses an image. A list that must be there and is not makes an answer
 //! unreadable: an empty one would mean that nothing is in use.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    error::{Error, Kind, Result},
-    store::Uses,
-};
+use crate::store::Uses;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -229,23 +224,6 @@ impl Deployments {
     }
 }
 
-/// The newest revisions of each family, whatever the order of the listing.
-pub fn newest_of_families(arns: impl IntoIterator<Item = String>, count: usize) -> Result<Vec<String>> {
-    let mut families: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
-    for arn in arns {
-        let revision = arn.rsplit_once(':').and_then(|(family, revision)| Some((family, revision.parse().ok()?)));
-        let Some((family, revision)) = revision else {
-            return Err(Error::new(Kind::Unreadable, format!("{arn} is not a revision of a task definition")));
-        };
-        families.entry(family.to_owned()).or_default().push((revision, arn.clone()));
-    }
-    let newest = families.into_values().flat_map(|mut revisions| {
-        revisions.sort_by(|one, other| other.cmp(one));
-        revisions.into_iter().take(count).map(|(_, arn)| arn)
-    });
-    Ok(newest.collect())
-}
-
 /// The name at the end of an Amazon resource name: of a cluster or task, or `FAMILY:REVISION`.
 pub fn name_of(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
@@ -268,17 +246,6 @@ mod tests {
             let running = Running { image: image.into(), image_digest: resolved.cloned() };
             assert_eq!(running.uses(), Uses::Named(uses));
         }
-    }
-
-    #[test]
-    fn the_newest_revisions_are_found_in_any_order() {
-        let arn = |revision: &str| format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/{revision}");
-        let listed = ["web:9", "job:1", "web:10", "web:8", "job:2"].map(arn);
-        let newest = |count| newest_of_families(listed.clone(), count).unwrap();
-        assert_eq!(newest(2), ["job:2", "job:1", "web:10", "web:9"].map(arn));
-        assert_eq!(newest(0), [""; 0]);
-        assert_eq!(newest(usize::MAX).len(), 5);
-        assert!(newest_of_families([arn("web")], 1).is_err());
     }
 
     #[test]

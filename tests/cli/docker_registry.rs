@@ -96,6 +96,33 @@ impl Registry {
         Some(Self { host, folder, process })
     }
 
+    /// Another server, NORA, where `IMGCTL_NORA` names its program.
+    /// <https://crates.io/crates/nora-registry>
+    pub fn nora() -> Option<Self> {
+        let program = std::env::var_os("IMGCTL_NORA")?;
+        let folder = tempfile::tempdir().unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let mut process = Command::new(program)
+            .arg("serve")
+            .current_dir(folder.path())
+            .env_clear()
+            // Without proxies, what is not there is not looked for elsewhere.
+            .envs([("NORA_DOCKER_PROXIES", ""), ("NORA_HOST", "127.0.0.1"), ("NORA_STORAGE_PATH", "data")])
+            .env("NORA_PORT", address.port().to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = std::time::Instant::now();
+        while std::net::TcpStream::connect(address).is_err() {
+            assert!(process.try_wait().unwrap().is_none() && begun.elapsed().as_secs() < 20, "NORA does not listen");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        Some(Self { host: address.to_string(), folder, process })
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }

@@ -22,6 +22,7 @@ mod kept;
 mod lists;
 mod mistakes;
 mod moto;
+mod nora;
 mod oci;
 mod output;
 mod plans;

@@ -187,6 +187,27 @@ fn a_saved_plan_deletes_what_is_attached_and_refuses_an_image_that_got_a_signatu
 }
 
 #[test]
+fn a_saved_plan_refuses_an_image_that_lost_its_tag_and_keeps_what_is_attached_to_it() {
+    let shop = Shop::of("zot", |_| ());
+    let plan = shop.prune(&["--dry-run"]).stdout;
+    shop.world.sandbox.world().oci.repository("team/app", Utc::now()).remove_tag("pr-1");
+    let run = shop.world.run_with(&["delete", "-", "--yes", "-o", "json"], &plan);
+    run.exits(1);
+    assert!(run.stdout.contains("it lost the tag pr-1"), "{}", run.transcript());
+    assert!(shop.has(&shop.builds[0]) && shop.has(&shop.signatures[0]) && shop.has(&shop.second));
+    assert!(!shop.has("pr-2") && !shop.has(&shop.signatures[1]), "{}", run.transcript());
+}
+
+#[test]
+fn a_saved_plan_whose_image_is_gone_still_deletes_its_signature() {
+    let shop = Shop::of("zot", |_| ());
+    let plan = shop.prune(&["--dry-run"]).stdout;
+    shop.world.sandbox.world().oci.repository("team/app", Utc::now()).remove(&shop.builds[1].parse().unwrap());
+    let run = shop.world.run_with(&["delete", "-", "--yes", "--ignore-missing", "-o", "json"], &plan);
+    run.ends(0, ["deleted", "missing", "deleted", "deleted", "deleted"]);
+}
+
+#[test]
 fn a_registry_that_takes_referrers_along_has_them_deleted() {
     let shop = || Shop::of("zot", |habits| habits.cascades = true);
     let first = shop();

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::token_server::TokenServer;
+
 /// Only what the tests run is needed; without deletion a registry refuses it.
 pub const DELETES: &str = "storage: {inmemory: {}, delete: {enabled: true}}";
 
@@ -58,6 +60,14 @@ impl Registry {
         fs::write(&file, HTPASSWD).unwrap();
         let auth = format!("auth: {{htpasswd: {{realm: its-realm, path: {}}}}}", file.display());
         Self::start_in(folder, "addr: \"127.0.0.1:0\"", &format!("{configuration}\n{auth}"))
+    }
+
+    /// That takes the tokens of this server.
+    pub fn with_tokens(server: &TokenServer, configuration: &str) -> Option<Self> {
+        let (realm, certificate) = (server.realm(), server.folder.path().join("ca.crt"));
+        let token = format!("realm: \"{realm}\", service: reg, issuer: it, rootcertbundle: {}", certificate.display());
+        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(folder, "addr: \"127.0.0.1:0\"", &format!("{configuration}\nauth: {{token: {{{token}}}}}"))
     }
 
     fn start_in(folder: TempDir, http: &str, configuration: &str) -> Option<Self> {
@@ -173,7 +183,7 @@ impl Registry {
 }
 
 /// Makes an authority, and a certificate for this machine that it signed.
-fn certify(folder: &Path) {
+pub fn certify(folder: &Path) {
     let run = |words: &str| {
         let output = Command::new("openssl").args(words.split(' ')).current_dir(folder).output();
         let output = output.expect("openssl is needed beside docker-registry");
@@ -182,7 +192,7 @@ fn certify(folder: &Path) {
     let names = "basicConstraints=CA:FALSE\nsubjectAltName=IP:127.0.0.1,DNS:localhost\n";
     fs::write(folder.join("names"), names).unwrap();
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    run(&format!("req -x509 {key} -keyout ca.key -out ca.crt -subj /CN=authority -days 2"));
+    run("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -subj /CN=authority -days 2");
     run(&format!("req {key} -keyout own.key -out own.csr -subj /CN=registry"));
     run("x509 -req -in own.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out own.pem");
 }

@@ -41,6 +41,7 @@ mod restore_random;
 mod sandbox;
 mod schema;
 mod signatures;
+mod token_server;
 mod tripwires;
 mod verbose;
 mod workspace;

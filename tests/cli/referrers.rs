@@ -199,6 +199,16 @@ fn a_saved_plan_refuses_an_image_that_lost_its_tag_and_keeps_what_is_attached_to
 }
 
 #[test]
+fn a_listing_that_leaves_out_tags_of_a_saved_plan_stops_the_store() {
+    let shop = Shop::of("zot", |_| ());
+    let plan = shop.prune(&["--dry-run"]).stdout;
+    shop.world.sandbox.add_fault("oci:GET tags:empty:1".parse().unwrap());
+    let run = shop.world.run_with(&["delete", "-", "--yes"], &plan);
+    run.says("ListingIncomplete").sends(0, "DELETE manifest");
+    assert_ne!(run.code, 0);
+}
+
+#[test]
 fn a_saved_plan_whose_image_is_gone_still_deletes_its_signature() {
     let shop = Shop::of("zot", |_| ());
     let plan = shop.prune(&["--dry-run"]).stdout;

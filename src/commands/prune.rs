@@ -44,7 +44,7 @@ const EXAMPLES: [Example; 4] = [
     ("Save a plan, and run it later.", "imgctl prune cvm: --keep 1 -n -o json > plan && imgctl delete -y --from plan"),
     (
         "Prune an OCI registry by the date of the builds.",
-        "imgctl prune ghcr.io/tools/ci --tag 'build-*' --built-before 30d --yes",
+        "imgctl prune ghcr.io/tools/ci --tag 'build-*' --built-before 90d --yes",
     ),
 ];
 

@@ -11,7 +11,7 @@ use crate::{
     context::Context,
     engine::{Outcome, Session, Verdict},
     error::{Error, Kind, Result},
-    image::{Digest, ImageId},
+    image::ImageId,
     prune::{Saved, Stock, recheck},
     store::{Fact, Image},
     survey,
@@ -80,32 +80,50 @@ async fn stock<'m>(session: &Session, chosen: &Chosen<'m>, archive: bool, cache:
     Ok(Cow::Owned(stock))
 }
 
-/// A listing proves only what it shows. Images of the plan that it does not show are asked for by name: if one of them
-/// exists, the listing leaves out images, and what else it leaves out is unknown. Some listings only show images with tags.
+/// A listing proves only what it shows. Images of the plan that it does not show are asked for by name: if it should show
+/// one of them, it leaves out images, and what else it leaves out is unknown.
 async fn whole(session: &Session, stock: &mut Stock, saved: &[Saved]) -> Result<()> {
     let unlisted = saved.iter().filter(|saved| stock.place(&saved.id).is_none() && !stock.is_archived(&saved.id));
-    let ids: Vec<ImageId> = unlisted.map(Saved::image_id).collect();
+    let unlisted: Vec<&Saved> = unlisted.collect();
+    let ids: Vec<ImageId> = unlisted.iter().map(|saved| saved.image_id()).collect();
     if !session.store.tells(Fact::Untagged) {
-        let digests: Vec<Digest> = ids.iter().filter_map(|id| id.digest().cloned()).collect();
-        for now in session.look_for_unlisted(&digests).await {
-            match now {
-                Err(error) if error.kind == Kind::NotFound => {}
-                now => drop(stock.add_unlisted([now?])),
-            }
-        }
-        return Ok(());
+        return with_untagged(session, stock, &unlisted, &ids).await;
     }
     for (id, now) in ids.iter().zip(session.get(&ids).await) {
         match now {
             Err(error) if error.kind == Kind::NotFound => {}
             Err(error) => return Err(error),
-            Ok(_) => {
-                let message = format!("the listing of {} leaves out {id}, which exists", stock.store);
-                return Err(Error::new(Kind::Unreadable, message).code("ListingIncomplete"));
-            }
+            Ok(_) => return Err(incomplete(stock, id)),
         }
     }
     Ok(())
+}
+
+/// The same for a listing that shows only images with tags. Adds those that have none.
+async fn with_untagged(session: &Session, stock: &mut Stock, saved: &[&Saved], ids: &[ImageId]) -> Result<()> {
+    let tags = saved.iter().flat_map(|saved| saved.image.tags.iter().map(|tag| (ImageId::Tag(tag.clone()), &saved.id)));
+    let (tags, had_by): (Vec<ImageId>, Vec<&String>) = tags.unzip();
+    for ((tag, id), now) in tags.iter().zip(had_by).zip(session.look_beside(&tags).await) {
+        match now {
+            Err(error) if error.kind == Kind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(image) if image.digest.as_ref() == Some(id) => return Err(incomplete(stock, tag)),
+            // It is on another image now, which the listing shows.
+            Ok(_) => {}
+        }
+    }
+    for now in session.look_beside(ids).await {
+        match now {
+            Err(error) if error.kind == Kind::NotFound => {}
+            now => drop(stock.add_unlisted([now?])),
+        }
+    }
+    Ok(())
+}
+
+fn incomplete(stock: &Stock, id: &ImageId) -> Error {
+    let message = format!("the listing of {} leaves out {id}, which exists", stock.store);
+    Error::new(Kind::Unreadable, message).code("ListingIncomplete")
 }
 
 impl StoreOrder<'_> {

@@ -42,11 +42,13 @@ fn lines(provider: Provider, counts: &Counts) -> Vec<String> {
     let costs = archive.map(|archive| format!("archive: {}", archive.costs));
     let indexes = archive.filter(|_| counts.archived_indexes > 0);
     let indexes = indexes.map(|archive| format!("archive: {}", archive.indexes));
+    let deletes = counts.restorable + counts.lost > 0;
+    let race = provider.race().filter(|_| deletes).map(|race| format!("tags: {race}"));
     let until = provider.undo().filter(|_| counts.restorable > 0);
     let until = until.map(|until| format!("undo: `imgctl restore` can restore deleted images {until}"));
     let lost = (counts.lost > 0)
         .then(|| format!("undo: {} cannot restore {} of this plan", provider.title(), count(counts.lost, "image")));
-    [costs, indexes, until, lost].into_iter().flatten().collect()
+    [costs, indexes, race, until, lost].into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -71,6 +73,11 @@ mod tests {
         for (items, said) in [
             (vec![item(Provider::Ecr, WouldUntag)], vec![]),
             (vec![item(Provider::Ecr, WouldDelete); 3], vec!["undo: `imgctl restore` can restore deleted images as"]),
+            (
+                vec![item(Provider::Oci, WouldDelete); 2],
+                vec!["tags: a tag that someone gives", "undo: `imgctl restore` can restore deleted images until"],
+            ),
+            (vec![item(Provider::Oci, WouldUntag)], vec![]),
             (vec![item(Provider::Cvm, WouldDelete); 2], vec!["undo: Tencent Cloud CVM cannot restore 2 images"]),
             (vec![item(Provider::Ecr, WouldArchive)], vec!["archive: frees nothing: AWS charges"]),
         ] {

@@ -81,6 +81,11 @@ impl<'o> Sending<'o> {
     }
 
     fn end(&self, at: usize, verdict: Verdict) {
+        let verdict = match verdict.outcome {
+            // Some registries delete what belongs to an image with it.
+            Outcome::Missing if self.owner_went(at) => Verdict::of(Outcome::Gone),
+            _ => verdict,
+        };
         self.ends.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(verdict.outcome);
         if let Some(part) = &self.record {
             part.entries.ended(at, &verdict);
@@ -88,6 +93,12 @@ impl<'o> Sending<'o> {
         let of_target = &self.askers[self.askers.partition_point(|(other, _)| *other < at)..];
         let of_target = of_target.iter().take_while(|(other, _)| *other == at);
         of_target.for_each(|(_, asked)| (self.tell)(asked.place, self.of.item(asked, verdict.clone())));
+    }
+
+    /// Whether this run deleted an image that a target belongs to.
+    fn owner_went(&self, at: usize) -> bool {
+        let mut owners = self.of.goes[at].step.after.iter();
+        owners.any(|owner| matches!(self.ended(*owner), Some(Outcome::Deleted | Outcome::Gone)))
     }
 
     fn ended(&self, at: usize) -> Option<Outcome> {

@@ -13,7 +13,7 @@ pub enum Outcome {
     Deleted,
     /// The tag was removed, and the image still exists.
     Untagged,
-    /// The deletion was sent without a clear answer, and the image no longer exists.
+    /// The deletion was sent without a clear answer, or the registry deleted it with what it belongs to: it no longer exists.
     Gone,
     /// It did not exist.
     Missing,

@@ -48,10 +48,9 @@ impl Session {
         described.into_iter().flatten().filter(|image| image.subject.as_ref() == Some(&subject)).collect()
     }
 
-    /// Looks at images that no listing shows because they have no tag.
-    pub async fn look_for_unlisted(&self, digests: &[Digest]) -> Vec<Result<Image>> {
-        let ids: Vec<ImageId> = digests.iter().cloned().map(ImageId::Digest).collect();
+    /// Looks at images by name, as far as the name tells: beside the listing, which may leave them out.
+    pub async fn look_beside(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
         let aside = self.aside();
-        aside.described(aside.each(Op::Get, &ids, BY_NAME, Refused::Halve).await).await
+        aside.described(aside.each(Op::Get, ids, BY_NAME, Refused::Halve).await).await
     }
 }

@@ -12,6 +12,7 @@ pub(super) const NATURE: Nature = Nature {
     owner_word: "account",
     aliases: &["tencent", "tencentcloud", "qcloud"],
     undo: None,
+    race: None,
     archive: None,
     images: Images::Machines { sample: "img-ID", may_be_id: |word| word.starts_with("img-"), is_id },
     owner: None,

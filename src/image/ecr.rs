@@ -21,6 +21,7 @@ pub(super) const NATURE: Nature = Nature {
     owner_word: "account",
     aliases: &["aws", "awsecr", "ecs"],
     undo: Some("as long as ECR keeps their layers; AWS does not say how long"),
+    race: None,
     archive: Some(Archive {
         costs: "frees nothing: AWS charges each image for 90 days at least; pulls fail until `imgctl restore`, which costs \
                 a fee and takes up to 20 minutes",

@@ -15,6 +15,8 @@ pub struct Nature {
     pub aliases: &'static [&'static str],
     /// How long a deleted image can be restored, as the end of a sentence; `None` if it cannot.
     pub undo: Option<&'static str>,
+    /// What nothing can rule out about a deletion, as a sentence.
+    pub race: Option<&'static str>,
     /// What archiving images means, where they can be archived instead of deleted.
     pub archive: Option<Archive>,
     /// What its images are, and how they are named.

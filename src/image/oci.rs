@@ -28,6 +28,7 @@ pub(super) const NATURE: Nature = Nature {
     owner_word: "account",
     aliases: &["docker", "registry", "distribution", "harbor", "zot", "ghcr", "quay", "gar", "acr"],
     undo: Some("until the registry collects their layers"),
+    race: Some("a tag that someone gives an image at the moment of its deletion is deleted with it"),
     archive: None,
     images: Images::Containers,
     owner: None,

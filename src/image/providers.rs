@@ -41,6 +41,11 @@ impl Provider {
         self.nature().undo
     }
 
+    /// What nothing can rule out about a deletion, as a sentence.
+    pub fn race(self) -> Option<&'static str> {
+        self.nature().race
+    }
+
     /// Whether its images are containers, in repositories with tags, manifests and layers. Otherwise they are machine images.
     pub fn has_containers(self) -> bool {
         matches!(self.nature().images, Images::Containers)

@@ -16,6 +16,7 @@ pub(super) const NATURE: Nature = Nature {
     aliases: &["huawei", "huaweicloud", "hw"],
     // An id could be any word. Those that are known are long numbers; so are many other things.
     undo: None,
+    race: None,
     archive: None,
     images: Images::Machines {
         sample: "SERVER_ID",

@@ -312,10 +312,7 @@ fn shorten(reference: &Reference, common: &str) -> String {
     let whole = reference.to_string();
     let rest = whole.strip_prefix(common).unwrap_or(&whole);
     match reference.digest().map(Digest::to_string) {
-        Some(digest) => {
-            let hex = digest.split(':').next_back().unwrap_or(&digest);
-            rest.replace(&digest, &format!("{}…", &hex[..SHORT_DIGEST]))
-        }
+        Some(digest) => rest.replace(&digest, &short(&digest)),
         None => rest.to_owned(),
     }
 }
@@ -330,13 +327,20 @@ pub fn tags(tags: &[String]) -> String {
     }
 }
 
+/// The beginning of a digest.
+fn short(digest: &str) -> String {
+    let hex = digest.split(':').next_back().unwrap_or(digest);
+    format!("{}…", &hex[..SHORT_DIGEST])
+}
+
 /// Why an image was chosen or kept, its error, what is deleted with it and what remains.
 pub fn note(item: &Item) -> String {
     let reason = item.choice.iter().map(|choice| choice.reason.words.clone());
     let error = item.error.iter().map(ToString::to_string);
     let around = |verb: &str, thing: &LeftBehind| {
         let bytes = thing.bytes.map(|bytes| format!(" ({})", size(bytes))).unwrap_or_default();
-        format!("{verb} {} {}{bytes}", thing.kind.replace('_', " "), thing.id)
+        let id = if thing.id.parse::<Digest>().is_ok() { short(&thing.id) } else { thing.id.clone() };
+        format!("{verb} {} {id}{bytes}", thing.kind.replace('_', " "))
     };
     let taken = item.takes_along.iter().map(|thing| around("also deletes", thing));
     let left = item.left_behind.iter().map(|thing| around("leaves", thing));
@@ -347,7 +351,23 @@ pub fn note(item: &Item) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{image::ImageRef, output::Format, store::Image};
+
+    #[test]
+    fn what_stays_is_named_in_short_and_snapshots_in_full() {
+        let left = |kind: &str, id: String, bytes| LeftBehind { kind: kind.into(), id, bytes };
+        let store: StoreRef = "ecr:app".parse().unwrap();
+        let mut item = Item::new(store);
+        item.left_behind = vec![
+            left("referrer", format!("sha256:{}", "1a".repeat(32)), None),
+            left("snapshot", "snap-1".into(), Some(2048)),
+        ];
+        assert_eq!(note(&item), "leaves referrer 1a1a1a1a1a1a…; leaves snapshot snap-1 (2.0 KiB)");
+    }
+    use crate::{
+        image::{ImageRef, StoreRef},
+        output::Format,
+        store::Image,
+    };
 
     #[test]
     fn where_there_is_little_room_each_place_is_said_once_and_references_stay_whole() {

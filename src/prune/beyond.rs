@@ -128,3 +128,72 @@ pub fn kept_list_of(image: &Image) -> Option<Digest> {
     let of_tag = |tag: &String| attached_by(tag).filter(|_| !tag.contains('.'))?.parse().ok();
     image.is_index().then(|| image.tags.iter().find_map(of_tag))?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prune::{
+        Evidence, Reading,
+        sample::{Shelf, Told, cosign, digest, planned},
+    };
+
+    const FLAGS: [&str; 3] = ["--older-than", "30d", "--allow-empty"];
+
+    fn of(number: usize) -> Digest {
+        digest(number).parse().unwrap()
+    }
+
+    fn image(number: usize, subject: Option<usize>) -> Image {
+        Image { digest: Some(digest(number)), id: None, subject: subject.map(digest), ..Image::default() }
+    }
+
+    /// The plan for a stock, in which everything with a date is old.
+    fn plan(stock: Stock) -> Told {
+        let plan = planned(std::slice::from_ref(&stock), &FLAGS, &Evidence::default());
+        Told { stock, plan }
+    }
+
+    #[test]
+    fn what_the_listing_does_not_show_follows_its_image_and_is_never_chosen() {
+        let mut stock = Shelf::new().image(1, &["old"], 90).image(2, &["new"], 1).stock();
+        let old = Image { pushed_at: stock.images()[0].pushed_at, ..image(6, None) };
+        assert!(stock.add_unlisted([image(3, Some(1)), image(4, Some(2)), image(5, Some(3)), old]));
+        for number in 3..7 {
+            stock.read(&digest(number), Reading::plain());
+        }
+        assert!(!stock.add_unlisted([image(3, Some(1)), image(2, None)]));
+        let told = plan(stock);
+        assert_eq!(told.deleted(), [1, 3, 5]);
+        assert!(told.reason(4).starts_with("kept: attached to new"), "{}", told.reason(4));
+        assert!(told.reason(6).starts_with("kept: it has no tag"), "{}", told.reason(6));
+    }
+
+    #[test]
+    fn an_image_about_which_something_is_unknown_stays_with_what_is_attached_to_it() {
+        let mut stock = Shelf::new().image(1, &["old"], 90).image(2, &[&cosign(1, ".sig")], 90).stock();
+        stock.doubt(&of(1), "what is attached to it is unknown: no".into());
+        let told = plan(stock);
+        assert!(told.deleted().is_empty());
+        assert_eq!(told.reason(1), "kept: what is attached to it is unknown: no");
+        let mut stock = Shelf::new().image(2, &[&cosign(9, ".sig")], 90).stock();
+        stock.doubt_referrers_of(&of(9), "no");
+        let told = plan(stock);
+        assert!(told.reason(2).contains("still exists is unknown: no"), "{}", told.reason(2));
+    }
+
+    #[test]
+    fn each_question_about_images_that_may_go_is_asked_once() {
+        let kept_tag = cosign(1, "");
+        let shelf = Shelf::new().image(1, &["v1"], 9).index(2, &[&kept_tag], 9, &[3, 4]).image(4, &["x"], 9);
+        let mut stock = shelf.image(5, &[&cosign(8, ".att")], 9).image(6, &["y"], 9).stock();
+        let asked = stock.questions(&[0, 1, 3]);
+        assert_eq!(asked.subjects, [of(1), of(2), of(5)]);
+        // The listing shows the other one.
+        assert_eq!(asked.kept_lists, [(of(1), vec![of(3)])]);
+        assert_eq!(asked.lost, [of(8)]);
+        assert_eq!(stock.questions(&[0, 1, 3]), Questions::default());
+        assert_eq!(stock.questions(&[3, 4]).subjects, [of(6)]);
+        assert_eq!(stock.attached_to(&[0, 4]), [1]);
+        assert_eq!(stock.attached_to_any(&HashSet::from([of(8)])), [false, false, false, true, false]);
+    }
+}

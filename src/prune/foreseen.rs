@@ -63,7 +63,8 @@ fn needed_by(owner: &Image) -> String {
 }
 
 fn left_behind(image: &Image) -> Option<LeftBehind> {
-    Some(LeftBehind { kind: "referrer".into(), id: image.digest.clone()?, bytes: image.bytes })
+    // Its bytes are no part of the image that goes.
+    Some(LeftBehind { kind: "referrer".into(), id: image.digest.clone()?, bytes: None })
 }
 
 #[cfg(test)]

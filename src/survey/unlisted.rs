@@ -32,7 +32,7 @@ pub async fn find_unlisted(session: &Session, cache: &Cache, stock: &mut Stock, 
         session.attached_to(subject, listed)
     });
     let (referrers, kept_lists, lost) =
-        tokio::join!(session.referrers(&open.subjects), join_all(kept_lists), session.look_for_unlisted(&open.lost));
+        tokio::join!(session.referrers(&open.subjects), join_all(kept_lists), look(session, &open.lost));
     let mut found: Vec<Image> = kept_lists.into_iter().flatten().collect();
     let mut doubts = false;
     for (subject, referrers) in open.subjects.iter().zip(referrers) {
@@ -74,7 +74,7 @@ pub async fn without_attached(session: &Session, images: Vec<Image>) -> Result<V
     let all: Vec<usize> = (0..stock.images().len()).collect();
     let lost = stock.questions(&all).lost;
     let mut there = HashSet::new();
-    for (subject, look) in lost.iter().zip(session.look_for_unlisted(&lost).await) {
+    for (subject, look) in lost.iter().zip(look(session, &lost).await) {
         match look {
             Err(error) if error.kind == Kind::NotFound => {}
             look => drop(look.map(|_| there.insert(subject.clone()))?),
@@ -110,6 +110,11 @@ fn tried<T>(answer: Result<T>) -> Result<Result<T>> {
         Err(error) if error.kind == Kind::Stopped => Err(error),
         answer => Ok(answer),
     }
+}
+
+async fn look(session: &Session, digests: &[Digest]) -> Vec<Result<Image>> {
+    let ids: Vec<ImageId> = digests.iter().cloned().map(ImageId::Digest).collect();
+    session.look_beside(&ids).await
 }
 
 fn named(digest: &Digest) -> Image {

@@ -167,6 +167,20 @@ fn complete(world: &World, word: &str) -> crate::world::Run {
 }
 
 #[test]
+fn registries_with_credentials_are_offered_as_such() {
+    let known = r#"{"auths":{"ghcr.io":{"auth":"bWU6cHc="},"registry.example.com:5000":{"auth":"bWU6cHc="}}}"#;
+    let world = world().set("DOCKER_AUTH_CONFIG", known);
+    for (word, offered) in [
+        ("oci:", "oci:ghcr.io/\tregistry\noci:registry.example.com:5000/\tregistry\n"),
+        ("oci:reg", "oci:registry.example.com:5000/\tregistry\n"),
+        ("oci://gh", "oci://ghcr.io/\tregistry\n"),
+    ] {
+        let run = complete(&world, word);
+        assert_eq!((run.stdout.as_str(), run.calls.len()), (offered, 0), "{word}");
+    }
+}
+
+#[test]
 fn one_page_is_asked_for_once() {
     for (word, operations) in [
         ("ecr", &[][..]),

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::token_server::TokenServer;
+
 /// Only what the tests run is needed; without deletion a registry refuses it.
 pub const DELETES: &str = "storage: {inmemory: {}, delete: {enabled: true}}";
 
@@ -60,6 +62,14 @@ impl Registry {
         Self::start_in(folder, "addr: \"127.0.0.1:0\"", &format!("{configuration}\n{auth}"))
     }
 
+    /// That takes the tokens of this server.
+    pub fn with_tokens(server: &TokenServer, configuration: &str) -> Option<Self> {
+        let (realm, certificate) = (server.realm(), server.folder.path().join("ca.crt"));
+        let token = format!("realm: \"{realm}\", service: reg, issuer: it, rootcertbundle: {}", certificate.display());
+        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(folder, "addr: \"127.0.0.1:0\"", &format!("{configuration}\nauth: {{token: {{{token}}}}}"))
+    }
+
     fn start_in(folder: TempDir, http: &str, configuration: &str) -> Option<Self> {
         for program in ["docker-registry", "skopeo"] {
             let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -94,6 +104,33 @@ impl Registry {
         // Nobody else reads it, and a full pipe would stop the registry.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         Some(Self { host, folder, process })
+    }
+
+    /// Another server, NORA, where `IMGCTL_NORA` names its program.
+    /// <https://crates.io/crates/nora-registry>
+    pub fn nora() -> Option<Self> {
+        let program = std::env::var_os("IMGCTL_NORA")?;
+        let folder = tempfile::tempdir().unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let mut process = Command::new(program)
+            .arg("serve")
+            .current_dir(folder.path())
+            .env_clear()
+            // Without proxies, what is not there is not looked for elsewhere.
+            .envs([("NORA_DOCKER_PROXIES", ""), ("NORA_HOST", "127.0.0.1"), ("NORA_STORAGE_PATH", "data")])
+            .env("NORA_PORT", address.port().to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = std::time::Instant::now();
+        while std::net::TcpStream::connect(address).is_err() {
+            assert!(process.try_wait().unwrap().is_none() && begun.elapsed().as_secs() < 20, "NORA does not listen");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        Some(Self { host: address.to_string(), folder, process })
     }
 
     pub fn folder(&self) -> &Path {
@@ -146,7 +183,7 @@ impl Registry {
 }
 
 /// Makes an authority, and a certificate for this machine that it signed.
-fn certify(folder: &Path) {
+pub fn certify(folder: &Path) {
     let run = |words: &str| {
         let output = Command::new("openssl").args(words.split(' ')).current_dir(folder).output();
         let output = output.expect("openssl is needed beside docker-registry");
@@ -155,7 +192,7 @@ fn certify(folder: &Path) {
     let names = "basicConstraints=CA:FALSE\nsubjectAltName=IP:127.0.0.1,DNS:localhost\n";
     fs::write(folder.join("names"), names).unwrap();
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    run(&format!("req -x509 {key} -keyout ca.key -out ca.crt -subj /CN=authority -days 2"));
+    run("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -subj /CN=authority -days 2");
     run(&format!("req {key} -keyout own.key -out own.csr -subj /CN=registry"));
     run("x509 -req -in own.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out own.pem");
 }

@@ -62,7 +62,8 @@ impl Shop {
         let second = attach(repository, "signature of a signature", &signatures[0]);
         if !listed {
             for (subject, referrer) in builds.iter().zip(&signatures).chain([(&signatures[0], &second)]) {
-                let list = imgctl::sandbox::ecr::manifest::Manifest::attachments(&[referrer.manifest.clone()]);
+                let list =
+                    imgctl::sandbox::ecr::manifest::Manifest::attachments(std::slice::from_ref(&referrer.manifest));
                 repository.push(&list, &[&kept_tag(subject)], Utc::now());
             }
         }
@@ -186,11 +187,47 @@ fn a_saved_plan_deletes_what_is_attached_and_refuses_an_image_that_got_a_signatu
 }
 
 #[test]
+fn a_saved_plan_refuses_an_image_that_lost_its_tag_and_keeps_what_is_attached_to_it() {
+    let shop = Shop::of("zot", |_| ());
+    let plan = shop.prune(&["--dry-run"]).stdout;
+    shop.world.sandbox.world().oci.repository("team/app", Utc::now()).remove_tag("pr-1");
+    let run = shop.world.run_with(&["delete", "-", "--yes", "-o", "json"], &plan);
+    run.exits(1);
+    assert!(run.stdout.contains("it lost the tag pr-1"), "{}", run.transcript());
+    assert!(shop.has(&shop.builds[0]) && shop.has(&shop.signatures[0]) && shop.has(&shop.second));
+    assert!(!shop.has("pr-2") && !shop.has(&shop.signatures[1]), "{}", run.transcript());
+}
+
+#[test]
+fn a_listing_that_leaves_out_tags_of_a_saved_plan_stops_the_store() {
+    let shop = Shop::of("zot", |_| ());
+    let plan = shop.prune(&["--dry-run"]).stdout;
+    shop.world.sandbox.add_fault("oci:GET tags:empty:1".parse().unwrap());
+    let run = shop.world.run_with(&["delete", "-", "--yes"], &plan);
+    run.says("ListingIncomplete").sends(0, "DELETE manifest");
+    assert_ne!(run.code, 0);
+}
+
+#[test]
+fn a_saved_plan_whose_image_is_gone_still_deletes_its_signature() {
+    let shop = Shop::of("zot", |_| ());
+    let plan = shop.prune(&["--dry-run"]).stdout;
+    shop.world.sandbox.world().oci.repository("team/app", Utc::now()).remove(&shop.builds[1].parse().unwrap());
+    let run = shop.world.run_with(&["delete", "-", "--yes", "--ignore-missing", "-o", "json"], &plan);
+    run.ends(0, ["deleted", "missing", "deleted", "deleted", "deleted"]);
+}
+
+#[test]
 fn a_registry_that_takes_referrers_along_has_them_deleted() {
-    let shop = Shop::of("zot", |habits| habits.cascades = true);
-    let run = shop.prune(&["--yes"]);
-    run.exits(0);
-    shop.has_only_the_newest(&run);
+    let shop = || Shop::of("zot", |habits| habits.cascades = true);
+    let first = shop();
+    let run = first.prune(&["--yes"]);
+    run.ends(0, ["deleted", "deleted", "gone", "gone", "gone"]);
+    first.has_only_the_newest(&run);
+    let saved = shop();
+    let plan = saved.prune(&["--dry-run"]).stdout;
+    let run = saved.world.run_with(&["delete", "-", "--yes", "-o", "json"], &plan);
+    run.ends(0, ["deleted", "deleted", "gone", "gone", "gone"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! OCI registries as their owners set them up: with passwords, with certificates of their own, without deletion,
+//! OCI registries as their owners set them up: with passwords, with tokens, with certificates of their own, without deletion,
 //! read-only, and as a cache of another registry. Each is the real program.
 
 use std::fs;
@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::{
     docker_registry::{DELETES, PASSWORD, Registry, USER},
+    token_server::{READER, TokenServer},
     world::World,
 };
 
@@ -23,7 +24,11 @@ fn put(world: &World, path: &str, text: &[u8]) {
 }
 
 fn log_in(world: &World, host: &str, password: &str) {
-    let auth = BASE64_STANDARD.encode(format!("{USER}:{password}"));
+    log_in_as(world, host, USER, password);
+}
+
+fn log_in_as(world: &World, host: &str, user: &str, password: &str) {
+    let auth = BASE64_STANDARD.encode(format!("{user}:{password}"));
     let file = format!(r#"{{"auths":{{"{host}":{{"auth":"{auth}"}}}}}}"#);
     put(world, ".docker/config.json", file.as_bytes());
 }
@@ -147,10 +152,33 @@ fn a_registry_at_an_ipv6_address_is_listed_described_and_deleted_from() {
     run.exits(0);
     assert!(run.stdout.contains(&format!("OCI registry [::1]:{}", &registry.host[6..])), "{}", run.transcript());
     assert!(run.stdout.contains(USER), "{}", run.transcript());
-    for (word, all) in [("oci:", format!("oci:{}/", registry.host)), (&registry.at("ap"), registry.at("app:"))] {
-        let run = world.run(&["__complete", &format!("--word={word}"), "--", "imgctl", "delete"]);
-        let offered = run.stdout.lines().any(|line| line.split('\t').next() == Some(&all));
-        assert!(offered || word == "oci:", "no {all} in\n{}", run.transcript());
-    }
+    // What a shell would act on is only offered after the user has typed it.
+    let run = world.run(&["__complete", &format!("--word={}", registry.at("ap")), "--", "imgctl", "delete"]);
+    let offered = run.stdout.lines().any(|line| line.split('\t').next() == Some(&registry.at("app:")));
+    assert!(offered, "{}", run.transcript());
     works(&world, &registry);
+}
+
+#[test]
+fn a_registry_with_tokens_gets_one_for_each_right_and_tells_who_lacks_one() {
+    let server = TokenServer::start();
+    let Some(registry) = Registry::with_tokens(&server, DELETES) else { return };
+    registry.push(&registry.layout("one", &[]), "app", &["v1", "v2"]);
+    let world = world();
+    log_in_as(&world, &registry.host, READER, PASSWORD);
+    server.asked();
+    world.run(&["list", &registry.at("app"), "-o", "json"]).exits(0).lists(1);
+    // One token serves the listing, the looks and the reading.
+    assert_eq!(server.asked(), ["repository:app:pull"]);
+    let run = world.run(&["delete", &registry.at("app:v1"), &registry.at("app:v2"), "--yes", "-o", "json"]);
+    assert!(run.code != 0 && run.stdout.contains("no right to delete"), "{}", run.transcript());
+    let run = world.run(&["doctor", &registry.at("app"), "--check-delete"]);
+    assert!(run.stdout.contains("no right to delete"), "{}", run.transcript());
+    log_in(&world, &registry.host, "wrong");
+    world.run(&["list", &registry.at("app")]).exits(3).says("refuses the credentials");
+    log_in(&world, &registry.host, PASSWORD);
+    server.asked();
+    let both = [registry.at("app:v1"), registry.at("app:v2")];
+    world.run(&["delete", &both[0], &both[1], "--yes", "-o", "json"]).ends(0, ["deleted", "deleted"]);
+    assert_eq!(server.asked(), ["repository:app:pull", "repository:app:delete"]);
 }

@@ -1,5 +1,7 @@
 //! The calls against a registry and a token server of the test's own, which count what they are asked.
 
+mod referrers;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},

@@ -51,6 +51,11 @@ impl Consent {
         self.yes
     }
 
+    /// A run that changes something is recorded.
+    pub fn is_recorded(&self) -> bool {
+        !self.no_record
+    }
+
     /// Refuses a run that must ask for confirmation and cannot, before anything is sent.
     pub fn can_be_had(&self) -> Result<()> {
         if self.yes || self.dry_run { Ok(()) } else { can_ask() }

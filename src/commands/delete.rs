@@ -120,7 +120,8 @@ impl Args {
         self.guard(context, providers(), images.len())?;
         context.printer.progress.expect(images.len());
         let shown = self.consent.dry_run || !self.consent.is_given();
-        Ok(Order::named(context, images, Wish { all_tags: self.all_tags, archive, shown }).await)
+        let recorded = self.consent.is_recorded() && context.settings.env.state().is_some();
+        Ok(Order::named(context, images, Wish { all_tags: self.all_tags, archive, shown, recorded }).await)
     }
 
     async fn saved(&self, plan: SavedPlan, context: &Context) -> Result<Order<'static>> {

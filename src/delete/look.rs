@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::future::join;
 use tokio::time::Instant;
 
 use super::{
@@ -33,13 +34,21 @@ fn name(id: &ImageId) -> ImageId {
 }
 
 impl Looked {
-    /// Looks at the images that must be known, or at all of them.
-    pub async fn at(session: Arc<Session>, asked: Vec<(usize, ImageId)>, all: bool) -> Self {
+    /// Looks at the images that must be known, or at all of them. If the run is recorded, it also asks what the record
+    /// must know of the store.
+    pub async fn at(session: Arc<Session>, asked: Vec<(usize, ImageId)>, all: bool, recorded: bool) -> Self {
         let must_look = |id: &ImageId| all || session.store.all_or_nothing() || !matches!(id, ImageId::Digest(_));
+        // Their manifests are read, and how depends on this.
+        let rules = async {
+            if recorded && !asked.iter().all(|(_, id)| must_look(id)) {
+                session.may_fetch().await;
+            }
+        };
         let mut known = HashSet::new();
         let names = asked.iter().filter(|(_, id)| must_look(id)).map(|(_, id)| name(id));
         let names: Vec<ImageId> = names.filter(|name| known.insert(name.clone())).collect();
-        let found = session.get(&names).await.into_iter().map(|image| image.map(Arc::new));
+        let (found, ()) = join(session.get(&names), rules).await;
+        let found = found.into_iter().map(|image| image.map(Arc::new));
         let seen = names.into_iter().zip(found).collect();
         Self { session, asked, seen }
     }

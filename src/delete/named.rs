@@ -22,6 +22,8 @@ pub struct Wish {
     pub archive: bool,
     /// A person, or a dry run, will see the plan: everything is looked at.
     pub shown: bool,
+    /// The run is recorded, with the manifests of the images.
+    pub recorded: bool,
 }
 
 impl Order<'static> {
@@ -58,7 +60,7 @@ impl Order<'static> {
         let looks = stores.into_iter().map(|(session, images)| {
             // A store may be named with its account and without. Only an answer tells that both are the same.
             let ambiguous = spellings[&without_owner(&session)] > 1;
-            Looked::at(session, images, wish.shown || wish.archive || ambiguous)
+            Looked::at(session, images, wish.shown || wish.archive || ambiguous, wish.recorded)
         });
         let mut places: HashMap<StoreRef, usize> = HashMap::new();
         let mut looked: Vec<Looked> = Vec::new();

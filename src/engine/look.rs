@@ -59,6 +59,18 @@ impl Session {
         ids.iter().map(|id| found.remove(id).expect("an answer an id")).collect()
     }
 
+    /// Describes these, side by side. One that a service refused to describe together with others has no answer.
+    pub async fn get_at_once(&self, ids: &[ImageId]) -> Vec<Option<Result<Image>>> {
+        if self.store.lists_names() {
+            return self.get(ids).await.into_iter().map(Some).collect();
+        }
+        let refused = Mutex::new(Vec::new());
+        let answers = self.each(Op::Get, ids, BY_NAME, Refused::Keep(&refused)).await;
+        let refused: HashSet<ImageId> =
+            refused.into_inner().expect("no holder of this lock panics").into_iter().collect();
+        ids.iter().zip(answers).map(|(id, answer)| (!refused.contains(id)).then_some(answer)).collect()
+    }
+
     /// Describes images that most likely no longer exist: a few are asked for one by one, many are looked for in a listing.
     pub async fn look_for_gone(&self, ids: &[ImageId]) -> Vec<Result<Image>> {
         if self.store.lists_names() {

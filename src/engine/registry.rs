@@ -66,7 +66,7 @@ impl Session {
     }
 
     /// Whether the store may fetch from another registry what it is asked for and does not have.
-    pub(super) async fn may_fetch(&self) -> bool {
+    pub async fn may_fetch(&self) -> bool {
         self.store.limit(Op::Registry).is_some()
             && (self.cache_rules().await.is_err() || self.cache_rule().await.is_some())
     }

@@ -9,6 +9,7 @@ mod filter;
 pub mod folder;
 mod form;
 pub mod read;
+mod reading;
 mod reads;
 mod recorder;
 mod settled;

@@ -10,16 +10,14 @@ use chrono::{DateTime, Utc};
 use super::{
     folder::Folder,
     form::{Action, End, Ended, FORM, Head, Line, OfStore, Saved, Source, Unrestorable},
+    reading::{Read, Reading},
     sums::Sums,
     writer::Writer,
 };
 use crate::{
     cache::Cache,
-    engine::{CLOCKS, Op, Outcome, Session, Target, Verdict},
-    error::{Error, Kind, Result},
-    image::{Digest, ImageId},
-    secrets,
-    store::Image,
+    engine::{CLOCKS, Outcome, Session, Target, Verdict},
+    error::{Error, Result},
 };
 
 /// What a run is, for its record.
@@ -75,14 +73,14 @@ impl Recorder {
     pub fn store<'r>(
         &'r self,
         number: usize,
-        session: &Session,
+        session: &'r Session,
         cache: &'r Cache,
         targets: Vec<&'r Target>,
         first: usize,
     ) -> Entries<'r> {
         let state = Mutex::new(State { written: vec![false; targets.len()], ..State::default() });
-        let (looks, manifests) = (session.aside(), session.aside());
-        Entries { recorder: self, number, looks, manifests, cache, targets, first, state }
+        let reading = Reading::new(session, cache, &self.writer);
+        Entries { recorder: self, number, session, reading, targets, first, state }
     }
 
     /// Records how an image ended for which nothing was sent.
@@ -145,10 +143,8 @@ fn ended(n: usize, reference: Option<String>, verdict: &Verdict) -> Line {
 pub struct Entries<'r> {
     recorder: &'r Recorder,
     number: usize,
-    /// Two sessions whose errors stop neither the deletion nor each other.
-    looks: Session,
-    manifests: Session,
-    cache: &'r Cache,
+    session: &'r Session,
+    reading: Reading<'r>,
     targets: Vec<&'r Target>,
     /// The number of the first target within the record.
     first: usize,
@@ -168,30 +164,13 @@ struct State {
     lost: HashMap<usize, &'static str>,
 }
 
-/// A manifest's text, and its media type where the registry named it.
-type Text = (String, Option<String>);
-
-/// The bytes of manifests, with their media types.
-type Answers = HashMap<Digest, Result<(Vec<u8>, Option<String>)>>;
-
-/// Why a manifest cannot be restored.
-type Why = (&'static str, Option<Error>);
-
-/// What was read of one target.
-struct Read {
-    /// A look at it, if the run had not looked.
-    look: Option<Box<Image>>,
-    manifest: Result<Text, Why>,
-}
-
 impl Entries<'_> {
     /// Whether images of this store have manifests.
     pub fn reads(&self) -> bool {
-        self.manifests.store.limit(Op::Manifests).is_some()
+        self.reading.has_manifests()
     }
 
-    /// Reads the manifests of these targets, and looks at those that nobody looked at. Tells until when a pull of them may
-    /// be this reading.
+    /// Reads what [`Entries::before`] writes down of these targets. Tells until when a pull of them may be this reading.
     pub async fn prepare(&self, places: &[usize]) -> Option<DateTime<Utc>> {
         let new: Vec<usize> = {
             let state = self.state();
@@ -200,53 +179,15 @@ impl Entries<'_> {
         if new.is_empty() {
             return None;
         }
-        let began = Utc::now();
-        let manifests: Vec<(usize, Result<Text, Why>)> = new.iter().copied().zip(self.texts(&new).await).collect();
-        // One missing image makes a call that describes many fail; a manifest that is not there tells which is missing.
-        let is_missing =
-            |manifest: &Result<Text, Why>| matches!(manifest, Err((_, Some(error))) if error.kind == Kind::NotFound);
-        let unseen =
-            manifests.iter().filter(|(place, manifest)| self.targets[*place].seen.is_none() && !is_missing(manifest));
-        let unseen: Vec<usize> = unseen.map(|(place, _)| *place).collect();
-        let names: Vec<ImageId> = unseen.iter().map(|place| self.targets[*place].look_up()).collect();
-        let mut looks: HashMap<usize, Result<Image>> = unseen.into_iter().zip(self.looks.get(&names).await).collect();
-        let reads = manifests.into_iter().map(|(place, manifest)| {
-            let mut look = looks.remove(&place).and_then(Result::ok).map(Box::new);
-            if let Some(image) = &mut look {
-                // This pull may be the reading of the manifest.
-                image.pulled_at = image.pulled_at.filter(|pulled_at| *pulled_at < began - CLOCKS);
-            }
-            (place, Box::new(Read { look, manifest }))
-        });
-        self.state().read.extend(reads);
+        let targets: Vec<&Target> = new.iter().map(|place| self.targets[*place]).collect();
+        let reads = self.reading.read(&targets).await.into_iter().map(Box::new);
+        self.state().read.extend(new.into_iter().zip(reads));
         Some(Utc::now() + CLOCKS)
-    }
-
-    /// The text and media type of each manifest, from disk or from the registry.
-    async fn texts(&self, places: &[usize]) -> Vec<Result<Text, Why>> {
-        let digests: Vec<Option<Digest>> = places.iter().map(|place| self.targets[*place].digest()).collect();
-        let known: Vec<Digest> = digests.iter().flatten().cloned().collect();
-        let mut found = Answers::new();
-        let kept = known.iter().zip(self.cache.get(&known).await);
-        found.extend(kept.filter_map(|(digest, bytes)| Some((digest.clone(), Ok((bytes?, None))))));
-        let mut unknown: Vec<Digest> = known.into_iter().filter(|digest| !found.contains_key(digest)).collect();
-        unknown.sort();
-        unknown.dedup();
-        if !unknown.is_empty() {
-            let reference = self.looks.store.home().to_string();
-            let line = Line::Read { reference, at: Utc::now(), digests: unknown.clone() };
-            self.recorder.writer.add(&[line]);
-        }
-        let ids: Vec<ImageId> = unknown.iter().cloned().map(ImageId::Digest).collect();
-        let answers = self.manifests.manifests(&ids).await;
-        let answers = answers.into_iter().map(|answer| answer.map(|manifest| (manifest.bytes, manifest.media_type)));
-        found.extend(unknown.into_iter().zip(answers));
-        digests.iter().map(|digest| self.text(digest.as_ref(), &found)).collect()
     }
 
     /// Writes down targets that are about to be sent.
     pub async fn before(&self, places: &[usize]) -> Result<()> {
-        if let Some(error) = self.looks.stop.error() {
+        if let Some(error) = self.session.stop.error() {
             return Err(error);
         }
         let mut lines = Vec::with_capacity(places.len() + 1);
@@ -254,7 +195,7 @@ impl Entries<'_> {
             let mut state = self.state();
             let new: Vec<usize> = places.iter().copied().filter(|place| !state.written[*place]).collect();
             if !state.is_named && !new.is_empty() {
-                let (reference, caller) = (self.looks.store.home().to_string(), self.looks.store.caller());
+                let (reference, caller) = (self.session.store.home().to_string(), self.session.store.caller());
                 let store = OfStore { store: self.number, reference, caller };
                 self.recorder.told().stores.push(store.clone());
                 lines.push(Line::Store(store));
@@ -296,7 +237,7 @@ impl Entries<'_> {
             n: self.first + place,
             store: self.number,
             at: Utc::now(),
-            reference: self.looks.store.home().image(target.id.clone()).to_string(),
+            reference: self.session.store.home().image(target.id.clone()).to_string(),
             takes_along: std::mem::take(&mut image.takes_along),
             left_behind: std::mem::take(&mut image.leaves_behind),
             image,
@@ -329,40 +270,12 @@ impl Entries<'_> {
                 *told.lost.entry(why).or_default() += 1;
             }
         }
-        let reference = || self.looks.store.home().image(self.targets[place].id.clone()).to_string();
+        let reference = || self.session.store.home().image(self.targets[place].id.clone()).to_string();
         let line = ended(self.first + place, (!was_written).then(reference), verdict);
         self.recorder.writer.add(&[line]);
     }
 
-    /// The text of a manifest, checked against its digest.
-    fn text(&self, digest: Option<&Digest>, found: &Answers) -> Result<Text, Why> {
-        let digest = digest.ok_or(("its digest is unknown", None))?;
-        let (bytes, media_type) = match &found[digest] {
-            Ok(manifest) => manifest,
-            Err(error) => return Err((reason(self.manifests.halted().unwrap_or(error)), Some(error.clone()))),
-        };
-        if Digest::sha256_of(bytes) != *digest {
-            return Err(("its digest cannot be checked", None));
-        }
-        match std::str::from_utf8(bytes) {
-            // Masked, it would no longer have its digest.
-            Ok(text) if secrets::masked(text) != text => Err(("its manifest contains a secret of this run", None)),
-            Ok(text) => Ok((text.to_owned(), media_type.clone())),
-            Err(_) => Err(("its manifest is not text", None)),
-        }
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Why a manifest could not be read, in the words of the warning that counts such images.
-fn reason(error: &Error) -> &'static str {
-    match error.kind {
-        Kind::NotFound => "the registry has no manifest of it",
-        Kind::WrongState => "it is archived",
-        Kind::Denied => "the credentials may not read its manifest",
-        _ => "its manifest could not be read",
     }
 }

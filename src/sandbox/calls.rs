@@ -34,6 +34,9 @@ pub struct Call {
     /// The fault that was played on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// How many calls were answered when it came. Calls that were answered later ran side by side with it.
+    #[serde(skip)]
+    pub after: usize,
 }
 
 /// The record of a sandbox: kept in memory, and written to a file where one was asked for.
@@ -57,6 +60,11 @@ impl Record {
             let _ = file.write_all(&line);
         }
         self.calls.push(call);
+    }
+
+    /// How many calls were answered so far.
+    pub fn len(&self) -> usize {
+        self.calls.len()
     }
 
     pub fn calls(&self) -> Vec<Call> {

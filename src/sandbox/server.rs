@@ -228,6 +228,7 @@ async fn answer(shared: Arc<Shared>, to_registry: bool, request: Request<Incomin
     let (head, body) = request.into_parts();
     let most = if oci::is_upload(head.uri.path()) { LARGEST_BLOB } else { LARGEST_REQUEST };
     let body = Limited::new(body, most).collect().await.map_err(io::Error::other)?.to_bytes();
+    let after = lock(&shared.record).len();
     tokio::time::sleep(shared.latency).await;
     let received = Received {
         method: head.method.as_str().into(),
@@ -238,7 +239,7 @@ async fn answer(shared: Arc<Shared>, to_registry: bool, request: Request<Incomin
         now: Utc::now() + shared.clock_skew,
         to_registry,
     };
-    let (mut reply, fault) = shared.handle(&received);
+    let (mut reply, fault) = shared.handle(&received, after);
     reply.headers.push(("date".into(), received.now.format("%a, %d %b %Y %H:%M:%S GMT").to_string()));
     match fault {
         Some(Kind::Drop | Kind::LoseAnswer) => Err(io::ErrorKind::ConnectionAborted.into()),
@@ -260,7 +261,7 @@ async fn answer(shared: Arc<Shared>, to_registry: bool, request: Request<Incomin
 
 impl Shared {
     /// Finds the service, lets it do its work unless a fault forbids it, and records the call.
-    fn handle(&self, received: &Received) -> (Reply, Option<Kind>) {
+    fn handle(&self, received: &Received, after: usize) -> (Reply, Option<Kind>) {
         let mut world = lock(&self.world);
         // The registry knows every path of its port.
         if received.path == "/" && received.method != "POST" {
@@ -306,6 +307,7 @@ impl Shared {
             code: (!silent).then(|| calls::code(&reply)).flatten(),
             user_agent: received.header("user-agent").into(),
             fault: fault.as_ref().map(ToString::to_string),
+            after,
         });
         (reply, fault)
     }

@@ -149,12 +149,13 @@ fn two_hundred_and_fifty_digests_are_three_calls_and_a_missing_one_is_told() {
     digests.insert(100, format!("sha256:{}", "0".repeat(64)));
     let list = digests.iter().map(|digest| image(&format!("@{digest}"))).collect::<Vec<_>>().join("\n");
     let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &list);
-    // The record needs each image's manifest, and what a look shows of it.
+    // The record needs each image's manifest, and what a look shows of it. One look fails, because an image is missing.
     run.sends(3, "BatchDeleteImage")
         .sends(3, "BatchGetImage")
-        .sends(3, "DescribeImages")
+        .sends(4, "DescribeImages")
         .sends(1, "DescribeRegistry")
-        .sends_calls(10);
+        .sends(1, "DescribePullThroughCacheRules")
+        .sends_calls(12);
     let words = run.words();
     assert_eq!((words.len(), run.code), (250, 1));
     assert!(words.iter().enumerate().all(|(place, word)| word == if place == 100 { "missing" } else { "deleted" }));

@@ -169,6 +169,19 @@ fn a_repository_that_caches_another_registry_is_marked_and_imports_nothing() {
         run.exits(1).sends(0, "BatchGetImage").sends(1, "DescribeImages");
         assert_eq!(count(), 2, "{}", run.transcript());
     }
+    // Nor does the record of a deletion ask for the manifest of a digest that is not there.
+    let there = {
+        let mut clouds = world.sandbox.world();
+        push(clouds.ecr.repository(REGION, "docker-hub/library/nginx", Utc::now()), "3", &["3"], 90)
+    };
+    let (there, absent) = (format!("{store}@{there}"), format!("{store}@sha256:{}", "0".repeat(64)));
+    let run = world.run(&["delete", "--yes", "-o", "json", &absent]);
+    run.ends(1, ["missing"]).sends(0, "BatchGetImage");
+    let run = world.run(&["delete", "--yes", "-o", "json", &absent, &there]);
+    run.ends(1, ["missing", "deleted"]).sends(1, "BatchGetImage");
+    let read = run.calls.iter().find(|call| call.operation == "BatchGetImage").unwrap();
+    assert_eq!(read.items.len(), 1, "{}", run.transcript());
+    world.run(&["restore", "last", "-n", "-o", "json"]).ends(0, ["would_restore"]);
     world.run(&["get", "--manifest", &format!("{store}:2")]).exits(0).sends(1, "BatchGetImage");
     world.run(&["check-layers", &format!("{store}:2")]).exits(0).sends(1, "BatchGetImage");
 }

@@ -133,7 +133,8 @@ impl World {
                 schema::check(format, &stdout);
             }
         }
-        let calls = self.sandbox.calls().split_off(calls_before);
+        let mut calls = self.sandbox.calls().split_off(calls_before);
+        calls.iter_mut().for_each(|call| call.after = call.after.saturating_sub(calls_before));
         Run { command, stdout, stderr, code: output.status.code().unwrap_or(-1), calls }
     }
 }
@@ -203,6 +204,18 @@ impl Run {
     #[track_caller]
     pub fn sends_calls(&self, calls: usize) -> &Self {
         self.expect("the calls", self.calls.len(), calls)
+    }
+
+    /// How many calls followed one after the other, in the longest chain. It needs a latency that is longer than the
+    /// machine may take to send calls side by side.
+    #[track_caller]
+    pub fn takes_rounds(&self, rounds: usize) -> &Self {
+        let mut of_calls: Vec<usize> = Vec::new();
+        for call in &self.calls {
+            let before = of_calls[..call.after].iter().max();
+            of_calls.push(before.unwrap_or(&0) + 1);
+        }
+        self.expect("the rounds", of_calls.iter().max().copied().unwrap_or(0), rounds)
     }
 
     /// The number of calls of one operation.

@@ -1,6 +1,8 @@
 //! HTTP for the providers that imgctl calls without an SDK: one client, no redirects, finite timeouts. Failures are
 //! sorted by what they prove: a request that was never sent is not the same as a lost answer.
 
+mod placed;
+
 use std::{sync::Once, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -127,7 +129,8 @@ pub const APP_NAME: &str = concat!("imgctl-", env!("CARGO_PKG_VERSION"));
 enum Trust<'a> {
     System,
     Only(&'a [u8]),
-    Also(&'a [u8]),
+    /// Beside the system's.
+    Placed(&'a [u8]),
 }
 
 #[derive(Clone, Debug)]
@@ -148,9 +151,9 @@ impl Http {
         Self::build(timeout, is_loopback(endpoint), endpoint.scheme() == "https", trust)
     }
 
-    /// The same, trusting these certificates beside the system's, if there are any.
-    pub fn trusting_also(endpoint: &Url, timeout: Duration, pem: Option<&[u8]>) -> Result<Self> {
-        let trust = pem.map_or(Trust::System, Trust::Also);
+    /// The same, trusting the certificates that a user placed for its host, if there are any.
+    pub fn trusting_placed(endpoint: &Url, timeout: Duration, pem: Option<&[u8]>) -> Result<Self> {
+        let trust = pem.map_or(Trust::System, Trust::Placed);
         Self::build(timeout, is_loopback(endpoint), endpoint.scheme() == "https", trust)
     }
 
@@ -177,10 +180,15 @@ impl Http {
         }
         let wrong =
             |error: reqwest::Error| Error::new(Kind::Config, format!("cannot set up HTTPS: {}", causes(&error)));
-        let read = |pem| reqwest::Certificate::from_pem_bundle(pem).map_err(wrong);
         match trust {
-            Trust::Only(pem) if tls => client = client.tls_certs_only(read(pem)?),
-            Trust::Also(pem) if tls => client = client.tls_certs_merge(read(pem)?),
+            Trust::Only(pem) if tls => {
+                client = client.tls_certs_only(reqwest::Certificate::from_pem_bundle(pem).map_err(wrong)?);
+            }
+            Trust::Placed(pem) if tls => {
+                let config = placed::config(pem);
+                let wrong = |error| Error::new(Kind::Config, format!("cannot set up HTTPS: {error}"));
+                client = client.tls_backend_preconfigured(config.map_err(wrong)?);
+            }
             _ => {}
         }
         client.build().map(|client| Self { client, clock: Clock::default() }).map_err(wrong)

@@ -53,6 +53,19 @@ impl Registry {
         Self::start_in(folder, &format!("addr: \"127.0.0.1:0\", {tls}"), configuration)
     }
 
+    /// With a certificate that it signed itself, for these days from now, as the documents of registries make one.
+    pub fn with_own_certificate(names: &str, days: &str, configuration: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let names = format!("basicConstraints=critical,CA:TRUE\nsubjectAltName={names}\n");
+        fs::write(folder.path().join("names"), names).unwrap();
+        openssl(folder.path(), "req -newkey rsa:2048 -nodes -keyout own.key -out own.csr -subj /CN=registry");
+        let sign = format!("x509 -req -in own.csr -signkey own.key -days {days} -extfile names -out own.pem");
+        openssl(folder.path(), &sign);
+        let (certificate, key) = (folder.path().join("own.pem"), folder.path().join("own.key"));
+        let tls = format!("tls: {{certificate: {}, key: {}}}", certificate.display(), key.display());
+        Self::start_in(folder, &format!("addr: \"127.0.0.1:0\", {tls}"), configuration)
+    }
+
     /// With a user who needs a password.
     pub fn with_passwords(configuration: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
@@ -184,17 +197,19 @@ impl Registry {
 
 /// Makes an authority, and a certificate for this machine that it signed.
 pub fn certify(folder: &Path) {
-    let run = |words: &str| {
-        let output = Command::new("openssl").args(words.split(' ')).current_dir(folder).output();
-        let output = output.expect("openssl is needed beside docker-registry");
-        assert!(output.status.success(), "openssl {words}: {}", String::from_utf8_lossy(&output.stderr));
-    };
     let names = "basicConstraints=CA:FALSE\nsubjectAltName=IP:127.0.0.1,DNS:localhost\n";
     fs::write(folder.join("names"), names).unwrap();
+    openssl(folder, "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -subj /CN=authority -days 2");
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    run("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -subj /CN=authority -days 2");
-    run(&format!("req {key} -keyout own.key -out own.csr -subj /CN=registry"));
-    run("x509 -req -in own.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out own.pem");
+    openssl(folder, &format!("req {key} -keyout own.key -out own.csr -subj /CN=registry"));
+    let sign = "x509 -req -in own.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out own.pem";
+    openssl(folder, sign);
+}
+
+fn openssl(folder: &Path, words: &str) {
+    let output = Command::new("openssl").args(words.split(' ')).current_dir(folder).output();
+    let output = output.expect("openssl is needed beside docker-registry");
+    assert!(output.status.success(), "openssl {words}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 impl Drop for Registry {

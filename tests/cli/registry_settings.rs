@@ -90,6 +90,27 @@ fn a_registry_with_a_certificate_of_its_own_is_trusted_as_docker_and_podman_trus
     broken.run(&["list", &registry.at("app")]).exits(3).says("ca.crt holds no certificate");
 }
 
+#[test]
+fn a_certificate_that_the_registry_signed_itself_is_trusted_where_it_was_placed() {
+    let place = |world: &World, registry: &Registry, certificate: &[u8]| {
+        put(world, &format!(".config/containers/certs.d/{}/ca.crt", registry.host), certificate);
+    };
+    let own = |registry: &Registry| fs::read(registry.folder().join("own.pem")).unwrap();
+    let Some(good) = Registry::with_own_certificate("IP:127.0.0.1", "2", DELETES) else { return };
+    good.push(&good.layout("one", &[]), "app", &["v1"]);
+    let trusting = world();
+    place(&trusting, &good, &own(&good));
+    works(&trusting, &good);
+    // Another one, one for another host, and one whose time is over.
+    for (names, days) in [("IP:127.0.0.1", "2"), ("DNS:registry.example.com", "2"), ("IP:127.0.0.1", "-1")] {
+        let Some(registry) = Registry::with_own_certificate(names, days, DELETES) else { return };
+        let (world, is_other) = (world(), names == "IP:127.0.0.1" && days == "2");
+        place(&world, &registry, &own(if is_other { &good } else { &registry }));
+        let run = world.run(&["list", &registry.at("app"), "--attempts", "1"]);
+        run.exits(3).says("certificate").sends_calls(0);
+    }
+}
+
 /// A registry with one image, which another program with the same files took. Storage is set up as these words say.
 fn filled(start: impl Fn(&str) -> Option<Registry>, storage: &str) -> Option<(Registry, TempDir)> {
     let folder = tempfile::tempdir().unwrap();

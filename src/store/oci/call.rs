@@ -105,7 +105,7 @@ impl Registry {
     ) -> Result<Self> {
         let pem = certificates.map(|certificates| certificates.pem);
         Ok(Self {
-            http: Http::trusting_also(&endpoint, timeout, pem.as_deref())?,
+            http: Http::trusting_placed(&endpoint, timeout, pem.as_deref())?,
             tokens: Tokens::new(&endpoint, pem, timeout),
             host,
             credentials,

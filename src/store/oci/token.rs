@@ -171,7 +171,7 @@ impl Tokens {
         if let Some(known) = clients.get(&host) {
             return Ok(known.clone());
         }
-        let http = Http::trusting_also(url, self.timeout, self.pem.as_deref())?;
+        let http = Http::trusting_placed(url, self.timeout, self.pem.as_deref())?;
         clients.insert(host, http.clone());
         Ok(http)
     }

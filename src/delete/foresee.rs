@@ -57,8 +57,10 @@ impl Order<'_> {
     /// is not sent.
     pub(super) async fn protect(&mut self, context: &Context) {
         let cache = Cache::new(context.settings.env.cache());
-        for of in self.stores.iter_mut().filter(|of| !of.session.store.protects_parts()) {
-            match of.foreseen(context, &cache).await {
+        let mut stores: Vec<_> = self.stores.iter_mut().filter(|of| !of.session.store.protects_parts()).collect();
+        let foreseen = join_all(stores.iter().map(|of| of.foreseen(context, &cache))).await;
+        for (of, foreseen) in stores.iter_mut().zip(foreseen) {
+            match foreseen {
                 Ok(Some((whole, foreseen))) => of.refuse(whole, &foreseen.needed),
                 Ok(None) => {}
                 Err(error) => {

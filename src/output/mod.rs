@@ -2,6 +2,8 @@
 //! `human`, `json`, `checkup`, `github` and `question` are pure renderers; commands hand items to `printer`.
 
 mod checkup;
+mod colors;
+pub mod facts;
 mod github;
 mod grid;
 mod history;
@@ -27,7 +29,7 @@ pub use self::{
     printer::Printer,
     safe::safe,
     stdout::{exact, failure, of_clap, plain},
-    table::tags,
+    table::note,
 };
 use crate::{
     error::{Error, Kind},

@@ -19,7 +19,7 @@ use std::{
 
 use super::{
     Format, Look, SANDBOX, checkup, exact, github::Notes, human, json, json::Extras, pager::Sink, progress::Progress,
-    safe, stdout::wrote, table::Columns, terminal,
+    rows, safe, stdout::wrote, table::Columns, terminal,
 };
 use crate::{
     engine::Outcome,
@@ -49,6 +49,8 @@ pub struct Printer {
 struct Out {
     stdout: BufWriter<Sink>,
     rows: Vec<Item>,
+    /// Each item is a row for another program.
+    tabbed: bool,
     /// The layout of the table so far.
     columns: Columns,
     /// Skipped images of a table, by their reason: one line counts them.
@@ -75,6 +77,7 @@ impl Printer {
         let out = Out {
             stdout,
             rows: Vec::new(),
+            tabbed: false,
             columns: Columns::default(),
             skipped: BTreeMap::new(),
             summary: Summary::default(),
@@ -152,6 +155,11 @@ impl Printer {
         self.out().extras.run = Some(id.to_owned());
     }
 
+    /// Prints images as rows, if another program reads them.
+    pub fn lists(&self) {
+        self.out().tabbed = self.look.rows;
+    }
+
     /// Counts an item that was shown otherwise.
     pub fn counts(&self, item: &Item) {
         self.out().counts(item);
@@ -162,6 +170,7 @@ impl Printer {
         let mut out = self.out();
         out.counts(item);
         match self.look.format {
+            Format::Table if out.tabbed => self.put(&mut out, &rows::row(item)),
             Format::Table if item.outcome == Some(Outcome::Skipped) => {
                 let why = item.error.as_ref().map(ToString::to_string).unwrap_or_default();
                 *out.skipped.entry(why).or_default() += 1;

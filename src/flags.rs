@@ -1,6 +1,9 @@
 //! The global options, and what they and the environment resolve to: the settings, the look of the output, the log.
 
-use std::time::Duration;
+use std::{
+    io::{self, IsTerminal},
+    time::Duration,
+};
 
 use clap::Args;
 
@@ -98,7 +101,9 @@ impl Flags {
             when => when == When::Always,
         };
         let look = Look::of_terminal(format, self.quiet, self.color_of(env), progress);
-        Ok(Look { github, details: self.verbose > 0, ..look })
+        let chosen = self.output.is_some() || env.get("IMGCTL_OUTPUT").is_some();
+        let rows = !chosen && !io::stdout().is_terminal();
+        Ok(Look { github, rows, details: self.verbose > 0, ..look })
     }
 
     fn color_of(&self, env: &Env) -> Option<bool> {

@@ -27,6 +27,9 @@ const EXAMPLES: [Example; 4] = [
 ];
 
 /// Show details of images
+///
+/// In a pipe, each image is one line with tabs between the columns, as `imgctl list` prints it. `-o table` prints the
+/// table of a terminal.
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
@@ -69,6 +72,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         context.printer.ignore_missing();
     }
     context.printer.page(context.settings.env.pager());
+    context.printer.lists();
     context.printer.columns(false, true);
     let mut items = Vec::new();
     lookup::images(context, &images, |item| {

@@ -42,6 +42,9 @@ const EXAMPLES: [Example; 4] = [
 const AHEAD: usize = 32;
 
 /// List the images of stores
+///
+/// In a pipe, each image is one line with tabs between the columns: reference, state, digest, tags, name, bytes, pushed or
+/// created, last pulled, error. `-o table` prints the table of a terminal. See `imgctl help json`.
 #[derive(clap::Args)]
 #[command(after_long_help = examples(&EXAMPLES))]
 pub struct Args {
@@ -71,6 +74,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     let selection = args.selectors.compile(chrono::Utc::now())?;
     let printer = &context.printer;
     printer.page(context.settings.env.pager());
+    printer.lists();
     printer.columns(args.wide, args.wide || args.sort == Some(Sort::Pulled));
     // Sorting one store needs its images in memory. That is worth it for a person, who looks at the newest.
     let of_store = printer.for_terminal().then_some(Sort::Pushed);

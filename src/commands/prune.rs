@@ -242,7 +242,12 @@ impl Args {
         let lines = asides.iter().map(Aside::text).chain(made.lists.iter().chain(&notes).map(|line| &**line));
         let stops = made.stops().iter().flat_map(|stop| [&*stop.message, &*stop.hint]);
         let beside: Vec<&str> = lines.chain(stops).collect();
-        context.printer.sketch(&sketch::sections(&stores, self.wants(Action::Keep)), &beside, self.consent.dry_run);
+        context.printer.sketch(
+            &sketch::sections(&stores, self.wants(Action::Keep)),
+            &beside,
+            self.consent.dry_run,
+            "--show all",
+        );
     }
 }
 

@@ -55,8 +55,10 @@ impl Order<'_> {
     /// The same right before images are sent, for stores that do not refuse these images themselves. What cannot be known
     /// is not sent.
     pub(super) async fn protect(&mut self, context: &Context) {
-        for of in self.stores.iter_mut().filter(|of| !of.session.store.protects_parts()) {
-            match of.foreseen(context).await {
+        let mut stores: Vec<_> = self.stores.iter_mut().filter(|of| !of.session.store.protects_parts()).collect();
+        let foreseen = join_all(stores.iter().map(|of| of.foreseen(context))).await;
+        for (of, foreseen) in stores.iter_mut().zip(foreseen) {
+            match foreseen {
                 Ok(Some((whole, foreseen))) => of.heed(whole, &foreseen),
                 Ok(None) => {}
                 Err(error) => {

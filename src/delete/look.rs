@@ -19,6 +19,7 @@ use crate::{
     image::{Digest, ImageId, StoreRef},
     prune::{Guards, Saved},
     store::{Hold, Image, Storage},
+    words,
 };
 
 /// Named images and what a look showed.
@@ -142,7 +143,7 @@ impl Pins {
         }
         let covered = |tag: &String| named.iter().any(|id| id.tag() == Some(tag));
         let others: Vec<&str> = image.tags.iter().filter(|tag| !covered(tag)).map(String::as_str).collect();
-        let message = || format!("archiving it would also archive its tags {}", others.join(", "));
+        let message = || format!("archiving it would also archive its tags {}", words::some(&others));
         let error = || {
             Error::new(Kind::Protected, message())
                 .code("OtherTags")

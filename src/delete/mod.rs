@@ -16,6 +16,7 @@ mod order;
 mod passes;
 mod run;
 pub mod saved;
+mod sketch;
 
 pub use named::Wish;
 pub use notes::notes;

@@ -12,6 +12,7 @@ use super::{
     notes::notes,
     order::{Order, StoreOrder, in_order},
     passes::{Part, Sending},
+    sketch,
 };
 use crate::{
     cache::Cache,
@@ -60,8 +61,13 @@ pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<T
     if how.dry_run {
         order.rehearse(context).await?;
         let mut tally = Tally::new(how.ignore_missing);
+        let sketched =
+            context.printer.has_screen(true) && sketched(context, &order.expected().collect::<Vec<_>>(), true);
         for item in order.expected() {
-            context.printer.item(&item);
+            match sketched {
+                true => context.printer.counts(&item),
+                false => context.printer.item(&item),
+            }
             tally.add(&item);
         }
         tell_halted(order, context);
@@ -141,7 +147,9 @@ async fn ask(order: &mut Order<'_>, context: &Context, how: &How) -> Result<()> 
         return Ok(());
     }
     if shown.is_none() {
-        context.printer.plan(&items);
+        if !sketched(context, &items, false) {
+            context.printer.plan(&items);
+        }
         notes(&items).iter().for_each(|note| context.printer.remark(note));
         order.tell_copies(context, true);
     }
@@ -152,6 +160,17 @@ async fn ask(order: &mut Order<'_>, context: &Context, how: &How) -> Result<()> 
     // Answering takes a while, so look at everything again.
     order.forget_stocks();
     Ok(())
+}
+
+/// Shows a plan that is longer than the screen of a person on one screen, and whether it did.
+fn sketched(context: &Context, items: &[Item], dry_run: bool) -> bool {
+    let long = context.printer.is_too_long(items, dry_run);
+    if long {
+        let notes = notes(items);
+        let beside: Vec<&str> = notes.iter().map(String::as_str).collect();
+        context.printer.sketch(&sketch::sections(items), &beside, dry_run, "-v");
+    }
+    long
 }
 
 fn tell_halted(order: &Order, context: &Context) {

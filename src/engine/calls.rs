@@ -71,7 +71,10 @@ impl Calls {
             }
         };
         match &answer {
-            Err(error) if error.kind == Kind::Throttled => pace.throttled(&turn, error),
+            Err(error) if error.kind == Kind::Throttled => {
+                let slower = pace.throttled(&turn, error);
+                tracing::info!("throttled; {slower}: {error}");
+            }
             Err(error) if error.kind.transient() => {}
             _ => pace.answered(&turn),
         }
@@ -82,7 +85,6 @@ impl Calls {
     /// as a try: it waits for its turn again, as long as the service lets any call through.
     pub async fn pause(&self, pace: &Pace, pauses: &mut Pauses, error: &Error) -> Result<()> {
         if error.kind == Kind::Throttled {
-            tracing::info!("throttled: {error}; slower from here on");
             return if pace.hopeful() { Ok(()) } else { Err(error.clone()) };
         }
         let asked = error.retry_after.map(|pause| pause.min(LONGEST_PAUSE));

@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Kind, Result},
     image::ImageId,
     store::{Answer, Deletion},
+    words,
 };
 
 impl Run<'_> {
@@ -60,7 +61,7 @@ impl Run<'_> {
         let others: Vec<&str> = seen.tags.iter().filter(|other| *other != tag).map(String::as_str).collect();
         match others.is_empty() {
             true => error,
-            false => Error { message: format!("{}; it also has {}", error.message, others.join(", ")), ..error },
+            false => Error { message: format!("{}; it also has {}", error.message, words::some(&others)), ..error },
         }
     }
 }

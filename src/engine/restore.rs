@@ -19,8 +19,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 impl Session {
-    /// Stores a manifest. `Ok` if the service says so, with its id of the call, or if it was there. Right before each try imgctl looks where the tag
-    /// points: services move tags without asking.
+    /// Stores a manifest. `Ok` if the service says so, with its id of the call, or if it was there. Right before each try
+    /// imgctl looks where the tag points: services move tags without asking.
     pub async fn put(&self, put: &Put) -> Result<Option<String>> {
         let mut pauses = self.pauses();
         loop {
@@ -68,7 +68,8 @@ impl Session {
         }
     }
 
-    /// Looks at images until each is out of the archive, or the time is up. An image that cannot be seen is not waited for.
+    /// Looks at images until each is out of the archive, or the time is up. An image that cannot be seen is not waited
+    /// for.
     pub async fn wait_until_active(&self, images: &[Digest], most: Duration, waiting: impl Fn(usize)) {
         let (started, mut pause) = (Instant::now(), FIRST_PAUSE);
         let mut open: Vec<ImageId> = images.iter().cloned().map(ImageId::Digest).collect();

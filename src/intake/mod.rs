@@ -1,5 +1,5 @@
-//! Reads references from arguments, standard input and files. A source has one reference on each line, or the JSON that
-//! imgctl prints, filtered or not (`json`), or a mix of both.
+//! Reads references from arguments, standard input and files. A source has one reference on each line, or the rows or the
+//! JSON that imgctl prints, filtered or not (`json`), or a mix of them.
 
 mod json;
 #[cfg(test)]
@@ -156,6 +156,8 @@ impl List {
     /// Reads a line with a reference.
     fn reference(&mut self, lines: &mut Lines<impl BufRead>, line: &mut Vec<u8>) -> Result<(), Problem> {
         let text = lines.line(line)?;
+        // Of a row, the reference is the first column.
+        let text = text.split('\t').next().unwrap_or(text);
         let reference = text.parse().map_err(|error: ParseError| Problem::Wrong(lines.number, error.into()))?;
         self.add(reference, false);
         Ok(())

@@ -28,6 +28,7 @@ fn a_list_is_lines_or_our_own_json_in_any_shape_that_a_filter_leaves() {
         "\"ecr:aa:1\" \"cvm:img-2\"\n",
         "{\"ref\":\"ecr:\\u0061a:1\"}\n# by hand\ncvm:img-2\n",
         "ecr:aa:1\n{\n\"ref\":\"cvm:img-2\"}",
+        "ecr:aa:1\tactive\tsha256:x\tv1\ncvm:img-2\tnormal\t\t\n",
     ] {
         assert_eq!(list(text).unwrap(), ["ecr:aa:1", "cvm:img-2"], "{text}");
     }

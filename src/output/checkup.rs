@@ -128,8 +128,7 @@ mod tests {
         item.state = Some(report::State::Checked(State::Failed));
         item.error = checkup.error().cloned();
         item.checks = checkup.checks;
-        let look =
-            Look { format: Format::Table, quiet: false, color, width, progress: false, details: false, github: false };
+        let look = Look { width, ..Look::of_terminal(Format::Table, false, Some(color), false) };
         text(&item, &look)
     }
 

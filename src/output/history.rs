@@ -121,15 +121,7 @@ mod tests {
     };
 
     fn look(width: Option<u16>) -> Look {
-        Look {
-            format: Format::Table,
-            quiet: false,
-            color: false,
-            width,
-            progress: false,
-            details: false,
-            github: false,
-        }
+        Look { width, ..Look::of_terminal(Format::Table, false, Some(false), false) }
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! Everything that imgctl prints. stdout carries data only; prompts, notes, progress and errors go to stderr. `table`,
+//! Everything that imgctl prints. stdout carries data only; prompts, notes, progress and errors go to stderr. `table`, `rows`,
 //! `human`, `json`, `checkup`, `github` and `question` are pure renderers; commands hand items to `printer`.
 
 mod checkup;
+mod colors;
+pub mod facts;
 mod github;
 mod grid;
 mod history;
@@ -11,6 +13,7 @@ mod pager;
 mod printer;
 pub mod progress;
 pub mod question;
+mod rows;
 mod safe;
 pub mod sketch;
 mod stdout;
@@ -27,7 +30,7 @@ pub use self::{
     printer::Printer,
     safe::safe,
     stdout::{exact, failure, of_clap, plain},
-    table::tags,
+    table::note,
 };
 use crate::{
     error::{Error, Kind},
@@ -56,6 +59,8 @@ pub struct Look {
     pub color: bool,
     /// Columns of the terminal, if stdout is one.
     pub width: Option<u16>,
+    /// Lists are rows for another program: stdout is not a terminal, and nobody asked for a format.
+    pub rows: bool,
     /// Show progress on stderr.
     pub progress: bool,
     /// Print more details.
@@ -131,6 +136,7 @@ impl Look {
             quiet,
             color: color.unwrap_or(terminal && io::stderr().is_terminal()),
             width,
+            rows: false,
             progress,
             details: false,
             github: false,

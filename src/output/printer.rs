@@ -1,6 +1,7 @@
 //! The output of a command while it runs: data in the requested format, progress, notes, questions, errors. Each goes to
 //! its own stream, and progress never breaks up other lines.
 
+mod aside;
 mod paged;
 mod runs;
 mod screen;
@@ -18,7 +19,7 @@ use std::{
 
 use super::{
     Format, Look, SANDBOX, checkup, exact, github::Notes, human, json, json::Extras, pager::Sink, progress::Progress,
-    safe, stdout::wrote, table::Columns, terminal,
+    rows, safe, stdout::wrote, table::Columns, terminal,
 };
 use crate::{
     engine::Outcome,
@@ -48,6 +49,8 @@ pub struct Printer {
 struct Out {
     stdout: BufWriter<Sink>,
     rows: Vec<Item>,
+    /// Each item is a row for another program.
+    tabbed: bool,
     /// The layout of the table so far.
     columns: Columns,
     /// Skipped images of a table, by their reason: one line counts them.
@@ -74,6 +77,7 @@ impl Printer {
         let out = Out {
             stdout,
             rows: Vec::new(),
+            tabbed: false,
             columns: Columns::default(),
             skipped: BTreeMap::new(),
             summary: Summary::default(),
@@ -98,8 +102,7 @@ impl Printer {
 
     /// A printer for an error before a run begins.
     pub fn for_errors(format: Format) -> Self {
-        let look =
-            Look { format, quiet: false, color: false, width: None, progress: false, details: false, github: false };
+        let look = Look { width: None, ..Look::of_terminal(format, false, Some(false), false) };
         Self::new(look, "", false, None)
     }
 
@@ -152,6 +155,11 @@ impl Printer {
         self.out().extras.run = Some(id.to_owned());
     }
 
+    /// Prints images as rows, if another program reads them.
+    pub fn lists(&self) {
+        self.out().tabbed = self.look.rows;
+    }
+
     /// Counts an item that was shown otherwise.
     pub fn counts(&self, item: &Item) {
         self.out().counts(item);
@@ -162,6 +170,7 @@ impl Printer {
         let mut out = self.out();
         out.counts(item);
         match self.look.format {
+            Format::Table if out.tabbed => self.put(&mut out, &rows::row(item)),
             Format::Table if item.outcome == Some(Outcome::Skipped) => {
                 let why = item.error.as_ref().map(ToString::to_string).unwrap_or_default();
                 *out.skipped.entry(why).or_default() += 1;
@@ -283,74 +292,6 @@ impl Printer {
         exact(bytes);
     }
 
-    /// Whether stderr may contain text. With JSON output and no terminal, a program may read stderr: it gets JSON only.
-    pub fn for_people(&self) -> bool {
-        self.look.format == Format::Table || io::stderr().is_terminal()
-    }
-
-    /// Prints a note that a JSON document also contains.
-    pub fn remark(&self, text: &str) {
-        if self.for_people() {
-            self.note(text);
-        }
-    }
-
-    /// Prints a remark at the end of the run, for a person at a terminal.
-    pub fn tip_last(&self, text: String) {
-        if io::stderr().is_terminal() {
-            self.remark_last(text);
-        }
-    }
-
-    /// Prints a remark at the end of the run, below its results.
-    pub fn remark_last(&self, text: String) {
-        self.out().last.push(text);
-    }
-
-    /// Prints a warning, even in a quiet run.
-    pub fn warn(&self, text: &str) {
-        if self.for_people() {
-            self.stderr(&safe(&format!("warning: {text}")));
-        }
-    }
-
-    /// Prints a note, unless the run is quiet.
-    pub fn note(&self, text: &str) {
-        if !self.look.quiet {
-            let width = super::size_of(&io::stderr()).map_or(usize::MAX, |(width, _)| width);
-            let fits = |line: &str| line.chars().count() <= width;
-            let fit = |line| if fits(line) { vec![line.to_owned()] } else { human::wrapped(line, width) };
-            let lines: Vec<_> = text.lines().flat_map(fit).map(|line| safe(&line).into_owned()).collect();
-            self.stderr(&lines.join("\n"));
-        }
-    }
-
-    /// Prints text on stderr, even in a quiet run: a plan to confirm, a warning.
-    fn stderr(&self, text: &str) {
-        // If stderr is closed, there is nowhere left to report it.
-        if let Some(held) = self.held.lock().expect("no holder of this lock panics").as_mut() {
-            held.push(text.to_owned());
-            return;
-        }
-        let text = self.fitted(&secrets::masked(text.trim_end()));
-        self.progress.aside(|| drop(writeln!(io::stderr().lock(), "{text}")));
-    }
-
-    /// A text with lines that the terminal of stderr shows whole.
-    fn fitted(&self, text: &str) -> String {
-        match stderr_width() {
-            // JSON stays on one line.
-            Some(width) if self.look.format == Format::Table => human::fitted(text, usize::from(width)),
-            _ => text.to_owned(),
-        }
-    }
-
-    /// Shows a plan to the user, in any output format.
-    pub fn plan(&self, items: &[Item]) {
-        let look = Look { width: stderr_width(), ..self.look };
-        self.stderr(&Columns::default().table(items, &look, chrono::Utc::now()));
-    }
-
     /// Prints an error that ended the run or one store. An error that ended several stores is printed once.
     pub fn error(&self, error: &Error) {
         let text = match self.look.format {
@@ -389,11 +330,6 @@ impl Printer {
     fn out(&self) -> MutexGuard<'_, Out> {
         self.out.lock().expect("no holder of this lock panics")
     }
-}
-
-/// Columns of the terminal that stderr is, if it is one.
-fn stderr_width() -> Option<u16> {
-    comfy_table::Table::new().use_stderr().width()
 }
 
 impl Out {

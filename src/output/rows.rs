@@ -10,7 +10,7 @@ use crate::report::Item;
 
 /// What the columns hold, from the left. Scripts count them: a new one goes to the end.
 pub const COLUMNS: [&str; 9] =
-    ["reference", "state", "digest", "tags", "name", "bytes", "pushed or created", "pulled", "error"];
+    ["reference", "state", "digest", "tags", "name", "bytes", "pushed or created", "last pulled", "error"];
 
 /// The row of an item, with its line end.
 pub fn row(item: &Item) -> String {
@@ -59,6 +59,15 @@ mod tests {
     }
 
     #[test]
+    fn the_help_names_the_columns_in_their_order() {
+        let topic = include_str!("../help/json.txt");
+        let places: Vec<_> =
+            COLUMNS.iter().enumerate().map(|(n, name)| topic.find(&format!("{} {name}", n + 1))).collect();
+        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
+        assert!(include_str!("../commands/list.rs").replace("\n/// ", " ").contains(&COLUMNS.join(", ")));
+    }
+
+    #[test]
     fn every_column_has_its_place_whatever_is_known() {
         let digest = format!("sha256:{}", "a".repeat(64));
         let whole = Image {
@@ -74,7 +83,8 @@ mod tests {
         let reference = format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app@{digest}");
         let time = "1970-01-01T00:00:00Z";
         let name = r"a\tname\nof \\ two\u{1b}[2J";
-        let row_of_all = [&*reference, "active", &digest, "v1,latest", name, "5368709120", time, time, ""].join("\t") + "\n";
+        let row_of_all =
+            [&*reference, "active", &digest, "v1,latest", name, "5368709120", time, time, ""].join("\t") + "\n";
         assert_eq!(row(&item(&reference, whole)), row_of_all);
         let machine = Image { created_at: Some(DateTime::UNIX_EPOCH), ..Image::default() };
         let row_of_machine = ["cvm://ap-guangzhou/img-1", "unknown", "", "", "", "", time, "", ""].join("\t") + "\n";

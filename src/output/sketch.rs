@@ -1,17 +1,17 @@
 //! A plan for people: a line for each group of images, at most one screen of them, the deletions last. What does not fit
 //! is counted. Pure.
 
+mod fit;
+
+use self::fit::{Fit, Shown};
 use super::{
-    human::{count, size, wrapped},
+    human::{count, size},
     safe,
 };
 use crate::prune::{Action, Attachment, Group, Held};
 
 /// The least width of a shortened column.
 const LEAST: usize = 13;
-
-/// Where the rest of a shortened plan is.
-pub const REST: &str = "`--show all` lists every image; `-n -o json > plan.json` saves the whole plan";
 
 /// The room for a plan.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,8 @@ pub struct Screen {
 /// Images of one store with one action.
 pub struct Section<'s> {
     pub action: Action,
+    /// A person should look at these: they will not end as asked.
+    pub look: bool,
     /// What stands above the lines.
     pub head: Vec<String>,
     /// The same in one line, for a plan of many stores.
@@ -43,14 +45,6 @@ pub struct Line {
     pub bytes: Option<u64>,
     pub reason: String,
     pub images: usize,
-}
-
-/// How much of a section is shown.
-#[derive(Clone, Copy, Default)]
-struct Shown {
-    head: bool,
-    /// Lines below the head, including the one that counts the rest.
-    lines: usize,
 }
 
 /// What a group consists of: `index of 2 platforms, 1 signature`. Nothing for a plain image.
@@ -102,7 +96,7 @@ pub fn text(sections: &[Section], screen: Screen) -> (String, bool) {
             if number == before_gap {
                 text.push_str(&gap(section, lines, hidden, screen));
             }
-            text.push_str(&columns.row(line, section.action, screen));
+            text.push_str(&columns.row(line, screen.tone(section)));
         }
         if hidden > 0 && before_gap == lines.len() && of.lines > 0 {
             text.push_str(&gap(section, lines, hidden, screen));
@@ -134,93 +128,11 @@ fn gap(section: &Section, shown: &[Line], hidden: usize, screen: Screen) -> Stri
     format!("{}\n", screen.faint(&text))
 }
 
-/// How a plan fits a screen.
-struct Fit {
-    shown: Vec<Shown>,
-    short: bool,
-}
-
-impl Fit {
-    fn of(sections: &[Section], screen: Screen) -> Self {
-        let Screen { width, height, .. } = screen;
-        let is_kept = |section: &Section| section.action == Action::Keep;
-        let heights = |short: bool| -> Vec<usize> {
-            let fit = Self { shown: Vec::new(), short };
-            sections.iter().map(|section| fit.head(section, width).len()).collect()
-        };
-        let heads = heights(false);
-        let all = heads.iter().sum::<usize>() + sections.iter().map(|section| section.lines).sum::<usize>();
-        if all <= height {
-            let whole = |section: &Section| Shown { head: true, lines: section.lines };
-            return Self { shown: sections.iter().map(whole).collect(), short: false };
-        }
-        // Deletions come first for room: the stores that lose most, then their lines, then the kept images.
-        let deleted: Vec<usize> = (0..sections.len()).filter(|number| !is_kept(&sections[*number])).collect();
-        let short = deleted.iter().map(|number| heads[*number]).sum::<usize>() * 2 > height && deleted.len() > 1;
-        let heads = if short { heights(true) } else { heads };
-        let mut shown = vec![Shown::default(); sections.len()];
-        let mut by_images = deleted.clone();
-        by_images.sort_by_key(|number| std::cmp::Reverse(sections[*number].images));
-        // The last line counts the stores without a place.
-        let mut room = height.saturating_sub(1);
-        for (rank, number) in by_images.into_iter().enumerate() {
-            if rank > 0 && heads[number] > room {
-                break;
-            }
-            shown[number].head = true;
-            room = room.saturating_sub(heads[number]);
-        }
-        room += usize::from(deleted.iter().all(|number| shown[*number].head));
-        let wanted = |number: &usize| if shown[*number].head { sections[*number].lines } else { 0 };
-        let wants: Vec<usize> = deleted.iter().map(wanted).collect();
-        let kept: Vec<usize> = (0..sections.len()).filter(|number| is_kept(&sections[*number])).collect();
-        let kept_wants: Vec<usize> = kept.iter().map(|number| heads[*number] + sections[*number].lines).collect();
-        let for_kept = (room / 3).max(room.saturating_sub(wants.iter().sum())).min(kept_wants.iter().sum());
-        for (number, lines) in deleted.iter().zip(dealt(&wants, room - for_kept)) {
-            shown[*number].lines = lines;
-        }
-        for (number, lines) in kept.iter().zip(dealt(&kept_wants, for_kept)) {
-            let head = lines >= heads[*number];
-            shown[*number] = Shown { head, lines: if head { lines - heads[*number] } else { 0 } };
-        }
-        for (section, shown) in sections.iter().zip(&mut shown) {
-            // One line would only count what the head counts already.
-            if shown.lines == 1 && section.lines > 1 {
-                shown.lines = 0;
-            }
-        }
-        Self { shown, short }
-    }
-
-    fn head(&self, section: &Section, width: usize) -> Vec<String> {
-        match self.short {
-            true => vec![cut(&section.short, width)],
-            false => section.head.iter().flat_map(|text| wrapped(text, width)).collect(),
-        }
-    }
-
-    /// A line about the stores that have no place at all.
-    fn left_out(&self, sections: &[Section]) -> Option<String> {
-        let hidden = sections.iter().zip(&self.shown).filter(|(_, shown)| !shown.head);
-        let hidden: Vec<_> = hidden.map(|(section, _)| section).filter(|of| of.action != Action::Keep).collect();
-        let images: usize = hidden.iter().map(|section| section.images).sum();
-        (!hidden.is_empty()).then(|| format!("… and {}: {}", count(hidden.len(), "more store"), count(images, "image")))
-    }
-}
-
-/// Deals lines to those that want some, one by one.
-fn dealt(wants: &[usize], room: usize) -> Vec<usize> {
-    let mut given = vec![0; wants.len()];
-    let mut room = room.min(wants.iter().sum());
-    while room > 0 {
-        for (given, _) in given.iter_mut().zip(wants).filter(|(given, wanted)| **given < **wanted) {
-            if room > 0 {
-                *given += 1;
-                room -= 1;
-            }
-        }
-    }
-    given
+/// How the names of a section look on a screen.
+#[derive(Clone, Copy)]
+struct Tone {
+    screen: Screen,
+    style: &'static str,
 }
 
 /// The widths of the columns of all lines.
@@ -256,14 +168,14 @@ impl Columns {
         self.reason = self.reason.saturating_sub(too_much(self)).max(self.reason.min(LEAST));
     }
 
-    fn row(&self, line: &Line, action: Action, screen: Screen) -> String {
+    fn row(&self, line: &Line, Tone { screen, style }: Tone) -> String {
         let Self { name, what, bytes, reason } = *self;
         let padded = |text: &str, width: usize| {
             let text = cut(&safe(text), width);
             let space = " ".repeat(width - length(&text));
             text + &space
         };
-        let mut row = format!("  {}", screen.colored(&padded(&line.name, name), action));
+        let mut row = format!("  {}", screen.styled(style, &padded(&line.name, name)));
         if what > 0 {
             row.push_str(&format!("  {}", padded(&line.what, what)));
         }
@@ -294,8 +206,13 @@ impl Screen {
     }
 
     /// The colors of outcomes in tables.
-    fn colored(self, text: &str, action: Action) -> String {
-        self.styled(if action == Action::Delete { "31" } else { "32" }, text)
+    fn tone(self, section: &Section) -> Tone {
+        let style = match section.action {
+            _ if section.look => "33",
+            Action::Delete => "31",
+            Action::Archive | Action::Keep => "32",
+        };
+        Tone { screen: self, style }
     }
 }
 
@@ -332,7 +249,7 @@ mod tests {
         let short = format!("{name}: {verb} {} images", lines * 4);
         let head =
             vec![format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/{short} of 99999"), "older than 60d".into()];
-        Section { action, head, short, images: lines * 4, lines, line: Box::new(line) }
+        Section { action, look: false, head, short, images: lines * 4, lines, line: Box::new(line) }
     }
 
     fn screen(width: usize, height: usize) -> Screen {
@@ -434,10 +351,16 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_is_red_and_what_stays_is_green() {
+    fn what_goes_is_red_and_what_stays_is_green_and_what_needs_a_look_is_yellow() {
         let screen = Screen { color: true, ..screen(80, 24) };
-        let of = |action| screen.colored("v1", action);
-        assert_eq!(of(Action::Delete), "\u{1b}[31mv1\u{1b}[0m");
-        assert_eq!([of(Action::Keep), of(Action::Archive)], ["\u{1b}[32mv1\u{1b}[0m"; 2]);
+        for (action, look, style) in [
+            (Action::Delete, false, "31"),
+            (Action::Keep, false, "32"),
+            (Action::Archive, false, "32"),
+            (Action::Keep, true, "33"),
+        ] {
+            let (text, _) = text(&[Section { look, ..section(action, "app", 1) }], screen);
+            assert!(text.contains(&format!("\u{1b}[{style}mapp-0, v1.0.0\u{1b}[0m")), "{text:?}");
+        }
     }
 }

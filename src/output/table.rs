@@ -2,10 +2,10 @@
 //! references is shown once, digests are shortened, and notes move below their row. Pure.
 
 use chrono::{DateTime, Utc};
-use comfy_table::{Cell, Color};
+use comfy_table::Cell;
 
 use super::{
-    Look,
+    Look, colors,
     grid::Grid,
     human::{seen, size, wrapped},
     safe,
@@ -16,6 +16,7 @@ use crate::{
     prune::ago,
     report::{Item, State},
     store::LeftBehind,
+    words,
 };
 
 /// Digits of a shortened digest.
@@ -50,7 +51,7 @@ pub const COLUMNS: [Column; 10] = [
         None => item.reference.to_string(),
     }),
     ("NAME", |item, view| view.cut(item.image.name.clone().unwrap_or_default())),
-    ("TAGS", |item, view| view.cut(tags(&item.image.tags))),
+    ("TAGS", |item, view| view.cut(words::some(&item.image.tags))),
     ("PLATFORMS", |item, _| item.platforms.join(", ")),
     ("SIZE", |item, _| item.image.bytes.map(size).unwrap_or_default()),
     ("AGE", |item, view| {
@@ -159,7 +160,7 @@ impl Columns {
                 let count = |text: &str| text.chars().count();
                 let longest = items.iter().map(|item| {
                     let name = item.image.name.as_deref().map_or(0, count);
-                    name.max(count(&tags(&item.image.tags)))
+                    name.max(count(&words::some(&item.image.tags)))
                 });
                 let most = longest.max().unwrap_or(0).saturating_sub(too_much);
                 next = self.clone();
@@ -227,7 +228,7 @@ impl<'v> Rendered<'v> {
             let cell = |column: &usize| {
                 let cell = Cell::new(&row[*column]);
                 match COLUMNS[*column].0 {
-                    "OUTCOME" | "STATE" => cell.fg(colour(item)),
+                    "OUTCOME" | "STATE" => cell.fg(colors::of(item)),
                     _ => cell,
                 }
             };
@@ -275,34 +276,6 @@ fn outcome(item: &Item) -> String {
     }
 }
 
-/// The colors of outcomes and states. Dark ones are readable on light and dark terminals.
-mod colors {
-    use comfy_table::Color;
-
-    /// What stays, or is there.
-    pub const STAYS: Color = Color::DarkGreen;
-    /// What goes, or is gone.
-    pub const GOES: Color = Color::DarkRed;
-    /// What needs a look: it failed, was refused, or its end is not known.
-    pub const LOOK: Color = Color::DarkYellow;
-}
-
-fn colour(item: &Item) -> Color {
-    use Outcome::*;
-    match (item.outcome, &item.state) {
-        (Some(Archived | AlreadyArchived | Restored | Retagged | AlreadyThere), _)
-        | (Some(WouldArchive | WouldRestore | WouldRetag), _)
-        | (None, Some(State::Available)) => colors::STAYS,
-        (Some(Deleted | Untagged | Gone | Accepted | WouldDelete | WouldUntag), _) => colors::GOES,
-        (Some(Missing | Refused | Skipped | TagTaken | Failed | Unknown | WouldRefuse | LayersGone), _)
-        | (None, Some(State::Unavailable(_) | State::Missing)) => colors::LOOK,
-        (None, _) if item.is_kept() => colors::STAYS,
-        (None, _) if item.error.is_some() => colors::LOOK,
-        (None, Some(state)) if ["fail", "error"].iter().any(|word| state.word().contains(word)) => colors::LOOK,
-        (None, _) => Color::Reset,
-    }
-}
-
 fn words(outcome: Outcome) -> String {
     outcome.word().replace('_', " ")
 }
@@ -314,16 +287,6 @@ fn shorten(reference: &Reference, common: &str) -> String {
     match reference.digest().map(Digest::to_string) {
         Some(digest) => rest.replace(&digest, &short(&digest)),
         None => rest.to_owned(),
-    }
-}
-
-/// The first tags, and how many more there are.
-pub fn tags(tags: &[String]) -> String {
-    match tags {
-        [first, second, third, rest @ ..] if !rest.is_empty() => {
-            format!("{first}, {second}, {third} and {} more", rest.len())
-        }
-        tags => tags.join(", "),
     }
 }
 
@@ -352,6 +315,12 @@ pub fn note(item: &Item) -> String {
 mod tests {
     use super::*;
 
+    use crate::{
+        image::{ImageRef, StoreRef},
+        output::Format,
+        store::Image,
+    };
+
     #[test]
     fn what_stays_is_named_in_short_and_snapshots_in_full() {
         let left = |kind: &str, id: String, bytes| LeftBehind { kind: kind.into(), id, bytes };
@@ -363,11 +332,6 @@ mod tests {
         ];
         assert_eq!(note(&item), "leaves referrer 1a1a1a1a1a1a…; leaves snapshot snap-1 (2.0 KiB)");
     }
-    use crate::{
-        image::{ImageRef, StoreRef},
-        output::Format,
-        store::Image,
-    };
 
     #[test]
     fn where_there_is_little_room_each_place_is_said_once_and_references_stay_whole() {

@@ -8,7 +8,8 @@ use crate::{
     settings::Settings,
 };
 
-/// Checks whether a store is usable, and whether the services to ask can be asked. `checkup` holds the findings, also if the caller drops this early.
+/// Checks whether a store is usable, and whether the services to ask can be asked. `checkup` holds the findings, also if
+/// the caller drops this early.
 pub async fn examine(settings: &Settings, store: &StoreRef, ask: &Ask, checkup: &mut Checkup) {
     let ended = match store.provider {
         Provider::Ecr => ecr::examine::examine(settings, store, ask, checkup).await,

@@ -8,6 +8,7 @@ use crate::{
     image::StoreRef,
     prune::Stop,
     store::{Ask, Replica},
+    words,
 };
 
 /// `deletions in ecr:team/app are replicated to us-east-1 of account 123456789012`
@@ -31,7 +32,7 @@ pub fn not_allowed(store: &StoreRef, replicas: &[Replica]) -> Stop {
 fn places(replicas: &[Replica]) -> String {
     let places: Vec<_> =
         replicas.iter().map(|Replica { region, account }| format!("{region} of account {account}")).collect();
-    places.join(" and ")
+    if places.len() <= 3 { places.join(" and ") } else { words::some(&places) }
 }
 
 /// What is deleted elsewhere too may be in use there. Other accounts cannot be asked with the same credentials.

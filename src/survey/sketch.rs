@@ -8,12 +8,13 @@ use super::{
 };
 use crate::{
     output::{
+        facts::Facts,
         human::count,
         sketch::{Line, Section, what},
-        tags,
     },
     prune::{Action, Group, Rule, Stock, groups, identity, own_bytes, short},
     store::Image,
+    words,
 };
 
 /// The sections of a plan: of each store the kept images by reason, if wanted; then of each store the deletions.
@@ -51,15 +52,15 @@ fn by_rule(of: &OfStore, groups: Vec<Group>) -> Vec<(Rule, Vec<Group>)> {
 }
 
 fn keeping<'m>(of: &OfStore<'m>, name: Option<&str>, rule: Rule, groups: Vec<Group>) -> Section<'m> {
-    let facts = Facts::of(of, &groups);
-    let why: Vec<_> = std::iter::once(words(rule)).chain(facts.common.iter().copied()).collect();
+    let facts = facts(of, &groups);
+    let why: Vec<_> = std::iter::once(words(rule)).chain(facts.common.iter().map(String::as_str)).collect();
     let name = name.map(|name| format!("{name}: ")).unwrap_or_default();
     let head = format!("{name}keep {}: {}", count(images(&groups), "image"), why.join(", "));
     section(of, Action::Keep, vec![head.clone()], head, facts, groups)
 }
 
 fn deleting<'m>(of: &OfStore<'m>, name: &str, groups: Vec<Group>) -> Section<'m> {
-    let facts = Facts::of(of, &groups);
+    let facts = facts(of, &groups);
     let mut head = vec![line(of, &of.plan.store.to_string())];
     if !facts.common.is_empty() {
         let verb = if of.archive { "archive" } else { "delete" };
@@ -74,7 +75,7 @@ fn section<'m>(
     action: Action,
     head: Vec<String>,
     short: String,
-    facts: Facts<'m>,
+    facts: Facts,
     groups: Vec<Group>,
 ) -> Section<'m> {
     let (stock, plan) = (of.stock, of.plan);
@@ -91,12 +92,17 @@ fn section<'m>(
     };
     Section {
         action,
+        look: false,
         head,
         short,
         images: images(&groups),
         lines: groups.len(),
         line: Box::new(move |number| line(number, &groups)),
     }
+}
+
+fn facts(of: &OfStore, groups: &[Group]) -> Facts {
+    Facts::of(groups.iter().map(|group| &*of.plan.rows[group.head].reason.words))
 }
 
 fn images(groups: &[Group]) -> usize {
@@ -108,33 +114,8 @@ fn called(stock: &Stock, image: &Image) -> String {
     let id = identity(image).map(short).unwrap_or_default();
     let id = id.strip_prefix("sha256:").map_or(id.to_owned(), |hex| format!("@{hex}"));
     match &image.name {
-        _ if stock.store.provider.has_containers() && !image.tags.is_empty() => tags(&image.tags),
+        _ if stock.store.provider.has_containers() && !image.tags.is_empty() => words::some(&image.tags),
         Some(name) => format!("{id} ({name})"),
         None => id,
     }
-}
-
-/// What the reasons of several lines have in common, said once above them.
-struct Facts<'m> {
-    common: Vec<&'m str>,
-}
-
-impl<'m> Facts<'m> {
-    fn of(of: &OfStore<'m>, groups: &[Group]) -> Self {
-        let mut reasons = groups.iter().map(|group| &*of.plan.rows[group.head].reason.words);
-        let (Some(first), true) = (reasons.next(), groups.len() > 1) else { return Self { common: Vec::new() } };
-        let mut common: Vec<&str> = facts(first).collect();
-        for reason in reasons {
-            common.retain(|fact| facts(reason).any(|other| other == *fact));
-        }
-        Self { common }
-    }
-
-    fn rest(&self, reason: &str) -> String {
-        facts(reason).filter(|fact| !self.common.contains(fact)).collect::<Vec<_>>().join(", ")
-    }
-}
-
-fn facts(reason: &str) -> impl Iterator<Item = &str> {
-    reason.split(", ")
 }

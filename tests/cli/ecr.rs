@@ -249,10 +249,10 @@ fn what_an_answer_leaves_out_is_never_called_deleted() {
 #[test]
 fn a_wrong_key_ends_with_what_the_service_says() {
     let world = world(|_| {}).set("AWS_SECRET_ACCESS_KEY", "wrong");
-    let run = world.run(&["get", "ecr:team/app:v1"]);
+    let run = world.run(&["get", "ecr:team/app:v1", "-o", "table"]);
     run.exits(3).sends_calls(1);
     insta::assert_snapshot!(run.transcript(), @r"
-    $ imgctl get ecr:team/app:v1
+    $ imgctl get ecr:team/app:v1 -o table
     --- stderr
     error: The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.
       code: InvalidSignatureException
@@ -306,9 +306,9 @@ fn a_pattern_lists_the_repositories_that_it_means() {
         push(clouds.ecr.repository(REGION, name, Utc::now()), name, &["v1"]);
     }
     let world = World::new(clouds);
-    let run = world.run(&["list", "ecr:team/*"]);
+    let run = world.run(&["list", "ecr:team/*", "-o", "table"]);
     insta::assert_snapshot!(run.transcript(), @r"
-    $ imgctl list ecr:team/*
+    $ imgctl list ecr:team/* -o table
     --- stdout
     STATE   IMAGE                                                                                                                          TAGS  SIZE    AGE
     active  123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app@sha256:a1348a759ce26e606a06561031d2db0f5af10ba9de03faab3c46b2f089f33893  v1    78 MiB  40 days ago
@@ -326,7 +326,7 @@ fn a_pattern_lists_the_repositories_that_it_means() {
 #[test]
 fn details_of_images_are_read_without_pulling_them() {
     let world = world(|repository| drop(push(repository, "one", &["v1", "latest"])));
-    let run = world.run(&["get", "ecr:team/app:v1", "ecr:team/app:v2"]);
+    let run = world.run(&["get", "ecr:team/app:v1", "ecr:team/app:v2", "-o", "table"]);
     run.sends(0, "BatchGetImage");
     insta::assert_snapshot!(run.transcript());
 }

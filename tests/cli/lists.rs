@@ -67,7 +67,7 @@ fn columns_keep_their_place_from_the_first_row_to_the_last() {
             push(repository, &format!("i{number}"), &[&tag], 90);
         }
     });
-    let run = world.run(&["list", "ecr:team/app"]);
+    let run = world.run(&["list", "ecr:team/app", "-o", "table"]);
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert_eq!(lines.len(), 2501);
     let age = |line: &&str| line.rfind("90 days ago");
@@ -80,11 +80,11 @@ fn columns_keep_their_place_from_the_first_row_to_the_last() {
 
 #[test]
 fn details_show_the_last_pull() {
-    let run = seeded().run(&["get", "ecr:base/alpine:3.10"]);
+    let run = seeded().run(&["get", "ecr:base/alpine:3.10", "-o", "table"]);
     assert!(run.exits(0).stdout.lines().next().unwrap().contains("PULLED"), "{}", run.transcript());
-    let run = seeded().run(&["list", "ecr:base/alpine"]);
+    let run = seeded().run(&["list", "ecr:base/alpine", "-o", "table"]);
     assert!(!run.stdout.contains("PULLED"), "{}", run.transcript());
-    let run = seeded().run(&["list", "ecr:base/alpine", "--wide"]);
+    let run = seeded().run(&["list", "ecr:base/alpine", "--wide", "-o", "table"]);
     assert!(run.stdout.contains("PULLED"), "{}", run.transcript());
 }
 
@@ -136,4 +136,55 @@ fn a_short_digest_that_fits_several_images_is_refused_with_all_of_them() {
     let Some([one, other]) = twins else { panic!("no two digests begin alike") };
     let run = world.run(&["get", &format!("ecr:team/app@{}", begins(one))]);
     run.exits(2).says("may be 2 images:").says(one.trim_matches('"')).says(other.trim_matches('"'));
+}
+
+#[test]
+fn in_a_pipe_each_image_is_one_row_with_every_column_in_its_place() {
+    let world = seeded();
+    for (store, of_time) in [("ecr:**", "pushed_at"), ("cvm:", "created_at"), ("workspace:", "created_at")] {
+        let items = world.run(&["list", store, "-o", "json"]).json()["items"].clone();
+        let run = world.run(&["list", store]);
+        let rows: Vec<Vec<&str>> = run.exits(0).stdout.lines().map(|row| row.split('\t').collect()).collect();
+        let items = items.as_array().unwrap();
+        assert_eq!(rows.len(), items.len(), "{store}");
+        for (row, item) in rows.iter().zip(items) {
+            let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
+            let tags: Vec<&str> =
+                item["tags"].as_array().into_iter().flatten().filter_map(|tag| tag.as_str()).collect();
+            let bytes = item["bytes"].as_u64().map(|bytes| bytes.to_string()).unwrap_or_default();
+            let expected = [
+                text("ref"),
+                text("state"),
+                text("digest"),
+                tags.join(","),
+                text("name"),
+                bytes,
+                text(of_time),
+                text("pulled_at"),
+                String::new(),
+            ];
+            assert_eq!(row[..], expected, "{store}");
+        }
+        // What anybody may want to know besides goes to stderr.
+        assert!(run.stderr.contains(" calls in ") || run.stderr.contains(" call in "), "{}", run.stderr);
+    }
+    let table = world.run(&["list", "cvm:", "-o", "table"]);
+    assert!(table.exits(0).stdout.starts_with("STATE"), "{}", table.stdout);
+    let table = World::new(Clouds::seeded(1, 200, chrono::Utc::now())).set("IMGCTL_OUTPUT", "table");
+    assert!(table.run(&["list", "cvm:"]).stdout.starts_with("STATE"));
+}
+
+#[test]
+fn what_get_finds_is_a_row_too_and_what_it_does_not_find() {
+    let world = world(|repository| drop(push(repository, "a", &["v1", "v2"], 90)));
+    let run = world.run(&["get", "ecr:team/app:v1", "ecr:team/app:nope"]);
+    let rows: Vec<Vec<&str>> = run.exits(1).stdout.lines().map(|row| row.split('\t').collect()).collect();
+    assert_eq!(rows.iter().map(Vec::len).collect::<Vec<_>>(), [9, 9], "{}", run.stdout);
+    assert!(rows[0][0].contains("/team/app:v1") && rows[0][2].len() == 71 && rows[0][3] == "v1,v2", "{}", run.stdout);
+    assert_eq!(rows[1][1..8], ["missing", "", "", "", "", "", ""], "{}", run.stdout);
+    let read = world.run_with(&["delete", "-", "--dry-run", "-o", "json"], &run.stdout);
+    read.ends(1, ["would_untag", "missing"]);
+    // A plan stays a table.
+    let plan = world.run(&["delete", "ecr:team/app:v1", "--dry-run"]);
+    assert!(plan.exits(0).stdout.starts_with("OUTCOME"), "{}", plan.stdout);
 }

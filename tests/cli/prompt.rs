@@ -206,7 +206,8 @@ fn a_large_plan_fits_the_screen_with_exact_counts_and_says_where_the_rest_is() {
         assert!(text.contains(part), "{part:?} in\n{}", shown.text);
     }
     // The newest and the oldest image, and between them the count of the others.
-    let rows: Vec<&str> = plan.filter(|line| line.starts_with("  ")).collect();
+    let below = plan.skip_while(|line| !line.starts_with("delete 180 images"));
+    let rows: Vec<&str> = below.filter(|line| line.starts_with("  ")).collect();
     assert!(rows[0].contains("v0 ") && rows[0].contains("index of 2 platforms"), "{}", shown.text);
     assert!(rows.last().unwrap().contains("pr-44 "), "{}", shown.text);
     let images = |row: &&str| if row.contains("index of 2") { 3 } else { 1 };
@@ -241,4 +242,73 @@ fn a_dry_run_in_a_terminal_is_one_screen_and_in_a_pipe_one_line_an_image() {
     assert!(shown.text.contains("dry run, nothing changed: 2 kept, 180 would delete"), "{}", shown.text);
     let piped = world.run(&dry);
     assert_eq!(piped.stdout.lines().count(), 1 + 182, "{}", piped.transcript());
+}
+
+/// The images of `many`, and some that are not there.
+fn named_in(world: &World) -> String {
+    let listed = world.run(&["list", "ecr:team/app", "-o", "json"]).json();
+    let items = listed["items"].as_array().unwrap().iter();
+    let named = items.map(|item| item["ref"].as_str().unwrap().to_owned() + "\n");
+    named.chain((0..5).map(|number| format!("ecr:team/app:gone-{number}\n"))).collect()
+}
+
+#[test]
+fn a_long_list_of_named_images_is_one_screen_and_in_a_pipe_one_line_an_image() {
+    let world = many();
+    let names = named_in(&world);
+    let images = names.lines().count() - 5;
+    std::fs::write(world.home().join("names"), &names).unwrap();
+    for flags in [&["--dry-run"][..], &[]] {
+        let arguments = [&["delete", "--from", "names", "--no-progress"], flags].concat();
+        let Some(shown) = in_terminal(&world, &arguments, "n\n") else { return };
+        assert_eq!(shown.code, if flags.is_empty() { 4 } else { 1 }, "{}", shown.text);
+        let lines: Vec<&str> = shown.text.lines().collect();
+        assert!(lines.len() <= 30, "{} lines:\n{}", lines.len(), shown.text);
+        assert!(lines.iter().all(|line| line.chars().count() <= 100), "{}", shown.text);
+        let words = shown.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in
+            [&*format!("/team/app: delete {images} images, which frees at most "), "missing: 5 images", "`-v` lists"]
+        {
+            assert!(words.contains(part), "{part:?} in\n{}", shown.text);
+        }
+        assert!(words.contains("more images"), "{}", shown.text);
+        let all = in_terminal(&world, &[&arguments[..], &["-v"]].concat(), "n\n").unwrap();
+        assert!(all.text.lines().count() > images, "{}", all.text);
+    }
+    let piped = world.run(&["delete", "--from", "names", "--dry-run"]);
+    assert!(piped.stdout.lines().count() > images, "{}", piped.transcript());
+    // A few fit the screen, in the table that shows all of each.
+    let few: String = names.lines().take(3).collect::<Vec<_>>().join("\n");
+    std::fs::write(world.home().join("few"), few).unwrap();
+    let shown = in_terminal(&world, &["delete", "--from", "few", "--dry-run"], "").unwrap();
+    assert!(shown.text.contains("OUTCOME") && !shown.text.contains("`-v` lists"), "{}", shown.text);
+}
+
+#[test]
+fn a_saved_plan_is_one_screen_with_its_reasons() {
+    let world = many();
+    let plan = world.run(&[&PRUNE[..], &["-n", "-o", "json"]].concat());
+    std::fs::write(world.home().join("plan.json"), &plan.exits(0).stdout).unwrap();
+    let Some(shown) = in_terminal(&world, &["delete", "--from", "plan.json", "--no-progress"], "n\n") else { return };
+    assert_eq!(shown.code, 4, "{}", shown.text);
+    assert!(shown.text.lines().count() <= 30, "{}", shown.text);
+    assert!(shown.text.contains("older than 30d") && shown.text.contains("more images"), "{}", shown.text);
+    assert!(
+        shown.text.trim_end().ends_with("Nothing was deleted.") || shown.text.contains("[y/N] n"),
+        "{}",
+        shown.text
+    );
+}
+
+#[test]
+fn a_long_warning_is_wrapped_at_words_whatever_the_format() {
+    let world = stale();
+    let pattern = "a-tag-that-no-image-has-".repeat(3);
+    let line = format!(
+        "'{}' prune ecr:team/app --older-than 30d --protect 'one two three four {pattern} five six seven' -n -o json | cat > plan",
+        env!("CARGO_BIN_EXE_imgctl")
+    );
+    let Some(shown) = dialogue(&world, &line, "", &[]) else { return };
+    let warning: Vec<&str> = shown.text.lines().skip_while(|line| !line.starts_with("warning: ")).take(2).collect();
+    assert!(warning.len() == 2 && warning[1].starts_with("  "), "{}", shown.text);
 }

@@ -33,12 +33,25 @@ fn once_says_where_settings_come_from_and_twice_what_each_call_was() {
 fn a_call_says_how_many_ids_it_names_and_a_retry_says_why() {
     let run = world().run(&["get", "ecr:base/alpine:3.10", "ecr:base/alpine:3.10.3", "-vv"]);
     run.says("ecr DescribeImages in eu-west-1 at 127.0.0.1:").says(", 2 ids: HTTP 200 in ");
+    let asking = ["prune", "ecr:base/alpine", "--older-than", "1d", "--ask", "ecs,lambda", "-n", "-vv"];
+    let run = world().run(&asking);
+    for (call, ids) in [
+        ("ECS DescribeServices", "2 ids"),
+        ("ECS DescribeServiceRevisions", "2 ids"),
+        ("ECS DescribeTaskDefinition", "1 id"),
+        ("EventBridge Scheduler GetSchedule", "1 id"),
+        ("Lambda GetFunction", "1 id"),
+    ] {
+        let line = run.stderr.lines().find(|line| line.starts_with(&format!("DEBUG {call} in ")));
+        let line = line.unwrap_or_else(|| panic!("no {call} in {}", run.transcript()));
+        assert!(line.contains(&format!(", {ids}: HTTP 200 in ")), "{line}");
+    }
     let run = world().fault("ecr:DescribeImages:status=500:1").run(&["list", "ecr:base/alpine", "-v"]);
     run.exits(0).says("[ServerException]").says("; retrying in ");
     let run = world().fault("ecr:DescribeImages:status=500:1").run(&["list", "ecr:base/alpine", "-vv"]);
     run.says(": HTTP 500 ServerException in ");
     let run = world().fault("cvm:*:throttle:1").run(&["list", "cvm:", "-v"]);
-    run.exits(0).says("throttled: ");
+    run.exits(0).says("throttled; ").says(" calls a second, next call in ");
     let run = world().fault("cvm:*:drop:1").run(&["list", "cvm:", "-vv"]);
     run.exits(0).says(": no answer after ");
 }

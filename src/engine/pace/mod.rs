@@ -110,6 +110,14 @@ impl Line {
     }
 }
 
+/// `10 → 5 calls a second, next call in 0.4 s`. Calls that were under way change the rate only once.
+fn slower([before, after]: [f64; 2], pause: Duration) -> String {
+    let number = |rate: f64| format!("{rate:.1}").trim_end_matches(".0").to_owned();
+    let (before, after) = (number(before), number(after));
+    let rate = if before == after { after } else { format!("{before} → {after}") };
+    format!("{rate} calls a second, next call in {:.1} s", pause.as_secs_f64())
+}
+
 pub struct Pace {
     slots: Semaphore,
     /// Calls with a slot go out in the order in which they got it.
@@ -178,20 +186,35 @@ impl Pace {
         (state.throttled, state.given_up) = (None, None);
     }
 
-    /// After a throttle: slower, and nothing for as long as the provider asked.
-    pub fn throttled(&self, turn: &Turn<'_>, error: &Error) {
+    /// After a throttle: slower, and nothing for as long as the provider asked. Returns what changes, in words.
+    pub fn throttled(&self, turn: &Turn<'_>, error: &Error) -> String {
         let now = Instant::now();
         let mut state = self.state();
         let pause = error.retry_after.unwrap_or_default().min(LONGEST_PAUSE);
+        let before = state.rate.per_second();
         state.rate.fall(turn.sent, now, pause);
+        let said = slower([before, state.rate.per_second()], state.rate.ready().saturating_duration_since(now));
         let since = *state.throttled.get_or_insert(now);
         if now - since >= self.patience {
             state.given_up = Some(error.clone());
         }
+        said
     }
 
     /// Whether another try of a throttled call may help.
     pub fn hopeful(&self) -> bool {
         self.state().given_up.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_throttle_says_how_fast_it_goes_on_and_when() {
+        let pause = Duration::from_millis(430);
+        assert_eq!(slower([10.0, 5.0], pause), "10 → 5 calls a second, next call in 0.4 s");
+        assert_eq!(slower([7.25, 7.25], Duration::ZERO), "7.2 calls a second, next call in 0.0 s");
     }
 }

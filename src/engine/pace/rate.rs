@@ -73,6 +73,11 @@ impl Rate {
         self.next
     }
 
+    /// Calls a second, as of now.
+    pub fn per_second(&self) -> f64 {
+        self.current.unwrap_or(self.most)
+    }
+
     pub fn send(&mut self, now: Instant) -> Sent {
         self.since.get_or_insert(now);
         let due = self.next + SLACK;

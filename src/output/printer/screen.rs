@@ -2,11 +2,12 @@
 
 use std::io;
 
-use super::Printer;
+use super::{Columns, Printer};
 use crate::output::{
-    Format, human, size_of,
+    Format, Look, human, size_of,
     sketch::{self, Screen, Section},
 };
+use crate::report::Item;
 
 /// Lines below a plan: where the rest of it is, the question or the sum, and the next prompt of the shell.
 const BELOW: usize = 4;
@@ -15,6 +16,15 @@ impl Printer {
     /// Whether the plan of a dry run, or of a question, may be shortened to the screen of a person.
     pub fn has_screen(&self, dry_run: bool) -> bool {
         !self.look.details && self.screen(dry_run).is_some()
+    }
+
+    /// Whether a person would see only a part of a table of these, because it is longer than the screen.
+    pub fn is_too_long(&self, items: &[Item], dry_run: bool) -> bool {
+        let Some(screen) = self.screen(dry_run).filter(|_| !self.look.details) else { return false };
+        let width = u16::try_from(screen.width).ok();
+        let table = || Columns::default().table(items, &Look { width, ..self.look }, chrono::Utc::now());
+        // A long table is not made only to count its lines.
+        items.len() + BELOW > screen.height || table().lines().count() + BELOW > screen.height
     }
 
     fn screen(&self, dry_run: bool) -> Option<Screen> {
@@ -27,9 +37,10 @@ impl Printer {
     }
 
     /// Shows a plan on one screen of a person, beside these other lines: as the data of a dry run, or to ask about it.
-    pub fn sketch(&self, sections: &[Section], beside: &[&str], dry_run: bool) {
+    /// `all` is the flag that shows all of it.
+    pub fn sketch(&self, sections: &[Section], beside: &[&str], dry_run: bool, all: &str) {
         let Some(screen) = self.screen(dry_run) else { return };
-        let lines: usize = beside.iter().map(|line| human::wrapped(line, screen.width).len()).sum();
+        let lines: usize = beside.iter().map(|line| human::fitted(line, screen.width).lines().count()).sum();
         let height = screen.height.saturating_sub(lines + BELOW).max(screen.height / 2);
         let (text, whole) = sketch::text(sections, Screen { height, ..screen });
         match dry_run {
@@ -41,7 +52,7 @@ impl Printer {
             false => self.stderr(&text),
         }
         if !whole {
-            self.note(sketch::REST);
+            self.note(&format!("`{all}` lists every image; `-n -o json > plan.json` saves the whole plan"));
         }
     }
 }

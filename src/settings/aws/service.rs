@@ -93,7 +93,9 @@ fn host(aws: &Aws, service: &Service, region: &str) -> Result<Url> {
             return Err(Error::new(Kind::Config, message).hint("unset AWS_USE_DUALSTACK_ENDPOINT"));
         }
     };
-    let kind = if fips { "-fips" } else { "" };
+    // In the regions of the US government, the plain host of EventBridge is the one for FIPS.
+    let plain = service.name == EVENTS.name && region.starts_with("us-gov-") && !dual_stack;
+    let kind = if fips && !plain { "-fips" } else { "" };
     let url = format!("https://{}{kind}.{region}.{suffix}", service.name);
     Url::parse(&url).map_err(|error| Error::new(Kind::Config, format!("{url} is not a valid endpoint: {error}")))
 }
@@ -133,6 +135,9 @@ mod tests {
             assert_eq!(url.as_str(), format!("https://{host_is}/"));
         }
         assert!(host(&aws(false, true), &ECS, "us-iso-east-1").is_err());
+        let events = |region| host(&aws(true, false), &EVENTS, region).unwrap().to_string();
+        assert_eq!(events("us-gov-west-1"), "https://events.us-gov-west-1.amazonaws.com/");
+        assert_eq!(events("us-east-1"), "https://events-fips.us-east-1.amazonaws.com/");
     }
 
     #[test]

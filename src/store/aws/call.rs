@@ -34,6 +34,8 @@ pub struct Api {
 #[derive(Clone, Copy)]
 pub struct Call<'c> {
     pub action: &'static str,
+    /// How many things it asks about.
+    pub ids: usize,
     pub own: &'c [Row],
 }
 
@@ -97,7 +99,7 @@ impl Api {
         let answer = self.access.http.send(request, Size::List).await;
         let (endpoint, region) = (&self.access.endpoint, &self.access.region);
         let host = host(endpoint);
-        let sent = To { service: self.service.title, region, host: &host }.sent(action, 0, started);
+        let sent = To { service: self.service.title, region, host: &host }.sent(action, call.ids, started);
         let answer = answer.inspect_err(|error| sent.failed(error)).map_err(|error| self.unreachable(error))?;
         let told = read(self.service.title, call, &answer);
         let code = told.as_ref().err().and_then(|error| error.code.as_deref());
@@ -243,7 +245,7 @@ mod tests {
     #[test]
     fn a_refusal_is_understood_in_every_form() {
         const OWN: &[Row] = &[(&["ClusterNotFoundException"], Kind::NotFound, "")];
-        let call = Call { action: "ListTasks", own: OWN };
+        let call = Call { action: "ListTasks", ids: 0, own: OWN };
         type Case<'c> = (u16, &'c [(&'static str, &'c str)], &'c str, Kind, Option<u64>);
         let table: [Case; 9] = [
             (400, &[], r#"{"__type":"ClusterNotFoundException","message":"m"}"#, Kind::NotFound, None),
@@ -282,7 +284,7 @@ mod tests {
             #[expect(dead_code, reason = "only its absence matters")]
             code: u32,
         }
-        let call = Call { action: "GetFunction", own: &[] };
+        let call = Call { action: "GetFunction", ids: 1, own: &[] };
         for body in [r#"{"code":"hunter2-in-a-variable"}"#, r#"{"hunter2-in-a-variable":1}"#, "hunter2-in-a-variable"] {
             let error = read::<Told>("Lambda", call, &answer(200, &[], body)).unwrap_err();
             assert!(!format!("{error:?}").contains("hunter2"), "{error}");

@@ -20,7 +20,10 @@ use async_trait::async_trait;
 use futures_util::future::{join_all, join3, try_join, try_join_all, try_join3};
 use serde_json::{Value, json};
 
-use self::{asking::Asking, clusters::Cluster, decode::name_of, rules::Rules, schedules::Schedules, start::Start};
+use self::{
+    asking::Asking, clusters::Cluster, decode::name_of, definitions::Active, rules::Rules, schedules::Schedules,
+    start::Start,
+};
 use super::{
     account,
     call::{Api, Call},
@@ -81,20 +84,12 @@ impl Source for Ecs {
             try_join3(clusters, schedules.starts(), asking.active()).await?;
         starts.extend(scheduled);
         let newest = active.newest(self.revisions.most());
-        let mut doubts = Vec::new();
-        let mut started = Vec::new();
-        for Start { who, definition } in &starts {
-            match definition.as_ref().map(|definition| (definition, active.revision(definition))) {
-                Ok((_, Some(revision))) => started.push((revision.to_owned(), who)),
-                Ok((definition, None)) => doubts.push(start::of_nothing(who, definition)),
-                Err(why) => doubts.push(format!("{who} {why}, so it keeps no image")),
-            }
-        }
+        let (started, mut doubts) = started(&starts, &active);
         let of_clusters: BTreeSet<&str> = clusters
             .iter()
             .flat_map(|cluster| cluster.named.iter().map(|(definition, _)| definition.as_str()))
             .collect();
-        let others = started.iter().map(|(definition, _)| definition).chain(&newest).map(String::as_str);
+        let others = started.iter().map(|(_, definition)| *definition).chain(newest.iter().map(String::as_str));
         let all: BTreeSet<&str> = of_clusters.iter().copied().chain(others).collect();
         let definitions = asking.definitions(&all, &of_clusters).await?;
         let count = |number: fn(&Cluster) -> usize| clusters.iter().map(number).sum();
@@ -112,12 +107,11 @@ impl Source for Ecs {
             users.extend(cluster.users);
             named.extend(cluster.named);
         }
-        for (definition, who) in started {
-            if !definitions.contains_key(&definition) {
-                doubts.push(start::of_nothing(who, &definition));
+        for (who, definition) in started {
+            if !definitions.contains_key(definition) {
+                doubts.push(start::of_nothing(who, definition));
             }
-            let who = format!("{who}, task definition {}", name_of(&definition));
-            named.push((definition, who));
+            named.push((definition.to_owned(), format!("{who}, task definition {}", name_of(definition))));
         }
         let why = |arn: &String| {
             let name = name_of(arn);
@@ -147,7 +141,7 @@ impl Source for Ecs {
         ];
         let tried = tries.iter().map(|(name, body)| async move {
             let action = name.trim_start_matches("ecs:");
-            Permission::of(name, self.api.target::<Value>(TARGET, Call { action, own: CODES }, body).await)
+            Permission::of(name, self.api.target::<Value>(TARGET, Call { action, ids: 0, own: CODES }, body).await)
         });
         let (mut of_ecs, of_rules, of_schedules) =
             join3(join_all(tried), rules::permissions(&self.events), schedules::permissions(&self.scheduler)).await;
@@ -155,4 +149,19 @@ impl Source for Ecs {
         of_ecs.extend(of_schedules);
         of_ecs
     }
+}
+
+/// What starts which revision, and what is to be told of those that name none.
+fn started<'s>(starts: &'s [Start], active: &'s Active) -> (Vec<(&'s str, &'s str)>, Vec<String>) {
+    let (mut started, mut doubts) = (Vec::new(), Vec::new());
+    for Start { who, definition } in starts {
+        match definition {
+            Ok(definition) => match active.revision(definition) {
+                Some(revision) => started.push((who.as_str(), revision)),
+                None => doubts.push(start::of_nothing(who, definition)),
+            },
+            Err(why) => doubts.push(format!("{who} {why}, so it keeps no image")),
+        }
+    }
+    (started, doubts)
 }

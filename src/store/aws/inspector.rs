@@ -20,7 +20,7 @@ use crate::{
 /// <https://docs.aws.amazon.com/inspector/v2/APIReference/API_ListCoverage.html>
 const COVERAGE: Limit = Limit { call: "ListCoverage", batch: 200, per_second: 5, in_flight: 1 };
 
-const CALL: Call<'static> = Call { action: "ListCoverage", own: &[] };
+const CALL: Call<'static> = Call { action: "ListCoverage", ids: 0, own: &[] };
 const PATH: [&str; 2] = ["coverage", "list"];
 
 pub struct Inspector {

@@ -135,7 +135,7 @@ impl Source for Lambda {
             ("lambda:ListAliases", &[VERSION, "functions", NOTHING, "aliases"]),
         ];
         let tried = tries.iter().map(|(name, path)| async move {
-            let call = Call { action: name.trim_start_matches("lambda:"), own: CODES };
+            let call = Call { action: name.trim_start_matches("lambda:"), ids: 0, own: CODES };
             // What is there does not matter.
             Permission::of(name, self.api.rest::<IgnoredAny>(call, Method::GET, path, &[], None).await)
         });
@@ -149,8 +149,14 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn get<T: DeserializeOwned>(&self, action: &'static str, path: &[&str], query: &[(&str, &str)]) -> Result<T> {
-        self.api.rest(Call { action, own: CODES }, Method::GET, path, query, None).await
+    async fn get<T: DeserializeOwned>(
+        &self,
+        action: &'static str,
+        ids: usize,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T> {
+        self.api.rest(Call { action, ids, own: CODES }, Method::GET, path, query, None).await
     }
 
     async fn pages<T: DeserializeOwned + Send>(
@@ -162,7 +168,7 @@ impl Asking<'_> {
         let call = |marker: Option<String>| async move {
             let marker = marker.as_deref().map(|marker| ("Marker", marker));
             let query: Vec<_> = query.iter().copied().chain(marker).collect();
-            self.get::<Paged<T>>(action, path, &query).await
+            self.get::<Paged<T>>(action, 0, path, &query).await
         };
         pages(self.asker, LIST, call).await
     }
@@ -194,7 +200,7 @@ impl Asking<'_> {
     async fn image(&self, function: &Function) -> Result<Option<String>> {
         let path = [VERSION, "functions", &function.function_name];
         let query = [("Qualifier", function.version.as_str())];
-        let got: Result<Got> = asked(self.asker, GET, || self.get("GetFunction", &path, &query)).await;
+        let got: Result<Got> = asked(self.asker, GET, || self.get("GetFunction", 1, &path, &query)).await;
         match got {
             Ok(Got { configuration, code }) => {
                 let same =

@@ -27,17 +27,19 @@ pub struct Asking<'a> {
 }
 
 impl Asking<'_> {
+    /// Makes a call about so many things.
     pub async fn call<T: DeserializeOwned + Send>(
         &self,
         limit: Limit,
         action: &'static str,
+        ids: usize,
         body: &Value,
     ) -> Result<T> {
-        asked(self.asker, limit, || self.once(action, body)).await
+        asked(self.asker, limit, || self.once(action, ids, body)).await
     }
 
-    async fn once<T: DeserializeOwned>(&self, action: &'static str, body: &Value) -> Result<T> {
-        self.api.target(TARGET, Call { action, own: CODES }, body).await
+    async fn once<T: DeserializeOwned>(&self, action: &'static str, ids: usize, body: &Value) -> Result<T> {
+        self.api.target(TARGET, Call { action, ids, own: CODES }, body).await
     }
 
     pub async fn pages<T: DeserializeOwned + Send>(
@@ -53,7 +55,7 @@ impl Asking<'_> {
             if let Some(token) = token {
                 body["nextToken"] = token.into();
             }
-            self.once::<Paged<T>>(action, &body).await
+            self.once::<Paged<T>>(action, 0, &body).await
         };
         pages(self.asker, limit, call).await
     }

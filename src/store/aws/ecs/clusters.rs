@@ -55,7 +55,7 @@ impl Asking<'_> {
         let arns: Vec<String> = pages.into_iter().flat_map(|page| page.service_arns).collect();
         let described = try_join_all(arns.chunks(SERVICES.batch).map(|arns| async move {
             let body = json!({ "cluster": cluster, "services": arns });
-            let told: Services = self.call(SERVICES, "DescribeServices", &body).await?;
+            let told: Services = self.call(SERVICES, "DescribeServices", arns.len(), &body).await?;
             let told_of = told.services.iter().map(|service| service.service_arn.as_str());
             complete("DescribeServices", arns, told_of, &told.failures)?;
             Ok::<_, Error>(told.services)
@@ -98,7 +98,7 @@ impl Asking<'_> {
         let mut new = Vec::new();
         for arns in unknown.chunks(REVISIONS.batch) {
             let body = json!({ "serviceRevisionArns": arns });
-            let told: Revisions = self.call(REVISIONS, "DescribeServiceRevisions", &body).await?;
+            let told: Revisions = self.call(REVISIONS, "DescribeServiceRevisions", arns.len(), &body).await?;
             let told_of = told.service_revisions.iter().map(|revision| revision.arn.as_str());
             complete("DescribeServiceRevisions", arns, told_of, &told.failures)?;
             new.extend(told.service_revisions);
@@ -114,7 +114,7 @@ impl Asking<'_> {
         let arns: Vec<String> = pages.into_iter().flat_map(|page| page.task_arns).collect();
         let described = try_join_all(arns.chunks(TASKS.batch).map(|arns| async move {
             let body = json!({ "cluster": cluster, "tasks": arns });
-            let told: Tasks = self.call(TASKS, "DescribeTasks", &body).await?;
+            let told: Tasks = self.call(TASKS, "DescribeTasks", arns.len(), &body).await?;
             complete("DescribeTasks", arns, told.tasks.iter().map(|task| task.task_arn.as_str()), &told.failures)?;
             Ok::<_, Error>(told.tasks)
         }));

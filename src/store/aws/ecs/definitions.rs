@@ -62,7 +62,7 @@ impl Asking<'_> {
         let unknown = arns.iter().copied().filter(|arn| !known.contains_key(*arn));
         let asked = try_join_all(unknown.map(|arn| async move {
             let body = json!({ "taskDefinition": arn });
-            let told: Result<Described> = self.call(DEFINITIONS, "DescribeTaskDefinition", &body).await;
+            let told: Result<Described> = self.call(DEFINITIONS, "DescribeTaskDefinition", 1, &body).await;
             match told {
                 Ok(Described { task_definition }) => {
                     complete("DescribeTaskDefinition", &[arn], [task_definition.arn.as_str()].into_iter(), &[])?;

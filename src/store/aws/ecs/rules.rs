@@ -113,7 +113,7 @@ impl Rules<'_> {
             if let Some(token) = token {
                 body["NextToken"] = token.into();
             }
-            self.api.target::<Paged<T>>(TARGET, Call { action, own: CODES }, &body).await
+            self.api.target::<Paged<T>>(TARGET, Call { action, ids: 0, own: CODES }, &body).await
         };
         pages(self.asker, limit, call).await
     }
@@ -134,7 +134,7 @@ pub async fn permissions(api: &Api) -> Vec<Permission> {
         ("events:ListTargetsByRule", json!({ "Rule": NOTHING })),
     ];
     let tried = tries.iter().map(|(name, body)| async move {
-        let call = Call { action: name.trim_start_matches("events:"), own: CODES };
+        let call = Call { action: name.trim_start_matches("events:"), ids: 0, own: CODES };
         Permission::of(name, api.target::<Value>(TARGET, call, body).await)
     });
     join_all(tried).await

@@ -68,7 +68,7 @@ impl Schedules<'_> {
         let call = |token: Option<String>| async move {
             let token = token.as_deref().map(|token| ("NextToken", token));
             let query: Vec<_> = [("MaxResults", "100")].into_iter().chain(token).collect();
-            self.get::<Paged<Listed>>("ListSchedules", &["schedules"], &query).await
+            self.get::<Paged<Listed>>("ListSchedules", 0, &["schedules"], &query).await
         };
         let pages = pages(self.asker, LIST, call).await?;
         let listed: Vec<Summary> = pages.into_iter().flat_map(|page| page.schedules).collect();
@@ -80,7 +80,7 @@ impl Schedules<'_> {
     /// What a schedule starts; nothing, if it was deleted since it was listed.
     async fn start(&self, listed: &Summary) -> Result<Option<Start>> {
         let (path, query) = (["schedules", &*listed.name], [("groupName", &*listed.group_name)]);
-        let schedule: Schedule = asked(self.asker, GET, || self.get("GetSchedule", &path, &query)).await?;
+        let schedule: Schedule = asked(self.asker, GET, || self.get("GetSchedule", 1, &path, &query)).await?;
         if (&schedule.name, &schedule.group_name) != (&listed.name, &listed.group_name) {
             let message = format!("GetSchedule tells about {}, which was not asked for", schedule.arn);
             return Err(Error::new(Kind::Unreadable, message));
@@ -89,14 +89,20 @@ impl Schedules<'_> {
         Ok(schedule.target.starts(&schedule.arn).map(|definition| Start { who, definition }))
     }
 
-    async fn get<T: DeserializeOwned>(&self, action: &'static str, path: &[&str], query: &[(&str, &str)]) -> Result<T> {
-        self.api.rest(Call { action, own: CODES }, Method::GET, path, query, None).await
+    async fn get<T: DeserializeOwned>(
+        &self,
+        action: &'static str,
+        ids: usize,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T> {
+        self.api.rest(Call { action, ids, own: CODES }, Method::GET, path, query, None).await
     }
 }
 
 pub async fn permissions(api: &Api) -> Vec<Permission> {
     let get = async |name: &'static str, path: &[&str], query: &[(&str, &str)]| {
-        let call = Call { action: name.trim_start_matches("scheduler:"), own: CODES };
+        let call = Call { action: name.trim_start_matches("scheduler:"), ids: 0, own: CODES };
         Permission::of(name, api.rest::<IgnoredAny>(call, Method::GET, path, query, None).await)
     };
     let list = get("scheduler:ListSchedules", &["schedules"], &[("MaxResults", "1")]);

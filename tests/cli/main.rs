@@ -1,5 +1,6 @@
 //! The real binary against the emulator, with an environment of its own: what it prints, how it ends and which calls
-//! it sends, recorded together, so that a needless call shows in review.
+//! it sends, recorded together, so that a needless call shows in review. With the tests of the README and those with the
+//! providers' own clients, it is one program: most of them wait, so they run best side by side.
 
 mod archive;
 mod ask;
@@ -46,3 +47,10 @@ mod tripwires;
 mod verbose;
 mod workspace;
 mod world;
+
+#[path = "../keystone/mod.rs"]
+mod keystone;
+#[path = "../official/mod.rs"]
+mod official;
+#[path = "../readme/mod.rs"]
+mod readme;

@@ -2,7 +2,6 @@
 //! With UPDATE_README set, what they print is written into the README instead, and its picture is drawn again.
 
 #[cfg(target_os = "linux")]
-#[path = "readme/picture.rs"]
 mod picture;
 
 use std::{
@@ -158,7 +157,7 @@ fn the_picture_is_what_the_program_shows() {
     let kept = fs::read_to_string(file).unwrap_or_default();
     assert!(
         kept == drawn,
-        "the program shows another plan; draw it with `UPDATE_README=1 cargo test --test readme`:\n{shown}"
+        "the program shows another plan; draw it with `UPDATE_README=1 cargo test --test cli readme`:\n{shown}"
     );
 }
 

@@ -2,11 +2,8 @@
 //! environments of their own, one a provider, in the folder that `IMGCTL_OFFICIAL_CLIENTS` names; without it these
 //! tests say that they did nothing.
 
-#[path = "official/distribution.rs"]
 mod distribution;
-#[path = "official/pipelines.rs"]
 mod pipelines;
-#[path = "official/skopeo.rs"]
 mod skopeo;
 
 use std::{

@@ -14,7 +14,7 @@ use futures_util::{
 };
 
 use self::{
-    decided::{candidates, keep, ranges, read_and_decide},
+    decided::{candidates, find_unlisted, keep, ranges, read_and_decide},
     parts::{Part, fail, interrupted, once, open},
 };
 use crate::{
@@ -121,6 +121,8 @@ impl Made {
             rules.iter_mut().for_each(|rules| rules.clauses = rules.clauses.by_clock(ahead));
         }
 
+        find_unlisted(context, &rules, &parts, &mut stocks).await?;
+        interrupted(context)?;
         let mut evidence = Evidence::default();
         let mut lists = files.read(&stocks, &mut evidence)?;
         printer.progress.doing("asking what is in use", None);

@@ -155,6 +155,15 @@ fn where_clients_keep_a_tag_it_goes_with_its_image_and_with_all_that_it_lists() 
 }
 
 #[test]
+fn a_signature_that_a_list_names_as_in_use_stays_though_no_listing_shows_it() {
+    let shop = Shop::of("zot", |_| ());
+    std::fs::write(shop.world.home().join("used"), format!("{}\n", shop.signatures[0])).unwrap();
+    let run = shop.prune(&["--in-use", "used", "--yes"]);
+    run.ends(0, ["deleted", "deleted", "deleted"]);
+    assert!(shop.has(&shop.signatures[0]) && shop.has(&shop.second) && !shop.has("pr-1"), "{}", run.transcript());
+}
+
+#[test]
 fn an_unknown_list_keeps_the_image_and_says_why() {
     for (fault, why) in [("status=403", "no right"), ("status=503", "refuses the call"), ("garble", "cannot read")] {
         let shop = Shop::of("zot", |_| ());

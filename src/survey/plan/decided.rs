@@ -11,7 +11,7 @@ use crate::{
     prune::rules::Rules,
     prune::{Action, Clauses, Elsewhere, Evidence, Plan, Row, Stock, Stop, StorePlan, decide},
     report::Item,
-    store::Image,
+    store::{Image, Op},
     survey,
 };
 
@@ -29,6 +29,29 @@ pub fn candidates(rules: &[Rules], parts: &[Part], stocks: &[Stock], evidence: &
     stocks.iter().zip(now.stores.iter().zip(&ever.stores)).map(of_store).collect()
 }
 
+/// Finds what the listings leave out about images that may be deleted, before lists of what is in use are read: a list
+/// counts for images that are known. More evidence only keeps more.
+pub async fn find_unlisted(context: &Context, rules: &[Rules], parts: &[Part], stocks: &mut [Stock]) -> Result<()> {
+    if parts.iter().all(|part| part.session.store.limit(Op::Referrers).is_none()) {
+        return Ok(());
+    }
+    loop {
+        let plan = decided(rules, parts, stocks, &Evidence::default(), true, |clauses| Cow::Borrowed(clauses));
+        let mut any = false;
+        for ((part, stock), plan) in parts.iter().zip(stocks.iter_mut()).zip(&plan.stores) {
+            any |= survey::find_unlisted(&part.session, &context.cache, stock, &deleted(plan)).await?;
+        }
+        if !any {
+            return Ok(());
+        }
+    }
+}
+
+/// The places of the images that a plan deletes.
+fn deleted(plan: &StorePlan) -> Vec<usize> {
+    plan.rows.iter().filter(|row| row.action() == Action::Delete).map(|row| row.image).collect()
+}
+
 /// Decides, and decides again whenever the manifests of candidates tell more: some listings leave out what an image is
 /// attached to.
 pub async fn read_and_decide(
@@ -44,9 +67,7 @@ pub async fn read_and_decide(
         let mut all_known = true;
         let mut readable = Vec::with_capacity(parts.len());
         for ((part, stock), plan) in parts.iter().zip(stocks.iter_mut()).zip(&plan.stores) {
-            let deleted = plan.rows.iter().filter(|row| row.action() == Action::Delete).map(|row| row.image);
-            let deleted: Vec<usize> = deleted.collect();
-            let read = complete(&part.session, &context.cache, stock, &deleted).await;
+            let read = complete(&part.session, &context.cache, stock, &deleted(plan)).await;
             all_known &= matches!(read, Ok(false));
             readable.push(read.is_ok());
             if let Err(error) = read {

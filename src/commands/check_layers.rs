@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::future::join_all;
+
 use crate::{
     commands::short,
     context::Context,
@@ -69,14 +71,17 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
         Reference::Image(_) => {
             let images = what.iter().map(|text| Ok(text.parse()?)).collect::<Result<Vec<ImageRef>>>()?;
             images.iter().try_for_each(|image| has_layers(image.store.provider))?;
-            for (store, images) in by_store(images, |image| &image.store) {
+            let of_store = async |(store, images): (Arc<StoreRef>, Vec<(usize, ImageRef)>)| {
                 let session = context.open(&store).await?;
-                let (checks, failed) = walk(&session, images.into_iter().map(|(_, image)| image.id)).await;
+                let (checks, mut items) = walk(&session, images.into_iter().map(|(_, image)| image.id)).await;
                 if let Some(error) = session.halted() {
                     context.printer.error(error);
                 }
-                items.extend(failed);
                 items.extend(check(context, &session, checks).await);
+                Ok::<_, Error>(items)
+            };
+            for of_store in join_all(by_store(images, |image| &image.store).into_iter().map(of_store)).await {
+                items.extend(of_store?);
             }
         }
     }

@@ -117,7 +117,7 @@ impl Pins {
     fn pin(&mut self, id: &ImageId, image: &Arc<Image>) -> Next {
         let ended = |error| Next::Ended(Box::new(Verdict::failed(error)), Some(Arc::clone(image)));
         if let Some(Hold::Refused(error)) = &image.hold {
-            return ended(error.clone());
+            return ended((**error).clone());
         }
         let archive = self.wish.archive;
         // Where the last tag does not take its image along, all of them together stand for the image.

@@ -114,6 +114,11 @@ impl Order<'_> {
         self.stores.iter_mut().filter_map(|of| of.chosen.as_mut()).for_each(|chosen| chosen.stock = None);
     }
 
+    /// Forgets what chosen images looked like when they were chosen: it was compared for the last time.
+    pub fn forget_choice(&mut self) {
+        self.stores.iter_mut().filter_map(|of| of.chosen.as_mut()).for_each(|chosen| chosen.saved = Vec::new());
+    }
+
     /// The result of each image if all goes well, in the order asked. There may be a million, so each is made when it is
     /// looked at.
     pub fn expected(&self) -> impl Iterator<Item = Item> {

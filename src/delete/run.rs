@@ -95,6 +95,7 @@ pub async fn run(order: &mut Order<'_>, context: &Context, how: How) -> Result<T
         order.may_be_copied(how.replicated)?;
     }
     order.check(context).await?;
+    order.forget_choice();
     order.protect(context).await;
     let recorder = match folder {
         Some(folder) if order.sends() => Some(Recorder::begin(folder, about(context, order.archive, &how)).await?),

@@ -134,7 +134,9 @@ fn of_store(
     reads: &Reads,
 ) -> StoreOrder<'static> {
     let home = session.store.home();
-    let (mut goes, mut asked, mut saved) = (Vec::new(), Vec::new(), Vec::new());
+    let count = images.len();
+    let (mut goes, mut asked, mut saved) =
+        (Vec::with_capacity(count), Vec::with_capacity(count), Vec::with_capacity(count));
     for (place, mut planned) in images {
         let read_at = planned.reference.id.digest().and_then(|digest| reads.of(&home, digest));
         planned.saved.read_at = planned.saved.read_at.max(read_at);

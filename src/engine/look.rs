@@ -5,7 +5,11 @@ use std::{
     sync::Mutex,
 };
 
-use futures_util::{TryStreamExt, future::join_all, stream::FuturesUnordered};
+use futures_util::{
+    TryStreamExt,
+    future::{join, join_all},
+    stream::FuturesUnordered,
+};
 
 use super::{
     pace::Op,
@@ -76,7 +80,13 @@ impl Session {
         if self.store.lists_names() {
             return self.get(ids).await;
         }
-        let mut found = self.list_refused(ids).await;
+        // Most are absent, and how that is asked depends on the rules.
+        let rules = async {
+            if self.asks_manifests(ids.len()) {
+                self.may_fetch().await;
+            }
+        };
+        let (mut found, ()) = join(self.list_refused(ids), rules).await;
         let open: Vec<_> = ids.iter().filter(|id| !found.contains_key(id)).cloned().collect();
         let answers = self.each_alone(&open).await;
         found.extend(open.into_iter().zip(answers));
@@ -149,7 +159,7 @@ impl Session {
     /// Those of some images that are missing, most likely all. Manifests are the only thing that some services can be asked
     /// for by many names of which none exists; of an image that does exist, this counts as a pull.
     async fn absent(&self, ids: Vec<ImageId>) -> Found {
-        if ids.len() < FEW || self.store.limit(Op::Manifests).is_none() || self.may_fetch().await {
+        if !self.asks_manifests(ids.len()) || self.may_fetch().await {
             return Found::new();
         }
         // A permission that is missing here must not stop the store.
@@ -157,6 +167,10 @@ impl Session {
         let missing = |error: &Error| error.kind == Kind::NotFound;
         let absent = ids.into_iter().zip(answers).filter_map(|(id, answer)| Some((id, answer.err().filter(missing)?)));
         absent.map(|(id, error)| (id, Err(error))).collect()
+    }
+
+    fn asks_manifests(&self, ids: usize) -> bool {
+        ids >= FEW && self.store.limit(Op::Manifests).is_some()
     }
 
     /// What a whole listing shows of these, unless it is longer than asking for each.

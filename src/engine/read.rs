@@ -54,7 +54,8 @@ impl Session {
         T: Clone + Send + 'static,
     {
         let batches = ids.chunks(self.limit(op).batch.max(1));
-        join_all(batches.map(|batch| self.batch(op, batch, ask, refused))).await.concat()
+        let answers = join_all(batches.map(|batch| self.batch(op, batch, ask, refused))).await;
+        answers.into_iter().flatten().collect()
     }
 
     fn batch<'f, I, T>(

@@ -128,7 +128,7 @@ impl Target {
         match (difference, &now.hold) {
             (Some(what @ Difference::PushedAgain), _) => Now::Replaced(changed(&what)),
             (_, Some(Hold::Going)) => Now::Going,
-            (_, Some(Hold::Refused(error))) => Now::Refused(error.clone()),
+            (_, Some(Hold::Refused(error))) => Now::Refused((**error).clone()),
             (Some(what), Some(Hold::Unsure) | None) => Now::Changed(changed(&what)),
             (None, Some(Hold::Unsure) | None) => Now::Same(now.pushed_at),
         }

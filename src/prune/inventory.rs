@@ -57,32 +57,35 @@ const SINGLE: [&str; 5] = [
 impl Stock {
     /// Takes a store's whole listing. An image on two pages is one image with the tags of both.
     pub fn new(store: impl Into<Arc<StoreRef>>, listed: impl IntoIterator<Item = Image>) -> Self {
-        let mut images: Vec<Arc<Image>> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
-        for image in listed {
-            let known = identity(&image).and_then(|id| places.get(id).copied());
-            if let Some(place) = known {
-                let tags = &mut Arc::make_mut(&mut images[place]).tags;
-                for tag in image.tags {
-                    if !tags.contains(&tag) {
-                        tags.push(tag);
-                    }
-                }
-                continue;
-            }
-            if let Some(id) = identity(&image) {
-                places.insert(id.to_owned(), images.len());
-            }
-            images.push(Arc::new(image));
-        }
-        Self {
-            store: store.into(),
-            images,
-            places,
+        let store = store.into();
+        let mut stock = Self {
+            store,
+            images: Vec::new(),
+            places: HashMap::new(),
             readings: HashMap::new(),
             archived: HashSet::new(),
             beyond: Beyond::default(),
+        };
+        listed.into_iter().for_each(|image| stock.add(image));
+        stock
+    }
+
+    /// Adds an image of the listing.
+    pub fn add(&mut self, image: Image) {
+        let known = identity(&image).and_then(|id| self.places.get(id).copied());
+        if let Some(place) = known {
+            let tags = &mut Arc::make_mut(&mut self.images[place]).tags;
+            for tag in image.tags {
+                if !tags.contains(&tag) {
+                    tags.push(tag);
+                }
+            }
+            return;
         }
+        if let Some(id) = identity(&image) {
+            self.places.insert(id.to_owned(), self.images.len());
+        }
+        self.images.push(Arc::new(image));
     }
 
     /// Adds an image that is not in it yet.
@@ -101,19 +104,14 @@ impl Stock {
         new
     }
 
-    /// The images that can be archived: those in the archive are left out, and those on their way out of it are held.
-    pub fn to_archive(store: impl Into<Arc<StoreRef>>, listed: impl IntoIterator<Item = Image>) -> Self {
-        let mut archived = HashSet::new();
-        let active = listed.into_iter().filter_map(|mut image| {
-            if image.storage == Storage::Archived {
-                archived.extend(image.digest);
-                return None;
-            }
-            image.hold = image.hold_from_archive().map(Hold::Refused);
-            Some(image)
-        });
-        let stock = Self::new(store, active);
-        Self { archived, ..stock }
+    /// Adds an image that can be archived: one in the archive is left out, and one on its way out of it is held.
+    pub fn add_to_archive(&mut self, mut image: Image) {
+        if image.storage == Storage::Archived {
+            self.archived.extend(image.digest);
+            return;
+        }
+        image.hold = image.hold_from_archive().map(|error| Hold::Refused(error.into()));
+        self.add(image);
     }
 
     /// Whether the image with this digest was left out because it is in the archive.

@@ -162,7 +162,7 @@ fn check(
         return Err(Error::new(Kind::InUse, format!("it holds an image that is {held}")));
     }
     match &image.hold {
-        Some(Hold::Refused(error)) => Err(error.clone()),
+        Some(Hold::Refused(error)) => Err((**error).clone()),
         Some(Hold::Unsure) => {
             let state = image.state.as_deref().unwrap_or_default();
             Err(changed(format!("its state is \"{state}\", which no document explains")))

@@ -138,7 +138,7 @@ struct Item {
     #[serde(default)]
     attached: usize,
     #[serde(flatten)]
-    image: Box<Image>,
+    image: Arc<Image>,
     /// It was refused when the plan was made.
     error: Option<IgnoredAny>,
 }
@@ -194,7 +194,7 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
             }
         };
         let read_at = read_at(&item.image, exactly, head.made_at);
-        let saved = Saved { id, attached: item.attached, read_at, image: Arc::from(item.image) };
+        let saved = Saved { id, attached: item.attached, read_at, image: item.image };
         let archive = head.deletion.archive;
         let reason = Reason { rule: item.told.rule, words: item.told.reason, archive };
         let choice = Choice { reason, needed_by: item.needed_by, attached: item.attached };

@@ -5,8 +5,12 @@ use std::{
     fs::File,
     io::{self, Write},
     path::PathBuf,
-    sync::mpsc::{self, Receiver, Sender, TryRecvError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use tokio::sync::oneshot;
@@ -20,14 +24,23 @@ use crate::{
 /// More than this is written in several steps.
 const TOGETHER: usize = 1 << 20;
 
-/// Lines to write, and whom to tell that they are on the disk.
-struct Entry {
-    text: String,
-    written: Option<oneshot::Sender<Result<()>>>,
+/// Lines that nobody waits for are written together, and synced after as long a time without another.
+const SOON: Duration = Duration::from_millis(10);
+
+/// What the thread is told.
+enum Entry {
+    /// Lines to write, and whom to tell that they are on the disk.
+    Now(String, oneshot::Sender<Result<()>>),
+    /// There are lines that nobody waits for.
+    Soon,
 }
+
+/// Lines that nobody waits for. Each verdict is one, and waking the thread for each would take longer than to write it.
+type Later = Arc<Mutex<String>>;
 
 pub struct Writer {
     entries: Option<Sender<Entry>>,
+    later: Later,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -35,32 +48,57 @@ impl Writer {
     /// Adds to this file, whose last line may be cut; errors name its path.
     pub fn new(file: File, path: PathBuf, is_cut: bool) -> Self {
         let (entries, received) = mpsc::channel();
-        let thread =
-            thread::spawn(move || write_all(&received, Disk { file, path, is_cut, is_dirty: false, lost: None }));
-        Self { entries: Some(entries), thread: Some(thread) }
+        let later = Later::default();
+        let disk = Disk { file, path, is_cut, is_dirty: false, lost: None };
+        let lines = Arc::clone(&later);
+        let thread = thread::spawn(move || write_all(&received, &lines, disk));
+        Self { entries: Some(entries), later, thread: Some(thread) }
     }
 
     /// Writes lines, and waits until they are on the disk.
     pub async fn write(&self, lines: &[Line]) -> Result<()> {
-        let (written, answer) = oneshot::channel();
-        self.send(lines, Some(written));
+        let answer = self.begin(lines);
         answer.await.unwrap_or_else(|_| Err(Error::new(Kind::Unrecorded, "the record was closed")))
+    }
+
+    /// Begins to write lines. The answer comes when they are on the disk.
+    pub fn begin(&self, lines: &[Line]) -> oneshot::Receiver<Result<()>> {
+        let text = text(lines);
+        let (written, answer) = oneshot::channel();
+        // Sent under the lock, so that lines stay in their order.
+        let mut later = lock(&self.later);
+        let text = std::mem::take(&mut *later) + &text;
+        self.tell(Entry::Now(text, written));
+        answer
     }
 
     /// Writes lines soon.
     pub fn add(&self, lines: &[Line]) {
-        self.send(lines, None);
+        let text = text(lines);
+        let mut later = lock(&self.later);
+        if later.is_empty() {
+            self.tell(Entry::Soon);
+        }
+        later.push_str(&text);
     }
 
-    fn send(&self, lines: &[Line], written: Option<oneshot::Sender<Result<()>>>) {
-        let line = |line| serde_json::to_string(line).expect("a line has only text keys") + "\n";
-        let text: String = lines.iter().map(line).collect();
-        let text = if let Cow::Owned(masked) = secrets::masked(&text) { masked } else { text };
+    fn tell(&self, entry: Entry) {
         if let Some(entries) = &self.entries {
             // Without the thread, nobody answers, and that is an error.
-            let _ = entries.send(Entry { text, written });
+            let _ = entries.send(entry);
         }
     }
+}
+
+/// Lines as they are written.
+fn text(lines: &[Line]) -> String {
+    let line = |line| serde_json::to_string(line).expect("a line has only text keys") + "\n";
+    let text: String = lines.iter().map(line).collect();
+    if let Cow::Owned(masked) = secrets::masked(&text) { masked } else { text }
+}
+
+fn lock(later: &Mutex<String>) -> MutexGuard<'_, String> {
+    later.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Writer {
@@ -85,40 +123,55 @@ struct Disk {
     lost: Option<Error>,
 }
 
-fn write_all(entries: &Receiver<Entry>, mut disk: Disk) {
+fn write_all(entries: &Receiver<Entry>, later: &Mutex<String>, mut disk: Disk) {
+    let mut waiting = false;
     loop {
-        // Lines that nobody waits for are synced once no more come.
-        let entry = match entries.try_recv() {
-            Err(TryRecvError::Empty) if disk.is_dirty => {
-                let _ = disk.sync();
-                continue;
+        let entry = match waiting || disk.is_dirty {
+            true => entries.recv_timeout(SOON),
+            false => entries.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match entry {
+            Ok(Entry::Soon) => waiting = true,
+            Ok(Entry::Now(text, written)) => waiting |= disk.write_now(text, written, entries),
+            Err(RecvTimeoutError::Timeout) if waiting => {
+                // A failure shows when the next lines are written.
+                let _ = disk.append(&std::mem::take(&mut *lock(later)));
+                waiting = false;
             }
-            Err(TryRecvError::Empty) => entries.recv().ok(),
-            entry => entry.ok(),
-        };
-        let Some(Entry { mut text, written }) = entry else {
-            let _ = disk.sync();
-            return;
-        };
-        let mut waiting = Vec::from_iter(written);
-        while text.len() < TOGETHER
-            && let Ok(more) = entries.try_recv()
-        {
-            text.push_str(&more.text);
-            waiting.extend(more.written);
-        }
-        let mut result = disk.append(&text).map_err(|error| unwritable(&disk.path, &error));
-        if result.is_ok() && !waiting.is_empty() {
-            result = disk.sync();
-        }
-        for written in waiting {
-            // A run that was stopped no longer waits.
-            let _ = written.send(result.clone());
+            Err(RecvTimeoutError::Timeout) => drop(disk.sync()),
+            Err(RecvTimeoutError::Disconnected) => {
+                let _ = disk.append(&std::mem::take(&mut *lock(later)));
+                let _ = disk.sync();
+                return;
+            }
         }
     }
 }
 
 impl Disk {
+    /// Writes lines with those that came meanwhile, and tells who waits for them. Returns whether others were announced.
+    fn write_now(&mut self, mut text: String, written: oneshot::Sender<Result<()>>, entries: &Receiver<Entry>) -> bool {
+        let (mut written, mut soon) = (vec![written], false);
+        while text.len() < TOGETHER
+            && let Ok(entry) = entries.try_recv()
+        {
+            match entry {
+                Entry::Now(more, also) => {
+                    text.push_str(&more);
+                    written.push(also);
+                }
+                Entry::Soon => soon = true,
+            }
+        }
+        let appended = self.append(&text).map_err(|error| unwritable(&self.path, &error));
+        let result = appended.and_then(|()| self.sync());
+        for written in written {
+            // A run that was stopped no longer waits.
+            let _ = written.send(result.clone());
+        }
+        soon
+    }
+
     fn append(&mut self, text: &str) -> io::Result<()> {
         if self.is_cut {
             // What follows begins on a line of its own.

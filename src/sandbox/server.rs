@@ -18,7 +18,7 @@ use chrono::{TimeDelta, Utc};
 use futures_util::stream;
 use http_body_util::{BodyExt, Full, Limited, StreamBody, combinators::BoxBody};
 use hyper::{
-    Request, Response,
+    Method, Request, Response,
     body::{Bytes, Frame, Incoming},
     server::conn::http1,
     service::service_fn,
@@ -226,6 +226,10 @@ async fn serve(listener: std::net::TcpListener, to_registry: bool, shared: Arc<S
 /// Answers one request; an error closes its connection without an answer.
 async fn answer(shared: Arc<Shared>, to_registry: bool, request: Request<Incoming>) -> io::Result<Response<Body>> {
     let (head, body) = request.into_parts();
+    // Not a call of a service: it takes no time of one. The registry knows every path of its port.
+    if head.uri.path() == "/" && head.method != Method::POST {
+        return Ok(respond(greeting(), whole));
+    }
     let most = if oci::is_upload(head.uri.path()) { LARGEST_BLOB } else { LARGEST_REQUEST };
     let body = Limited::new(body, most).collect().await.map_err(io::Error::other)?.to_bytes();
     let after = lock(&shared.record).len();
@@ -263,10 +267,6 @@ impl Shared {
     /// Finds the service, lets it do its work unless a fault forbids it, and records the call.
     fn handle(&self, received: &Received, after: usize) -> (Reply, Option<Kind>) {
         let mut world = lock(&self.world);
-        // The registry knows every path of its port.
-        if received.path == "/" && received.method != "POST" {
-            return (greeting(), None);
-        }
         let mut here = world.services().filter(|(_, service)| service.at_registry() == received.to_registry);
         let mut mine = here.find_map(|(name, service)| Some((name, service.operation(received)?, service)));
         let (name, operation) = match &mine {

@@ -15,7 +15,7 @@ pub enum Hold {
     /// The provider is already deleting it.
     Going,
     /// The provider would refuse it, with this documented error.
-    Refused(Error),
+    Refused(Box<Error>),
     /// No document explains its state. The provider decides about an image that somebody named; rules never choose it.
     Unsure,
 }

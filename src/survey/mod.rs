@@ -67,7 +67,7 @@ async fn stock_of(
     let has_indexes = session.store.home().provider.has_containers();
     let (found, mut waiting) = mpsc::unbounded_channel();
     let listing = async move {
-        let (mut images, mut indexes, mut needed) = (Vec::new(), Vec::new(), false);
+        let (mut stock, mut indexes, mut needed) = (Stock::new(session.store.home(), []), Vec::new(), false);
         while let Some(page) = pages.next().await? {
             seen(page.len());
             for image in page {
@@ -76,14 +76,20 @@ async fn stock_of(
                 if has_indexes && readable && may_be_index(&image) {
                     indexes.extend(image.digest());
                 }
-                images.push(image);
+                if archive {
+                    stock.add_to_archive(image);
+                } else {
+                    stock.add(image);
+                }
             }
             if needed {
                 // The receiver is only gone if the reading has failed.
                 indexes.drain(..).for_each(|index| drop(found.send(index)));
             }
         }
-        Ok::<_, Error>((images, needed))
+        // An answer may have named the account.
+        stock.store = session.store.home();
+        Ok::<_, Error>((stock, needed))
     };
     let reading = async {
         let mut readings = HashMap::new();
@@ -99,9 +105,7 @@ async fn stock_of(
     if let Some(error) = session.halted() {
         return Err(error.clone());
     }
-    let ((images, needed), readings) = (listed?, readings?);
-    let home = session.store.home();
-    let mut stock = if archive { Stock::to_archive(home, images) } else { Stock::new(home, images) };
+    let ((mut stock, needed), readings) = (listed?, readings?);
     if !needed {
         let indexes: Vec<_> = stock.unread().map(str::to_owned).collect();
         for index in indexes {

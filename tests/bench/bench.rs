@@ -88,7 +88,12 @@ fn row(job: &Job, peers: bool) -> io::Result<Value> {
 
 fn line(row: &Value, peers: bool) -> String {
     let number = |name: &str, digits: usize| row[name].as_f64().map(|number| format!("{number:.digits$}"));
-    let seconds = |name: &str| number(name, 2).map(|text| text + " s").unwrap_or_default();
+    // A short job is a matter of milliseconds.
+    let seconds = |name: &str| match row[name].as_f64() {
+        Some(seconds) if seconds < 0.1 => format!("{:.0} ms", seconds * 1e3),
+        Some(seconds) => format!("{seconds:.2} s"),
+        None => String::new(),
+    };
     let limit = match &row["limit"] {
         Value::Null => String::new(),
         limit => format!(", {} a second", limit["bucket"].as_u64().or(limit["window"].as_u64()).unwrap_or_default()),

@@ -39,6 +39,7 @@ mod registry;
 mod registry_settings;
 mod restore;
 mod restore_random;
+mod rounds;
 mod sandbox;
 mod schema;
 mod signatures;

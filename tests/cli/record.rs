@@ -10,7 +10,7 @@ use std::{
 
 use chrono::{TimeDelta, Utc};
 use imgctl::sandbox::{
-    Options, World as Clouds,
+    World as Clouds,
     ecr::{REGION, manifest::Manifest, repository::Repository},
 };
 use serde_json::{Value, json};
@@ -25,14 +25,10 @@ use crate::{
 /// How many runs are killed, unless IMGCTL_KILLS says how many.
 const KILLS: u64 = 24;
 
-fn clouds(fill: impl FnOnce(&mut Repository)) -> Clouds {
+fn world(fill: impl FnOnce(&mut Repository)) -> World {
     let mut clouds = Clouds::default();
     fill(clouds.ecr.repository(REGION, "team/app", Utc::now()));
-    clouds
-}
-
-fn world(fill: impl FnOnce(&mut Repository)) -> World {
-    World::new(clouds(fill))
+    World::new(clouds)
 }
 
 fn push(repository: &mut Repository, name: &str, tags: &[&str]) -> String {
@@ -431,22 +427,4 @@ fn kill(seed: u64) -> usize {
         }
     }
     gone.len()
-}
-
-/// Long enough for calls that are sent side by side to overlap on a busy machine.
-const LATENCY: Duration = Duration::from_millis(300);
-
-#[test]
-fn a_deletion_with_its_record_takes_three_rounds_of_calls() {
-    let mut refs = String::new();
-    let clouds = clouds(|repository| {
-        for number in 0..250 {
-            let digest = push(repository, &format!("i{number}"), &[&format!("v{number}")]);
-            refs += &format!("ecr:team/app@{digest}\n");
-        }
-    });
-    let world = World::with(clouds, Options { latency: LATENCY, ..Options::default() });
-    // What applies to the registry; looks and manifests; the deletion.
-    let run = world.run_with(&["delete", "-", "--yes", "-o", "json"], &refs);
-    run.exits(0).sends(3, "DescribeImages").sends(3, "BatchGetImage").sends(3, "BatchDeleteImage").takes_rounds(3);
 }

@@ -10,7 +10,7 @@ use crate::{
 fn what_the_provider_holds_is_kept_with_its_reason() {
     let error = crate::error::Error::new(crate::error::Kind::Protected, "it is shared");
     let told = Shelf::new()
-        .with(1, &["a"], 9, |image| image.hold = Some(Hold::Refused(error)))
+        .with(1, &["a"], 9, |image| image.hold = Some(Hold::Refused(error.into())))
         .with(2, &["b"], 9, |image| image.hold = Some(Hold::Going))
         .with(4, &["d"], 9, |image| (image.hold, image.state) = (Some(Hold::Unsure), Some("frozen".into())))
         .image(3, &["c"], 9)

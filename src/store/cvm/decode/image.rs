@@ -95,7 +95,7 @@ pub fn refused(code: &str, message: &str, request_id: &str) -> Hold {
     let meaning = errors::meaning(code);
     let mut error = Error::new(meaning.kind, message).code(code).request_id(Some(request_id));
     error.hint = meaning.hint.map(Into::into);
-    Hold::Refused(error)
+    Hold::Refused(error.into())
 }
 
 /// Images of other accounts can be used, but not deleted.

@@ -4,7 +4,7 @@ use aws_sdk_ecr::types::{ImageDetail, ImageStatus};
 use aws_smithy_types::DateTime as SdkTime;
 use chrono::{DateTime, Utc};
 
-use super::{Each, asked_for, only};
+use super::{ByName, Each, asked_for, only};
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
@@ -22,13 +22,14 @@ pub fn described<'d>(
         detail.image_tags().iter().map(move |tag| (Some(&**tag), digest)).chain([(None, digest)])
     };
     only(asked_for(asked), details.iter().flat_map(named), request)?;
+    let details = ByName::of(details.iter().flat_map(|detail| named(detail).map(move |name| (name, detail))));
     let mut answers = Vec::with_capacity(asked.len());
     for id in asked {
-        let detail = details.iter().find(|detail| match id {
-            ImageId::Tag(tag) | ImageId::TagAt(tag, _) => detail.image_tags().contains(tag),
-            ImageId::Digest(digest) => detail.image_digest().is_some_and(|text| digest.is(text)),
-            ImageId::Named(_) => false,
-        });
+        let detail = match id {
+            ImageId::Tag(tag) | ImageId::TagAt(tag, _) => details.tag(tag),
+            ImageId::Digest(digest) => details.digest(digest),
+            ImageId::Named(_) => None,
+        };
         let Some(detail) = detail else { continue };
         let image = image(detail, request).and_then(|image| match (id, image.digest()) {
             (ImageId::TagAt(tag, expected), Some(is)) if is != *expected => {

@@ -1,11 +1,14 @@
 //! What BatchCheckLayerAvailability says.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_ecr::types::{Layer, LayerFailure};
 
 use super::{Each, Named, errors, only};
 use crate::{error::Result, image::Digest, store::LayerState};
+
+/// The entries of an answer about each digest.
+type ByDigest<'e, T> = HashMap<Option<&'e str>, Vec<&'e T>>;
 
 /// What BatchCheckLayerAvailability says of each layer.
 pub fn layers(
@@ -18,9 +21,13 @@ pub fn layers(
     let named = layers.iter().map(Layer::layer_digest).chain(failures.iter().map(LayerFailure::layer_digest));
     let asked_for = |(_, digest): Named| digest.is_some_and(|digest| digests.contains(digest));
     only(asked_for, named.map(|digest| (None, digest)), request)?;
+    let (mut by_digest, mut failed): (ByDigest<Layer>, ByDigest<LayerFailure>) = Default::default();
+    layers.iter().for_each(|layer| by_digest.entry(layer.layer_digest()).or_default().push(layer));
+    failures.iter().for_each(|failure| failed.entry(failure.layer_digest()).or_default().push(failure));
     let mut answers = Vec::with_capacity(asked.len());
     for digest in asked {
-        for layer in layers.iter().filter(|layer| layer.layer_digest().is_some_and(|text| digest.is(text))) {
+        let text = digest.to_string();
+        for layer in by_digest.get(&Some(&*text)).into_iter().flatten() {
             let state = layer.layer_availability().map(|state| state.as_str().to_ascii_lowercase());
             let known = state.map(|state| LayerState {
                 state,
@@ -29,7 +36,7 @@ pub fn layers(
             });
             answers.extend(known.map(|state| (digest.clone(), Ok(state))));
         }
-        for failure in failures.iter().filter(|failure| failure.layer_digest().is_some_and(|text| digest.is(text))) {
+        for failure in failed.get(&Some(&*text)).into_iter().flatten() {
             answers.push((digest.clone(), Err(errors::of_layer(failure, request))));
         }
     }

@@ -1,8 +1,8 @@
 //! What BatchGetImage says.
 
-use aws_sdk_ecr::types::{Image as SdkImage, ImageFailure, ImageIdentifier};
+use aws_sdk_ecr::types::{Image as SdkImage, ImageFailure};
 
-use super::{Each, asked_for, failed, only};
+use super::{ByName, Each, asked_for, failed, named, only};
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
@@ -18,17 +18,13 @@ pub fn manifests(
 ) -> Result<Each<ImageId, Manifest>> {
     let entries =
         images.iter().filter_map(SdkImage::image_id).chain(failures.iter().filter_map(ImageFailure::image_id));
-    only(asked_for(asked), entries.map(super::named), request)?;
+    only(asked_for(asked), entries.map(named), request)?;
+    let images = ByName::of(images.iter().filter_map(|image| Some((named(image.image_id()?), image))));
     let mut answers = Vec::with_capacity(asked.len());
     for id in asked {
-        let named = |matches: &dyn Fn(&ImageIdentifier) -> bool| {
-            images.iter().find(|image| image.image_id().is_some_and(matches))
-        };
-        let by_tag = id.tag().and_then(|tag| named(&|named| named.image_tag() == Some(tag)));
         // Some registries answer a request for a tag and its digest with the digest alone.
-        let by_digest =
-            || id.digest().and_then(|digest| named(&|named| named.image_digest().is_some_and(|text| digest.is(text))));
-        let image = by_tag.or_else(by_digest);
+        let by_digest = || id.digest().and_then(|digest| images.digest(digest));
+        let image = id.tag().and_then(|tag| images.tag(tag)).or_else(by_digest);
         answers.extend(image.map(|image| (id.clone(), manifest(id, image, request))));
     }
     answers.extend(failed(asked, failures, request));
@@ -56,6 +52,8 @@ fn manifest(asked: &ImageId, image: &SdkImage, request: Option<&str>) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ecr::types::ImageIdentifier;
+
     use super::{
         super::tests::{digest, tag},
         *,

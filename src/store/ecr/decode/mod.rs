@@ -5,7 +5,7 @@ mod images;
 mod layers;
 mod manifests;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_ecr::types::{ImageFailure, ImageIdentifier};
 
@@ -17,7 +17,7 @@ pub use self::{
 use super::errors;
 use crate::{
     error::{Error, Kind, Result},
-    image::ImageId,
+    image::{Digest, ImageId},
     store::Deletion,
 };
 
@@ -56,6 +56,32 @@ fn asked_for(asked: &[ImageId]) -> impl Fn(Named) -> bool {
     }
 }
 
+/// The entries of an answer by the names that they bear; of several with one name, the first. An answer has a hundred, and
+/// a run a thousand answers.
+struct ByName<'e, T> {
+    tags: HashMap<&'e str, &'e T>,
+    digests: HashMap<&'e str, &'e T>,
+}
+
+impl<'e, T> ByName<'e, T> {
+    fn of(entries: impl Iterator<Item = (Named<'e>, &'e T)>) -> Self {
+        let mut all = Self { tags: HashMap::new(), digests: HashMap::new() };
+        for ((tag, digest), entry) in entries {
+            tag.map(|tag| all.tags.entry(tag).or_insert(entry));
+            digest.map(|digest| all.digests.entry(digest).or_insert(entry));
+        }
+        all
+    }
+
+    fn tag(&self, tag: &str) -> Option<&'e T> {
+        self.tags.get(tag).copied()
+    }
+
+    fn digest(&self, digest: &Digest) -> Option<&'e T> {
+        self.digests.get(&*digest.to_string()).copied()
+    }
+}
+
 fn named(entry: &ImageIdentifier) -> Named<'_> {
     (entry.image_tag(), entry.image_digest())
 }
@@ -70,16 +96,13 @@ pub fn deleted(
     let entries = done.iter().chain(failures.iter().filter_map(ImageFailure::image_id));
     only(asked_for(asked), entries.map(named), request)?;
     let mut answers = Vec::with_capacity(asked.len());
+    let done = ByName::of(done.iter().map(|entry| (named(entry), entry)));
     for id in asked {
         let removed = match id {
             ImageId::Tag(tag) | ImageId::TagAt(tag, _) => {
-                let entry = done.iter().find(|entry| entry.image_tag() == Some(tag));
-                entry.and_then(|entry| entry.image_digest()?.parse().ok()).map(Deletion::Untagged)
+                done.tag(tag).and_then(|entry| entry.image_digest()?.parse().ok()).map(Deletion::Untagged)
             }
-            ImageId::Digest(digest) => {
-                let listed = done.iter().any(|entry| entry.image_digest().is_some_and(|text| digest.is(text)));
-                listed.then_some(Deletion::Deleted)
-            }
+            ImageId::Digest(digest) => done.digest(digest).map(|_| Deletion::Deleted),
             ImageId::Named(_) => None,
         };
         answers.extend(removed.map(|deletion| (id.clone(), Ok(deletion))));
@@ -90,17 +113,18 @@ pub fn deleted(
 
 /// The failures that an answer lists, each for the id that it names.
 fn failed<T>(asked: &[ImageId], failures: &[ImageFailure], request: Option<&str>) -> Each<ImageId, T> {
+    let mut ids: HashMap<(Option<&str>, Option<String>), Vec<&ImageId>> = HashMap::new();
+    for id in asked.iter().filter(|_| !failures.is_empty()) {
+        let digest = if id.tag().is_some() { None } else { id.digest().map(ToString::to_string) };
+        ids.entry((id.tag(), digest)).or_default().push(id);
+    }
     let mut answers = Vec::new();
     for failure in failures {
         let error = errors::of_image(failure, request);
-        let named = |id: &&ImageId| match (failure.image_id(), id) {
-            (Some(entry), ImageId::Tag(tag) | ImageId::TagAt(tag, _)) => entry.image_tag() == Some(tag),
-            (Some(entry), ImageId::Digest(digest)) => {
-                entry.image_tag().is_none() && entry.image_digest().is_some_and(|text| digest.is(text))
-            }
-            _ => false,
-        };
-        answers.extend(asked.iter().filter(named).map(|id| (id.clone(), Err(error.clone()))));
+        let (tag, digest) = failure.image_id().map(named).unwrap_or_default();
+        let digest = if tag.is_some() { None } else { digest.map(str::to_owned) };
+        let of = ids.get(&(tag, digest)).filter(|_| failure.image_id().is_some());
+        answers.extend(of.into_iter().flatten().map(|id| ((*id).clone(), Err(error.clone()))));
     }
     answers
 }

@@ -79,7 +79,7 @@ impl Server {
 fn hold(state: &str, request_id: Option<String>) -> Option<Hold> {
     let refused = |why: &str| {
         let error = Error::new(Kind::WrongState, why).request_id(request_id);
-        Some(Hold::Refused(error.hint("wait until it is done")))
+        Some(Hold::Refused(error.hint("wait until it is done").into()))
     };
     match state {
         "creating" => refused("the image server cannot be deleted while it is being created"),

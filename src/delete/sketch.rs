@@ -1,5 +1,7 @@
 //! A long plan of a deletion on one screen: for each store what goes, below what will not end as asked. Pure.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
 use crate::{
@@ -18,12 +20,11 @@ use crate::{
 
 /// The sections of a plan: of each store what needs a look, by its outcome; then of each store what goes.
 pub fn sections(items: &[Item]) -> Vec<Section<'_>> {
-    let mut stores: IndexMap<&StoreRef, usize> = IndexMap::new();
+    let stores: HashSet<&StoreRef> = items.iter().map(|item| item.reference.store()).collect();
     let mut others: IndexMap<(&StoreRef, Outcome), Vec<&Item>> = IndexMap::new();
     let mut going: IndexMap<&StoreRef, Vec<&Item>> = IndexMap::new();
     for item in items {
         let store = item.reference.store();
-        *stores.entry(store).or_default() += 1;
         match item.outcome.unwrap_or(Outcome::Unknown) {
             Outcome::WouldDelete | Outcome::WouldUntag | Outcome::WouldArchive => {
                 going.entry(store).or_default().push(item);
@@ -156,6 +157,29 @@ mod tests {
         at("the tag alone");
         at("cvm://ap-guangzhou/: delete 1 image, which frees 1.0 GiB");
         at("more images");
+    }
+
+    #[test]
+    fn nothing_that_needs_a_look_is_left_uncounted() {
+        let of = |outcome, name: &str, images: usize| {
+            (0..images).map(move |n| item(&format!("{HOST}/{name}:v{n}"), outcome)).collect::<Vec<_>>()
+        };
+        let items: Vec<Item> = (0..40)
+            .flat_map(|store| {
+                let name = format!("team/{store}");
+                [of(Outcome::WouldDelete, &name, 50), of(Outcome::Missing, &name, 1 + store)].concat()
+            })
+            .collect();
+        let text = shown(&items, 100, 30);
+        assert!(text.lines().count() <= 30, "{text}");
+        let number = |line: &str, before: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let at = words.iter().position(|word| word.starts_with(before)).unwrap();
+            words[at - 1].parse::<usize>().unwrap()
+        };
+        // Heads with their counts, and the count of the groups without a place.
+        let heads = text.lines().filter(|line| !line.starts_with("  "));
+        assert_eq!(heads.map(|line| number(line, "image")).sum::<usize>(), items.len(), "{text}");
     }
 
     #[test]

@@ -37,6 +37,13 @@ pub struct Section<'s> {
     pub line: Box<dyn Fn(usize) -> Line + 's>,
 }
 
+impl Section<'_> {
+    /// It gives way to what goes and to what needs a look.
+    fn is_kept(&self) -> bool {
+        self.action == Action::Keep && !self.look
+    }
+}
+
 /// One group of images.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Line {

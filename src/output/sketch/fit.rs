@@ -1,10 +1,7 @@
 //! Which sections of a plan, and how many lines of each, fit a screen. Pure.
 
 use super::{Screen, Section, cut};
-use crate::{
-    output::human::{count, wrapped},
-    prune::Action,
-};
+use crate::output::human::{count, wrapped};
 
 /// How much of a section is shown.
 #[derive(Clone, Copy, Default)]
@@ -23,7 +20,6 @@ pub struct Fit {
 impl Fit {
     pub fn of(sections: &[Section], screen: Screen) -> Self {
         let Screen { width, height, .. } = screen;
-        let is_kept = |section: &Section| section.action == Action::Keep;
         let heights = |short: bool| -> Vec<usize> {
             let fit = Self { shown: Vec::new(), short };
             sections.iter().map(|section| fit.head(section, width).len()).collect()
@@ -35,7 +31,7 @@ impl Fit {
             return Self { shown: sections.iter().map(whole).collect(), short: false };
         }
         // Deletions come first for room: the stores that lose most, then their lines, then the kept images.
-        let deleted: Vec<usize> = (0..sections.len()).filter(|number| !is_kept(&sections[*number])).collect();
+        let deleted: Vec<usize> = (0..sections.len()).filter(|number| !sections[*number].is_kept()).collect();
         let short = deleted.iter().map(|number| heads[*number]).sum::<usize>() * 2 > height && deleted.len() > 1;
         let heads = if short { heights(true) } else { heads };
         let mut shown = vec![Shown::default(); sections.len()];
@@ -53,7 +49,7 @@ impl Fit {
         room += usize::from(deleted.iter().all(|number| shown[*number].head));
         let wanted = |number: &usize| if shown[*number].head { sections[*number].lines } else { 0 };
         let wants: Vec<usize> = deleted.iter().map(wanted).collect();
-        let kept: Vec<usize> = (0..sections.len()).filter(|number| is_kept(&sections[*number])).collect();
+        let kept: Vec<usize> = (0..sections.len()).filter(|number| sections[*number].is_kept()).collect();
         let kept_wants: Vec<usize> = kept.iter().map(|number| heads[*number] + sections[*number].lines).collect();
         let for_kept = (room / 3).max(room.saturating_sub(wants.iter().sum())).min(kept_wants.iter().sum());
         for (number, lines) in deleted.iter().zip(dealt(&wants, room - for_kept)) {
@@ -82,9 +78,11 @@ impl Fit {
     /// A line about the stores that have no place at all.
     pub fn left_out(&self, sections: &[Section]) -> Option<String> {
         let hidden = sections.iter().zip(&self.shown).filter(|(_, shown)| !shown.head);
-        let hidden: Vec<_> = hidden.map(|(section, _)| section).filter(|of| of.action != Action::Keep).collect();
+        let hidden: Vec<_> = hidden.map(|(section, _)| section).filter(|of| !of.is_kept()).collect();
         let images: usize = hidden.iter().map(|section| section.images).sum();
-        (!hidden.is_empty()).then(|| format!("… and {}: {}", count(hidden.len(), "more store"), count(images, "image")))
+        // A store with images that need a look has several sections.
+        let word = if hidden.iter().any(|section| section.look) { "more group" } else { "more store" };
+        (!hidden.is_empty()).then(|| format!("… and {}: {}", count(hidden.len(), word), count(images, "image")))
     }
 }
 

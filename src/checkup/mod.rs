@@ -28,6 +28,8 @@ pub enum Subject {
     Clock,
     /// Whether the credentials may read.
     Read,
+    /// What the service can do, where that differs.
+    Abilities,
     /// Whether they may delete.
     Delete,
     /// Whether they may ask a service what is in use. There may be several.
@@ -45,6 +47,7 @@ impl Subject {
             Self::Endpoint => "endpoint",
             Self::Clock => "clock",
             Self::Read => "read",
+            Self::Abilities => "abilities",
             Self::Delete => "delete",
             Self::Ask => "ask",
         }

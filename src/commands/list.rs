@@ -94,7 +94,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
             Ok(found) => {
                 for session in found.into_iter().filter(|session| seen.insert(session.store.home())) {
                     let home = session.store.home();
-                    match selection.answered(&home, |fact| session.store.tells(fact)) {
+                    let told = session.told(&selection.needs()).await;
+                    match told.and_then(|told| selection.answered(&home, &told)) {
                         Ok(()) => sessions.push(session),
                         Err(error) => tally.push(failed(context, &home, error)),
                     }
@@ -171,6 +172,7 @@ async fn print_all(context: &Context, sessions: Vec<Arc<Session>>, mut shown: Sh
             None => {
                 shown.images(context, &store.session, std::mem::take(&mut store.waiting));
                 shown.end_of_store(context);
+                context.warn_of_less(&store.session);
                 Some(Item::new(store.session.store.home()))
             }
         };

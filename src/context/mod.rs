@@ -160,6 +160,13 @@ impl Context {
         self.calls.fetch_add(calls, Ordering::Relaxed);
     }
 
+    /// Warns if a listing of this store said less than the store could.
+    pub fn warn_of_less(&self, session: &Session) {
+        if let Some(error) = session.store.reduced() {
+            self.printer.warn(&format!("{}: {error}", session.store.home()));
+        }
+    }
+
     /// Ends the output of a run.
     pub fn finish(&self) {
         self.printer.finish(self.calls.load(Ordering::Relaxed), self.started.elapsed().as_secs_f64());

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Kind, Result},
     image::ImageId,
     prune::{Saved, Stock, recheck},
-    store::{Fact, Image},
+    store::Image,
     survey,
 };
 
@@ -86,7 +86,7 @@ async fn whole(session: &Session, stock: &mut Stock, saved: &[Saved]) -> Result<
     let unlisted = saved.iter().filter(|saved| stock.place(&saved.id).is_none() && !stock.is_archived(&saved.id));
     let unlisted: Vec<&Saved> = unlisted.collect();
     let ids: Vec<ImageId> = unlisted.iter().map(|saved| saved.image_id()).collect();
-    if !session.store.tells(Fact::Untagged) {
+    if !session.store.lists_untagged() {
         return with_untagged(session, stock, &unlisted, &ids).await;
     }
     for (id, now) in ids.iter().zip(session.get(&ids).await) {

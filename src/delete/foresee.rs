@@ -1,7 +1,10 @@
 //! What is told of named images beyond a look at each: which of them an index that stays still needs, because a registry
 //! refuses those, and what stays though it is attached to them.
 
-use std::collections::HashSet;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use futures_util::future::join_all;
 
@@ -11,8 +14,9 @@ use crate::{
     engine::{Verdict, tags_going},
     error::{Error, Kind, Result},
     image::Digest,
+    output::human,
     prune::{Foreseen, foresee},
-    store::{Image, Op},
+    store::{Image, Op, Outlook},
     survey,
 };
 
@@ -71,6 +75,29 @@ impl Order<'_> {
 }
 
 impl StoreOrder<'_> {
+    /// Refuses what the store is known to refuse, and says what only an attempt shows.
+    pub(super) async fn look_out(&mut self, context: &Context) {
+        let mut open: BTreeMap<&'static str, usize> = BTreeMap::new();
+        let store = Arc::clone(&self.session.store);
+        for going in self.goes.iter_mut().filter(|going| going.refused.is_none() && !going.leaving) {
+            match store.outlook(&going.target.id).await {
+                Ok(Outlook::Open) => {}
+                Ok(Outlook::Depends(why)) => *open.entry(why).or_default() += 1,
+                Ok(Outlook::Refused(error)) => {
+                    going.refused = Some(Box::new(Verdict::failed(going.target.with_others(error))));
+                }
+                Err(error) => {
+                    let home = store.home();
+                    return context.printer.warn(&format!("cannot tell what {home} would refuse: {error}"));
+                }
+            }
+        }
+        for (why, targets) in open {
+            let tags = human::count(targets, "tag");
+            context.printer.warn(&format!("not certain for {tags} of {}: {why}", store.home()));
+        }
+    }
+
     /// Lists the store, unless no index can need anything that goes: rules know their indexes already. Returns what goes,
     /// and what that means.
     async fn foreseen(&self, context: &Context) -> Result<Option<(Whole, Foreseen)>> {
@@ -130,6 +157,7 @@ impl StoreOrder<'_> {
     }
 
     fn heed(&mut self, whole: Whole, foreseen: &Foreseen) {
+        let cascades = self.session.store.cascades();
         for (place, digest) in whole {
             let (going, digest) = (&mut self.goes[place], digest.to_string());
             if let Some(why) = foreseen.needed.get(&digest) {
@@ -137,7 +165,10 @@ impl StoreOrder<'_> {
                 let error = error.hint("delete the index that needs it first, or together with it");
                 going.refused = Some(Box::new(Verdict::failed(error)));
             }
-            going.leaves = foreseen.left.get(&digest).cloned().unwrap_or_default();
+            match cascades {
+                true => going.takes = foreseen.taken.get(&digest).cloned().unwrap_or_default(),
+                false => going.leaves = foreseen.left.get(&digest).cloned().unwrap_or_default(),
+            }
         }
     }
 }

@@ -63,6 +63,8 @@ pub struct Going {
     pub leaving: bool,
     /// What stays, though it is attached to this image.
     pub leaves: Vec<LeftBehind>,
+    /// What nobody asked for, and goes with it.
+    pub takes: Vec<LeftBehind>,
     /// Its verdict if it is not sent, because a check or the provider refused it.
     pub refused: Option<Box<Verdict>>,
 }
@@ -198,9 +200,12 @@ impl StoreOrder<'_> {
             Arc::make_mut(&mut item.image).digest = Some(digest.to_string());
         }
         if let Next::Goes(at) = asked.next
-            && !self.goes[at].leaves.is_empty()
+            && let Going { leaves, takes, .. } = &self.goes[at]
+            && !(leaves.is_empty() && takes.is_empty())
         {
-            Arc::make_mut(&mut item.image).leaves_behind.extend(self.goes[at].leaves.iter().cloned());
+            let image = Arc::make_mut(&mut item.image);
+            image.leaves_behind.extend(leaves.iter().cloned());
+            image.takes_along.extend(takes.iter().cloned());
         }
         item.choice = asked.choice.as_deref().cloned();
         if let Copies::In(replicas) = &self.copies {
@@ -222,6 +227,7 @@ impl Going {
             round: 0,
             leaving: false,
             leaves: Vec::new(),
+            takes: Vec::new(),
             refused: None,
         }
     }

@@ -214,6 +214,7 @@ impl Order<'_> {
     async fn rehearse(&mut self, context: &Context) -> Result<()> {
         self.check(context).await?;
         self.foresee(context).await;
+        join_all(self.stores.iter_mut().map(|of| of.look_out(context))).await;
         join_all(self.stores.iter_mut().map(StoreOrder::ask_service)).await;
         Ok(())
     }

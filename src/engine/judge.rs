@@ -9,10 +9,9 @@ use super::{
     target::Verdict,
 };
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Kind, Result},
     image::ImageId,
     store::{Answer, Deletion},
-    words,
 };
 
 impl Run<'_> {
@@ -48,20 +47,7 @@ impl Run<'_> {
             Err(error) if error.kind == Kind::InUse || error.kind.transient() => {
                 self.state().deferred.push((place, error));
             }
-            Err(error) => self.settle(place, Verdict::failed(self.with_others(place, error))),
-        }
-    }
-
-    /// A tag that cannot be removed alone: names the others of its image.
-    fn with_others(&self, place: usize, error: Error) -> Error {
-        let target = self.targets[place];
-        let (ImageId::Tag(tag), Some(seen), Kind::Protected) = (&target.id, &target.seen, error.kind) else {
-            return error;
-        };
-        let others: Vec<&str> = seen.tags.iter().filter(|other| *other != tag).map(String::as_str).collect();
-        match others.is_empty() {
-            true => error,
-            false => Error { message: format!("{}; it also has {}", error.message, words::some(&others)), ..error },
+            Err(error) => self.settle(place, Verdict::failed(self.targets[place].with_others(error))),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use super::{pace::Op, session::Session};
+use super::{census::Trust, pace::Op, session::Session};
 use crate::{
     error::{Error, Kind, Result},
     image::StoreRef,
@@ -90,7 +90,7 @@ impl Pages<'_> {
             return Ok(None);
         }
         if self.session.store.lists_names() {
-            let census = self.session.census().await?;
+            let census = self.session.census(Trust::Listing).await?;
             self.progress.ended = true;
             if self.bare {
                 return Ok(Some(census));

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    store::{ImageStore, Limit},
+    store::{Fact, ImageStore, Limit},
 };
 
 pub struct Session {
@@ -40,6 +40,18 @@ impl Session {
     pub fn aside(&self) -> Self {
         let (store, line) = (Arc::clone(&self.store), Arc::clone(&self.line));
         Self::new(store, line, self.calls.clone()).marked(self.sandbox)
+    }
+
+    /// Those of some facts about images that this store tells. Where a listing may have names alone, that may take a call.
+    pub async fn told(&self, facts: &[Fact]) -> Result<Vec<Fact>> {
+        let mut told = Vec::new();
+        for fact in facts {
+            let tells = || self.store.tells(*fact);
+            if if self.store.lists_names() { self.ask(Op::List, tells).await } else { tells().await }? {
+                told.push(*fact);
+            }
+        }
+        Ok(told)
     }
 
     pub fn limit(&self, op: Op) -> Limit {

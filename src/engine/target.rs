@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
     store::{Difference, Hold, Image, Job},
+    words,
 };
 
 /// One thing to delete.
@@ -88,6 +89,18 @@ impl Target {
     /// Sending this again without a look could delete something new.
     pub fn unguarded(&self) -> bool {
         matches!(self.id, ImageId::Tag(_))
+    }
+
+    /// A tag that cannot be removed alone: names the others of its image.
+    pub fn with_others(&self, error: Error) -> Error {
+        let (ImageId::Tag(tag), Some(seen), Kind::Protected) = (&self.id, &self.seen, error.kind) else {
+            return error;
+        };
+        let others: Vec<&str> = seen.tags.iter().filter(|other| *other != tag).map(String::as_str).collect();
+        match others.is_empty() {
+            true => error,
+            false => Error { message: format!("{}; it also has {}", error.message, words::some(&others)), ..error },
+        }
     }
 
     /// Whether removing this tag deletes the image, given all the tags that this run removes.

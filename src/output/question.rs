@@ -46,7 +46,11 @@ pub fn question(
     let mut archived = Sizes::default();
     items.iter().filter(|item| item.outcome == Some(Outcome::WouldArchive)).for_each(|item| archived.add(item));
     let tags = items.iter().filter(|item| item.outcome == Some(Outcome::WouldUntag)).count();
-    let around: usize = items.iter().map(|item| item.takes_along.len()).sum();
+    let taken = |parts: bool| {
+        let things = items.iter().flat_map(|item| &item.takes_along);
+        things.filter(|thing| matches!(thing.kind.as_str(), "image" | "referrer") == parts).count()
+    };
+    let (parts, around) = (taken(true), taken(false));
     let mut what = Vec::new();
     if sizes.images > 0 {
         what.push(format!("delete {}, {},", count(sizes.images, "image"), freed(&sizes)));
@@ -56,6 +60,9 @@ pub fn question(
     }
     if tags > 0 {
         what.push(format!("remove {} from images that stay", count(tags, "tag")));
+    }
+    if parts > 0 {
+        what.push(format!("delete {} that it holds or that are attached", count(parts, "more image")));
     }
     if around > 0 {
         what.push(format!("delete the {around} groups and machines around them"));

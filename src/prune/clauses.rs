@@ -70,10 +70,18 @@ impl Clauses {
         self.selections().any(|selection| selection.may_choose(image, provider))
     }
 
-    /// Refuses rules that a store cannot answer.
-    pub fn answered(&self, store: &StoreRef, tells: impl Fn(Fact) -> bool) -> Result<()> {
-        let about = self.0.iter().filter_map(|clause| clause.about.as_ref());
-        about.chain(self.selections()).try_for_each(|selection| selection.answered(store, &tells))
+    /// The facts about images that these rules need.
+    pub fn needs(&self) -> Vec<Fact> {
+        self.every_selection().flat_map(Selection::needs).collect()
+    }
+
+    /// Refuses rules that a store cannot answer, by the facts that it tells.
+    pub fn answered(&self, store: &StoreRef, told: &[Fact]) -> Result<()> {
+        self.every_selection().try_for_each(|selection| selection.answered(store, told))
+    }
+
+    fn every_selection(&self) -> impl Iterator<Item = &Selection> {
+        self.0.iter().filter_map(|clause| clause.about.as_ref()).chain(self.selections())
     }
 
     pub fn want_orphans(&self) -> bool {

@@ -81,10 +81,26 @@ impl Selection {
         Cow::Owned(selection)
     }
 
-    /// Refuses selectors that a store cannot answer: it would look as if no image fits, or all.
-    pub fn answered(&self, store: &StoreRef, tells: impl Fn(Fact) -> bool) -> Result<()> {
+    /// The facts about images that these selectors need.
+    pub fn needs(&self) -> Vec<Fact> {
+        self.asked().into_iter().filter(|asked| asked.0).map(|asked| asked.1).collect()
+    }
+
+    /// Refuses selectors that a store cannot answer, by the facts that it tells: it would look as if no image fits, or all.
+    pub fn answered(&self, store: &StoreRef, told: &[Fact]) -> Result<()> {
+        match self.asked().into_iter().find(|(given, fact, ..)| *given && !told.contains(fact)) {
+            None => Ok(()),
+            Some((_, _, flag, what, instead)) => {
+                let message = format!("{flag} cannot be used for {store}: it does not tell {what}");
+                Err(Error::new(Kind::Unsupported, message).hint(instead))
+            }
+        }
+    }
+
+    /// Whether a fact is needed, the flag that needs it, what that asks, and what to do without it.
+    fn asked(&self) -> [(bool, Fact, &'static str, &'static str, &'static str); 4] {
         const BUILT: &str = "--built-before selects by the date of the build, --tag and --keep-semver by names";
-        let needs = [
+        [
             (self.older_than.is_some(), Fact::Age, "--older-than", "when an image was pushed", BUILT),
             (self.not_pulled_for.is_some(), Fact::Pull, "--not-pulled-for", "when an image was pulled", BUILT),
             (
@@ -101,14 +117,7 @@ impl Selection {
                 "when an image was built",
                 "--older-than selects by the date of the push",
             ),
-        ];
-        match needs.into_iter().find(|(given, fact, ..)| *given && !tells(*fact)) {
-            None => Ok(()),
-            Some((_, _, flag, what, instead)) => {
-                let message = format!("{flag} cannot be used for {store}: it does not tell {what}");
-                Err(Error::new(Kind::Unsupported, message).hint(instead))
-            }
-        }
+        ]
     }
 
     /// Whether the answer for one image depends on all others, so that a listing cannot be filtered page by page.
@@ -228,8 +237,11 @@ impl Selection {
 
     fn by_age(&self, image: &Image) -> Option<Result<String, String>> {
         let (moment, age) = self.older_than.as_ref()?;
-        Some(match (image.pushed_at.max(image.activated_at), image.created_at) {
+        // Some registries tell when an image last got a tag: somebody may have pushed it again under another name.
+        let last = image.pushed_at.max(image.activated_at);
+        Some(match (last.max(image.pushed_at.and(image.updated_at)), image.created_at) {
             (None, None) => Err("its age is unknown".into()),
+            (Some(at), _) if Some(at) > last => self.compare("updated", "older than", at, *moment, age),
             (Some(at), _) if Some(at) > image.pushed_at => self.compare("restored", "older than", at, *moment, age),
             (Some(at), _) => self.compare("pushed", "older than", at, *moment, age),
             (None, Some(at)) => self.compare("created", "older than", at, *moment, age),

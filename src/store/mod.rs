@@ -88,14 +88,35 @@ pub trait ImageStore: Send + Sync {
         false
     }
 
+    /// Whether the listing that was just read also shows images without a tag.
+    fn lists_untagged(&self) -> bool {
+        true
+    }
+
+    /// Whether the service deletes with an image what is attached to it and what only that image holds. A look shows that.
+    fn cascades(&self) -> bool {
+        false
+    }
+
     /// Whether the service refuses to delete an image that an index still needs. Otherwise imgctl finds that out first.
     fn protects_parts(&self) -> bool {
         true
     }
 
-    /// Whether this store tells a fact about its images that it knows at all.
-    fn tells(&self, fact: Fact) -> bool {
-        fact != Fact::Built
+    /// Whether this store tells a fact about its images that it knows at all. What was asked here must be in its listings:
+    /// one that cannot tell it is an error.
+    async fn tells(&self, fact: Fact) -> Result<bool> {
+        Ok(fact != Fact::Built)
+    }
+
+    /// Why the listings of this run say less about images than this store could, if they do.
+    fn reduced(&self) -> Option<Error> {
+        None
+    }
+
+    /// What is known about sending this to be deleted, before it is sent.
+    async fn outlook(&self, _id: &ImageId) -> Result<Outlook> {
+        Ok(Outlook::Open)
     }
 
     /// What an image's own contents say about it, where no listing and no look does.
@@ -267,6 +288,17 @@ pub enum Deletion {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Job {
     pub id: String,
+}
+
+/// What is known about a deletion before it is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outlook {
+    /// Nothing speaks against it.
+    Open,
+    /// It would be refused.
+    Refused(Error),
+    /// It may be refused, for this reason. A clause.
+    Depends(&'static str),
 }
 
 /// A fact about images that rules may ask for.

@@ -115,6 +115,7 @@ impl Made {
         }
         let mut parts = known;
         interrupted(context)?;
+        parts.iter().for_each(|part| context.warn_of_less(&part.session));
         if let Some(ahead) = parts.iter().filter_map(|part| part.session.store.clock_ahead()).max() {
             let off = clock::offset(ahead);
             printer.warn(&format!("this machine's clock is {off}; ages are counted by the clock of the service"));

@@ -12,13 +12,13 @@ use crate::{
     error::{Kind, Result},
     image::{Digest, ImageId},
     prune::{Stock, may_be_index},
-    store::{Fact, Image, Op},
+    store::{Image, Op},
 };
 
 /// Completes a stock for images that may go; tells whether it learned anything. What cannot be found out keeps the images
 /// that it is about.
 pub async fn find_unlisted(session: &Session, cache: &Cache, stock: &mut Stock, candidates: &[usize]) -> Result<bool> {
-    let lists_untagged = session.store.tells(Fact::Untagged);
+    let lists_untagged = session.store.lists_untagged();
     if candidates.is_empty() || session.store.limit(Op::Referrers).is_none() {
         return Ok(false);
     }
@@ -67,7 +67,7 @@ pub async fn find_unlisted(session: &Session, cache: &Cache, stock: &mut Stock, 
 /// Leaves out images that are attached to an image without a tag: a listing that shows only images with tags makes them
 /// look like orphans.
 pub async fn without_attached(session: &Session, images: Vec<Image>) -> Result<Vec<Image>> {
-    if session.store.tells(Fact::Untagged) {
+    if session.store.lists_untagged() {
         return Ok(images);
     }
     let mut stock = Stock::new(session.store.home(), images.clone());

@@ -28,6 +28,7 @@ mod oci;
 mod output;
 mod plans;
 mod policy;
+mod products;
 mod promises;
 mod prompt;
 mod prune;

@@ -103,6 +103,10 @@ pub struct Repository {
     /// Wildcards of tags for which the other rule holds.
     pub exclusions: Vec<String>,
     pub lifecycle_policy: Option<String>,
+    /// Images that a user of Azure's registry locked.
+    pub locked: BTreeSet<Digest>,
+    /// When tags were put on their images, unless that was with the push of the image.
+    pub tagged: BTreeMap<String, DateTime<Utc>>,
     /// Takes manifests whose layers were never pushed, for clients that push none.
     pub takes_missing_layers: bool,
     images: BTreeMap<Digest, Image>,
@@ -256,6 +260,11 @@ impl Repository {
         }
     }
 
+    /// When a tag was put on its image.
+    pub fn tagged_at(&self, tag: &str, image: &Image) -> DateTime<Utc> {
+        self.tagged.get(tag).copied().unwrap_or(image.pushed_at)
+    }
+
     /// Leaves a tag that names an image which is gone.
     pub fn point(&mut self, tag: &str, digest: Digest) {
         self.tags.insert(tag.into(), digest);
@@ -263,6 +272,7 @@ impl Repository {
 
     /// Removes a tag. Its image stays, even without tags.
     pub fn remove_tag(&mut self, tag: &str) {
+        self.tagged.remove(tag);
         if let Some(digest) = self.tags.remove(tag)
             && let Some(image) = self.images.get_mut(&digest)
         {

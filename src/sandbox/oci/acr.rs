@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     api::{Act, Call},
     front::Front,
-    refusal::Refusal,
+    refusal::{Known, Refusal},
 };
 use crate::sandbox::{
     Received, Reply,
@@ -17,6 +17,14 @@ use crate::sandbox::{
 
 /// The most on a page, and as many as unasked.
 const PAGE: usize = 1000;
+
+/// The answer to every change of what is locked.
+/// <https://github.com/Azure/acr-cli/issues/70>
+pub const LOCKED: Known = (
+    405,
+    "REGISTRY_DISALLOWED_OPERATION",
+    "The operation is disallowed on this registry, repository or image. View troubleshooting steps at https://aka.ms/acr",
+);
 
 pub fn call(request: &Received) -> Option<Call> {
     let path = text(request.path.strip_prefix("/acr/v1/")?);
@@ -40,12 +48,14 @@ pub fn call(request: &Received) -> Option<Call> {
 }
 
 fn manifests(front: &mut Front, call: &Call) -> Result<Reply, Refusal> {
-    let all = front.called(call)?.images().map(|image| {
+    let repository = front.called(call)?;
+    let all = repository.images().map(|image| {
+        let updated = image.tags.iter().map(|tag| repository.tagged_at(tag, image)).max();
         let manifest = &image.manifest;
         let mut shown = json!({
             "digest": manifest.digest, "imageSize": 0, "createdTime": time(image.pushed_at),
-            "lastUpdateTime": time(image.pushed_at), "mediaType": manifest.media_type,
-            "changeableAttributes": unlocked(),
+            "lastUpdateTime": time(updated.max(Some(image.pushed_at)).unwrap_or_default()),
+            "mediaType": manifest.media_type, "changeableAttributes": attributes(!repository.locked.contains(&manifest.digest)),
         });
         shown["imageSize"] = manifest.blobs().map(|blob| blob.size).sum::<u64>().into();
         if let Some(kind) = manifest.blobs().next() {
@@ -64,10 +74,10 @@ fn tags(front: &mut Front, call: &Call) -> Result<Reply, Refusal> {
     let wanted: Option<Digest> = front.request.parameter("digest").and_then(|digest| digest.parse().ok());
     let repository = front.called(call)?;
     let shown = |image: &Image, tag: &String| {
-        let at = time(image.pushed_at);
+        let at = time(repository.tagged_at(tag, image));
         json!({
             "name": tag, "digest": image.manifest.digest, "createdTime": at, "lastUpdateTime": at, "signed": false,
-            "changeableAttributes": unlocked(),
+            "changeableAttributes": attributes(true),
         })
     };
     let of_image = |image: &Image| image.tags.iter().map(|tag| (tag.clone(), shown(image, tag))).collect::<Vec<_>>();
@@ -78,8 +88,10 @@ fn tags(front: &mut Front, call: &Call) -> Result<Reply, Refusal> {
 
 fn untag(front: &mut Front, call: &Call) -> Result<Reply, Refusal> {
     let repository = front.called(call)?;
-    if repository.tag(&call.reference).is_none() {
-        return Err(Refusal::new(404, "TAG_UNKNOWN", "the specified tag does not exist"));
+    match repository.tag(&call.reference) {
+        None => return Err(Refusal::new(404, "TAG_UNKNOWN", "the specified tag does not exist")),
+        Some(on) if repository.locked.contains(&on) => return Err(LOCKED.into()),
+        Some(_) => {}
     }
     repository.remove_tag(&call.reference);
     Ok(Reply::of(202))
@@ -115,8 +127,8 @@ fn page(front: &Front, call: &Call, member: &str, mut all: Vec<(String, Value)>)
     })
 }
 
-fn unlocked() -> Value {
-    json!({ "deleteEnabled": true, "writeEnabled": true, "readEnabled": true, "listEnabled": true })
+fn attributes(unlocked: bool) -> Value {
+    json!({ "deleteEnabled": unlocked, "writeEnabled": unlocked, "readEnabled": true, "listEnabled": true })
 }
 
 fn time(time: DateTime<Utc>) -> String {

@@ -42,8 +42,8 @@ pub struct Habits {
     /// Whether an answer to HEAD names the digest.
     pub names_digest: bool,
     pub api: Option<Api>,
-    /// Whether a pull is kept with the image, as ECR does.
-    pub keeps_pulls: bool,
+    /// Which pulls are kept with the image.
+    pub keeps_pulls: Pulls,
 }
 
 /// How callers show who they are.
@@ -55,6 +55,15 @@ pub enum Auth {
     Basic,
     /// By a token for each scope, from the registry's own token server
     Token,
+}
+
+/// Which pulls a registry keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pulls {
+    None,
+    /// The first of a day.
+    Daily,
+    Each,
 }
 
 /// The answer to `GET /v2/NAME/referrers/DIGEST`.
@@ -149,7 +158,7 @@ const DISTRIBUTION: Habits = Habits {
     converts: true,
     names_digest: true,
     api: None,
-    keeps_pulls: false,
+    keeps_pulls: Pulls::None,
 };
 
 /// Registries that follow the protocol where they do not say otherwise.
@@ -185,6 +194,7 @@ pub const REGISTRIES: [Habits; 11] = [
         no_repository: (404, "NOT_FOUND", "repository not found"),
         deletion_nowhere: (404, "NOT_FOUND", "repository not found"),
         api: Some(Api::Harbor),
+        keeps_pulls: Pulls::Each,
         ..PLAIN
     },
     // https://github.com/containers/skopeo/issues/1880, https://github.com/artifacthub/hub/issues/4785
@@ -207,6 +217,7 @@ pub const REGISTRIES: [Habits; 11] = [
         deletion_nowhere: (400, "NAME_UNKNOWN", "repository name not known to registry"),
         tags: Pages { lost: Some((404, "NAME_UNKNOWN", "repository name not known to registry")), ..PAGES },
         api: Some(Api::Zot),
+        keeps_pulls: Pulls::Each,
         ..PLAIN
     },
     // https://cloud.google.com/artifact-registry/docs/docker/manage-images
@@ -261,7 +272,7 @@ pub const ECR: Habits = Habits {
         ..PAGES
     },
     catalog: Some(Pages { most: Some(1000), unasked: Some(100), link: Link::Absolute, ..PAGES }),
-    keeps_pulls: true,
+    keeps_pulls: Pulls::Daily,
     ..PLAIN
 };
 
@@ -269,10 +280,10 @@ impl Api {
     /// Its calls, as faults and the record of calls name them.
     pub fn operations(self) -> &'static [&'static str] {
         match self {
-            Self::Acr => &["POST exchange", "GET manifests", "GET tag-list", "DELETE tag"],
+            Self::Acr => &["POST exchange", "GET catalog", "GET manifests", "GET tag-list", "DELETE tag"],
             Self::Gar => &[],
-            Self::Harbor => &["GET artifacts", "GET artifact", "DELETE artifact", "DELETE tag"],
-            Self::Zot => &["GET search", "POST search"],
+            Self::Harbor => &["GET ping", "GET artifacts", "GET artifact", "DELETE artifact", "DELETE tag"],
+            Self::Zot => &["GET extensions", "GET search", "POST search"],
         }
     }
 }

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::sandbox::{
     Received, Reply,
-    ecr::repository::{Image, Repository},
+    ecr::{
+        digest::Digest,
+        repository::{Image, Repository},
+    },
     text,
 };
 
@@ -20,6 +23,11 @@ use crate::sandbox::{
 const PAGE: (usize, usize) = (100, 10);
 
 pub fn call(request: &Received) -> Option<Call> {
+    if (request.method.as_str(), request.path.as_str()) == ("GET", "/api/v2.0/ping") {
+        let act: Act = |_, _| Ok(Reply::of(200).with("content-type", "text/plain; charset=utf-8").bearing("Pong"));
+        let (auth, reference) = (Some(Auth::Open), String::new());
+        return Some(Call { operation: "GET ping", auth, actions: "", repository: None, reference, act });
+    }
     let path = request.path.strip_prefix("/api/v2.0/projects/")?;
     let (project, rest) = path.split_once("/repositories/")?;
     let (repository, rest) = rest.split_once("/artifacts")?;
@@ -49,16 +57,24 @@ fn artifacts(front: &mut Front, call: &Call) -> Result<Reply, Refusal> {
             "page_size in query should be less than or equal to 100",
         ));
     }
-    let untagged = request.parameter("q").is_some_and(|query| query.contains("tags=nil"));
-    let repository = front.called(call)?;
-    // An image that only an index names is shown with that index, and what is attached with its subject.
+    let query = request.parameter("q").unwrap_or_default();
+    let (untagged, base) = (query.contains("tags=nil"), query.contains("base=*"));
+    let by_id = request.parameter("sort").is_some_and(|sort| sort == "id");
+    let nothing = Repository::default();
+    // The list of a repository that is not there is empty.
+    let repository = front.called(call).map_or(&nothing, |repository| repository);
+    // An image that only an index names is shown with that index unless everything is asked for, and what is attached only
+    // with its subject.
     let shown = |image: &&Image| {
         let (digest, tagged) = (&image.manifest.digest, !image.tags.is_empty());
-        let own = tagged || repository.parents(digest).next().is_none() && image.manifest.subject.is_none();
-        own && !(untagged && tagged)
+        let own = base || tagged || repository.parents(digest).next().is_none();
+        own && !(untagged && tagged) && !is_attached(repository, image)
     };
     let mut all: Vec<&Image> = repository.images().filter(shown).collect();
-    all.sort_by_key(|image| std::cmp::Reverse(image.pushed_at));
+    match by_id {
+        true => all.sort_by_key(|image| image.pushed_at),
+        false => all.sort_by_key(|image| std::cmp::Reverse(image.pushed_at)),
+    }
     let on_page: Vec<_> = all.iter().skip((page - 1) * size).take(size).map(|image| show(repository, image)).collect();
     let total = all.len();
     let reply = Reply::json(200, &json!(on_page)).with("x-total-count", total);
@@ -95,15 +111,34 @@ impl Front<'_> {
     }
 }
 
+/// What is attached to an image, by `subject` or by the tag that cosign makes of its digest.
+/// <https://github.com/goharbor/harbor/tree/main/src/server/middleware/cosign>
+pub fn attached<'r>(repository: &'r Repository, digest: &Digest) -> impl Iterator<Item = &'r Image> {
+    repository.referrers(digest).chain(repository.find(&format!("sha256-{}.sig", digest.hex())))
+}
+
+fn is_attached(repository: &Repository, image: &Image) -> bool {
+    let by_tag = |tag: &String| {
+        let hex = tag.strip_prefix("sha256-").and_then(|rest| rest.strip_suffix(".sig"));
+        hex.is_some_and(|hex| repository.has(&format!("sha256:{hex}")))
+    };
+    image.manifest.subject.is_some_and(|subject| repository.image(&subject).is_some()) || image.tags.iter().any(by_tag)
+}
+
 fn show(repository: &Repository, image: &Image) -> Value {
     let manifest = &image.manifest;
     let pull_time = time(image.pulled_at.unwrap_or(NEVER));
-    let tag = |tag: &String| json!({ "name": tag, "push_time": time(image.pushed_at), "pull_time": pull_time, "immutable": false });
+    let tag = |tag: &String| json!({ "name": tag, "push_time": time(repository.tagged_at(tag, image)), "pull_time": pull_time, "immutable": false });
     let tags: Vec<_> = image.tags.iter().map(tag).collect();
     let references: Vec<_> =
         manifest.children().iter().map(|child| json!({ "parent_id": 0, "child_digest": child })).collect();
-    let accessory = |referrer: &Image| json!({ "digest": referrer.manifest.digest, "size": repository.size(referrer) });
-    let accessories: Vec<_> = repository.referrers(&manifest.digest).map(accessory).collect();
+    let accessory = |referrer: &Image| {
+        json!({
+            "digest": referrer.manifest.digest, "size": repository.size(referrer), "creation_time": time(referrer.pushed_at),
+            "type": "signature.cosign", "subject_artifact_digest": manifest.digest,
+        })
+    };
+    let accessories: Vec<_> = attached(repository, &manifest.digest).map(accessory).collect();
     json!({
         "type": "IMAGE", "digest": manifest.digest, "size": repository.size(image),
         "manifest_media_type": manifest.media_type, "media_type": manifest.artifact_media_type(),

@@ -6,8 +6,10 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::{
+    acr::LOCKED,
     front::{Front, digest},
-    habits::Referrers,
+    habits::{Pulls, Referrers},
+    harbor,
     refusal::{Known, Refusal},
 };
 use crate::sandbox::{
@@ -42,8 +44,8 @@ impl Front<'_> {
             return Ok(Reply::of(304));
         }
         let text = image.manifest.text.as_bytes().to_vec();
-        if habits.keeps_pulls && !head {
-            pulled(repository, &found, now);
+        if !head {
+            pulled(repository, &found, now, habits.keeps_pulls);
         }
         let reply = Reply::of(200).with("content-type", media_type).with("etag", etag).bearing(text);
         let named = !head || habits.names_digest;
@@ -93,6 +95,7 @@ impl Front<'_> {
         repository.add(manifest, request.now);
         if let Some(tag) = tag {
             repository.set_tag(tag, pushed);
+            repository.tagged.insert(tag.into(), request.now);
         }
         let reply = Reply::of(201)
             .with("location", format!("/v2/{name}/manifests/{pushed}"))
@@ -115,6 +118,9 @@ impl Front<'_> {
         let repository = self.repository(name).map_err(|_| Refusal::from(habits.deletion_nowhere))?;
         let Some(image) = find(repository, reference)? else { return Err(habits.no_image.into()) };
         let (found, has_tags) = (image.manifest.digest, !image.tags.is_empty());
+        if repository.locked.contains(&found) {
+            return Err(LOCKED.into());
+        }
         if by_tag {
             repository.remove_tag(reference);
             return Ok(Reply::of(habits.deleted));
@@ -183,11 +189,16 @@ fn child_for(index: &Manifest, architecture: &str) -> Option<Digest> {
     text["manifests"].as_array()?.iter().find(fits)?["digest"].as_str()?.parse().ok()
 }
 
-/// Keeps a pull with its image; the record is refreshed at most daily.
+/// Keeps a pull with its image. ECR refreshes the record at most daily.
 /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageDetail.html>
-fn pulled(repository: &mut Repository, digest: &Digest, now: chrono::DateTime<chrono::Utc>) {
+fn pulled(repository: &mut Repository, digest: &Digest, now: chrono::DateTime<chrono::Utc>, keeps: Pulls) {
+    let apart = match keeps {
+        Pulls::None => return,
+        Pulls::Daily => TimeDelta::days(1),
+        Pulls::Each => TimeDelta::zero(),
+    };
     if let Some((_, pulled_at)) = repository.times(digest)
-        && pulled_at.is_none_or(|time| now - time >= TimeDelta::days(1))
+        && pulled_at.is_none_or(|time| now - time >= apart)
     {
         *pulled_at = Some(now);
     }
@@ -199,12 +210,15 @@ fn delete(repository: &mut Repository, digest: &Digest, cascades: bool) -> BTree
     if !cascades {
         return image.tags;
     }
-    let referrers = repository.referrers(digest).map(|referrer| referrer.manifest.digest);
-    let below: BTreeSet<Digest> = image.manifest.children().iter().copied().chain(referrers).collect();
-    for part in below {
-        let alone = repository.image(&part).is_some_and(|part| part.tags.is_empty());
-        if alone && repository.parents(&part).next().is_none() {
-            delete(repository, &part, true);
+    // What is attached goes with its tags.
+    let attached: Vec<Digest> = harbor::attached(repository, digest).map(|image| image.manifest.digest).collect();
+    for referrer in attached {
+        delete(repository, &referrer, true);
+    }
+    for part in image.manifest.children().iter().collect::<BTreeSet<_>>() {
+        let alone = repository.image(part).is_some_and(|part| part.tags.is_empty());
+        if alone && repository.parents(part).next().is_none() {
+            delete(repository, part, true);
         }
     }
     image.tags

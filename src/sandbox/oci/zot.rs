@@ -1,7 +1,7 @@
 //! The search of zot: GraphQL with the query `ImageList`, of which as much is answered as was asked for.
 //! <https://github.com/project-zot/zot/blob/main/pkg/extensions/search/schema.graphql>
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
@@ -14,6 +14,17 @@ use crate::sandbox::{
 const PATH: &str = "/v2/_zot/ext/search";
 
 pub fn call(request: &Received) -> Option<Call> {
+    if (request.method.as_str(), request.path.as_str()) == ("GET", "/v2/_oci/ext/discover") {
+        let reference = String::new();
+        return Some(Call {
+            operation: "GET extensions",
+            auth: None,
+            actions: "pull",
+            repository: None,
+            reference,
+            act: |_, _| Ok(extensions()),
+        });
+    }
     let repository = || argument(&query(request), "repo");
     let known = request.path == PATH && matches!(request.method.as_str(), "GET" | "POST");
     known.then(|| Call {
@@ -24,6 +35,16 @@ pub fn call(request: &Received) -> Option<Call> {
         reference: String::new(),
         act: search,
     })
+}
+
+/// What is there beside the protocol.
+/// <https://github.com/project-zot/zot/blob/main/pkg/extensions/get_extensions.go>
+fn extensions() -> Reply {
+    let zot = json!({
+        "name": "_zot", "url": "https://github.com/project-zot/zot/blob/v2.1.8/pkg/extensions/_zot.md",
+        "description": "zot registry extensions", "endpoints": [PATH, "/v2/_zot/ext/mgmt"],
+    });
+    Reply::json(200, &json!({ "extensions": [zot] }))
 }
 
 /// The query, with its variables put in.
@@ -52,9 +73,9 @@ fn search(front: &mut Front, call: &Call) -> Result<Reply, Refusal> {
     let (Some(name), Some((head, asked))) = (&call.repository, asked) else {
         return failed("the sandbox answers ImageList(repo: …) only");
     };
-    let Ok(repository) = front.repository(name) else {
-        return failed("repository name not known to registry");
-    };
+    let nothing = Repository::default();
+    // A search for what is not there finds nothing.
+    let repository = front.repository(name).map_or(&nothing, |repository| repository);
     let Some((_, asked)) = asked.split_once('{') else {
         return failed("nothing of ImageList was asked for");
     };
@@ -73,8 +94,7 @@ fn search(front: &mut Front, call: &Call) -> Result<Reply, Refusal> {
 
 fn summary(name: &str, repository: &Repository, tag: &str) -> Option<Value> {
     let image = repository.find(tag)?;
-    let (manifest, time) =
-        (&image.manifest, |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(SecondsFormat::Nanos, true));
+    let (manifest, time) = (&image.manifest, |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Nanos, true));
     let own = |image: &Image| json!({ "Digest": image.manifest.digest, "Size": repository.size(image).to_string(), "ConfigDigest": image.manifest.blobs().next().map(|it| it.digest) });
     let parts: Vec<Value> = match manifest.children() {
         [] => vec![own(image)],
@@ -82,10 +102,21 @@ fn summary(name: &str, repository: &Repository, tag: &str) -> Option<Value> {
     };
     Some(json!({
         "RepoName": name, "Tag": tag, "Digest": manifest.digest, "MediaType": manifest.media_type,
-        "Size": repository.size(image).to_string(), "LastUpdated": time(image.pushed_at),
-        "PushTimestamp": time(image.pushed_at), "TaggedTimestamp": time(image.pushed_at),
-        "LastPullTimestamp": image.pulled_at.map(time), "DownloadCount": 0, "IsSigned": false, "Manifests": parts,
+        "Size": repository.size(image).to_string(), "LastUpdated": time(built_at(repository, image).unwrap_or_default()),
+        "PushTimestamp": time(image.pushed_at), "TaggedTimestamp": time(repository.tagged_at(tag, image)),
+        "LastPullTimestamp": time(image.pulled_at.unwrap_or_default()), "ArtifactType": manifest.artifact_media_type(), "DownloadCount": 0, "IsSigned": false, "Manifests": parts,
     }))
+}
+
+/// When an image says that it was built; an index, when the newest of its images was.
+fn built_at(repository: &Repository, image: &Image) -> Option<DateTime<Utc>> {
+    match image.manifest.children() {
+        [] => {
+            let config = repository.layer(&image.manifest.blobs().next()?.digest)?.bytes()?;
+            serde_json::from_slice::<Value>(&config).ok()?["created"].as_str()?.parse().ok()
+        }
+        children => children.iter().filter_map(|child| built_at(repository, repository.image(child)?)).max(),
+    }
 }
 
 /// Names and braces of a query; arguments are left out.

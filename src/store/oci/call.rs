@@ -48,6 +48,31 @@ enum Right {
     Delete,
     Push,
     Catalog,
+    /// Reads what the registry's own API says about images.
+    Describe,
+    /// Removes a tag by the registry's own API.
+    Untag,
+}
+
+/// The part of a registry that a call goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// The protocol.
+    Protocol,
+    /// <https://learn.microsoft.com/en-us/rest/api/containerregistry/>
+    Acr,
+    /// <https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml>
+    Harbor,
+}
+
+impl Api {
+    fn root(self) -> &'static str {
+        match self {
+            Self::Protocol => "v2",
+            Self::Acr => "acr/v1",
+            Self::Harbor => "api/v2.0",
+        }
+    }
 }
 
 /// What is asked.
@@ -57,7 +82,8 @@ pub struct Call<'a> {
     pub about: About,
     pub method: Method,
     pub repository: &'a str,
-    /// The path after `/v2/`, with a query.
+    pub api: Api,
+    /// The path after `/v2/`, or after the root of another API, with a query.
     pub path: String,
     pub accept: Option<&'static str>,
     /// Its media type and bytes.
@@ -66,11 +92,13 @@ pub struct Call<'a> {
 
 impl<'a> Call<'a> {
     pub fn new(operation: &'static str, about: About, method: Method, repository: &'a str, path: String) -> Self {
-        Self { operation, about, method, repository, path, accept: None, body: None }
+        Self { operation, about, method, repository, api: Api::Protocol, path, accept: None, body: None }
     }
 
     fn right(&self) -> Right {
         match self.about {
+            About::Images => Right::Describe,
+            About::DeleteTag if self.api != Api::Protocol => Right::Untag,
             About::DeleteTag | About::DeleteImage => Right::Delete,
             About::Put => Right::Push,
             About::Catalog => Right::Catalog,
@@ -80,7 +108,7 @@ impl<'a> Call<'a> {
 
     fn size(&self) -> Size {
         match self.about {
-            About::Tags | About::Catalog => Size::List,
+            About::Tags | About::Images | About::Catalog => Size::List,
             // A configuration is small; layers are never read.
             _ => Size::Few,
         }
@@ -136,11 +164,20 @@ impl Registry {
         }
     }
 
+    /// Sends a call without any credentials. `Ok` is any answer.
+    pub async fn ask_as_nobody(&self, call: &Call<'_>) -> Result<Response> {
+        self.send(call, &Proof::Nothing).await
+    }
+
     /// Sends a call, and once more with what the registry wants. `Ok` is any answer.
     pub async fn ask(&self, call: &Call<'_>) -> Result<Response> {
         let key = (call.repository.to_owned(), call.right());
         let wanted = self.wants.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        let proof = self.proof(wanted.as_ref(), None).await?;
+        let proof = match call.api {
+            // It names no way to log in.
+            Api::Harbor => basic(&self.credentials)?.map_or(Proof::Nothing, Proof::Basic),
+            Api::Protocol | Api::Acr => self.proof(wanted.as_ref(), None).await?,
+        };
         let answer = self.send(call, &proof).await?;
         if answer.status != 401 {
             return Ok(answer);
@@ -183,7 +220,7 @@ impl Registry {
             Some((path, query)) => (path, Some(query)),
             None => (call.path.as_str(), None),
         };
-        let path = format!("{}/v2/{path}", url.path().trim_end_matches('/'));
+        let path = format!("{}/{}/{path}", url.path().trim_end_matches('/'), call.api.root());
         url.set_path(&path);
         url.set_query(query);
         // A client may take `..` for a step up, and what would arrive is another call.

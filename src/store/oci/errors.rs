@@ -18,6 +18,8 @@ use crate::{
 pub enum About {
     /// The tags of a repository.
     Tags,
+    /// Images, as the registry's own API describes them.
+    Images,
     /// The registry's repositories.
     Catalog,
     Manifest,
@@ -37,6 +39,10 @@ impl About {
         matches!(self, Self::DeleteTag | Self::DeleteImage)
     }
 }
+
+/// Azure's code for an image, a tag or a repository that is locked.
+/// <https://learn.microsoft.com/en-us/azure/container-registry/container-registry-image-lock>
+pub const LOCKED: &str = "REGISTRY_DISALLOWED_OPERATION";
 
 const LONGEST: usize = 500;
 
@@ -94,11 +100,11 @@ fn kind(about: About, status: u16, code: &str, credentials: &Credentials) -> Kin
         (400, About::DeleteTag | About::DeleteImage | About::Manifest | About::Tags) if code == "NAME_UNKNOWN" => {
             Kind::NotFound
         }
-        (404, About::Tags) => Kind::NoStore,
+        (404, About::Tags | About::Images) => Kind::NoStore,
         (404 | 405, About::Catalog) => Kind::Unsupported,
         (404, About::Token) => Kind::Config,
         (404, _) => Kind::NotFound,
-        (405, _) if about.deletes() && matches!(code, "DENIED" | "REGISTRY_DISALLOWED_OPERATION") => Kind::Protected,
+        (405, _) if about.deletes() && matches!(code, "DENIED" | LOCKED) => Kind::Protected,
         (405, _) if about.deletes() => Kind::Unsupported,
         (400, _) if about.deletes() && code.starts_with("GOOGLE_MANIFEST_DANGLING") => Kind::InUse,
         // Nothing happened: the registry takes only digests here.

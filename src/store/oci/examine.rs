@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use chrono::{TimeDelta, Utc};
 use reqwest::Method;
 
-use super::{About, Call, Oci, Opened, pages::MOST};
+use super::{About, Call, Oci, Opened, described::unclear, pages::MOST};
 use crate::{
     checkup::{Checkup, Heard, Subject},
     error::{Error, Kind, Result},
@@ -14,6 +14,7 @@ use crate::{
         Settings,
         oci::{self, Credentials},
     },
+    store::ImageStore,
 };
 
 /// Tokens begin to be good when they are made. Registries allow a minute.
@@ -31,7 +32,7 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
         (Some(source), credentials) => checkup.found(Subject::Credentials, credentials.caller(), source),
         (None, _) => checkup.found(Subject::Credentials, Credentials::Anonymous.caller(), looked),
     }
-    let oci = Oci { opened: Arc::new(opened), store: Arc::new(store.clone()) };
+    let oci = Oci::new(Arc::new(opened), store);
     let one = !store.is_pattern();
     let (call, right) = match one {
         true => (oci.call("GET tags", About::Tags, Method::GET, "tags/list?n=1"), "pull"),
@@ -47,6 +48,7 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
         _ => Err(registry.refused(call.about, &answer)),
     });
     checkup.tried(right, heard.as_ref(), TOLERANCE, read)?;
+    oci.examine_abilities(one, checkup).await;
     match (settings.options.check_delete, one) {
         (false, true) => checkup.unknown(Subject::Delete, "not asked; --check-delete asks without deleting"),
         (_, false) => checkup.unknown(Subject::Delete, "name a repository to check it, as in oci:HOST/REPOSITORY"),
@@ -60,6 +62,28 @@ pub async fn examine(settings: &Settings, store: &StoreRef, checkup: &mut Checku
 }
 
 impl Oci {
+    /// What this registry was found to be able to do, and what stays unknown.
+    async fn examine_abilities(&self, one: bool, checkup: &mut Checkup) {
+        let unknown = |checkup: &mut Checkup, error: &Error| checkup.unknown(Subject::Abilities, &error.to_string());
+        let found = match self.opened.found().await {
+            Ok(found) => found,
+            Err(error) => return unknown(checkup, &error),
+        };
+        checkup.calls += found.calls;
+        let (title, abilities) = (found.product.title(), found.product.abilities());
+        if let Some(doubt) = &found.doubt {
+            unknown(checkup, &unclear(doubt));
+        }
+        // A registry may know more than it tells these credentials.
+        let lists = found.product.has_listing() && one;
+        let listed = if lists { self.list(None).await.map(drop) } else { Ok(()) };
+        checkup.calls += usize::from(lists);
+        checkup.found(Subject::Abilities, format!("{title}: {abilities}"), found.source);
+        if let Some(error) = listed.err().or(self.reduced().filter(|_| lists)) {
+            unknown(checkup, &error);
+        }
+    }
+
     /// Asks to delete a digest that no image can have: a registry that would delete says that it is not there.
     async fn deletes_nothing(&self) -> Result<()> {
         let now = Utc::now().timestamp_nanos_opt().unwrap_or_default();

@@ -37,6 +37,11 @@ impl Listing {
         self.tags.as_deref().unwrap_or_default()
     }
 
+    /// Whether it describes images, also if there are none.
+    pub fn describes(&self) -> bool {
+        self.manifest.is_some()
+    }
+
     /// Images where the listing describes them, names alone where it does not.
     pub fn images(self) -> Vec<Image> {
         let manifests = self.manifest.unwrap_or_default();
@@ -52,22 +57,14 @@ impl Listed {
     fn image(self, digest: Digest) -> Image {
         let date = |text: Option<String>| DateTime::<Utc>::from_timestamp_millis(text?.parse().ok()?);
         Image {
-            digest: Some(digest.to_string()),
-            id: Some(ImageId::Digest(digest)),
-            state: Some("available".into()),
             tags: self.tag,
             bytes: self.image_size_bytes.and_then(|text| text.parse().ok()),
             media_type: self.media_type.filter(|kind| !kind.is_empty()),
             pushed_at: date(self.time_uploaded_ms).and_then(plausible),
             built_at: date(self.time_created_ms).and_then(built),
-            ..Image::default()
+            ..Image::available(digest)
         }
     }
-}
-
-/// Whether a host is one of Google's registries.
-pub fn is_google(host: &str) -> bool {
-    host.ends_with("-docker.pkg.dev") || host == "gcr.io" || host.ends_with(".gcr.io")
 }
 
 #[cfg(test)]
@@ -93,15 +90,5 @@ mod tests {
         assert_eq!(images[2].id, Some(ImageId::Tag("late".into())));
         let plain: Listing = serde_json::from_str(r#"{"name":"app","tags":null}"#).unwrap();
         assert!(plain.images().is_empty());
-    }
-
-    #[test]
-    fn googles_hosts_are_known_by_their_ends() {
-        for host in ["europe-docker.pkg.dev", "gcr.io", "eu.gcr.io"] {
-            assert!(is_google(host), "{host}");
-        }
-        for host in ["gcr.io.example.com", "mygcr.io", "pkg.dev", "ghcr.io"] {
-            assert!(!is_google(host), "{host}");
-        }
     }
 }

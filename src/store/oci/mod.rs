@@ -1,39 +1,52 @@
 //! OCI registries: the calls of the distribution specification. `call` sends one, `challenge` and `token` prove who calls,
-//! `pages` and `facts` read answers, `errors` reads refusals.
+//! `pages` and `facts` read answers, `errors` reads refusals. `product` finds out what a registry can do beyond that;
+//! `acr`, `harbor` and `zot` do it, and `described` puts their listings before the list of tags.
 //! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>
 
+mod acr;
 mod call;
 mod challenge;
+mod described;
 mod errors;
 pub(super) mod examine;
 mod facts;
+mod harbor;
 mod listing;
 mod pages;
+mod product;
 mod referrers;
 mod repository;
 #[cfg(test)]
 mod tests;
 mod token;
+mod zot;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reqwest::Method;
+use tokio::sync::OnceCell;
 
 use self::{
     call::{Call, Registry},
+    described::unclear,
     errors::About,
     facts::Facts,
-    listing::is_google,
     pages::MOST,
+    product::{Found, Untags},
     referrers::Lists,
 };
-use super::{Answer, Deletion, Fact, Image, ImageStore, LayerState, Limit, Manifest, Op, Page, Put, Receipt, Shared};
+use super::{
+    Answer, Deletion, Fact, Image, ImageStore, LayerState, Limit, Manifest, Op, Outlook, Page, Put, Receipt, Shared,
+};
 use crate::{
     cache::Cache,
     error::{Error, Kind, Result},
@@ -59,6 +72,7 @@ pub type Clients = Shared<(String, String), Arc<Opened>>;
 /// One registry as one user, and what was learned about it.
 pub struct Opened {
     registry: Registry,
+    found: OnceCell<Found>,
     /// Manifests and configurations of earlier runs.
     cache: Arc<Cache>,
     facts: Mutex<HashMap<(String, Digest), Facts>>,
@@ -71,13 +85,37 @@ pub struct Opened {
 pub struct Oci {
     opened: Arc<Opened>,
     store: Arc<StoreRef>,
+    /// Something was asked that only the registry's own API tells.
+    needs_own: AtomicBool,
+    /// It was asked when images were built.
+    needs_built: AtomicBool,
+    /// The last listing shows images without a tag.
+    lists_untagged: AtomicBool,
+    /// The tags of images where the list of tags describes those, as it was last read.
+    listed_tags: Mutex<HashMap<Digest, Vec<String>>>,
+    /// Why the registry's own API was not read.
+    reduced: Mutex<Option<Error>>,
+}
+
+impl Oci {
+    fn new(opened: Arc<Opened>, store: &StoreRef) -> Self {
+        Self {
+            opened,
+            store: Arc::new(store.clone()),
+            needs_own: AtomicBool::default(),
+            needs_built: AtomicBool::default(),
+            lists_untagged: AtomicBool::default(),
+            listed_tags: Mutex::default(),
+            reduced: Mutex::default(),
+        }
+    }
 }
 
 pub async fn open(settings: &Settings, clients: &Clients, cache: &Arc<Cache>, store: &StoreRef) -> Result<Oci> {
     let oci = oci::Oci::load(settings, store)?;
     let key = (oci.endpoint.to_string(), oci.place.key());
     let opened = clients.get(key, async { Opened::new(settings, oci, Arc::clone(cache)).await.map(Arc::new) }).await?;
-    Ok(Oci { opened, store: Arc::new(store.clone()) })
+    Ok(Oci::new(opened, store))
 }
 
 impl Opened {
@@ -85,14 +123,24 @@ impl Opened {
         let found = oci.place.read(&settings.env, settings.timeout).await?;
         let registry =
             Registry::new(oci.host, oci.endpoint, found.credentials, found.source, oci.certificates, settings.timeout)?;
-        Ok(Self {
+        Ok(Self::of(registry, cache))
+    }
+
+    fn of(registry: Registry, cache: Arc<Cache>) -> Self {
+        Self {
             registry,
+            found: OnceCell::new(),
             cache,
             facts: Mutex::default(),
-            whole_only: AtomicBool::new(false),
+            whole_only: AtomicBool::default(),
             lists_referrers: Lists::default(),
-        })
+        }
     }
+}
+
+/// The query of the first page of tags.
+fn first_page() -> String {
+    format!("n={MOST}")
 }
 
 fn one<T>(ids: &[T]) -> Result<&T> {
@@ -141,17 +189,38 @@ impl ImageStore for Oci {
         true
     }
 
+    fn lists_untagged(&self) -> bool {
+        self.lists_untagged.load(Ordering::Relaxed)
+    }
+
+    fn cascades(&self) -> bool {
+        self.opened.found.get().is_some_and(|found| found.product.cascades())
+    }
+
     fn protects_parts(&self) -> bool {
         // Some do, and nothing says which.
         false
     }
 
-    fn tells(&self, fact: Fact) -> bool {
-        match fact {
-            Fact::Built => true,
-            Fact::Age | Fact::Untagged => is_google(&self.opened.registry.host),
-            Fact::Pull => false,
+    async fn tells(&self, fact: Fact) -> Result<bool> {
+        self.told(fact).await
+    }
+
+    fn reduced(&self) -> Option<Error> {
+        // Many registries refuse calls that they do not know.
+        let doubt = || self.opened.found.get()?.doubt.as_ref().filter(|error| error.kind == Kind::Lost).map(unclear);
+        self.reduced.lock().unwrap_or_else(PoisonError::into_inner).clone().or_else(doubt)
+    }
+
+    async fn outlook(&self, id: &ImageId) -> Result<Outlook> {
+        if !matches!(id, ImageId::Tag(_)) {
+            return Ok(Outlook::Open);
         }
+        Ok(match self.opened.untags().await? {
+            Untags::Yes => Outlook::Open,
+            Untags::No => Outlook::Refused(repository::only_whole()),
+            Untags::Depends => Outlook::Depends("some registries cannot remove one tag of an image; then it stays"),
+        })
     }
 
     async fn delete(&self, ids: &[ImageId]) -> Result<Receipt<Answer<ImageId, Deletion>>> {
@@ -204,8 +273,8 @@ impl ImageStore for Oci {
 
     async fn details(&self, image: &Image) -> Result<Image> {
         let mut image = image.clone();
-        // A listing that describes images says enough.
-        let open = image.pushed_at.is_none() || image.bytes.is_none();
+        // A listing that describes images says enough, unless somebody asks for the date of the build.
+        let open = image.pushed_at.is_none() || image.built_at.is_none() && self.needs_built.load(Ordering::Relaxed);
         if let Some(digest) = image.digest().filter(|_| open) {
             self.facts(&digest, true).await?.describe(&mut image);
         }
@@ -217,14 +286,18 @@ impl ImageStore for Oci {
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Page<Image>> {
-        let query = after.map_or_else(|| format!("n={MOST}"), Into::into);
-        let call = self.call("GET tags", About::Tags, Method::GET, &format!("tags/list?{query}"));
-        let (listing, next) = self.page(&call).await?;
-        Ok(Page { items: listing.images(), total: None, next })
+        if let Some(page) = self.list_described(after).await? {
+            self.lists_untagged.store(self.opened.product().await?.tells(Fact::Untagged), Ordering::Relaxed);
+            return Ok(page);
+        }
+        if after.is_none() {
+            self.lists_untagged.store(false, Ordering::Relaxed);
+        }
+        self.list_tags(&after.map_or_else(first_page, Into::into)).await
     }
 
     async fn stores(&self, after: Option<&str>) -> Result<Page<StoreRef>> {
-        let query = after.map_or_else(|| format!("n={MOST}"), Into::into);
+        let query = after.map_or_else(first_page, Into::into);
         let call = Call::new("GET catalog", About::Catalog, Method::GET, "", format!("_catalog?{query}"));
         let (listing, next) = self.page(&call).await?;
         let items = listing.tags.into_iter().flatten().map(|name| (*self.store).clone().with_name(name)).collect();

@@ -49,7 +49,8 @@ fn of_link(link: &str, path: &str) -> Result<String> {
     };
     let base = Url::parse("https://registry.invalid/").map_err(|_| wrong())?;
     let url = base.join(link).map_err(|_| wrong())?;
-    if !url.path().ends_with(path) {
+    // Azure's registry may encode the slashes of a name.
+    if !url.path().replace("%2F", "/").ends_with(path) {
         return Err(wrong());
     }
     url.query().map(Into::into).ok_or_else(wrong)

@@ -6,17 +6,19 @@ use reqwest::Method;
 
 use super::{
     DANGLING_TAG, MANIFESTS, MOST_CHILDREN, Oci,
-    call::Call,
-    errors::{self, About},
+    call::{Api, Call},
+    errors::{self, About, LOCKED},
     facts::{self, Facts},
+    first_page,
     listing::Listing,
     pages,
+    product::Untags,
 };
 use crate::{
     error::{Error, Kind, Result},
     http::Response,
     image::Digest,
-    store::{Deletion, ImageStore, Manifest, Receipt},
+    store::{Deletion, Image, Manifest, Page, Receipt},
 };
 
 impl Oci {
@@ -113,16 +115,15 @@ impl Oci {
 
     /// Removes a tag, and says what it pointed to right before.
     pub(super) async fn untag(&self, tag: &str) -> Result<Receipt<Deletion>> {
-        let only_whole = || {
-            Error::new(Kind::Protected, "the registry cannot remove one tag of an image")
-                .code("TagNotAlone")
-                .hint("name every tag of the image, name it by its digest, or use --all-tags")
-        };
-        if self.opened.whole_only.load(Ordering::Relaxed) {
+        if self.opened.untags().await? == Untags::No {
             return Err(only_whole());
         }
         let (digest, _) = self.head(tag).await?;
-        let call = self.manifest("DELETE tag", About::DeleteTag, Method::DELETE, tag);
+        let call = match self.opened.product().await?.untagging_api() {
+            Some(Api::Acr) => self.untag_acr(tag),
+            Some(Api::Harbor) => self.untag_harbor(tag, &digest)?,
+            Some(Api::Protocol) | None => self.manifest("DELETE tag", About::DeleteTag, Method::DELETE, tag),
+        };
         match self.opened.registry.call(&call).await {
             Ok(answer) => match self.head(&digest.to_string()).await {
                 // Old zot deletes the image, whatever other tags it has.
@@ -133,7 +134,8 @@ impl Oci {
                 }
                 _ => Ok(Receipt::new(Deletion::Untagged(digest), errors::request_id(&answer))),
             },
-            Err(error) if error.kind == Kind::Protected && error.code.as_deref() != Some("DENIED") => {
+            Err(error) if error.code.as_deref() == Some(LOCKED) => Err(error),
+            Err(error) if call.api == Api::Protocol && error.kind == Kind::Protected && !denied(&error) => {
                 self.opened.whole_only.store(true, Ordering::Relaxed);
                 let code = error.code.clone().unwrap_or_default();
                 Err(Error { message: format!("{} [{code}]", only_whole().message), ..only_whole() }
@@ -141,6 +143,25 @@ impl Oci {
             }
             Err(error) => Err(error),
         }
+    }
+
+    pub(super) fn tags_call(&self, query: &str) -> Call<'_> {
+        self.call("GET tags", About::Tags, Method::GET, &format!("tags/list?{query}"))
+    }
+
+    /// One page of the tags, and of images where this list describes them.
+    pub(super) async fn list_tags(&self, query: &str) -> Result<Page<Image>> {
+        let (listing, next) = self.page(&self.tags_call(query)).await?;
+        self.lists_untagged.fetch_or(listing.describes(), Ordering::Relaxed);
+        let items = listing.images();
+        let mut tags = self.listed_tags.lock().unwrap_or_else(PoisonError::into_inner);
+        tags.extend(items.iter().filter_map(|image| Some((image.digest()?, image.tags.clone()))));
+        drop(tags);
+        Ok(Page { items, total: None, next })
+    }
+
+    fn listed_tags(&self, digest: &Digest) -> Option<Vec<String>> {
+        self.listed_tags.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
 
     /// One page of a list, and what to ask for next.
@@ -159,9 +180,15 @@ impl Oci {
         let registry = &self.opened.registry;
         let answer = match registry.call(&call).await {
             Err(error) if error.code.as_deref() == Some(DANGLING_TAG) => {
-                let listed = self.list(None).await?.items;
-                let image = listed.into_iter().find(|image| image.digest.as_deref() == Some(&reference));
-                for tag in image.ok_or(error)?.tags {
+                // Those of the last look alone: a tag that the image got since then keeps it.
+                let tags = match self.listed_tags(digest) {
+                    Some(tags) => Some(tags),
+                    None => {
+                        self.list_tags(&first_page()).await?;
+                        self.listed_tags(digest)
+                    }
+                };
+                for tag in tags.ok_or(error)? {
                     registry.call(&self.manifest("DELETE tag", About::DeleteTag, Method::DELETE, &tag)).await?;
                 }
                 registry.call(&call).await?
@@ -181,6 +208,17 @@ impl Oci {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The error of a tag that shares its image with others, where a registry removes whole images alone.
+pub(super) fn only_whole() -> Error {
+    Error::new(Kind::Protected, "the registry cannot remove one tag of an image")
+        .code("TagNotAlone")
+        .hint("name every tag of the image, name it by its digest, or use --all-tags")
+}
+
+fn denied(error: &Error) -> bool {
+    error.code.as_deref() == Some("DENIED")
 }
 
 fn media_type(answer: &Response) -> Option<String> {

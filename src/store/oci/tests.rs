@@ -65,6 +65,12 @@ impl Server {
         self.asked.lock().unwrap().iter().map(|asked| asked.line.clone()).collect()
     }
 
+    /// The same without those that show what the registry is.
+    fn lines_of_protocol(&self) -> Vec<String> {
+        let shows = ["GET /v2/_oci/ext/discover", "GET /api/v2.0/ping", "GET /acr/v1/_catalog?n=1"];
+        self.lines().into_iter().filter(|line| !shows.contains(&line.as_str())).collect()
+    }
+
     fn count(&self, beginning: &str) -> usize {
         self.lines().iter().filter(|line| line.starts_with(beginning)).count()
     }
@@ -77,15 +83,8 @@ impl Server {
     async fn named(&self, host: &str, credentials: oci::Credentials) -> Oci {
         let endpoint = self.url.parse().unwrap();
         let registry = Registry::new(host.into(), endpoint, credentials, None, None, Duration::from_secs(9)).unwrap();
-        let opened = Opened {
-            registry,
-            cache: Arc::default(),
-            facts: Mutex::default(),
-            whole_only: AtomicBool::new(false),
-            lists_referrers: Lists::default(),
-        };
         let store = StoreRef::of(crate::image::Provider::Oci).with_region(host).with_name("app");
-        Oci { opened: Arc::new(opened), store: Arc::new(store) }
+        Oci::new(Arc::new(Opened::of(registry, Arc::default())), &store)
     }
 }
 
@@ -360,7 +359,7 @@ async fn one_tag_is_removed_alone_or_refused_for_good() {
     let Answer::Each(answers) = server.open(me()).await.delete(&tag("v1")).await.unwrap().said else { panic!() };
     assert_eq!(answers[0].1, Ok(Deletion::Untagged(DIGEST.parse().unwrap())));
     let after = format!("HEAD /v2/app/manifests/{DIGEST}");
-    assert_eq!(server.lines(), ["HEAD /v2/app/manifests/v1", "DELETE /v2/app/manifests/v1", &after]);
+    assert_eq!(server.lines_of_protocol(), ["HEAD /v2/app/manifests/v1", "DELETE /v2/app/manifests/v1", &after]);
     // A registry that takes the image along must not be asked again.
     let server = Server::start(|_, asked| match asked.line.as_str() {
         line if line.starts_with("DELETE") => (202, Vec::new(), String::new()),
@@ -398,7 +397,9 @@ async fn googles_registry_gets_the_tags_of_an_image_deleted_first() {
         }
     });
     let store = server.named("eu.gcr.io", me()).await;
-    assert!(store.tells(Fact::Age) && store.tells(Fact::Untagged) && !store.tells(Fact::Pull));
+    for (fact, told) in [(Fact::Age, true), (Fact::Untagged, true), (Fact::Pull, false)] {
+        assert_eq!(store.tells(fact).await, Ok(told));
+    }
     store.delete(&[ImageId::Digest(DIGEST.parse().unwrap())]).await.unwrap();
     let deletions: Vec<_> = server.lines().into_iter().filter(|line| line.starts_with("DELETE")).collect();
     let image = format!("DELETE /v2/app/manifests/{DIGEST}");
@@ -434,7 +435,7 @@ async fn pages_are_followed_within_the_registry_alone() {
     assert_eq!((page.items.len(), page.next.as_deref()), (2, Some("last=b&n=2")));
     let page = store.list(page.next.as_deref()).await.unwrap();
     assert_eq!((page.items.len(), page.next), (0, None));
-    assert_eq!(server.lines(), ["GET /v2/app/tags/list?n=1000", "GET /v2/app/tags/list?last=b&n=2"]);
+    assert_eq!(server.lines_of_protocol(), ["GET /v2/app/tags/list?n=1000", "GET /v2/app/tags/list?last=b&n=2"]);
 }
 
 #[tokio::test]
@@ -450,4 +451,120 @@ async fn helpers_and_files_are_read_through_the_settings() {
     let secret = me();
     let oci::Credentials::Password { password, .. } = &secret else { panic!() };
     assert!(!format!("{secret:?}").contains(password.expose_secret()));
+}
+
+#[tokio::test]
+async fn tags_that_a_search_does_not_know_yet_follow_what_it_knows() {
+    let server = Server::start(|_, asked| match asked.line.as_str() {
+        "GET /v2/_oci/ext/discover" => {
+            let zot = r#"{"extensions":[{"name":"_zot","endpoints":["/v2/_zot/ext/search"]}]}"#;
+            (200, Vec::new(), zot.into())
+        }
+        "POST /v2/_zot/ext/search" => {
+            let one = format!(r#"{{"Tag":"v1","Digest":"{DIGEST}","PushTimestamp":"2024-05-07T00:00:00Z"}}"#);
+            let list = format!(r#"{{"data":{{"ImageList":{{"Results":[{one}],"Page":{{"TotalCount":1}}}}}}}}"#);
+            (200, Vec::new(), list)
+        }
+        line if line.starts_with("GET /v2/app/tags/list") => (200, Vec::new(), r#"{"tags":["v1","late"]}"#.into()),
+        _ => says(404, "NOT_FOUND"),
+    });
+    let store = server.open(me()).await;
+    let first = store.list(None).await.unwrap();
+    assert_eq!(first.items[0].id, Some(ImageId::Digest(DIGEST.parse().unwrap())));
+    let second = store.list(first.next.as_deref()).await.unwrap();
+    let names: Vec<_> = second.items.iter().filter_map(|image| image.id.clone()).collect();
+    assert_eq!((names, second.next), (vec![ImageId::Tag("v1".into()), ImageId::Tag("late".into())], None));
+    assert_eq!(server.count("GET /v2/_oci"), 1);
+    assert!(!store.lists_untagged());
+}
+
+#[tokio::test]
+async fn an_old_search_is_asked_for_less() {
+    let server = Server::start(|_, asked| match asked.line.as_str() {
+        "GET /v2/_oci/ext/discover" => {
+            let zot = r#"{"extensions":[{"name":"_zot","endpoints":["/v2/_zot/ext/search"]}]}"#;
+            (200, Vec::new(), zot.into())
+        }
+        "POST /v2/_zot/ext/search" if asked.body.contains("TaggedTimestamp") => {
+            (422, Vec::new(), r#"{"errors":[{"message":"Cannot query field"}],"data":null}"#.into())
+        }
+        "POST /v2/_zot/ext/search" => {
+            (200, Vec::new(), r#"{"data":{"ImageList":{"Results":[],"Page":{"TotalCount":0}}}}"#.into())
+        }
+        _ => says(404, "NOT_FOUND"),
+    });
+    let store = server.open(me()).await;
+    assert_eq!(store.tells(Fact::Age).await, Ok(true));
+    assert!(store.list(None).await.unwrap().items.is_empty());
+    assert_eq!(server.count("POST"), 2);
+}
+
+#[tokio::test]
+async fn what_answers_like_a_product_by_chance_is_not_one() {
+    for (status, body) in [(200, "<html>pong</html>"), (200, "{}"), (200, "pong"), (404, ""), (302, ""), (400, "{")] {
+        let server = Server::start(move |_, asked| match asked.line.as_str() {
+            line if line.starts_with("GET /v2/app/tags/list") => (200, Vec::new(), r#"{"tags":["v1"]}"#.into()),
+            _ => (status, Vec::new(), body.into()),
+        });
+        let store = server.open(me()).await;
+        for fact in [Fact::Age, Fact::Pull, Fact::Untagged] {
+            assert_eq!(store.tells(fact).await, Ok(false), "{status} {body}");
+        }
+        assert_eq!(store.list(None).await.unwrap().items.len(), 1);
+        assert!(store.reduced().is_none());
+    }
+    // An error could hide anything.
+    let server = Server::start(|_, asked| match asked.line.as_str() {
+        line if line.starts_with("GET /v2/app/tags/list") => (200, Vec::new(), r#"{"tags":["v1"]}"#.into()),
+        _ => (503, Vec::new(), String::new()),
+    });
+    let store = server.open(me()).await;
+    let error = store.tells(Fact::Age).await.unwrap_err();
+    assert!(error.message.starts_with("cannot find out whether"), "{error}");
+    assert_eq!(store.list(None).await.unwrap().items.len(), 1);
+    assert!(store.reduced().is_some());
+}
+
+#[tokio::test]
+async fn a_list_of_tags_that_describes_images_needs_no_known_host() {
+    let server = Server::start(|_, asked| match asked.line.as_str() {
+        line if line.starts_with("GET /v2/app/tags/list") => {
+            let list = format!(r#"{{"tags":["v1"],"manifest":{{"{DIGEST}":{{"tag":["v1"]}}}}}}"#);
+            (200, Vec::new(), list)
+        }
+        _ => says(404, "NOT_FOUND"),
+    });
+    let store = server.open(me()).await;
+    assert_eq!(store.tells(Fact::Age).await, Ok(true));
+    assert_eq!(store.tells(Fact::Pull).await, Ok(false));
+    assert_eq!(store.list(None).await.unwrap().items.len(), 1);
+    assert!(store.lists_untagged());
+}
+
+#[tokio::test]
+async fn a_tag_that_google_got_after_the_last_look_keeps_the_image() {
+    let tags = Arc::new(Mutex::new(vec!["v1"]));
+    let there = Arc::clone(&tags);
+    let server = Server::start(move |_, asked| {
+        let mut tags = there.lock().unwrap();
+        match asked.line.as_str() {
+            line if line.starts_with("GET") => {
+                let list = format!(r#"{{"tags":{tags:?},"manifest":{{"{DIGEST}":{{"tag":{tags:?}}}}}}}"#);
+                (200, Vec::new(), list)
+            }
+            line if line.contains("sha256:") && !tags.is_empty() => says(400, "GOOGLE_MANIFEST_DANGLING_TAG"),
+            line => {
+                tags.retain(|tag| !line.ends_with(tag));
+                (202, Vec::new(), String::new())
+            }
+        }
+    });
+    let store = server.named("eu.gcr.io", me()).await;
+    store.list(None).await.unwrap();
+    tags.lock().unwrap().push("late");
+    assert_eq!(
+        kind(store.delete(&[ImageId::Digest(DIGEST.parse().unwrap())]).await.map(|done| done.said)),
+        Kind::InUse
+    );
+    assert_eq!(*tags.lock().unwrap(), ["late"]);
 }

@@ -31,7 +31,8 @@ pub async fn open(context: &Context, rules: &[Rules]) -> Result<(Vec<Part>, Vec<
                 Ok(sessions) => {
                     for session in sessions {
                         let home = session.store.home();
-                        if let Err(error) = of.clauses.answered(&home, |fact| session.store.tells(fact)) {
+                        let told = session.told(&of.clauses.needs()).await;
+                        if let Err(error) = told.and_then(|told| of.clauses.answered(&home, &told)) {
                             failed.push(fail(context, &home, error));
                             continue;
                         }

@@ -182,11 +182,13 @@ fn rules_work_where_the_data_bear_them() {
         let run = shop.list(&["--untagged"]);
         match registry {
             "zot" => drop(run.exits(3).says("does not tell which images have no tag")),
-            _ => assert_eq!(digests(run.exits(0)), [shop.untagged.clone()]),
+            _ => assert_eq!(digests(run.exits(0)), std::slice::from_ref(&shop.untagged)),
         }
         let run = shop.prune(&["--not-pulled-for", "30d", "--dry-run"]);
         match registry {
-            "harbor" | "zot" => assert_eq!(chosen(run.exits(0)), [shop.old.clone()], "{}", run.transcript()),
+            "harbor" | "zot" => {
+                assert_eq!(chosen(run.exits(0)), std::slice::from_ref(&shop.old), "{}", run.transcript());
+            }
             _ => drop(run.exits(3).says("does not tell when an image was pulled")),
         }
         let run = shop.prune(&["--older-than", "30d", "--yes"]);

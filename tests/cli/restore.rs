@@ -216,9 +216,9 @@ fn an_answer_that_never_comes_is_unknown_and_a_second_run_settles_it() {
 #[test]
 fn archived_images_become_active_and_are_waited_for() {
     let manifests = release("one");
-    let fresh = || {
+    let fresh = |activation| {
         let world = world(|repository| push_release(repository, &manifests, &["v1"]));
-        world.sandbox.world().ecr.delays.activation = TimeDelta::milliseconds(700);
+        world.sandbox.world().ecr.delays.activation = activation;
         let prune = [
             "prune",
             "ecr:team/app",
@@ -235,7 +235,7 @@ fn archived_images_become_active_and_are_waited_for() {
         world.run(&prune).ends(0, ["archived"; 4]);
         world
     };
-    let world = fresh();
+    let world = fresh(TimeDelta::milliseconds(700));
     let run = world.run(&RESTORE);
     run.ends(0, ["restored"; 4]).sends(4, "UpdateImageStorageClass").sends(0, "PutImage");
     let status = |world: &World, name: &str| with(world, |repository| repository.find(name).unwrap().status());
@@ -243,7 +243,8 @@ fn archived_images_become_active_and_are_waited_for() {
     let order: Vec<_> = run.calls.iter().filter(|call| call.operation == "UpdateImageStorageClass").collect();
     assert_eq!(order.len(), 4);
 
-    let world = fresh();
+    // Long enough for a second run to find them on their way.
+    let world = fresh(TimeDelta::seconds(5));
     // The index, and both images that it holds; not the signature.
     let one = ["restore", "-y", "-o", "json", "ecr:team/app:v1"];
     world.run(&["restore", "-y", "-o", "json", "--no-wait", "ecr:team/app:v1"]).ends(0, ["accepted"; 3]);
@@ -259,10 +260,10 @@ fn archived_images_become_active_and_are_waited_for() {
     world.run(&one).ends(0, ["already_there", "restored"]);
     assert_eq!(status(&world, &manifests[1].digest.to_string()), Status::Active);
 
-    let world = fresh().fault("ecr:UpdateImageStorageClass:lose-answer:1");
+    let world = fresh(TimeDelta::milliseconds(700)).fault("ecr:UpdateImageStorageClass:lose-answer:1");
     world.run(&one).ends(0, ["restored"; 3]);
     // Without a record, only the index is known; once it is back, it can be read.
-    let alone = || fresh().set("IMGCTL_STATE_DIR", "off");
+    let alone = || fresh(TimeDelta::milliseconds(700)).set("IMGCTL_STATE_DIR", "off");
     alone().run(&["restore", "-n", "ecr:team/app:v1"]).exits(0).says("once it is back, imgctl restores that too");
     alone().run(&one).ends(0, ["restored"; 3]);
     let world = alone().fault("ecr:UpdateImageStorageClass:status=403@2:9");

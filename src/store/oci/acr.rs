@@ -78,7 +78,7 @@ impl Manifest {
         let known = |text: Option<String>| text.filter(|text| !text.is_empty());
         Image {
             state: Some(if locked.is_some() { "locked" } else { "available" }.into()),
-            hold: locked.map(Hold::Refused),
+            hold: locked.map(|error| Hold::Refused(error.into())),
             tags: self.tags.unwrap_or_default(),
             // An index is said to have no size.
             bytes: self.image_size.and_then(|size| u64::try_from(size).ok()).filter(|size| *size > 0),

@@ -7,6 +7,7 @@ mod difference;
 pub mod ecr;
 pub mod examine;
 mod image;
+mod limit;
 pub mod oci;
 mod own;
 mod registry;
@@ -18,6 +19,7 @@ use self::image::plausible;
 pub use self::{
     difference::Difference,
     image::{Hold, Image, LeftBehind, Snapshot, Storage},
+    limit::{Limit, Op},
     own::{About, OwnAction, OwnLimit, OwnRule, own_rules},
     registry::{CacheRule, Replica, Replication, ReplicationRule},
     source::{Ask, Asker, Found, Permission, Revisions, Service, Source, User, Uses},
@@ -312,51 +314,6 @@ pub enum Fact {
     Built,
     /// Images without a tag.
     Untagged,
-}
-
-/// A kind of call, with a limit of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    Delete,
-    Get,
-    /// Images, or the stores of an account.
-    List,
-    Manifests,
-    Layers,
-    Poll,
-    /// [`ImageStore::add_sharing`]
-    Sharing,
-    /// [`ImageStore::replication`] and [`ImageStore::cache_rules`]
-    Registry,
-    /// [`ImageStore::own_rules`]
-    Rules,
-    Put,
-    /// [`ImageStore::set_storage_class`]
-    StorageClass,
-    /// [`ImageStore::details`]
-    Details,
-    /// [`ImageStore::referrers`]
-    Referrers,
-}
-
-impl Op {
-    /// Whether such a call changes something.
-    pub fn changes(self) -> bool {
-        matches!(self, Self::Delete | Self::Put | Self::StorageClass)
-    }
-}
-
-/// The limits of one kind of call. Each figure has the URL of its source beside it.
-#[derive(Clone, Copy, Debug)]
-pub struct Limit {
-    /// The provider's name for the call. Calls with the same name share one rate.
-    pub call: &'static str,
-    /// Items a call.
-    pub batch: usize,
-    /// Calls a second: the published rate, or a maximum of our own if the provider publishes none.
-    pub per_second: u32,
-    /// Calls at once.
-    pub in_flight: usize,
 }
 
 /// One page of a listing.

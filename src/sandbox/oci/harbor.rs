@@ -63,8 +63,8 @@ fn artifacts(front: &mut Front, call: &Call) -> Result<Reply, Refusal> {
     let nothing = Repository::default();
     // The list of a repository that is not there is empty.
     let repository = front.called(call).map_or(&nothing, |repository| repository);
-    // An image that only an index names is shown with that index unless everything is asked for, and what is attached only
-    // with its subject.
+    // An image that only an index names is shown with that index unless everything is asked for, and what is attached
+    // only with its subject.
     let shown = |image: &&Image| {
         let (digest, tagged) = (&image.manifest.digest, !image.tags.is_empty());
         let own = base || tagged || repository.parents(digest).next().is_none();
@@ -128,13 +128,17 @@ fn is_attached(repository: &Repository, image: &Image) -> bool {
 fn show(repository: &Repository, image: &Image) -> Value {
     let manifest = &image.manifest;
     let pull_time = time(image.pulled_at.unwrap_or(NEVER));
-    let tag = |tag: &String| json!({ "name": tag, "push_time": time(repository.tagged_at(tag, image)), "pull_time": pull_time, "immutable": false });
+    let tag = |tag: &String| {
+        let pushed = time(repository.tagged_at(tag, image));
+        json!({ "name": tag, "push_time": pushed, "pull_time": pull_time, "immutable": false })
+    };
     let tags: Vec<_> = image.tags.iter().map(tag).collect();
     let references: Vec<_> =
         manifest.children().iter().map(|child| json!({ "parent_id": 0, "child_digest": child })).collect();
     let accessory = |referrer: &Image| {
         json!({
-            "digest": referrer.manifest.digest, "size": repository.size(referrer), "creation_time": time(referrer.pushed_at),
+            "digest": referrer.manifest.digest, "size": repository.size(referrer),
+            "creation_time": time(referrer.pushed_at),
             "type": "signature.cosign", "subject_artifact_digest": manifest.digest,
         })
     };

@@ -109,6 +109,10 @@ impl Session {
         }
         let describe = |found: Result<Image>| async move {
             let image = found?;
+            // What takes no call takes no turn either.
+            if let Some(known) = self.store.known_details(&image).await {
+                return Ok(known);
+            }
             match self.aside().ask(Op::Details, || self.store.details(&image)).await {
                 Ok(image) => Ok(image),
                 Err(error) if error.kind.not_tried() => Err(error),

@@ -126,6 +126,11 @@ pub trait ImageStore: Send + Sync {
         Err(unsupported("describes images by itself"))
     }
 
+    /// The same, where it takes no call.
+    async fn known_details(&self, _image: &Image) -> Option<Image> {
+        None
+    }
+
     /// Asks which accounts an image is shared with, and records them and the resulting hold on the image.
     async fn add_sharing(&self, _image: &mut Image) -> Result<()> {
         Err(unsupported("cannot share images"))

@@ -23,6 +23,7 @@ use crate::{
     error::{Error, Kind, Result},
     http::{Http, Response, Size, header_value, is_loopback, secret_value},
     settings::oci::{Certificates, Credentials},
+    store::said::To,
 };
 
 /// A blob may lie elsewhere: object storage, behind a distribution network.
@@ -250,14 +251,11 @@ impl Registry {
     async fn heard(&self, call: &Call<'_>, http: &Http, request: Request) -> Result<Response> {
         let started = Instant::now();
         let answer = http.send(request, call.size()).await;
-        let milliseconds = started.elapsed().as_millis();
-        let (operation, repository) = (call.operation, call.repository);
+        let sent = To { service: "oci", region: call.repository, host: &self.host };
+        let sent = sent.sent(call.operation, 0, started.into_std());
         match &answer {
-            Ok(answer) => {
-                let (status, request_id) = (answer.status, errors::request_id(answer).unwrap_or_default());
-                tracing::debug!(operation, repository, status, request_id, milliseconds, "answered");
-            }
-            Err(error) => tracing::debug!(operation, repository, %error, milliseconds, "no answer"),
+            Ok(answer) => sent.answered(answer.status, None, errors::request_id(answer).as_deref()),
+            Err(error) => sent.failed(error),
         }
         answer
     }

@@ -272,13 +272,11 @@ impl ImageStore for Oci {
     }
 
     async fn details(&self, image: &Image) -> Result<Image> {
-        let mut image = image.clone();
-        // A listing that describes images says enough, unless somebody asks for the date of the build.
-        let open = image.pushed_at.is_none() || image.built_at.is_none() && self.needs_built.load(Ordering::Relaxed);
-        if let Some(digest) = image.digest().filter(|_| open) {
-            self.facts(&digest, true).await?.describe(&mut image);
-        }
-        Ok(image)
+        self.detailed(image, true).await
+    }
+
+    async fn known_details(&self, image: &Image) -> Option<Image> {
+        self.detailed(image, false).await.ok()
     }
 
     async fn referrers(&self, subject: &Digest, after: Option<&str>) -> Result<Option<Page<Image>>> {

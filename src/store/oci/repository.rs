@@ -66,25 +66,41 @@ impl Oci {
         Ok(Manifest { digest, media_type: media_type(&answer), bytes })
     }
 
-    /// What a manifest and its configuration say.
-    pub(super) async fn facts(&self, digest: &Digest, deep: bool) -> Result<Facts> {
+    /// An image with what it says itself.
+    pub(super) async fn detailed(&self, image: &Image, may_call: bool) -> Result<Image> {
+        let mut image = image.clone();
+        // A listing that describes images says enough, unless somebody asks for the date of the build.
+        let open = image.pushed_at.is_none() || image.built_at.is_none() && self.needs_built.load(Ordering::Relaxed);
+        if let Some(digest) = image.digest().filter(|_| open) {
+            self.facts(&digest, true, may_call).await?.describe(&mut image);
+        }
+        Ok(image)
+    }
+
+    /// What a manifest and its configuration say; an error where that takes a call that may not be made.
+    pub(super) async fn facts(&self, digest: &Digest, deep: bool, may_call: bool) -> Result<Facts> {
         let key = (self.store.name.clone(), digest.clone());
         if let Some(known) = self.opened.facts.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(known.clone());
         }
-        let manifest = self.kept(digest, async { Ok(self.read(&digest.to_string()).await?.bytes) }).await?;
+        let manifest = self.kept(digest, may_call, async { Ok(self.read(&digest.to_string()).await?.bytes) }).await?;
         let mut facts = facts::of_manifest(&manifest).unwrap_or_default();
         if let Some(config) = facts.config.take() {
-            // An image without its configuration cannot be pulled, and can be deleted.
-            if let Ok(bytes) = self.kept(&config, self.config(&config)).await {
-                facts::add_config(&mut facts, &bytes);
+            match self.kept(&config, may_call, self.config(&config)).await {
+                Ok(bytes) => facts::add_config(&mut facts, &bytes),
+                Err(error) if !may_call => return Err(error),
+                // An image without its configuration cannot be pulled, and can be deleted.
+                Err(_) => {}
             }
         }
         if deep && !facts.children.is_empty() && facts.children.len() <= MOST_CHILDREN {
             let children = facts.children.clone();
             let mut known = Vec::with_capacity(children.len());
             for child in &children {
-                known.push(Box::pin(self.facts(child, false)).await.ok());
+                match Box::pin(self.facts(child, false, may_call)).await {
+                    Err(error) if !may_call => return Err(error),
+                    facts => known.push(facts.ok()),
+                }
             }
             facts::add_children(&mut facts, manifest.len() as u64, &known);
         }
@@ -93,10 +109,18 @@ impl Oci {
     }
 
     /// What never changes: from disk, or read and then kept there.
-    async fn kept(&self, digest: &Digest, read: impl Future<Output = Result<Vec<u8>>>) -> Result<Vec<u8>> {
+    async fn kept(
+        &self,
+        digest: &Digest,
+        may_call: bool,
+        read: impl Future<Output = Result<Vec<u8>>>,
+    ) -> Result<Vec<u8>> {
         let cache = &self.opened.cache;
         if let Some(bytes) = cache.one(digest).await {
             return Ok(bytes);
+        }
+        if !may_call {
+            return Err(Error::new(Kind::NotFound, format!("{digest} was not read before")));
         }
         let bytes = read.await?;
         cache.put(vec![(digest.clone(), bytes.clone())]).await;

@@ -85,7 +85,11 @@ pub(super) fn find(env: &Env, host: &str, repository: &str) -> Result<Place> {
         let before = tries.len();
         in_file(&file, &name, host, repository, &mut tries)?;
         if tries.len() == before {
-            looked.push(format!("{name} (nothing for {host})"));
+            let nothing = format!("{name} (nothing for {host})");
+            // Two variables may name one file.
+            if !looked.contains(&nothing) {
+                looked.push(nothing);
+            }
         }
         if matches!(tries.last(), Some(Try::Stored(..))) {
             break;

@@ -50,7 +50,7 @@ pub use foreseen::{Foreseen, foresee};
 pub use freed::{Exact, Freed, own_bytes};
 pub use groups::{Group, Held, groups};
 pub use guards::{GuardArgs, Guards, Stop};
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub use in_use::scan;
 pub use in_use::{Known, Scan, Tally};
 pub use inventory::{Reading, Stock, identity, may_be_index};

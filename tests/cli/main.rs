@@ -1,6 +1,7 @@
 //! The real binary against the emulator, with an environment of its own: what it prints, how it ends and which calls
 //! it sends, recorded together, so that a needless call shows in review. With the tests of the README and those with the
-//! providers' own clients, it is one program: most of them wait, so they run best side by side.
+//! providers' own clients, it is one program: most of them wait, so they run best side by side. Keystone's is a program of
+//! its own, because tokens that live for seconds want a machine that is not busy.
 
 mod archive;
 mod ask;
@@ -50,8 +51,6 @@ mod verbose;
 mod workspace;
 mod world;
 
-#[path = "../keystone/mod.rs"]
-mod keystone;
 #[path = "../official/mod.rs"]
 mod official;
 #[path = "../readme/mod.rs"]

@@ -8,11 +8,15 @@ use aws_sigv4::{
     sign::v4,
 };
 use chrono::Utc;
+use futures_util::future::join_all;
 use reqwest::{
-    Method, Request,
+    Method, Request, Url,
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::Value;
 
 use super::errors::{Row, by_code, by_status};
@@ -21,7 +25,7 @@ use crate::{
     http::{Response, Size, header_value, host, secret_value},
     secrets,
     settings::aws::service::{Access, Service},
-    store::said::To,
+    store::{Permission, said::To},
 };
 
 /// One service in one region.
@@ -37,6 +41,17 @@ pub struct Call<'c> {
     /// How many things it asks about.
     pub ids: usize,
     pub own: &'c [Row],
+}
+
+/// Names what certainly does not exist.
+pub const NOTHING: &str = "imgctl-doctor";
+
+/// A permission, and a call that needs it. What the call finds does not matter.
+pub enum Try<'t> {
+    /// A path and a query.
+    Get(&'static str, &'t [&'t str], &'t [(&'t str, &'t str)]),
+    /// The service's own name and a body.
+    Target(&'static str, &'static str, Value),
 }
 
 impl Api {
@@ -64,31 +79,49 @@ impl Api {
         self.send(call, request).await
     }
 
-    /// Calls an operation at a path of its own. Parts of the path and values of the query are given plain.
-    pub async fn rest<T: DeserializeOwned>(
-        &self,
-        call: Call<'_>,
-        method: Method,
-        path: &[&str],
-        query: &[(&str, &str)],
-        body: Option<&Value>,
-    ) -> Result<T> {
-        let mut url = self.access.endpoint.clone();
-        // Only addresses without a host have no path.
-        if let Ok(mut parts) = url.path_segments_mut() {
-            parts.pop_if_empty().extend(path);
-        }
+    /// Reads what is at a path. Its parts and the values of the query are given plain.
+    pub async fn get<T: DeserializeOwned>(&self, call: Call<'_>, path: &[&str], query: &[(&str, &str)]) -> Result<T> {
+        let mut url = self.at(path);
         if !query.is_empty() {
             // Signatures know a space only as %20.
             let text: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
             url.set_query(Some(&text.join("&")));
         }
-        let mut request = Request::new(method, url);
-        if let Some(body) = body {
-            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            *request.body_mut() = Some(body.to_string().into());
-        }
+        self.send(call, Request::new(Method::GET, url)).await
+    }
+
+    /// Calls an operation that takes a body at a path of its own.
+    pub async fn post<T: DeserializeOwned>(&self, call: Call<'_>, path: &[&str], body: &Value) -> Result<T> {
+        let mut request = Request::new(Method::POST, self.at(path));
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *request.body_mut() = Some(body.to_string().into());
         self.send(call, request).await
+    }
+
+    fn at(&self, path: &[&str]) -> Url {
+        let mut url = self.access.endpoint.clone();
+        // Only addresses without a host have no path.
+        if let Ok(mut parts) = url.path_segments_mut() {
+            parts.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    /// Finds out which of these calls are allowed.
+    pub async fn permissions(&self, own: &[Row], tries: &[Try<'_>]) -> Vec<Permission> {
+        let called =
+            |name: &'static str| Call { action: name.split_once(':').map_or(name, |(_, action)| action), ids: 0, own };
+        let tried = tries.iter().map(|tried| async move {
+            match tried {
+                Try::Get(name, path, query) => {
+                    Permission::of(name, self.get::<IgnoredAny>(called(name), path, query).await)
+                }
+                Try::Target(name, target, body) => {
+                    Permission::of(name, self.target::<IgnoredAny>(target, called(name), body).await)
+                }
+            }
+        });
+        join_all(tried).await
     }
 
     /// Sends one call once, logs it for `-vv` without its contents, and reads its answer.

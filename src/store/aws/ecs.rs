@@ -17,8 +17,8 @@ mod start;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use futures_util::future::{join_all, join3, try_join, try_join_all, try_join3};
-use serde_json::{Value, json};
+use futures_util::future::{join3, try_join, try_join_all, try_join3};
+use serde_json::json;
 
 use self::{
     asking::Asking, clusters::Cluster, decode::name_of, definitions::Active, rules::Rules, schedules::Schedules,
@@ -26,7 +26,7 @@ use self::{
 };
 use super::{
     account,
-    call::{Api, Call},
+    call::{Api, NOTHING, Try},
     errors::Row,
 };
 use crate::{
@@ -126,25 +126,24 @@ impl Source for Ecs {
     }
 
     async fn permissions(&self) -> Vec<Permission> {
-        const NOTHING: &str = "imgctl-doctor";
         let in_cluster = |name: &str| json!({ "cluster": NOTHING, name: [NOTHING] });
         let tries = [
-            ("ecs:ListClusters", json!({ "maxResults": 1 })),
-            ("ecs:ListServices", json!({ "cluster": NOTHING })),
-            ("ecs:DescribeServices", in_cluster("services")),
-            ("ecs:ListServiceDeployments", json!({ "cluster": NOTHING, "service": NOTHING })),
-            ("ecs:DescribeServiceRevisions", json!({ "serviceRevisionArns": [NOTHING] })),
-            ("ecs:ListTasks", json!({ "cluster": NOTHING })),
-            ("ecs:DescribeTasks", in_cluster("tasks")),
-            ("ecs:ListTaskDefinitions", json!({ "maxResults": 1 })),
-            ("ecs:DescribeTaskDefinition", json!({ "taskDefinition": NOTHING })),
+            Try::Target("ecs:ListClusters", TARGET, json!({ "maxResults": 1 })),
+            Try::Target("ecs:ListServices", TARGET, json!({ "cluster": NOTHING })),
+            Try::Target("ecs:DescribeServices", TARGET, in_cluster("services")),
+            Try::Target("ecs:ListServiceDeployments", TARGET, json!({ "cluster": NOTHING, "service": NOTHING })),
+            Try::Target("ecs:DescribeServiceRevisions", TARGET, json!({ "serviceRevisionArns": [NOTHING] })),
+            Try::Target("ecs:ListTasks", TARGET, json!({ "cluster": NOTHING })),
+            Try::Target("ecs:DescribeTasks", TARGET, in_cluster("tasks")),
+            Try::Target("ecs:ListTaskDefinitions", TARGET, json!({ "maxResults": 1 })),
+            Try::Target("ecs:DescribeTaskDefinition", TARGET, json!({ "taskDefinition": NOTHING })),
         ];
-        let tried = tries.iter().map(|(name, body)| async move {
-            let action = name.trim_start_matches("ecs:");
-            Permission::of(name, self.api.target::<Value>(TARGET, Call { action, ids: 0, own: CODES }, body).await)
-        });
-        let (mut of_ecs, of_rules, of_schedules) =
-            join3(join_all(tried), rules::permissions(&self.events), schedules::permissions(&self.scheduler)).await;
+        let (mut of_ecs, of_rules, of_schedules) = join3(
+            self.api.permissions(CODES, &tries),
+            rules::permissions(&self.events),
+            schedules::permissions(&self.scheduler),
+        )
+        .await;
         of_ecs.extend(of_rules);
         of_ecs.extend(of_schedules);
         of_ecs

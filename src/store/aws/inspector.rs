@@ -2,7 +2,6 @@
 //! on, and only at images within its re-scan window, so it can keep images and never allows to delete one.
 
 use async_trait::async_trait;
-use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -70,7 +69,7 @@ impl Source for Inspector {
             if let Some(token) = token {
                 body["nextToken"] = Value::from(token);
             }
-            self.api.rest::<Paged<Coverage>>(CALL, Method::POST, &PATH, &[], Some(&body)).await
+            self.api.post::<Paged<Coverage>>(CALL, &PATH, &body).await
         };
         let pages: Vec<Coverage> = pages(asker, COVERAGE, call).await?;
         let covered: Vec<Covered> = pages.into_iter().flat_map(|page| page.covered_resources).collect();
@@ -82,7 +81,7 @@ impl Source for Inspector {
 
     async fn permissions(&self) -> Vec<Permission> {
         let body = json!({ "maxResults": 1 });
-        let answer: Result<Value> = self.api.rest(CALL, Method::POST, &PATH, &[], Some(&body)).await;
+        let answer: Result<Value> = self.api.post(CALL, &PATH, &body).await;
         vec![Permission::of("inspector2:ListCoverage", answer)]
     }
 }

@@ -4,16 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use futures_util::future::{join_all, try_join, try_join_all};
-use reqwest::Method;
-use serde::{
-    Deserialize,
-    de::{DeserializeOwned, IgnoredAny},
-};
+use futures_util::future::{try_join, try_join_all};
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     Paged, account,
-    call::{Api, Call},
+    call::{Api, Call, NOTHING, Try},
     errors::Row,
     pages,
 };
@@ -128,18 +124,12 @@ impl Source for Lambda {
     }
 
     async fn permissions(&self) -> Vec<Permission> {
-        const NOTHING: &str = "imgctl-doctor";
-        let tries: [(_, &[&str]); 3] = [
-            ("lambda:ListFunctions", &[VERSION, "functions", ""]),
-            ("lambda:GetFunction", &[VERSION, "functions", NOTHING]),
-            ("lambda:ListAliases", &[VERSION, "functions", NOTHING, "aliases"]),
+        let tries = [
+            Try::Get("lambda:ListFunctions", &[VERSION, "functions", ""], &[]),
+            Try::Get("lambda:GetFunction", &[VERSION, "functions", NOTHING], &[]),
+            Try::Get("lambda:ListAliases", &[VERSION, "functions", NOTHING, "aliases"], &[]),
         ];
-        let tried = tries.iter().map(|(name, path)| async move {
-            let call = Call { action: name.trim_start_matches("lambda:"), ids: 0, own: CODES };
-            // What is there does not matter.
-            Permission::of(name, self.api.rest::<IgnoredAny>(call, Method::GET, path, &[], None).await)
-        });
-        join_all(tried).await
+        self.api.permissions(CODES, &tries).await
     }
 }
 
@@ -149,16 +139,6 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn get<T: DeserializeOwned>(
-        &self,
-        action: &'static str,
-        ids: usize,
-        path: &[&str],
-        query: &[(&str, &str)],
-    ) -> Result<T> {
-        self.api.rest(Call { action, ids, own: CODES }, Method::GET, path, query, None).await
-    }
-
     async fn pages<T: DeserializeOwned + Send>(
         &self,
         action: &'static str,
@@ -168,7 +148,7 @@ impl Asking<'_> {
         let call = |marker: Option<String>| async move {
             let marker = marker.as_deref().map(|marker| ("Marker", marker));
             let query: Vec<_> = query.iter().copied().chain(marker).collect();
-            self.get::<Paged<T>>(action, 0, path, &query).await
+            self.api.get::<Paged<T>>(Call { action, ids: 0, own: CODES }, path, &query).await
         };
         pages(self.asker, LIST, call).await
     }
@@ -200,7 +180,8 @@ impl Asking<'_> {
     async fn image(&self, function: &Function) -> Result<Option<String>> {
         let path = [VERSION, "functions", &function.function_name];
         let query = [("Qualifier", function.version.as_str())];
-        let got: Result<Got> = asked(self.asker, GET, || self.get("GetFunction", 1, &path, &query)).await;
+        let call = Call { action: "GetFunction", ids: 1, own: CODES };
+        let got: Result<Got> = asked(self.asker, GET, || self.api.get(call, &path, &query)).await;
         match got {
             Ok(Got { configuration, code }) => {
                 let same =

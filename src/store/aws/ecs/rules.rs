@@ -6,14 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::try_join_all;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
     super::{
         Paged,
-        call::{Api, Call},
+        call::{Api, Call, NOTHING, Try},
         errors::Row,
         pages,
     },
@@ -127,17 +127,12 @@ fn who(bus: &str, rule: &str) -> String {
 }
 
 pub async fn permissions(api: &Api) -> Vec<Permission> {
-    const NOTHING: &str = "imgctl-doctor";
     let tries = [
-        ("events:ListEventBuses", json!({ "Limit": 1 })),
-        ("events:ListRuleNamesByTarget", json!({ "TargetArn": NOTHING })),
-        ("events:ListTargetsByRule", json!({ "Rule": NOTHING })),
+        Try::Target("events:ListEventBuses", TARGET, json!({ "Limit": 1 })),
+        Try::Target("events:ListRuleNamesByTarget", TARGET, json!({ "TargetArn": NOTHING })),
+        Try::Target("events:ListTargetsByRule", TARGET, json!({ "Rule": NOTHING })),
     ];
-    let tried = tries.iter().map(|(name, body)| async move {
-        let call = Call { action: name.trim_start_matches("events:"), ids: 0, own: CODES };
-        Permission::of(name, api.target::<Value>(TARGET, call, body).await)
-    });
-    join_all(tried).await
+    api.permissions(CODES, &tries).await
 }
 
 #[cfg(test)]

@@ -1,14 +1,13 @@
 //! What EventBridge Scheduler starts in ECS: the schedules whose target is a cluster, and those that call an operation of
 //! ECS with an input of their own. Disabled schedules and those of the past count too: a person can set them anew.
 
-use futures_util::future::{join, try_join_all};
-use reqwest::Method;
-use serde::{Deserialize, de::DeserializeOwned, de::IgnoredAny};
+use futures_util::future::try_join_all;
+use serde::Deserialize;
 
 use super::{
     super::{
         Paged,
-        call::{Api, Call},
+        call::{Api, Call, NOTHING, Try},
         errors::Row,
         pages,
     },
@@ -68,7 +67,8 @@ impl Schedules<'_> {
         let call = |token: Option<String>| async move {
             let token = token.as_deref().map(|token| ("NextToken", token));
             let query: Vec<_> = [("MaxResults", "100")].into_iter().chain(token).collect();
-            self.get::<Paged<Listed>>("ListSchedules", 0, &["schedules"], &query).await
+            let call = Call { action: "ListSchedules", ids: 0, own: CODES };
+            self.api.get::<Paged<Listed>>(call, &["schedules"], &query).await
         };
         let pages = pages(self.asker, LIST, call).await?;
         let listed: Vec<Summary> = pages.into_iter().flat_map(|page| page.schedules).collect();
@@ -80,7 +80,8 @@ impl Schedules<'_> {
     /// What a schedule starts; nothing, if it was deleted since it was listed.
     async fn start(&self, listed: &Summary) -> Result<Option<Start>> {
         let (path, query) = (["schedules", &*listed.name], [("groupName", &*listed.group_name)]);
-        let schedule: Schedule = asked(self.asker, GET, || self.get("GetSchedule", 1, &path, &query)).await?;
+        let call = Call { action: "GetSchedule", ids: 1, own: CODES };
+        let schedule: Schedule = asked(self.asker, GET, || self.api.get(call, &path, &query)).await?;
         if (&schedule.name, &schedule.group_name) != (&listed.name, &listed.group_name) {
             let message = format!("GetSchedule tells about {}, which was not asked for", schedule.arn);
             return Err(Error::new(Kind::Unreadable, message));
@@ -88,25 +89,12 @@ impl Schedules<'_> {
         let who = format!("EventBridge schedule {} in group {}", listed.name, listed.group_name);
         Ok(schedule.target.starts(&schedule.arn).map(|definition| Start { who, definition }))
     }
-
-    async fn get<T: DeserializeOwned>(
-        &self,
-        action: &'static str,
-        ids: usize,
-        path: &[&str],
-        query: &[(&str, &str)],
-    ) -> Result<T> {
-        self.api.rest(Call { action, ids, own: CODES }, Method::GET, path, query, None).await
-    }
 }
 
 pub async fn permissions(api: &Api) -> Vec<Permission> {
-    let get = async |name: &'static str, path: &[&str], query: &[(&str, &str)]| {
-        let call = Call { action: name.trim_start_matches("scheduler:"), ids: 0, own: CODES };
-        Permission::of(name, api.rest::<IgnoredAny>(call, Method::GET, path, query, None).await)
-    };
-    let list = get("scheduler:ListSchedules", &["schedules"], &[("MaxResults", "1")]);
-    let read = get("scheduler:GetSchedule", &["schedules", "imgctl-doctor"], &[]);
-    let (list, read) = join(list, read).await;
-    vec![list, read]
+    let tries = [
+        Try::Get("scheduler:ListSchedules", &["schedules"], &[("MaxResults", "1")]),
+        Try::Get("scheduler:GetSchedule", &["schedules", NOTHING], &[]),
+    ];
+    api.permissions(CODES, &tries).await
 }

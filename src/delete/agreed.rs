@@ -101,7 +101,7 @@ async fn whole(session: &Session, stock: &mut Stock, saved: &[Saved]) -> Result<
 
 /// The same for a listing that shows only images with tags. Adds those that have none.
 async fn with_untagged(session: &Session, stock: &mut Stock, saved: &[&Saved], ids: &[ImageId]) -> Result<()> {
-    let tags = saved.iter().flat_map(|saved| saved.image.tags.iter().map(|tag| (ImageId::Tag(tag.clone()), &saved.id)));
+    let tags = saved.iter().flat_map(|saved| saved.was.tags.iter().map(|tag| (ImageId::Tag(tag.clone()), &saved.id)));
     let (tags, had_by): (Vec<ImageId>, Vec<&String>) = tags.unzip();
     for ((tag, id), now) in tags.iter().zip(had_by).zip(session.look_beside(&tags).await) {
         match now {

@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId, StoreRef},
     prune::{Guards, Saved},
-    store::{Hold, Image, Storage},
+    store::{Condition, Hold, Image, Storage},
     words,
 };
 
@@ -95,7 +95,7 @@ impl Looked {
 fn compared(goes: &[Going]) -> Chosen<'static> {
     let saved = |going: &Going| Saved {
         id: going.target.digest().map(|digest| digest.to_string()).unwrap_or_default(),
-        image: going.target.seen.clone().unwrap_or_default(),
+        was: going.target.seen.as_deref().map(Condition::from).unwrap_or_default(),
         // Not known yet, so any number is as before.
         attached: usize::MAX,
         read_at: None,

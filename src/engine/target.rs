@@ -11,7 +11,7 @@ use super::outcome::Outcome;
 use crate::{
     error::{Error, Kind, Result},
     image::{Digest, ImageId},
-    store::{Difference, Hold, Image, Job},
+    store::{Condition, Difference, Hold, Image, Job},
     words,
 };
 
@@ -130,8 +130,9 @@ impl Target {
         {
             return Now::Changed(moved(tag, &is, &was).request_id(now.request_id));
         }
-        let difference =
-            self.seen.as_deref().and_then(|seen| Difference::between(seen, &now, removed, self.read_at.max(read_at)));
+        let read_at = self.read_at.max(read_at);
+        let seen = self.seen.as_deref().map(Condition::from);
+        let difference = seen.and_then(|seen| Difference::between(&seen, &now, removed, read_at));
         let changed = |what: &Difference| {
             Error::new(Kind::Changed, format!("{what} since it was looked at"))
                 .code(what.code())

@@ -1,10 +1,7 @@
 //! Compares a plan with its store as it is now. An image that changed since the plan was made is refused, and so is
 //! everything that belongs to it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
@@ -17,7 +14,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     image::ImageId,
-    store::{Difference, Hold, Image},
+    store::{Condition, Difference, Hold, Image},
 };
 
 /// An image to delete, as it was when the plan was made.
@@ -25,7 +22,7 @@ use crate::{
 pub struct Saved {
     /// Its digest, or the provider's id.
     pub id: String,
-    pub image: Arc<Image>,
+    pub was: Condition,
     /// How many images were attached to it.
     pub attached: usize,
     /// When imgctl last read its manifest. Services count that as a pull.
@@ -42,8 +39,8 @@ pub struct Step {
 
 impl Saved {
     /// Of a row and its image; `None` if the image has neither digest nor id.
-    pub fn of(row: &Row, image: &Arc<Image>, read_at: Option<DateTime<Utc>>) -> Option<Self> {
-        Some(Self { id: identity(image)?.to_owned(), image: Arc::clone(image), attached: row.attached, read_at })
+    pub fn of(row: &Row, image: &Image, read_at: Option<DateTime<Utc>>) -> Option<Self> {
+        Some(Self { id: identity(image)?.to_owned(), was: image.into(), attached: row.attached, read_at })
     }
 
     pub fn image_id(&self) -> ImageId {
@@ -137,7 +134,7 @@ fn check(
     guards: &Guards,
 ) -> Result<()> {
     let image = &fresh.images()[place];
-    match Difference::between(&saved.image, image, &HashSet::new(), saved.read_at) {
+    match Difference::between(&saved.was, image, &HashSet::new(), saved.read_at) {
         None => {}
         Some(Difference::TagRemoved(tag)) if tags.contains_key(&*tag) => {
             let other = called(&fresh.images()[tags[&*tag]]);
@@ -192,7 +189,7 @@ mod tests {
         let saved = rows.map(|row| {
             // As in a plan's JSON.
             let text = serde_json::to_string(&*told.stock.images()[row.image]).unwrap();
-            Saved::of(row, &Arc::new(serde_json::from_str(&text).unwrap()), None).unwrap()
+            Saved::of(row, &serde_json::from_str(&text).unwrap(), None).unwrap()
         });
         let saved: Vec<Saved> = saved.collect();
         // Most of these stores keep nothing that has a tag.
@@ -203,7 +200,7 @@ mod tests {
 
     fn saved(number: usize, tags: &[&str]) -> Saved {
         let image = Image { tags: tags.iter().map(ToString::to_string).collect(), ..Image::default() };
-        Saved { id: digest(number), image: Arc::new(image), attached: 0, read_at: None }
+        Saved { id: digest(number), was: (&image).into(), attached: 0, read_at: None }
     }
 
     fn then() -> Shelf {
@@ -286,7 +283,7 @@ mod tests {
         let now = || Shelf::new().index(1, &["a"], 99, &[2]).image(2, &[], 99).image(3, &["b"], 99);
         let mut plan = [saved(1, &["a"]), saved(2, &[]), saved(3, &["b"])];
         let stock = now().stock();
-        plan.iter_mut().zip(stock.images()).for_each(|(saved, image)| saved.image = Arc::clone(image));
+        plan.iter_mut().zip(stock.images()).for_each(|(saved, image)| saved.was = (&**image).into());
         let guards = GuardArgs::default().compile().unwrap();
         for verdict in recheck(&plan, &stock, &Evidence::default(), &guards) {
             let error = verdict.unwrap_err();

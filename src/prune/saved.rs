@@ -4,7 +4,6 @@
 use std::{
     collections::{HashMap, HashSet},
     io::Read,
-    sync::Arc,
 };
 
 use chrono::{DateTime, Utc};
@@ -18,7 +17,7 @@ use crate::{
         Action, Choice, GuardArgs, Guards, Reason, Saved, Stop, Totals, inventory::may_be_referrer, plan::Explained,
     },
     settings::DeletionFlags,
-    store::{Ask, CacheRule, Image, Replica},
+    store::{Ask, CacheRule, Condition, Image, Replica},
 };
 
 /// The header of a plan.
@@ -128,7 +127,22 @@ struct Document {
 
 /// The parts of an item that a deletion needs.
 #[derive(Deserialize)]
+#[serde(from = "Written")]
 struct Item {
+    reference: String,
+    told: Explained,
+    needed_by: Vec<String>,
+    attached: usize,
+    was: Condition,
+    /// Making the plan read its manifest, whatever it frees.
+    read: bool,
+    /// It was refused when the plan was made.
+    refused: bool,
+}
+
+/// An item as the file has it.
+#[derive(Deserialize)]
+struct Written {
     #[serde(rename = "ref")]
     reference: String,
     #[serde(flatten)]
@@ -138,15 +152,26 @@ struct Item {
     #[serde(default)]
     attached: usize,
     #[serde(flatten)]
-    image: Arc<Image>,
-    /// It was refused when the plan was made.
+    image: Image,
     error: Option<IgnoredAny>,
 }
 
-/// When the plan's run read an image's manifest, which services count as a pull. It read indexes and possible referrers,
-/// and with `--freed exact` every image.
+impl From<Written> for Item {
+    fn from(written: Written) -> Self {
+        let Written { reference, told, needed_by, attached, image, error } = written;
+        let (was, read, refused) = ((&image).into(), was_read(&image), error.is_some());
+        Self { reference, told, needed_by, attached, was, read, refused }
+    }
+}
+
+/// When the plan's run read an image's manifest, which services count as a pull: with `--freed exact` it read every image.
 pub fn read_at(image: &Image, exactly: bool, made_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    (exactly || image.is_index() || may_be_referrer(image)).then_some(made_at)
+    (exactly || was_read(image)).then_some(made_at)
+}
+
+/// Whether any plan's run reads the manifest of this image.
+fn was_read(image: &Image) -> bool {
+    image.is_index() || may_be_referrer(image)
 }
 
 /// Reads a plan; errors quote its `name`.
@@ -177,7 +202,7 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
         return Err(wrong(format!("it lists none of the {deletes} images that it deletes"))
             .hint("save it with --show all or --show deleted"));
     }
-    let goes = |item: &Item| item.told.action == goes && item.error.is_none();
+    let goes = |item: &Item| item.told.action == goes && !item.refused;
     let exactly = head.stores.iter().any(|of| of.freed_exactly);
     let image = |item: Item| {
         if item.told.rule.action() != Action::Delete {
@@ -193,8 +218,8 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
                 return Err(wrong(format!("{} names a tag, not an image", item.reference)));
             }
         };
-        let read_at = read_at(&item.image, exactly, head.made_at);
-        let saved = Saved { id, attached: item.attached, read_at, image: item.image };
+        let read_at = (exactly || item.read).then_some(head.made_at);
+        let saved = Saved { id, attached: item.attached, read_at, was: item.was };
         let archive = head.deletion.archive;
         let reason = Reason { rule: item.told.rule, words: item.told.reason, archive };
         let choice = Choice { reason, needed_by: item.needed_by, attached: item.attached };
@@ -255,8 +280,8 @@ mod tests {
             plan["items"].as_array_mut().unwrap().push(again);
         });
         let images = twice.unwrap().images;
-        let names: Vec<_> = images.iter().map(|image| &image.saved.image.name).collect();
-        assert_eq!(names, [&None]);
+        let were: Vec<_> = images.iter().map(|image| &image.saved.was).collect();
+        assert_eq!(were, [&Condition::default()]);
     }
 
     #[test]

@@ -65,7 +65,7 @@ mod tests {
         let saved = |place: usize| {
             let image = &then.images()[place];
             let id = image.name.clone().unwrap();
-            Saved { id, image: Arc::clone(image), attached: 0, read_at: None }
+            Saved { id, was: (&**image).into(), attached: 0, read_at: None }
         };
         let now = servers(&[("old", "a", 90), ("other", "b", 90), ("new", "a", 0)]);
         let guards = GuardArgs::default().compile().unwrap();

@@ -7,6 +7,33 @@ use chrono::{DateTime, Utc};
 
 use super::Image;
 
+/// What of an image must not change until it is deleted. A saved plan may name a hundred thousand images, and nothing else
+/// of them is kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Condition {
+    pub tags: Vec<String>,
+    name: Option<String>,
+    state: Option<String>,
+    bytes: Option<u64>,
+    pushed_at: Option<DateTime<Utc>>,
+    created_at: Option<DateTime<Utc>>,
+    pulled_at: Option<DateTime<Utc>>,
+}
+
+impl From<&Image> for Condition {
+    fn from(image: &Image) -> Self {
+        Self {
+            tags: image.tags.clone(),
+            name: image.name.clone(),
+            state: image.state.clone(),
+            bytes: image.bytes,
+            pushed_at: image.pushed_at,
+            created_at: image.created_at,
+            pulled_at: image.pulled_at,
+        }
+    }
+}
+
 /// The first difference. Its text completes a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
@@ -21,10 +48,10 @@ pub enum Difference {
 }
 
 impl Difference {
-    /// Compares two looks at an image, but for the tags that this run `removed` itself. Earlier pulls than `read_at`
+    /// Compares an image with what it was, but for the tags that this run `removed` itself. Earlier pulls than `read_at`
     /// may be our own: services count reading a manifest as a pull.
     pub fn between(
-        seen: &Image,
+        seen: &Condition,
         now: &Image,
         removed: &HashSet<String>,
         read_at: Option<DateTime<Utc>>,
@@ -130,7 +157,7 @@ mod tests {
         for (change, difference) in table {
             let mut now = seen();
             change(&mut now);
-            let found = Difference::between(&seen(), &now, &HashSet::new(), None);
+            let found = Difference::between(&Condition::from(&seen()), &now, &HashSet::new(), None);
             assert_eq!(found.map(|found| found.to_string()).as_deref(), difference);
         }
     }
@@ -139,7 +166,7 @@ mod tests {
     fn what_this_run_did_itself_is_no_change() {
         let now = Image { tags: vec!["b".into()], pulled_at: time(60), ..seen() };
         let removed = HashSet::from(["a".to_owned()]);
-        assert_eq!(Difference::between(&seen(), &now, &removed, time(60)), None);
-        assert_eq!(Difference::between(&seen(), &now, &removed, time(59)), Some(Difference::Pulled));
+        assert_eq!(Difference::between(&Condition::from(&seen()), &now, &removed, time(60)), None);
+        assert_eq!(Difference::between(&Condition::from(&seen()), &now, &removed, time(59)), Some(Difference::Pulled));
     }
 }

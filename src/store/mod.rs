@@ -17,7 +17,7 @@ pub mod workspace;
 
 use self::image::plausible;
 pub use self::{
-    difference::Difference,
+    difference::{Condition, Difference},
     image::{Hold, Image, LeftBehind, Snapshot, Storage},
     limit::{Limit, Op},
     own::{About, OwnAction, OwnLimit, OwnRule, own_rules},

@@ -338,7 +338,7 @@ fn outcomes(run: &Run) -> BTreeMap<String, String> {
 fn a_run_that_is_killed_at_any_moment_leaves_a_record_that_can_be_settled() {
     let kills = std::env::var("IMGCTL_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let done = std::thread::scope(|threads| {
-        let parts = [0, 1].map(|part| threads.spawn(move || (part..kills).step_by(2).map(kill).collect::<Vec<_>>()));
+        let parts = [0, 1, 2].map(|part| threads.spawn(move || (part..kills).step_by(3).map(kill).collect::<Vec<_>>()));
         parts.map(|part| part.join().unwrap()).concat()
     });
     // Some were killed in the middle, or this test says nothing.
@@ -377,7 +377,8 @@ fn kill(seed: u64) -> usize {
     while !has_begun() && child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(20) {
         std::thread::sleep(Duration::from_millis(2));
     }
-    std::thread::sleep(Duration::from_millis(dice.below(900) as u64));
+    // All deletions take little longer than this.
+    std::thread::sleep(Duration::from_millis(dice.below(300) as u64));
     let _ = child.kill();
     let output = child.wait_with_output().unwrap();
     // What was sent may still be carried out.

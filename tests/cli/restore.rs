@@ -213,61 +213,61 @@ fn an_answer_that_never_comes_is_unknown_and_a_second_run_settles_it() {
     assert_eq!(at(&world, "v1"), None);
 }
 
+/// A repository whose four images a prune has archived; each takes this long to become active again.
+fn archived(manifests: &[Manifest; 4], activation: TimeDelta) -> World {
+    let world = world(|repository| push_release(repository, manifests, &["v1"]));
+    world.sandbox.world().ecr.delays.activation = activation;
+    let all = ["--max-percent", "100", "--allow-empty", "--archive"];
+    let prune = [&["prune", "ecr:team/app", "--older-than", "30d", "-y", "-o", "json"], &all[..]].concat();
+    world.run(&prune).ends(0, ["archived"; 4]);
+    world
+}
+
+fn status(world: &World, name: &str) -> Status {
+    with(world, |repository| repository.find(name).unwrap().status())
+}
+
+/// Restores the index and both images that it holds, and not its signature.
+const RESTORE_ONE: [&str; 5] = ["restore", "-y", "-o", "json", "ecr:team/app:v1"];
+
 #[test]
 fn archived_images_become_active_and_are_waited_for() {
-    let manifests = release("one");
-    let fresh = |activation| {
-        let world = world(|repository| push_release(repository, &manifests, &["v1"]));
-        world.sandbox.world().ecr.delays.activation = activation;
-        let prune = [
-            "prune",
-            "ecr:team/app",
-            "--older-than",
-            "30d",
-            "--max-percent",
-            "100",
-            "--allow-empty",
-            "-y",
-            "--archive",
-            "-o",
-            "json",
-        ];
-        world.run(&prune).ends(0, ["archived"; 4]);
-        world
-    };
-    let world = fresh(TimeDelta::milliseconds(700));
+    let world = archived(&release("one"), TimeDelta::milliseconds(700));
     let run = world.run(&RESTORE);
     run.ends(0, ["restored"; 4]).sends(4, "UpdateImageStorageClass").sends(0, "PutImage");
-    let status = |world: &World, name: &str| with(world, |repository| repository.find(name).unwrap().status());
     assert_eq!(status(&world, "v1"), Status::Active);
-    let order: Vec<_> = run.calls.iter().filter(|call| call.operation == "UpdateImageStorageClass").collect();
-    assert_eq!(order.len(), 4);
+}
 
+#[test]
+fn an_image_that_is_on_its_way_back_is_waited_for_and_not_asked_for_again() {
+    let manifests = release("one");
     // Long enough for a second run to find them on their way.
-    let world = fresh(TimeDelta::seconds(5));
-    // The index, and both images that it holds; not the signature.
-    let one = ["restore", "-y", "-o", "json", "ecr:team/app:v1"];
-    world.run(&["restore", "-y", "-o", "json", "--no-wait", "ecr:team/app:v1"]).ends(0, ["accepted"; 3]);
-    let run = world.run(&one);
-    // Nothing is asked for a second time.
-    run.ends(0, ["restored"; 3]).sends(0, "UpdateImageStorageClass");
+    let world = archived(&manifests, TimeDelta::seconds(5));
+    world.run(&[&RESTORE_ONE[..], &["--no-wait"]].concat()).ends(0, ["accepted"; 3]);
+    world.run(&RESTORE_ONE).ends(0, ["restored"; 3]).sends(0, "UpdateImageStorageClass");
     assert_eq!(status(&world, "v1"), Status::Active);
     assert_eq!(status(&world, &manifests[0].digest.to_string()), Status::Active);
     assert_eq!(status(&world, &manifests[3].digest.to_string()), Status::Archived);
-    world.run(&one).ends(0, ["already_there"]);
+    world.run(&RESTORE_ONE).ends(0, ["already_there"]);
     // An active index that cannot be pulled.
     with(&world, |repository| repository.archive(&manifests[1].digest, Utc::now()));
-    world.run(&one).ends(0, ["already_there", "restored"]);
+    world.run(&RESTORE_ONE).ends(0, ["already_there", "restored"]);
     assert_eq!(status(&world, &manifests[1].digest.to_string()), Status::Active);
+}
 
-    let world = fresh(TimeDelta::milliseconds(700)).fault("ecr:UpdateImageStorageClass:lose-answer:1");
-    world.run(&one).ends(0, ["restored"; 3]);
-    // Without a record, only the index is known; once it is back, it can be read.
-    let alone = || fresh(TimeDelta::milliseconds(700)).set("IMGCTL_STATE_DIR", "off");
+#[test]
+fn a_lost_answer_about_an_archived_image_is_looked_after() {
+    let world = archived(&release("one"), TimeDelta::milliseconds(700));
+    world.fault("ecr:UpdateImageStorageClass:lose-answer:1").run(&RESTORE_ONE).ends(0, ["restored"; 3]);
+}
+
+#[test]
+fn without_a_record_an_archived_index_comes_back_first_and_says_what_it_holds() {
+    let alone = || archived(&release("one"), TimeDelta::milliseconds(700)).set("IMGCTL_STATE_DIR", "off");
     alone().run(&["restore", "-n", "ecr:team/app:v1"]).exits(0).says("once it is back, imgctl restores that too");
-    alone().run(&one).ends(0, ["restored"; 3]);
+    alone().run(&RESTORE_ONE).ends(0, ["restored"; 3]);
     let world = alone().fault("ecr:UpdateImageStorageClass:status=403@2:9");
-    let run = world.run(&one);
+    let run = world.run(&RESTORE_ONE);
     // The index is active again, and cannot be pulled.
     assert_eq!((run.code, run.words()[0].as_str()), (1, "refused"), "{}", run.transcript());
 }

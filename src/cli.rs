@@ -99,7 +99,8 @@ fn room_for_files() -> Result<()> {
     /// The runtime, the signals, standard streams, certificates, and a few connections.
     const FEW: usize = 32;
     let Ok(own) = std::env::current_exe() else { return Ok(()) };
-    let open: Result<Vec<_>, _> = (0..FEW).map(|_| std::fs::File::open(&own)).collect();
+    let open =
+        std::fs::File::open(&own).and_then(|first| (0..FEW).map(|_| first.try_clone()).collect::<Result<Vec<_>, _>>());
     // The program file may be unreadable; only a limit matters here.
     #[cfg(unix)]
     if let Err(error) = &open

@@ -100,7 +100,7 @@ fn room_for_files() -> Result<()> {
     const FEW: usize = 32;
     let Ok(own) = std::env::current_exe() else { return Ok(()) };
     let open =
-        std::fs::File::open(&own).and_then(|first| (0..FEW).map(|_| first.try_clone()).collect::<Result<Vec<_>, _>>());
+        std::fs::File::open(&own).and_then(|first| (1..FEW).map(|_| first.try_clone()).collect::<Result<Vec<_>, _>>());
     // The program file may be unreadable; only a limit matters here.
     #[cfg(unix)]
     if let Err(error) = &open

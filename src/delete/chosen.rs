@@ -8,7 +8,10 @@ use tokio::time::Instant;
 use super::order::{Asked, Chosen, Going, Next, Order, StoreOrder, Usage};
 use crate::{
     engine::{Copies, Target},
-    prune::{Action, Saved, saved::read_at},
+    prune::{
+        Action, Saved,
+        saved::{read_at, was_read},
+    },
     survey::{
         Files, InUse,
         plan::{Made, OfStore},
@@ -34,7 +37,7 @@ fn store<'m>(of: &OfStore<'m>, at: DateTime<Utc>, places: &mut usize) -> StoreOr
     let (mut goes, mut asked, mut saved) = (Vec::new(), Vec::new(), Vec::new());
     for row in show::rows(stock, of.plan, |row| row.action() == Action::Delete) {
         let image = &stock.images()[row.image];
-        let read_at = read_at(image, of.exactly, at);
+        let read_at = read_at(was_read(image), of.exactly, at);
         let (Some(id), Some(was)) = (image.id.clone(), Saved::of(row, image, read_at)) else {
             continue;
         };

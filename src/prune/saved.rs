@@ -164,13 +164,13 @@ impl From<Written> for Item {
     }
 }
 
-/// When the plan's run read an image's manifest, which services count as a pull: with `--freed exact` it read every image.
-pub fn read_at(image: &Image, exactly: bool, made_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    (exactly || was_read(image)).then_some(made_at)
+/// When a plan's run read an image's manifest, which services count as a pull: with `--freed exact` it read every image.
+pub fn read_at(was_read: bool, exactly: bool, made_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    (exactly || was_read).then_some(made_at)
 }
 
 /// Whether any plan's run reads the manifest of this image.
-fn was_read(image: &Image) -> bool {
+pub fn was_read(image: &Image) -> bool {
     image.is_index() || may_be_referrer(image)
 }
 
@@ -218,7 +218,7 @@ pub fn read(name: &str, source: impl Read) -> Result<SavedPlan> {
                 return Err(wrong(format!("{} names a tag, not an image", item.reference)));
             }
         };
-        let read_at = (exactly || item.read).then_some(head.made_at);
+        let read_at = read_at(item.read, exactly, head.made_at);
         let saved = Saved { id, attached: item.attached, read_at, was: item.was };
         let archive = head.deletion.archive;
         let reason = Reason { rule: item.told.rule, words: item.told.reason, archive };

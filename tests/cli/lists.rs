@@ -130,8 +130,8 @@ fn a_short_digest_that_fits_several_images_is_refused_with_all_of_them() {
     let [one, other, third] = digests.each_ref().map(|digest| digest["sha256:".len()..].split_at(7));
     assert!(one.0 == other.0 && one.0 != third.0, "{digests:?}");
     let run = world.run(&["get", &format!("ecr:team/app@{}", one.0)]);
-    run.exits(2).says("may be 2 images:").says(one.1).says(other.1);
-    assert!(!run.stderr.contains(third.1), "{}", run.transcript());
+    run.exits(2).says("may be 2 images:").says(&digests[0]).says(&digests[1]);
+    assert!(!run.stderr.contains(&digests[2]), "{}", run.transcript());
 }
 
 #[test]

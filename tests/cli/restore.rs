@@ -45,6 +45,9 @@ fn delete(world: &World, names: &[&str]) -> String {
 
 const RESTORE: [&str; 5] = ["restore", "-y", "-o", "json", "last"];
 
+/// Restores what a tag named: an index with the images that it holds, and not its signature.
+const RESTORE_ONE: [&str; 5] = ["restore", "-y", "-o", "json", "ecr:team/app:v1"];
+
 /// An index on two images, with a signature.
 fn release(name: &str) -> [Manifest; 4] {
     let [amd64, arm64] = ["amd64", "arm64"].map(|platform| Manifest::image(&format!("{name}, {platform}"), 2));
@@ -227,9 +230,6 @@ fn status(world: &World, name: &str) -> Status {
     with(world, |repository| repository.find(name).unwrap().status())
 }
 
-/// Restores the index and both images that it holds, and not its signature.
-const RESTORE_ONE: [&str; 5] = ["restore", "-y", "-o", "json", "ecr:team/app:v1"];
-
 #[test]
 fn archived_images_become_active_and_are_waited_for() {
     let world = archived(&release("one"), TimeDelta::milliseconds(700));
@@ -284,7 +284,7 @@ fn a_single_image_is_found_in_the_records_with_what_it_holds() {
         ["prune", "ecr:team/app", "--older-than", "30d", "--max-percent", "100", "--allow-empty", "-y", "-o", "json"];
     world.run(&prune).exits(0);
     // By one tag: the index and both of its images, and only that tag.
-    world.run(&["restore", "-y", "-o", "json", "ecr:team/app:v1"]).ends(0, ["restored"; 3]);
+    world.run(&RESTORE_ONE).ends(0, ["restored"; 3]);
     assert_eq!(at(&world, "v1"), Some(manifests[2].digest.to_string()));
     assert_eq!((at(&world, "w2"), at(&world, "w1")), (None, None));
     // By digest: with all tags that the run took.
@@ -333,7 +333,7 @@ fn what_cannot_be_restored_is_said_and_nothing_is_sent() {
     run.ends(1, ["restored", "refused"]);
     // A deletion without a record, and one whose manifest may not be read.
     world.run(&["delete", "-y", "--no-record", "ecr:team/app:v1"]).exits(0);
-    world.run(&["restore", "-y", "-o", "json", "ecr:team/app:v1"]).exits(0);
+    world.run(&RESTORE_ONE).exits(0);
     world.sandbox.world().ecr.denied.insert("BatchGetImage".into());
     delete(&world, &["ecr:team/app:v1"]);
     let run = world.run(&RESTORE);

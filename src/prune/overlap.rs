@@ -36,7 +36,9 @@ fn may_meet(one: &str, other: &str) -> bool {
     if [one, other].iter().any(|glob| glob.contains(['{', '['])) {
         return true;
     }
-    let parts = |glob: &str| glob.split('/').map(str::to_owned).collect::<Vec<_>>();
+    // Alone, `**/` matches everything, as `**` does; and after other parts nothing that `**` would not.
+    let whole = |glob: &str| if glob.ends_with("**/") { glob.len() - 1 } else { glob.len() };
+    let parts = |glob: &str| glob[..whole(glob)].split('/').map(str::to_owned).collect::<Vec<_>>();
     parts_meet(&parts(one), &parts(other))
 }
 
@@ -87,6 +89,7 @@ mod tests {
             ("ecr:team/*", "ecr:*/app", Overlap::Maybe),
             ("ecr:team/app", "ecr://eu-west-1/team/app", Overlap::Maybe),
             ("ecr:a/**", "ecr:a/b/*", Overlap::Maybe),
+            ("ecr:**/", "ecr:?", Overlap::Maybe),
             ("ecr:{a,b}", "ecr:c*", Overlap::Maybe),
             ("ecr:team/*", "ecr:team/a/b", Overlap::None),
             ("ecr:web-*", "ecr:api-*", Overlap::None),

@@ -101,9 +101,9 @@ impl Args {
             // Completing it sends calls.
             self.consent.can_be_had()?;
         }
-        let (images, files) = (short::completed(context, &self.images).await?, self.from.clone());
         let empty = Empty::allowed(self.allow_empty_input);
-        context.blocking(move || saved::given(&images, &files, empty)).await
+        let read = move |images: &[String], files: &[PathBuf]| saved::given(images, files, empty);
+        short::given(context, &self.images, &self.from, read).await
     }
 
     async fn named(&self, images: Vec<ImageRef>, archive: bool, context: &Context) -> Result<Order<'static>> {

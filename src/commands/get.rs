@@ -9,7 +9,7 @@ use crate::{
     engine::Outcome,
     engine::{Op, Verdict},
     error::{Error, Kind, Result},
-    exit::Exit,
+    exit::{Exit, Tally},
     help::{Example, examples},
     image::{ImageId, ImageRef},
     intake::{self, Empty},
@@ -59,11 +59,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     if let Some(job) = &args.job {
         return follow(context, job).await;
     }
-    let images: Vec<ImageRef> = {
-        let (images, files) = (short::completed(context, &args.images).await?, args.from.clone());
-        let empty = Empty::allowed(args.allow_empty_input);
-        context.blocking(move || intake::read(&images, &files, empty)).await?
-    };
+    let empty = Empty::allowed(args.allow_empty_input);
+    let read = move |images: &[String], files: &[PathBuf]| intake::read(images, files, empty);
+    let images = short::given(context, &args.images, &args.from, read).await?;
     context.one_profile(images.iter().map(|image| image.store.provider))?;
     if args.manifest {
         return manifest(context, &images).await;
@@ -74,15 +72,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     context.printer.page(context.settings.env.pager());
     context.printer.lists();
     context.printer.columns(false, true);
-    let mut items = Vec::new();
+    let mut tally = Tally::new(args.ignore_missing);
     lookup::images(context, &images, |item| {
         context.printer.progress.seen(1);
         context.printer.item(&item);
-        items.push(item);
+        tally.add(&item);
     })
     .await;
     context.finish();
-    Ok(Exit::of_items(&items, args.ignore_missing))
+    Ok(tally.exit())
 }
 
 async fn manifest(context: &Context, images: &[ImageRef]) -> Result<Exit> {

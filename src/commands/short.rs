@@ -1,13 +1,32 @@
-//! Completes short digests among the arguments of a command, from a listing of their repositories.
+//! The images that a command is given. Short digests among its arguments are completed, from a listing of their
+//! repositories.
+
+use std::path::PathBuf;
 
 use crate::{
     context::Context,
     error::{Error, Kind, Result},
     image::{Digest, Short},
+    intake,
 };
 
 /// Candidates that an error lists.
 const MOST: usize = 5;
+
+/// Reads the images among the arguments and in files.
+pub async fn given<T: Send + 'static>(
+    context: &Context,
+    arguments: &[String],
+    files: &[PathBuf],
+    read: impl FnOnce(&[String], &[PathBuf]) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (arguments, files) = (completed(context, arguments).await?, files.to_vec());
+    if intake::may_wait(&arguments, &files) {
+        return context.blocking(move || read(&arguments, &files)).await;
+    }
+    // A thread would take longer to start than these to read.
+    read(&arguments, &files)
+}
 
 /// The arguments with whole digests. Only arguments can be short: a list that comes through a pipe names images as
 /// imgctl and other tools print them.

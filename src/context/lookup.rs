@@ -41,23 +41,28 @@ pub async fn images(context: &Context, images: &[ImageRef], mut each: impl FnMut
         .into_iter()
         .map(|(store, images)| describe(context, store, images))
         .collect();
-    let mut items: Vec<Option<Item>> = vec![None; images.len()];
+    let mut early: HashMap<usize, Item> = HashMap::new();
     let mut told = 0;
     let mut known = HashSet::new();
     while let Some(described) = stores.next().await {
         for (place, item) in described {
-            items[place] = Some(item);
-        }
-        while let Some(item) = items.get_mut(told).and_then(Option::take) {
-            if known.insert(item.reference.clone()) {
-                each(item);
+            early.insert(place, item);
+            while let Some(item) = early.remove(&told) {
+                if known.insert(item.reference.clone()) {
+                    each(item);
+                }
+                told += 1;
             }
-            told += 1;
         }
     }
 }
 
-async fn describe(context: &Context, store: Arc<StoreRef>, images: Vec<(usize, &ImageRef)>) -> Vec<(usize, Item)> {
+/// There may be a million items, so each is made when it is told.
+async fn describe(
+    context: &Context,
+    store: Arc<StoreRef>,
+    images: Vec<(usize, &ImageRef)>,
+) -> impl Iterator<Item = (usize, Item)> + use<> {
     let ids: Vec<ImageId> = images.iter().map(|(_, image)| image.id.clone()).collect();
     let (home, answers) = match context.open(&store).await {
         Ok(session) => {
@@ -78,8 +83,9 @@ async fn describe(context: &Context, store: Arc<StoreRef>, images: Vec<(usize, &
             (store, vec![Err(error); ids.len()])
         }
     };
-    let items = ids.into_iter().zip(answers).map(|(id, answer)| item(&home, id, answer));
-    images.iter().map(|(place, _)| *place).zip(items).collect()
+    let places: Vec<usize> = images.into_iter().map(|(place, _)| place).collect();
+    let items = ids.into_iter().zip(answers).map(move |(id, answer)| item(&home, id, answer));
+    places.into_iter().zip(items)
 }
 
 fn item(home: &Arc<StoreRef>, id: ImageId, answer: Result<Image>) -> Item {

@@ -45,6 +45,11 @@ impl Empty {
     }
 }
 
+/// Whether reading these may take long: a pipe may never end.
+pub fn may_wait(arguments: &[String], files: &[PathBuf]) -> bool {
+    !files.is_empty() || arguments.iter().any(|argument| argument == "-")
+}
+
 /// Reads all references in order and drops repetitions. `-` among arguments or files means standard input.
 pub fn read(arguments: &[String], files: &[PathBuf], empty: Empty) -> Result<Vec<ImageRef>> {
     Ok(read_all(arguments, files, empty)?.references)

@@ -15,9 +15,10 @@ mod transport;
 mod variables;
 
 use aws_config::{
-    AppName, BehaviorVersion, Region, SdkConfig, imds::region::ImdsRegionProvider,
-    profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+    AppName, BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
+    imds::region::ImdsRegionProvider, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
 };
+use aws_credential_types::provider::ProvideCredentials;
 use aws_smithy_runtime_api::{client::http::SharedHttpClient, shared::IntoShared};
 use aws_smithy_types::retry::RetryConfig;
 
@@ -122,6 +123,12 @@ async fn sdk(settings: &Settings, profile: &Profile, region: Option<&String>, ht
         // Only this profile: the chain would also use keys in the environment and the machine's role.
         let only = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile.name()).build();
         loader = loader.credentials_provider(only);
+    } else {
+        // The SDK's chain begins with these. This saves setting up its other sources.
+        let variables = EnvironmentVariableCredentialsProvider::new();
+        if variables.provide_credentials().await.is_ok() {
+            loader = loader.credentials_provider(variables);
+        }
     }
     loader.load().await
 }

@@ -156,7 +156,7 @@ impl<'r> Reading<'r> {
         if !unknown.is_empty() {
             let reference = self.looks.store.home().to_string();
             // A sync takes less time than the call, so nothing waits for it.
-            drop(self.writer.begin(&[Line::Read { reference, at: Utc::now(), digests: unknown.clone() }]));
+            drop(self.writer.begin(vec![Line::Read { reference, at: Utc::now(), digests: unknown.clone() }]));
         }
         let ids: Vec<ImageId> = unknown.iter().cloned().map(ImageId::Digest).collect();
         for (digest, answer) in unknown.into_iter().zip(self.manifests.manifests(&ids).await) {

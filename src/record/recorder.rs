@@ -63,7 +63,7 @@ impl Recorder {
             policy: about.policy,
         };
         let writer = Writer::new(file, folder.path(&run), false);
-        writer.write(&[Line::Run(head)]).await?;
+        writer.write(vec![Line::Run(head)]).await?;
         // Beside the run, which need not wait for it.
         tokio::task::spawn_blocking(move || folder.tidy(now));
         Ok(Self { run, writer, told: Mutex::default() })
@@ -86,7 +86,7 @@ impl Recorder {
     /// Records how an image ended for which nothing was sent.
     pub fn not_sent(&self, n: usize, reference: &impl ToString, verdict: &Verdict) {
         self.told().sums.add(Some(verdict.outcome), || None);
-        self.writer.add(&[ended(n, Some(reference.to_string()), verdict)]);
+        self.writer.add(ended(n, Some(reference.to_string()), verdict));
     }
 
     /// Records stores and images that a restore is about to send.
@@ -94,18 +94,18 @@ impl Recorder {
         self.told().stores.extend(stores.iter().cloned());
         let stores = stores.into_iter().map(Line::Store);
         let images = images.into_iter().map(|saved| Line::Image(Box::new(saved)));
-        self.writer.write(&stores.chain(images).collect::<Vec<_>>()).await
+        self.writer.write(stores.chain(images).collect()).await
     }
 
     /// Records the provider's id of a call about these images.
     pub fn answered(&self, images: Vec<usize>, request_id: &str) {
-        self.writer.add(&[Line::Answered { request_id: request_id.into(), at: Utc::now(), images }]);
+        self.writer.add(Line::Answered { request_id: request_id.into(), at: Utc::now(), images });
     }
 
     /// Records how an image ended that a restore sent.
     pub fn restored(&self, n: usize, verdict: &Verdict) {
         self.told().sums.add(Some(verdict.outcome), || None);
-        self.writer.add(&[ended(n, None, verdict)]);
+        self.writer.add(ended(n, None, verdict));
     }
 
     /// Records the end of the run, and what stopped it before.
@@ -114,7 +114,7 @@ impl Recorder {
             let mut told = self.told();
             (std::mem::take(&mut told.sums), std::mem::take(&mut told.stores))
         };
-        self.writer.write(&[Line::End(End { at: Utc::now(), sums, stores, stopped })]).await
+        self.writer.write(vec![Line::End(End { at: Utc::now(), sums, stores, stopped })]).await
     }
 
     /// Whether images ended in any of these ways.
@@ -215,7 +215,7 @@ impl Entries<'_> {
         if new.is_empty() {
             return Ok(());
         }
-        self.recorder.writer.write(&lines).await?;
+        self.recorder.writer.write(lines).await?;
         let mut state = self.state();
         new.iter().for_each(|place| state.written[*place] = true);
         Ok(())
@@ -272,7 +272,7 @@ impl Entries<'_> {
         }
         let reference = || self.session.store.home().image(self.targets[place].id.clone()).to_string();
         let line = ended(self.first + place, (!was_written).then(reference), verdict);
-        self.recorder.writer.add(&[line]);
+        self.recorder.writer.add(line);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

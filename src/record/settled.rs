@@ -48,6 +48,6 @@ impl Record {
         let end = End { at, sums: Brief::of(self, false).sums, stores: self.stores.clone(), stopped };
         lines.push(Line::End(end.clone()));
         self.end = Some(end);
-        writer.write(&lines).await
+        writer.write(lines).await
     }
 }

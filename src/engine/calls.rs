@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    pace::{LONGEST_PAUSE, Pace, Pauses},
+    pace::{LONGEST_PAUSE, Pace, Tries},
     stop::Stop,
 };
 use crate::error::{Error, Kind, Result};
@@ -31,34 +31,26 @@ impl Calls {
         Self { stop, attempts: attempts.max(1), count }
     }
 
-    pub fn pauses(&self) -> Pauses {
-        Pauses::new(self.attempts)
+    /// The tries of a call that is asked for now.
+    pub fn tries(&self, pace: &Pace) -> Tries {
+        pace.tries(self.attempts)
     }
 
-    /// Makes one call once, in its turn, unless `closed` says why it must not be sent any more.
+    /// Makes one try of a call, in its turn, unless `closed` says why it must not be sent any more.
     pub async fn once<T>(
         &self,
         pace: &Pace,
+        tries: &Tries,
         closed: impl Fn() -> Option<Error>,
         call: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let closed = || self.stop.error().or_else(&closed);
-        let turn = async {
-            let slot = pace.slot().await;
-            match closed() {
-                Some(closed) => Err(closed),
-                None => pace.turn(slot).await,
-            }
-        };
         let waiting = Instant::now();
         let turn = tokio::select! {
             biased;
             () = self.stop.asked() => return Err(closed().expect("the run was stopped")),
-            turn = turn => turn?,
+            turn = pace.turn(tries, closed) => turn?,
         };
-        if let Some(closed) = closed() {
-            return Err(closed);
-        }
         if waiting.elapsed() >= WORTH_SAYING {
             tracing::trace!("waited {:.1?} for the turn of a call", waiting.elapsed());
         }
@@ -83,12 +75,12 @@ impl Calls {
 
     /// Waits before the next try of a call, or returns the error if there is no further try. A throttled call does not count
     /// as a try: it waits for its turn again, as long as the service lets any call through.
-    pub async fn pause(&self, pace: &Pace, pauses: &mut Pauses, error: &Error) -> Result<()> {
+    pub async fn pause(&self, pace: &Pace, tries: &mut Tries, error: &Error) -> Result<()> {
         if error.kind == Kind::Throttled {
             return if pace.hopeful() { Ok(()) } else { Err(error.clone()) };
         }
         let asked = error.retry_after.map(|pause| pause.min(LONGEST_PAUSE));
-        let pause = pauses.next(asked).ok_or_else(|| error.clone())?;
+        let pause = tries.pause(asked).ok_or_else(|| error.clone())?;
         tracing::info!("{error}; retrying in {:.1} s", pause.as_secs_f32());
         self.stop.sleep(pause).await
     }
@@ -103,14 +95,14 @@ impl Calls {
     where
         F: Future<Output = Result<T>>,
     {
-        let mut pauses = self.pauses();
+        let mut tries = self.tries(pace);
         loop {
-            let error = match self.once(pace, &closed, call()).await {
+            let error = match self.once(pace, &tries, &closed, call()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             if error.kind.transient() {
-                match self.pause(pace, &mut pauses, &error).await {
+                match self.pause(pace, &mut tries, &error).await {
                     Ok(()) => continue,
                     Err(last) if last.kind.not_tried() => return Err(last),
                     Err(_) => {}

@@ -249,7 +249,7 @@ impl Run<'_> {
     /// refused call.
     fn send(&self, mut batch: Vec<usize>, looked_at: Option<Instant>, halved: bool) -> BoxFuture<'_, ()> {
         async move {
-            let mut pauses = self.session.pauses();
+            let mut tries = self.session.tries(self.op);
             let mut look = self.needs_look(&batch) && looked_at.is_none_or(|at| at.elapsed() > FRESH);
             let mut looked_for_culprit = halved;
             loop {
@@ -269,7 +269,7 @@ impl Run<'_> {
                     return;
                 }
                 let ids: Vec<_> = batch.iter().map(|place| self.targets[*place].id.clone()).collect();
-                let error = match self.session.once(self.op, self.call(&ids)).await {
+                let error = match self.session.once(self.op, &tries, self.call(&ids)).await {
                     Ok(Receipt { said, request_id }) => {
                         if let Some(request_id) = request_id {
                             self.journal.answered(&batch, &request_id);
@@ -282,7 +282,7 @@ impl Run<'_> {
                     self.state().lost.extend(batch.iter().map(|place| (*place, error.clone())));
                 }
                 if error.kind.transient() {
-                    if self.session.pause(self.op, &mut pauses, &error).await.is_err() {
+                    if self.session.pause(self.op, &mut tries, &error).await.is_err() {
                         return self.give_up(batch, error).await;
                     }
                     look = batch.iter().any(|place| self.lost(*place).is_some() || self.targets[*place].unguarded());

@@ -22,7 +22,7 @@ impl Session {
     /// Stores a manifest. `Ok` if the service says so, with its id of the call, or if it was there. Right before each try
     /// imgctl looks where the tag points: services move tags without asking.
     pub async fn put(&self, put: &Put) -> Result<Option<String>> {
-        let mut pauses = self.pauses();
+        let mut tries = self.tries(Op::Put);
         loop {
             if let Some(tag) = &put.tag {
                 match self.get(&[ImageId::Tag(tag.clone())]).await.remove(0) {
@@ -32,12 +32,12 @@ impl Session {
                     Err(error) => return Err(error),
                 }
             }
-            let error = match self.once(Op::Put, self.store.put(put)).await {
+            let error = match self.once(Op::Put, &tries, self.store.put(put)).await {
                 Ok(receipt) => return Ok(receipt.request_id),
                 Err(error) if error.kind == Kind::AlreadyThere => return Ok(None),
                 Err(error) => error,
             };
-            if error.kind.transient() && self.pause(Op::Put, &mut pauses, &error).await.is_ok() {
+            if error.kind.transient() && self.pause(Op::Put, &mut tries, &error).await.is_ok() {
                 continue;
             }
             self.halt_on(&error);
@@ -47,14 +47,14 @@ impl Session {
 
     /// Begins to take an image out of the archive. `Ok` as for [`Session::put`].
     pub async fn activate(&self, id: &ImageId) -> Result<Option<String>> {
-        let mut pauses = self.pauses();
+        let mut tries = self.tries(Op::StorageClass);
         loop {
             let call = self.store.set_storage_class(id, StorageClass::Standard);
-            let error = match self.once(Op::StorageClass, call).await {
+            let error = match self.once(Op::StorageClass, &tries, call).await {
                 Ok(receipt) => return Ok(receipt.request_id),
                 Err(error) => error,
             };
-            let again = error.kind.transient() && self.pause(Op::StorageClass, &mut pauses, &error).await.is_ok();
+            let again = error.kind.transient() && self.pause(Op::StorageClass, &mut tries, &error).await.is_ok();
             // An answer may have been lost, or another run was faster.
             if let Ok(image) = self.get(std::slice::from_ref(id)).await.remove(0)
                 && image.storage != Storage::Archived

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     calls::Calls,
-    pace::{Line, Op, Pauses},
+    pace::{Line, Op, Tries},
     stop::Stop,
 };
 use crate::{
@@ -84,19 +84,20 @@ impl Session {
         &self.line
     }
 
-    pub(super) fn pauses(&self) -> Pauses {
-        self.calls.pauses()
+    /// The tries of a call that is asked for now.
+    pub(super) fn tries(&self, op: Op) -> Tries {
+        self.calls.tries(self.line.of(op))
     }
 
-    /// Makes one call once, in its turn, unless the run or the store is stopped.
-    pub(super) async fn once<T>(&self, op: Op, call: impl Future<Output = Result<T>>) -> Result<T> {
-        let answer = self.calls.once(self.line.of(op), || self.closed(op), call).await;
+    /// Makes one try of a call, in its turn, unless the run or the store is stopped.
+    pub(super) async fn once<T>(&self, op: Op, tries: &Tries, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let answer = self.calls.once(self.line.of(op), tries, || self.closed(op), call).await;
         answer.map_err(|error| self.store.home().blaming_region(error))
     }
 
     /// Waits before the next try of a call, or returns the error if there is no further try.
-    pub(super) async fn pause(&self, op: Op, pauses: &mut Pauses, error: &Error) -> Result<()> {
-        self.calls.pause(self.line.of(op), pauses, error).await
+    pub(super) async fn pause(&self, op: Op, tries: &mut Tries, error: &Error) -> Result<()> {
+        self.calls.pause(self.line.of(op), tries, error).await
     }
 
     /// Makes a call that changes nothing, and retries it as long as that may help.

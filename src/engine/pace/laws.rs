@@ -1,24 +1,31 @@
-//! The laws of the pace, held against a service that counts calls in a bucket, or in any window of a second. Time is
-//! paused and nothing is random: a run always ends the same way.
+//! The laws of the pace, held against a service that counts the calls of each kind in a bucket, or in any window of a
+//! second. Time is paused and nothing is random: a run always ends the same way.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use futures_util::future::{join, join_all};
 use tokio::time::{Instant, sleep};
 
 use super::{Line, Wish};
 use crate::{
-    engine::{Calls, Options, Outcome, Session, Stop, Target, Verdict},
+    engine::{Calls, Options, Outcome, Session, Stop, Target, Verdict, journal::Journal},
     error::{Error, Kind, Result},
     image::{ImageId, Provider, StoreRef},
     store::{Answer, Deletion, Image, ImageStore, Limit, Op, Page, Receipt},
 };
 
-/// A service that lets calls through while its bucket holds something.
+/// The kinds of calls that are counted apart.
+const DELETE: &str = "delete";
+const LOOK: &str = "look";
+const READ: &str = "read";
+
+/// A service that lets calls through while the bucket of their kind holds something.
 struct Service {
     limit: Limit,
     latency: Duration,
@@ -32,15 +39,15 @@ struct Service {
 
 struct State {
     started: Instant,
-    filled: Instant,
-    bucket: f64,
+    /// What each bucket holds, and since when.
+    buckets: HashMap<&'static str, (f64, Instant)>,
     passed: Vec<Duration>,
     throttled: Vec<Duration>,
 }
 
 impl Service {
     fn new(rate: f64, holds: f64, latency: u64) -> Self {
-        let now = Instant::now();
+        let started = Instant::now();
         Self {
             limit: Limit { call: "any", batch: 1, per_second: 2000, in_flight: 16 },
             latency: Duration::from_millis(latency),
@@ -48,30 +55,40 @@ impl Service {
             later: (usize::MAX, rate),
             holds,
             retry_after: None,
-            state: Mutex::new(State {
-                started: now,
-                filled: now,
-                bucket: holds,
-                passed: Vec::new(),
-                throttled: Vec::new(),
-            }),
+            state: Mutex::new(State { started, buckets: HashMap::new(), passed: Vec::new(), throttled: Vec::new() }),
         }
     }
 
-    fn arrive(&self) -> Result<()> {
+    /// One call, with its latency.
+    async fn call(&self, kind: &'static str) -> Result<()> {
+        sleep(self.latency / 2).await;
+        let passed = self.arrive(kind);
+        sleep(self.latency / 2).await;
+        passed
+    }
+
+    fn arrive(&self, kind: &'static str) -> Result<()> {
         let mut state = self.state.lock().unwrap();
         let now = Instant::now();
         let at = now - state.started;
         let rate = if state.passed.len() < self.later.0 { self.rate } else { self.later.1 };
-        let flown = (now - state.filled).as_secs_f64() * rate;
-        (state.filled, state.bucket) = (now, (state.bucket + flown).min(self.holds));
-        if state.bucket < 1.0 {
+        let (held, since) = *state.buckets.entry(kind).or_insert((self.holds, now));
+        let holds = (held + (now - since).as_secs_f64() * rate).min(self.holds);
+        let passes = holds >= 1.0;
+        state.buckets.insert(kind, (if passes { holds - 1.0 } else { holds }, now));
+        if !passes {
             state.throttled.push(at);
             return Err(Error { retry_after: self.retry_after, ..Error::new(Kind::Throttled, "too many calls") });
         }
-        state.bucket -= 1.0;
         state.passed.push(at);
         Ok(())
+    }
+
+    fn session(service: Self, wish: Wish) -> (Arc<Self>, Session) {
+        let service = Arc::new(service);
+        let line = Arc::new(Line::new(&*service, wish));
+        let session = Session::new(service.clone(), line, Calls::new(Stop::default(), 1, Arc::default()));
+        (service, session)
     }
 }
 
@@ -81,15 +98,17 @@ impl ImageStore for Service {
         Arc::new(StoreRef::of(Provider::Cvm))
     }
 
-    fn limit(&self, _op: Op) -> Option<Limit> {
-        Some(self.limit)
+    fn limit(&self, op: Op) -> Option<Limit> {
+        let call = match op {
+            Op::Delete => DELETE,
+            Op::Get => LOOK,
+            _ => READ,
+        };
+        Some(Limit { call, ..self.limit })
     }
 
     async fn delete(&self, _ids: &[ImageId]) -> Result<Receipt<Answer<ImageId, Deletion>>> {
-        sleep(self.latency / 2).await;
-        let passed = self.arrive();
-        sleep(self.latency / 2).await;
-        passed.map(|()| Receipt::new(Answer::All(Deletion::Deleted), None::<String>))
+        self.call(DELETE).await.map(|()| Receipt::new(Answer::All(Deletion::Deleted), None::<String>))
     }
 
     async fn get(&self, _ids: &[ImageId]) -> Result<Answer<ImageId, Image>> {
@@ -98,6 +117,40 @@ impl ImageStore for Service {
 
     async fn list(&self, _after: Option<&str>) -> Result<Page<Image>> {
         unreachable!("exact ids are not looked at")
+    }
+}
+
+/// Reads what a record would know of each batch.
+struct Reading<'s> {
+    reads: bool,
+    looks: Session,
+    manifests: Session,
+    service: &'s Service,
+    verdicts: Mutex<Vec<Verdict>>,
+}
+
+#[async_trait]
+impl Journal for Reading<'_> {
+    fn reads(&self) -> bool {
+        self.reads
+    }
+
+    async fn prepare(&self, _batch: &[usize]) -> Option<DateTime<Utc>> {
+        let look = self.looks.ask(Op::Get, || self.service.call(LOOK));
+        let read = self.manifests.ask(Op::Manifests, || self.service.call(READ));
+        let (looked, read) = join(look, read).await;
+        looked.and(read).expect("an answer");
+        None
+    }
+
+    async fn before(&self, _batch: &[usize]) -> Result<()> {
+        Ok(())
+    }
+
+    fn answered(&self, _batch: &[usize], _request_id: &str) {}
+
+    fn ended(&self, _at: usize, verdict: Verdict) {
+        self.verdicts.lock().unwrap().push(verdict);
     }
 }
 
@@ -126,19 +179,23 @@ impl Ran {
 
 /// Deletes `count` images, one a call.
 fn delete(count: usize, wish: Wish, service: impl FnOnce() -> Service) -> Ran {
+    run(count, wish, service, false)
+}
+
+/// The same, where with `reads` two calls are made about each image before it is sent, as for a record.
+fn run(count: usize, wish: Wish, service: impl FnOnce() -> Service, reads: bool) -> Ran {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let service = Arc::new(service());
-        let line = Arc::new(Line::new(&*service, wish));
-        let session = Session::new(service.clone(), line, Calls::new(Stop::default(), 1, Arc::default()));
+        let (service, session) = Service::session(service(), wish);
         let targets: Vec<_> = (0..count).map(|number| Target::exact(ImageId::Named(format!("i{number}")))).collect();
         let targets: Vec<&Target> = targets.iter().collect();
-        let verdicts = Mutex::new(Vec::new());
+        let (looks, manifests) = (session.aside(), session.aside());
+        let journal = Reading { reads, looks, manifests, service: &service, verdicts: Mutex::default() };
         let options = Options { archive: false, agreed: false, no_wait: false, job_timeout: Duration::from_secs(600) };
-        let emit = |_, verdict| verdicts.lock().unwrap().push(verdict);
         let started = Instant::now();
-        session.delete(&targets, &HashSet::new(), started, &options, &emit).await;
-        Ran { seconds: started.elapsed().as_secs_f64(), verdicts: verdicts.into_inner().unwrap(), service }
+        session.delete(&targets, &HashSet::new(), started, &options, &journal).await;
+        let verdicts = journal.verdicts.into_inner().unwrap();
+        Ran { seconds: started.elapsed().as_secs_f64(), verdicts, service }
     })
 }
 
@@ -159,6 +216,39 @@ fn a_rate_that_nothing_publishes_is_found_and_used() {
             }
         }
     }
+}
+
+#[test]
+fn calls_about_an_image_that_are_counted_apart_take_no_longer_than_one() {
+    for rate in [5.0, 20.0, 100.0] {
+        for latency in [1, 20, 50] {
+            let count = (rate * 12.0 + rate) as usize;
+            let ran = run(count, Wish::default(), || Service::new(rate, rate, latency), true);
+            let case = format!("{rate} a second, {latency} ms");
+            assert!(ran.seconds <= 1.3 * 12.0, "{case}: {:.2} s", ran.seconds);
+            assert!(ran.throttled() <= 0.15, "{case}: {:.2} throttled", ran.throttled());
+            assert!(ran.all_deleted(), "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_was_throttled_goes_before_those_that_were_asked_for_later() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (service, session) = Service::session(Service::new(20.0, 20.0, 20), Wish::default());
+        let passed = Mutex::new(Vec::new());
+        let call = |number: usize| {
+            let (service, passed, session) = (&service, &passed, &session);
+            let call = move || async move { service.call(READ).await.map(|()| passed.lock().unwrap().push(number)) };
+            async move { session.ask(Op::Manifests, call).await.expect("an answer") }
+        };
+        join_all((0..300).map(call)).await;
+        let passed = passed.into_inner().unwrap();
+        // Those in flight go before it, and perhaps once more.
+        let late = passed.iter().enumerate().map(|(place, number)| place.saturating_sub(*number)).max();
+        assert!(late <= Some(2 * 16), "{late:?} calls later than asked");
+    });
 }
 
 #[test]

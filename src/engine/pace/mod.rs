@@ -3,8 +3,9 @@
 
 #[cfg(test)]
 mod laws;
-mod pauses;
+mod queue;
 mod rate;
+mod tries;
 mod window;
 
 use std::{
@@ -13,13 +14,14 @@ use std::{
 };
 
 use tokio::{
-    sync::{OnceCell, Semaphore, SemaphorePermit},
+    sync::{Notify, OnceCell},
     time::{Instant, sleep_until},
 };
 
-pub use pauses::Pauses;
+pub use tries::Tries;
 
 use self::{
+    queue::{Place, Queue},
     rate::{Rate, Sent},
     window::Window,
 };
@@ -119,14 +121,12 @@ fn slower([before, after]: [f64; 2], pause: Duration) -> String {
 }
 
 pub struct Pace {
-    slots: Semaphore,
-    /// Calls with a slot go out in the order in which they got it.
-    queue: tokio::sync::Mutex<()>,
     state: Mutex<State>,
     patience: Duration,
 }
 
 struct State {
+    queue: Queue,
     window: Window,
     rate: Rate,
     /// When the provider began to throttle every call.
@@ -135,33 +135,56 @@ struct State {
     given_up: Option<Error>,
 }
 
+/// A call that waits for its turn, until this is dropped.
+struct Waiting<'p> {
+    pace: &'p Pace,
+    place: Place,
+    woken: Arc<Notify>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.pace.state().queue.leave(self.place);
+    }
+}
+
 /// A call that may go out; it is in flight until this is dropped.
 pub struct Turn<'p> {
-    _slot: SemaphorePermit<'p>,
+    pace: &'p Pace,
     sent: Sent,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.pace.state().queue.ended();
+    }
 }
 
 impl Pace {
     pub fn of(limit: Limit, Wish { patience, .. }: Wish) -> Self {
-        let (window, rate) = (Window::new(limit.per_second), Rate::new(limit.per_second));
-        let state = State { window, rate, throttled: None, given_up: None };
-        let slots = Semaphore::new(limit.in_flight);
-        Self { slots, queue: tokio::sync::Mutex::default(), state: Mutex::new(state), patience }
+        let (queue, window) = (Queue::new(limit.in_flight), Window::new(limit.per_second));
+        let rate = Rate::new(limit.per_second);
+        Self { state: Mutex::new(State { queue, window, rate, throttled: None, given_up: None }), patience }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no holder of this lock panics")
     }
 
-    /// Waits until fewer calls are in flight than may be.
-    pub async fn slot(&self) -> SemaphorePermit<'_> {
-        self.slots.acquire().await.expect("the semaphore is never closed")
+    /// The tries of a call that is asked for now.
+    pub fn tries(&self, attempts: usize) -> Tries {
+        Tries::new(self.state().queue.place(), attempts)
     }
 
-    /// Waits for this call's turn. After the pace gave up, it returns the provider's last error.
-    pub async fn turn<'p>(&'p self, slot: SemaphorePermit<'p>) -> Result<Turn<'p>, Error> {
-        let _first = self.queue.lock().await;
+    /// Waits for a call's turn, unless `closed` says why it must not be sent any more. After the pace gave up, it returns
+    /// the provider's last error.
+    pub async fn turn(&self, tries: &Tries, closed: impl Fn() -> Option<Error>) -> Result<Turn<'_>, Error> {
+        let place = tries.place;
+        let waiting = Waiting { pace: self, place, woken: self.state().queue.wait(place) };
         loop {
+            if let Some(closed) = closed() {
+                return Err(closed);
+            }
             let now = Instant::now();
             let ready = {
                 let mut state = self.state();
@@ -169,13 +192,18 @@ impl Pace {
                     return Err(error.clone());
                 }
                 let ready = state.rate.ready().max(state.window.ready().unwrap_or(now));
-                if ready <= now {
+                let is_next = state.queue.is_next(place);
+                if is_next && ready <= now {
                     state.window.send(now);
-                    return Ok(Turn { _slot: slot, sent: state.rate.send(now) });
+                    state.queue.sent();
+                    return Ok(Turn { pace: self, sent: state.rate.send(now) });
                 }
-                ready
+                is_next.then_some(ready)
             };
-            sleep_until(ready).await;
+            match ready {
+                Some(ready) => sleep_until(ready).await,
+                None => waiting.woken.notified().await,
+            }
         }
     }
 

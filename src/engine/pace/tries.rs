@@ -1,27 +1,31 @@
-//! The pauses between tries of a call that got no answer. A throttled call needs no pause: the pace slows down.
+//! The tries of one call: how many are left, and the pauses between them. A throttled call needs no pause: the pace slows
+//! down, and the call keeps its place before all that were asked for later.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-pub struct Pauses {
+use super::queue::Place;
+
+pub struct Tries {
+    pub(super) place: Place,
     left: usize,
     growing: ExponentialBackoff,
 }
 
-impl Pauses {
-    pub fn new(attempts: usize) -> Self {
+impl Tries {
+    pub(super) fn new(place: Place, attempts: usize) -> Self {
         let growing = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(250))
             .with_max_delay(Duration::from_secs(20))
             .without_max_times()
             .with_jitter()
             .build();
-        Self { left: attempts.saturating_sub(1), growing }
+        Self { place, left: attempts.saturating_sub(1), growing }
     }
 
     /// The pause before the next try, or `None` when all tries are used.
-    pub fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
+    pub fn pause(&mut self, asked: Option<Duration>) -> Option<Duration> {
         self.left = self.left.checked_sub(1)?;
         let own = self.growing.next()?;
         Some(asked.map_or(own, |asked| asked.max(own)))

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Cursor, Read},
+    io::{self, BufReader, Cursor, Read},
     path::PathBuf,
     sync::Arc,
 };
@@ -71,13 +71,14 @@ pub fn given(images: &[String], files: &[PathBuf], empty: Empty) -> Result<Given
     }
     let is_plan = saved::is_plan(&beginning);
     // A pipe can be read only once.
-    let whole = io::BufReader::new(Cursor::new(beginning).chain(source));
+    let whole = Cursor::new(beginning).chain(source);
     if !is_plan {
         return intake::read_source(&name, whole, empty)?.try_into();
     }
-    let mut whole = Hashed::new(whole);
+    // The digest is that of large parts, though JSON is read byte by byte.
+    let mut whole = BufReader::with_capacity(1 << 16, Hashed::new(whole));
     let plan = saved::read(&name, &mut whole)?;
-    let digest = whole.digest().map_err(|error| Error::of_file(&name, &error))?;
+    let digest = whole.into_inner().digest().map_err(|error| Error::of_file(&name, &error))?;
     Ok(Given::Plan(Box::new(plan), Source { file: name, digest }))
 }
 

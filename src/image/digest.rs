@@ -58,10 +58,6 @@ impl Digest {
         }
     }
 
-    fn new(text: &str) -> Self {
-        Self(sha256(text).map_or_else(|| Form::Other(text.into()), Form::Sha256))
-    }
-
     /// The digest of these bytes.
     pub fn sha256_of(bytes: &[u8]) -> Self {
         Self(Form::Sha256(Sha256::digest(bytes).into()))
@@ -69,6 +65,9 @@ impl Digest {
 
     /// Reads the digest of a layer: of any algorithm. Of one that is not known here, the service decides what is valid.
     pub fn layer(text: &str) -> Result<Self, ParseError> {
+        if let Some(bytes) = sha256(text) {
+            return Ok(Self::of_sha256(bytes));
+        }
         let part = Part::whole(text);
         let (algorithm, digits) = halves(part)?;
         if text.len() > LONGEST {
@@ -83,11 +82,15 @@ impl Digest {
         if let Some((name, length)) = ALGORITHMS.iter().find(|(name, _)| *name == algorithm.as_str()) {
             length_of(digits, name, *length)?;
         }
-        Ok(Self::new(text))
+        Ok(Self(Form::Other(text.into())))
     }
 
     /// Reads the digest of an image.
     pub(super) fn image(part: Part) -> Result<Self, ParseError> {
+        // Nearly all are of this form, and a listing may have a million.
+        if let Some(bytes) = sha256(part.as_str()) {
+            return Ok(Self::of_sha256(bytes));
+        }
         let (algorithm, digits) = halves(part)?;
         let Some((_, length)) = ALGORITHMS.iter().find(|(name, _)| *name == algorithm.as_str()) else {
             let known = ALGORITHMS.map(|(name, _)| name).join(", ");
@@ -103,7 +106,7 @@ impl Digest {
             });
         }
         length_of(digits, algorithm.as_str(), *length)?;
-        Ok(Self::new(part.as_str()))
+        Ok(Self(Form::Other(part.as_str().into())))
     }
 }
 

@@ -237,7 +237,23 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::poll;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_no_longer_waits_leaves_its_turn_to_the_next() {
+        let pace = Pace::of(Limit { call: "any", batch: 1, per_second: 2000, in_flight: 1 }, Wish::default());
+        let [first, second, third] = [(); 3].map(|()| pace.tries(1));
+        let turn = pace.turn(&first, || None).await;
+        let (mut waits, mut next) = (Box::pin(pace.turn(&second, || None)), Box::pin(pace.turn(&third, || None)));
+        assert!(poll!(&mut waits).is_pending() && poll!(&mut next).is_pending());
+        // The second is woken, and gives up before it goes.
+        drop(turn);
+        assert!(poll!(&mut next).is_pending());
+        drop(waits);
+        assert!(poll!(&mut next).is_ready());
+    }
 
     #[test]
     fn a_throttle_says_how_fast_it_goes_on_and_when() {

@@ -311,5 +311,8 @@ pub struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runs: Option<Vec<Brief>>,
     pub items: Vec<Item>,
+    /// What a person would be warned of on stderr, unless the plan or an item says it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     pub summary: Summary,
 }

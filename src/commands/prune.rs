@@ -173,9 +173,9 @@ impl Args {
     /// Shows the plan: as data in a dry run, otherwise as much as a user must see before confirming.
     fn say(&self, context: &Context, made: &Made) {
         if !self.in_use.check() && made.has_machines() {
-            context
-                .printer
-                .warn("imgctl did not check which images instances, templates and families use (--skip-usage-check)");
+            context.printer.warn_of(
+                "imgctl did not check which images instances, templates and families use (--skip-usage-check)",
+            );
         }
         made.unmatched().iter().for_each(|unmatched| context.printer.warn(unmatched));
         for list in &made.lists {

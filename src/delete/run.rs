@@ -190,7 +190,7 @@ impl Order<'_> {
         for of in self.stores.iter().filter(|of| !of.goes.is_empty()) {
             let home = of.session.store.home();
             match &of.copies {
-                Copies::In(replicas) => context.printer.warn(&copied(&home, replicas)),
+                Copies::In(replicas) => context.printer.warn_of(&copied(&home, replicas)),
                 Copies::Unknown(error) if plan => context.printer.remark(&not_known(&home, error)),
                 Copies::Unknown(_) | Copies::None => {}
             }

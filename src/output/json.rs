@@ -43,9 +43,10 @@ pub fn run(run: &Brief) -> String {
 }
 
 /// The end of a document, after its last item.
-pub fn tail(summary: &Summary) -> String {
+pub fn tail(warnings: &[String], summary: &Summary) -> String {
+    let warnings = part("warnings", &(!warnings.is_empty()).then_some(warnings));
     let summary = serde_json::to_string(summary).expect("a summary has only text keys");
-    format!("\n],\"summary\":{summary}}}\n")
+    format!("\n],{warnings}\"summary\":{summary}}}\n")
 }
 
 pub fn error(error: &Error) -> String {

@@ -64,6 +64,8 @@ struct Out {
     errors: HashSet<String>,
     /// What a JSON document holds besides its items.
     extras: Extras,
+    /// Warnings so far, for the end of a JSON document.
+    warnings: Vec<String>,
     /// Lines for the end of the run, before its summary.
     last: Vec<String>,
     /// Notes for GitHub Actions.
@@ -85,6 +87,7 @@ impl Printer {
             closed: false,
             errors: HashSet::new(),
             extras: Extras::default(),
+            warnings: Vec::new(),
             last: Vec::new(),
             notes: look.github.then(|| Notes::new(command, dry_run)),
         };
@@ -239,7 +242,7 @@ impl Printer {
             }
             Format::Json => {
                 let head = if out.begun { String::new() } else { self.head_of(&out) };
-                let text = head + &json::tail(&out.summary);
+                let text = head + &json::tail(&out.warnings, &out.summary);
                 out.write(&text);
             }
             Format::Ndjson => {}

@@ -82,7 +82,7 @@ impl Aside {
 
     pub fn print(&self, context: &Context) {
         match self {
-            Self::Warning(text) => context.printer.warn(text),
+            Self::Warning(text) => context.printer.warn_of(text),
             Self::Remark(text) => context.printer.remark(text),
         }
     }

@@ -179,6 +179,26 @@ fn a_manifest_that_cannot_be_read_stops_nothing_and_is_said_once() {
     assert!(there(&world).is_empty());
 }
 
+#[test]
+fn a_warning_that_no_terminal_shows_is_in_the_document() {
+    let mut image = None;
+    let world = world(|repository| {
+        image = Some(push(repository, "only", &[]));
+        push(repository, "other", &[]);
+    });
+    let world = world.fault("ecr:BatchGetImage:status=403");
+    let image = format!("ecr:team/app@{}", image.unwrap());
+    let run = world.run(&["delete", &image, "--yes", "-o", "json"]);
+    run.ends(0, ["deleted"]);
+    let warnings = run.json()["warnings"].clone();
+    let expected = "the record of this run cannot restore 1 deleted image: the credentials may not read its manifest";
+    assert_eq!(warnings, serde_json::json!([expected]), "{}", run.transcript());
+    assert_eq!(run.stderr, "");
+    // Without any, the document does not have the field.
+    let run = world.run(&["get", "ecr:team/app:nothing", "-o", "json"]);
+    assert_eq!(run.json().get("warnings"), None);
+}
+
 /// A service counts the reading of a manifest as a pull. A plan whose run was stopped can be run again all the same.
 #[test]
 fn a_plan_that_was_stopped_can_be_run_again() {

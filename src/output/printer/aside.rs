@@ -34,8 +34,16 @@ impl Printer {
         self.out().last.push(text);
     }
 
-    /// Prints a warning, even in a quiet run.
+    /// Prints a warning, even in a quiet run. A JSON document contains it, too.
     pub fn warn(&self, text: &str) {
+        if self.look.format == Format::Json {
+            self.out().warnings.push(text.to_owned());
+        }
+        self.warn_of(text);
+    }
+
+    /// Prints a warning about something that a JSON document says elsewhere.
+    pub fn warn_of(&self, text: &str) {
         if self.for_people() {
             self.paragraph(&format!("warning: {text}"));
         }

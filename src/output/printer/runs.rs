@@ -17,7 +17,7 @@ impl Printer {
             Format::Ndjson => runs.iter().map(|run| json::run(run) + "\n").collect(),
             Format::Json => {
                 out.extras.runs = Some(runs);
-                self.head_of(&out) + &json::tail(&Summary::default())
+                self.head_of(&out) + &json::tail(&out.warnings, &Summary::default())
             }
         };
         self.show(&mut out, &text);

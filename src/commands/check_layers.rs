@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::join_all;
 
 use crate::{
-    commands::short,
+    commands::given,
     context::Context,
     context::lookup::by_store,
     engine::Session,
@@ -53,7 +53,7 @@ struct Check {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Exit> {
-    let what = short::completed(context, &args.what).await?;
+    let what = given::completed(context, &args.what).await?;
     let first: Reference = what[0].parse()?;
     let provider = match &first {
         Reference::Store(store) => store.provider,

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::{
     consent::{Consent, can_archive},
+    given,
     in_use::InUseArgs,
-    short,
 };
 use crate::{
     context::Context,
@@ -103,7 +103,7 @@ impl Args {
         }
         let empty = Empty::allowed(self.allow_empty_input);
         let read = move |images: &[String], files: &[PathBuf]| saved::given(images, files, empty);
-        short::given(context, &self.images, &self.from, read).await
+        given::images(context, &self.images, &self.from, read).await
     }
 
     async fn named(&self, images: Vec<ImageRef>, archive: bool, context: &Context) -> Result<Order<'static>> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    commands::short,
+    commands::given,
     context::Context,
     context::lookup,
     engine::Outcome,
@@ -61,7 +61,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit> {
     }
     let empty = Empty::allowed(args.allow_empty_input);
     let read = move |images: &[String], files: &[PathBuf]| intake::read(images, files, empty);
-    let images = short::given(context, &args.images, &args.from, read).await?;
+    let images = given::images(context, &args.images, &args.from, read).await?;
     context.one_profile(images.iter().map(|image| image.store.provider))?;
     if args.manifest {
         return manifest(context, &images).await;

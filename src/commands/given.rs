@@ -14,7 +14,7 @@ use crate::{
 const MOST: usize = 5;
 
 /// Reads the images among the arguments and in files.
-pub async fn given<T: Send + 'static>(
+pub async fn images<T: Send + 'static>(
     context: &Context,
     arguments: &[String],
     files: &[PathBuf],

@@ -2,10 +2,10 @@
 
 use super::*;
 
-#[tokio::test]
-async fn googles_registry_gets_the_tags_of_an_image_deleted_first() {
-    let tags = Mutex::new(vec!["v1", "v2"]);
-    let server = Server::start(move |_, asked| {
+/// Google's registry with one image, which is deleted after its tags.
+fn google(tags: &Arc<Mutex<Vec<&'static str>>>) -> Server {
+    let tags = Arc::clone(tags);
+    Server::start(move |_, asked| {
         let mut tags = tags.lock().unwrap();
         match asked.line.as_str() {
             line if line.starts_with("GET") => {
@@ -18,7 +18,18 @@ async fn googles_registry_gets_the_tags_of_an_image_deleted_first() {
                 (202, Vec::new(), String::new())
             }
         }
-    });
+    })
+}
+
+/// How zot tells that it can be searched.
+fn zot() -> Told {
+    let extensions = r#"{"extensions":[{"name":"_zot","endpoints":["/v2/_zot/ext/search"]}]}"#;
+    (200, Vec::new(), extensions.into())
+}
+
+#[tokio::test]
+async fn googles_registry_gets_the_tags_of_an_image_deleted_first() {
+    let server = google(&Arc::new(Mutex::new(vec!["v1", "v2"])));
     let store = server.named("eu.gcr.io", me()).await;
     for (fact, told) in [(Fact::Age, true), (Fact::Untagged, true), (Fact::Pull, false)] {
         assert_eq!(store.tells(fact).await, Ok(told));
@@ -32,10 +43,7 @@ async fn googles_registry_gets_the_tags_of_an_image_deleted_first() {
 #[tokio::test]
 async fn tags_that_a_search_does_not_know_yet_follow_what_it_knows() {
     let server = Server::start(|_, asked| match asked.line.as_str() {
-        "GET /v2/_oci/ext/discover" => {
-            let zot = r#"{"extensions":[{"name":"_zot","endpoints":["/v2/_zot/ext/search"]}]}"#;
-            (200, Vec::new(), zot.into())
-        }
+        "GET /v2/_oci/ext/discover" => zot(),
         "POST /v2/_zot/ext/search" => {
             let one = format!(r#"{{"Tag":"v1","Digest":"{DIGEST}","PushTimestamp":"2024-05-07T00:00:00Z"}}"#);
             let list = format!(r#"{{"data":{{"ImageList":{{"Results":[{one}],"Page":{{"TotalCount":1}}}}}}}}"#);
@@ -57,10 +65,7 @@ async fn tags_that_a_search_does_not_know_yet_follow_what_it_knows() {
 #[tokio::test]
 async fn an_old_search_is_asked_for_less() {
     let server = Server::start(|_, asked| match asked.line.as_str() {
-        "GET /v2/_oci/ext/discover" => {
-            let zot = r#"{"extensions":[{"name":"_zot","endpoints":["/v2/_zot/ext/search"]}]}"#;
-            (200, Vec::new(), zot.into())
-        }
+        "GET /v2/_oci/ext/discover" => zot(),
         "POST /v2/_zot/ext/search" if asked.body.contains("TaggedTimestamp") => {
             (422, Vec::new(), r#"{"errors":[{"message":"Cannot query field"}],"data":null}"#.into())
         }
@@ -120,21 +125,7 @@ async fn a_list_of_tags_that_describes_images_needs_no_known_host() {
 #[tokio::test]
 async fn a_tag_that_google_got_after_the_last_look_keeps_the_image() {
     let tags = Arc::new(Mutex::new(vec!["v1"]));
-    let there = Arc::clone(&tags);
-    let server = Server::start(move |_, asked| {
-        let mut tags = there.lock().unwrap();
-        match asked.line.as_str() {
-            line if line.starts_with("GET") => {
-                let list = format!(r#"{{"tags":{tags:?},"manifest":{{"{DIGEST}":{{"tag":{tags:?}}}}}}}"#);
-                (200, Vec::new(), list)
-            }
-            line if line.contains("sha256:") && !tags.is_empty() => says(400, "GOOGLE_MANIFEST_DANGLING_TAG"),
-            line => {
-                tags.retain(|tag| !line.ends_with(tag));
-                (202, Vec::new(), String::new())
-            }
-        }
-    });
+    let server = google(&tags);
     let store = server.named("eu.gcr.io", me()).await;
     store.list(None).await.unwrap();
     tags.lock().unwrap().push("late");

@@ -27,8 +27,8 @@ fn main() -> io::Result<()> {
     let words: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
     if !as_json {
         write!(out, "| job | N | latency | calls least / ours | wall | floor | ratio | cpu | memory |")?;
-        writeln!(out, "{}", if peers { " boto3 | AWS CLI |" } else { "" })?;
-        writeln!(out, "|---|---|---|---|---|---|---|---|---|{}", if peers { "---|---|" } else { "" })?;
+        writeln!(out, "{}", if peers { " boto3 | its cpu | AWS CLI |" } else { "" })?;
+        writeln!(out, "|---|---|---|---|---|---|---|---|---|{}", if peers { "---|---|---|" } else { "" })?;
     }
     let mut rows = Vec::new();
     for job in jobs::all() {
@@ -80,7 +80,9 @@ fn row(job: &Job, peers: bool) -> io::Result<Value> {
         "ratio": ours.wall / floor.max(1e-3), "cpu_s": ours.cpu, "memory_mb": ours.memory,
     });
     if peers {
-        row["boto3_s"] = json!(peers::boto3(job)?);
+        let boto3 = peers::boto3(job)?;
+        row["boto3_s"] = json!(boto3.as_ref().map(|boto3| boto3.wall));
+        row["boto3_cpu_s"] = json!(boto3.and_then(|boto3| boto3.cpu));
         row["aws_cli_s"] = json!(peers::aws_cli(job)?);
     }
     Ok(row)
@@ -112,7 +114,7 @@ fn line(row: &Value, peers: bool) -> String {
         number("memory_mb", 0).map(|text| text + " MB").unwrap_or_default(),
     );
     if peers {
-        line += &format!(" {} | {} |", seconds("boto3_s"), seconds("aws_cli_s"));
+        line += &format!(" {} | {} | {} |", seconds("boto3_s"), seconds("boto3_cpu_s"), seconds("aws_cli_s"));
     }
     line
 }

@@ -1,27 +1,30 @@
 //! What people would use otherwise: boto3 with 16 threads, and the AWS CLI, one call after the other.
 
-use std::{env, fs, io, path::PathBuf, process::Command};
+use std::{env, fs, io, path::PathBuf, process::Command, time::Duration};
 
 use crate::{
     jobs::{Job, Limit, Task},
-    run::{measured, start},
+    run::{Measured, measured, start},
 };
 
 /// More calls of the AWS CLI than this take minutes.
 const MOST_CLI_CALLS: usize = 10;
 
+/// Longer than this the AWS CLI need not wait for the pages of a listing, which have a hundred images each.
+const MOST_WAITING: Duration = Duration::from_secs(20);
+
 /// A script of one argument, `delete`, `get` or `list`, with digests on standard input.
 const SCRIPT: &str = include_str!("peers.py");
 
-/// Seconds that boto3 took; nothing for what the script does not do.
-pub fn boto3(job: &Job) -> io::Result<Option<f64>> {
+/// What boto3 took; nothing for what the script does not do.
+pub fn boto3(job: &Job) -> io::Result<Option<Measured>> {
     let Some((verb, folder)) = verb(job).zip(clients()) else {
         return Ok(None);
     };
     let mut command = Command::new(folder.join("aws/bin/python"));
     command.args(["-c", SCRIPT, verb]);
     let sandbox = start(job)?;
-    Ok(Some(measured(command, &job.digests.join("\n"), &sandbox)?.wall))
+    measured(command, &job.digests.join("\n"), &sandbox).map(Some)
 }
 
 pub fn aws_cli(job: &Job) -> io::Result<Option<f64>> {
@@ -32,7 +35,11 @@ pub fn aws_cli(job: &Job) -> io::Result<Option<f64>> {
         "delete" => "batch-delete-image",
         _ => "describe-images",
     };
-    if verb != "list" && job.digests.len().div_ceil(100) > MOST_CLI_CALLS {
+    let takes_long = match verb {
+        "list" => job.latency * job.count.div_ceil(100) as u32 > MOST_WAITING,
+        _ => job.digests.len().div_ceil(100) > MOST_CLI_CALLS,
+    };
+    if takes_long {
         return Ok(None);
     }
     let sandbox = start(job)?;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use tokio::sync::Notify;
 
 use super::{
     notes::notes,
@@ -233,20 +234,35 @@ impl Order<'_> {
         let asked = self.unopened.len() + self.stores.iter().map(|of| of.asked.len()).sum::<usize>();
         printer.progress.doing(if self.archive { "archiving" } else { "deleting" }, Some(asked));
         let told = Mutex::new((Tally::new(ignore_missing), Vec::new()));
+        let printed = Notify::new();
         let tell = |place: usize, item: Item| {
             printer.ended_with(&item);
             let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
             told.0.add(&item);
-            if !printer.streams() {
-                told.1.push((place, item));
+            match printer.streams() {
+                true => printed.notify_one(),
+                false => told.1.push((place, item)),
             }
         };
         self.unopened.iter().for_each(|(place, item)| tell(*place, item.clone()));
         let parts = self.parts(recorder, &context.cache);
         let sendings: Vec<_> =
             self.stores.iter().zip(parts).map(|(of, part)| Sending::begin(of, part, &tell)).collect();
-        for round in 0..self.rounds() {
-            join_all(sendings.iter().map(|sending| sending.send(round, options, &sendings))).await;
+        let send = async {
+            for round in 0..self.rounds() {
+                join_all(sendings.iter().map(|sending| sending.send(round, options, &sendings))).await;
+            }
+        };
+        // What one answer ended goes out together: a reader that is woken for each line slows the run down.
+        let flush = async {
+            loop {
+                printed.notified().await;
+                printer.flush();
+            }
+        };
+        tokio::select! {
+            () = send => printer.flush(),
+            never = flush => never,
         }
         drop(sendings);
         let (tally, items) = told.into_inner().unwrap_or_else(PoisonError::into_inner);

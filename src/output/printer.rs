@@ -137,14 +137,13 @@ impl Printer {
         self.out().closed
     }
 
-    /// Counts an item that has ended, and prints it now if items are printed as they finish.
+    /// Counts an item that has ended, and prints it if items are printed as they finish.
     pub fn ended_with(&self, item: &Item) {
         if item.outcome != Some(Outcome::Skipped) {
             self.progress.seen(1);
         }
         if self.streams() {
             self.item(item);
-            self.flush();
         }
     }
 

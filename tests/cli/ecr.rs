@@ -413,6 +413,28 @@ fn a_reader_that_closes_the_pipe_early_does_not_fail_the_run() {
 }
 
 #[test]
+fn what_has_ended_is_printed_while_the_rest_is_under_way() {
+    let mut list = String::new();
+    let world = world(|repository| {
+        for number in 0..150 {
+            list += &format!("ecr:team/app@{}\n", push(repository, &format!("i{number}"), &[]));
+        }
+    });
+    let world = world.fault("ecr:BatchDeleteImage:hang@1");
+    let mut child = world.spawn(&["delete", "-", "--yes", "-o", "ndjson", "--no-record"]);
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), list.as_bytes()).unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    // One of the two calls is never answered.
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.contains(r#""outcome":"deleted""#), "{first}");
+    assert!(child.try_wait().unwrap().is_none());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let more = lines.count();
+    assert!([49, 99].contains(&more), "{more}");
+}
+
+#[test]
 fn a_listing_shows_what_the_selectors_choose_and_a_deletion_takes_it_from_there() {
     let world = world(|repository| {
         for (name, tag, days) in

@@ -421,7 +421,7 @@ fn what_has_ended_is_printed_while_the_rest_is_under_way() {
         }
     });
     let world = world.fault("ecr:BatchDeleteImage:hang@1");
-    let mut child = world.spawn(&["delete", "-", "--yes", "-o", "ndjson", "--no-record"]);
+    let mut child = world.spawn(&["delete", "-", "--yes", "-o", "ndjson", "--no-record", "--timeout", "5"]);
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), list.as_bytes()).unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
     // One of the two calls is never answered.
